@@ -1,0 +1,139 @@
+"""The arithmetic of S3 ETags: when one can be an MD5, and what a multipart ETag should be.
+
+A multipart ETag is `hex(md5(md5(part 1) ‖ … ‖ md5(part N)))-N`, the part digests in binary (source: Cloudflare
+R2, "Multipart objects"). Part sizes are not in the listing, so candidates come from known uploaders. Knows
+nothing of files or requests: it is fed bytes and sizes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+MIB = 1 << 20
+MAX_PARTS = 10_000
+"""S3's limit of parts in one upload (Amazon S3 user guide, "Multipart upload limits")."""
+
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_MULTIPART = re.compile(r"[0-9a-f]{32}-([1-9][0-9]{0,4})")
+
+UPLOADER_PART_SIZES = (
+    8 * MIB,  # aws cli, boto3, the AWS C runtime
+    5 * MIB,  # rclone, obstore, Bun, the JavaScript and older .NET SDKs
+    16 * MIB,  # minio-go and mc since 2021, Mountpoint's default write part
+    50 * MIB,  # s5cmd, s3fs
+    15 * MIB,  # s3cmd
+    10 * MIB,  # object_store's writer, pyarrow, Cyberduck
+    64 * MIB,  # hashmark, S3A, mc of 2016
+    128 * MIB,  # mc of 2019
+    17 * MIB,  # the AWS console, for some sizes
+    100 * MIB,
+    25 * MIB,
+    32 * MIB,
+)
+"""Part sizes seen in uploaders' sources, likeliest first."""
+
+
+def normal_etag(etag: str) -> str:
+    """An ETag without its quotes; some stores send none."""
+    return etag.strip().removeprefix("W/").strip('"')
+
+
+def looks_like_md5(etag: str) -> bool:
+    """32 lower-case hex digits. It may still be random: see `core.compare`."""
+    return _MD5.fullmatch(etag) is not None
+
+
+def part_count(etag: str) -> int | None:
+    """The N of a multipart ETag `…-N`, or None for any other ETag."""
+    match = _MULTIPART.fullmatch(etag)
+    return int(match.group(1)) if match else None
+
+
+def fits(size: int, part_size: int, parts: int) -> bool:
+    """Whether `size` bytes in parts of `part_size` make exactly `parts` parts.
+
+    An empty object uploaded in parts has one empty part.
+    """
+    if part_size <= 0:
+        return False
+    return max(1, -(-size // part_size)) == parts
+
+
+def part_size_candidates(size: int, parts: int, hints: Iterable[int] = ()) -> list[int]:
+    """Part sizes that would cut `size` bytes into `parts` parts: hints first, then known uploaders'.
+
+    Includes the sizes that growing uploaders arrive at: doubled 8 MiB (boto3), the size over 10,000 rounded
+    up to a byte (the C runtime) or to a MiB (rclone). One part means the whole size.
+    """
+    grown = [8 * MIB << n for n in range(1, 10)]
+    spread = -(-size // MAX_PARTS)
+    tried = [*hints, *UPLOADER_PART_SIZES, *grown, spread, -(-spread // MIB) * MIB]
+    if parts == 1:
+        tried.append(max(size, 1))
+    return list(dict.fromkeys(p for p in tried if fits(size, p, parts)))
+
+
+def upload_part_size(size: int, preferred: int) -> int:
+    """The part size hashmark uploads with: `preferred`, doubled until the parts are few enough."""
+    while -(-size // preferred) > MAX_PARTS:
+        preferred *= 2
+    return preferred
+
+
+class MultipartHasher:
+    """Computes, in one pass, the MD5 of some bytes and the multipart ETag for each of several part sizes."""
+
+    def __init__(self, part_sizes: Iterable[int] = ()) -> None:
+        self._whole = hashlib.md5(usedforsecurity=False)
+        self._lanes = [_Lane(size) for size in part_sizes]
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Feed the next bytes."""
+        self._whole.update(data)
+        for lane in self._lanes:
+            lane.update(memoryview(data))
+
+    def md5(self) -> str:
+        """MD5 of everything fed, lower-case hex."""
+        return self._whole.hexdigest()
+
+    def etags(self) -> dict[int, str]:
+        """Part size → the ETag an upload in such parts would have."""
+        return {lane.part_size: lane.etag() for lane in self._lanes}
+
+
+class _Lane:
+    def __init__(self, part_size: int) -> None:
+        self.part_size = part_size
+        self._room = part_size
+        self._part = hashlib.md5(usedforsecurity=False)
+        self._digests = b""
+
+    def update(self, data: memoryview) -> None:
+        while data:
+            if self._room == 0:
+                self._close()
+            piece = data[: self._room]
+            self._part.update(piece)
+            self._room -= len(piece)
+            data = data[len(piece) :]
+
+    def _close(self) -> None:
+        self._digests += self._part.digest()
+        self._part = hashlib.md5(usedforsecurity=False)
+        self._room = self.part_size
+
+    def etag(self) -> str:
+        digests = self._digests + self._part.digest()
+        return multipart_etag(digests)
+
+
+def multipart_etag(digests: bytes) -> str:
+    """The ETag of an upload from its parts' binary MD5s, concatenated (16 bytes each).
+
+    >>> multipart_etag(hashlib.md5(b"").digest())
+    '59adb24ef3cdbe0297f05b395827453f-1'
+    """
+    return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(digests) // 16}"

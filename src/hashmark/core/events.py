@@ -1,0 +1,167 @@
+"""What happens while a plan runs, as events, and what they add up to.
+
+The command line and the page fold the same events with the same `reduce`, so they can't disagree. Time enters
+as a field of the event (seconds, any epoch): nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The plan begins: so many files and bytes."""
+
+    files: int
+    bytes: int
+    at: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileStarted:
+    """Work on one key begins (again, after a retry)."""
+
+    key: str
+    verb: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class FileProgress:
+    """So many bytes of one key have been moved in all. A retry starts again from a smaller number."""
+
+    key: str
+    moved: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class FileDone:
+    """One key is done, proven by `evidence`."""
+
+    key: str
+    verb: str
+    size: int
+    evidence: str | None
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class FileFailed:
+    """One key was not done; both sides are as they were."""
+
+    key: str
+    verb: str
+    code: str
+    message: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Nothing more will be done; `interrupted` if that was asked for."""
+
+    interrupted: bool
+    at: float
+
+
+Event = Started | FileStarted | FileProgress | FileDone | FileFailed | Ended
+
+_NAMES = {
+    Started: "started",
+    FileStarted: "file-started",
+    FileProgress: "file-progress",
+    FileDone: "file-done",
+    FileFailed: "file-failed",
+    Ended: "ended",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One key that was not done, and why."""
+
+    key: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """Everything a progress bar or a summary needs.
+
+    `active` maps keys in work to bytes moved so far; `rate` is bytes per second since the start.
+    """
+
+    files: int = 0
+    bytes: int = 0
+    files_done: int = 0
+    bytes_done: int = 0
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+    active: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    by_verb: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    started_at: float = 0.0
+    now: float = 0.0
+    ended: bool = False
+    interrupted: bool = False
+
+    @property
+    def bytes_moved(self) -> int:
+        """Bytes of finished files and of those in work."""
+        return self.bytes_done + sum(self.active.values())
+
+    @property
+    def rate(self) -> float:
+        """Bytes per second on average; 0.0 before anything moved."""
+        seconds = self.now - self.started_at
+        return self.bytes_moved / seconds if seconds > 0 else 0.0
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds left at that rate, or None where it can't be told."""
+        if self.rate <= 0:
+            return None
+        return max(0, self.bytes - self.bytes_moved) / self.rate
+
+
+def reduce(state: JobState, event: Event) -> JobState:
+    """The state after one more event."""
+    match event:
+        case Started(files, size, at, notes):
+            return JobState(files=files, bytes=size, notes=notes, started_at=at, now=at)
+        case FileStarted(key, _, at):
+            return replace(state, active=_with(state.active, key, 0), now=at)
+        case FileProgress(key, moved, at):
+            return replace(state, active=_with(state.active, key, moved), now=at)
+        case FileDone(key, verb, size, _, at):
+            return replace(
+                state,
+                active=_without(state.active, key),
+                files_done=state.files_done + 1,
+                bytes_done=state.bytes_done + size,
+                by_verb=_with(state.by_verb, verb, state.by_verb.get(verb, 0) + 1),
+                now=at,
+            )
+        case FileFailed(key, _, code, message, at):
+            failures = (*state.failures, Failure(key, code, message))
+            return replace(state, active=_without(state.active, key), failures=failures, now=at)
+        case Ended(interrupted, at):
+            return replace(state, active=MappingProxyType({}), ended=True, interrupted=interrupted, now=at)
+
+
+def _with(old: Mapping[str, int], key: str, value: int) -> Mapping[str, int]:
+    return MappingProxyType({**old, key: value})
+
+
+def _without(old: Mapping[str, int], key: str) -> Mapping[str, int]:
+    return MappingProxyType({k: v for k, v in old.items() if k != key})
+
+
+def to_json(event: Event) -> dict[str, object]:
+    """The event as plain data, `event` naming its kind."""
+    return {"event": _NAMES[type(event)], **asdict(event)}

@@ -1,0 +1,158 @@
+"""Which keys are safe to become paths on any machine, and which two would become one file.
+
+Keys are hostile until checked (design promise 6). Nothing here rewrites a key: a key is used as it is, or
+refused by name. Sources: s5cmd issue 872 (`../` written outside), aws-cli issue 3370 (`//`), CVE-2023-2780
+(backslash), Microsoft's "Naming Files, Paths, and Namespaces" for the reserved names.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Generic, TypeVar
+
+from hashmark.core.model import FileStatus, Key, Verdict, key_bytes
+
+MAX_KEY_BYTES = 1024
+"""S3's limit for a whole key, prefix included (Amazon S3 user guide, "Naming Amazon S3 objects")."""
+
+MAX_NAME_BYTES = 255
+"""The longest file name on ext4, XFS, APFS and NTFS (the last two count characters; bytes are stricter)."""
+
+STATE_FOLDER = ".hashmark"
+"""hashmark's own folder, in a library and in a bucket; never part of a dataset."""
+
+TEMPORARY = re.compile(r"\.hashmark-[0-9]+-[0-9a-f]+\.part")
+"""Names of unfinished downloads."""
+
+T = TypeVar("T")
+
+_PLAIN = re.compile(r"[a-z0-9_][a-z0-9_/-]*(\.[a-z0-9]+)?")
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+_WINDOWS_ONLY = frozenset('<>:"|?*')
+
+
+def is_folder_marker(key: str) -> bool:
+    """Whether an object is a console's stand-in for a folder (`name/`), not a file."""
+    return key.endswith("/")
+
+
+def is_ours(key: str) -> bool:
+    """Whether a key is hashmark's own: its state folder, or a download in progress."""
+    return key.startswith(f"{STATE_FOLDER}/") or TEMPORARY.fullmatch(key.rsplit("/", 1)[-1]) is not None
+
+
+def unsafe_reason(key: str) -> str | None:
+    """Why `key` must not become a path, or None where it is safe.
+
+    >>> unsafe_reason("a/../b.png")
+    "has a '..' segment"
+    """
+    if _PLAIN.fullmatch(key) and len(key) < MAX_NAME_BYTES:
+        return _segments_reason(key) if "/" in key or _RESERVED.fullmatch(key) else None
+    return _whole_reason(key) or _segments_reason(key)
+
+
+def _whole_reason(key: str) -> str | None:
+    try:
+        size = len(key.encode("utf-8"))
+    except UnicodeEncodeError:
+        return "is not valid UTF-8"
+    if not key:
+        return "is empty"
+    if size > MAX_KEY_BYTES:
+        return f"is longer than {MAX_KEY_BYTES} bytes"
+    if key.startswith("/"):
+        return "is an absolute path"
+    if "\\" in key:
+        return "contains a backslash"
+    for char in key:
+        if unicodedata.category(char) == "Cc" or char in "\u2028\u2029":
+            return f"contains the control character U+{ord(char):04X}"
+    return None
+
+
+def _segments_reason(key: str) -> str | None:
+    for part in key.split("/"):
+        reason = _segment_reason(part)
+        if reason:
+            return reason
+    return None
+
+
+def _segment_reason(part: str) -> str | None:
+    if part == "":
+        return "has an empty segment ('//')"
+    if part in {".", ".."}:
+        return f"has a '{part}' segment"
+    if len(part.encode("utf-8")) > MAX_NAME_BYTES:
+        return f"has a name longer than {MAX_NAME_BYTES} bytes"
+    if re.match(r"[A-Za-z]:", part):
+        return "begins like a Windows drive letter"
+    if part[-1] in " .":
+        return f"has the name '{part}', which Windows would cut at the end"
+    if _RESERVED.fullmatch(part):
+        return f"has the name '{part}', which Windows reserves"
+    return None
+
+
+def portability_note(key: str) -> str | None:
+    """Why a safe key still can't be a Windows file name (`? * : < > | "`), or None."""
+    odd = sorted(_WINDOWS_ONLY.intersection(key))
+    return f"can't be a file name on Windows ({' '.join(odd)})" if odd else None
+
+
+def fold(key: str) -> str:
+    """The form under which macOS and Windows file systems hold two names for one: NFC, lower case."""
+    if key.isascii():
+        return key.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", key).lower())
+
+
+class Collisions(Generic[T]):
+    """Finds keys that are one file on a case- or normalisation-insensitive disk.
+
+    `add` returns what was stored with the earlier keys of the same `fold`. Keys must come in byte order. Only
+    keys that differ from their own fold are kept, so names in lower-case ASCII cost no memory: in byte order
+    a capital comes before its small letter, and a decomposed letter before the composed one.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, list[tuple[str, T]]] = {}
+
+    def add(self, key: str, value: T) -> list[tuple[str, T]]:
+        """Earlier (key, value) pairs that collide with `key`; empty for the first of its kind."""
+        form = fold(key)
+        earlier = list(self._seen.get(form, ()))
+        if form != key or earlier or not key.isascii():
+            self._seen.setdefault(form, []).append((key, value))
+        return earlier
+
+
+def refuse_collisions(statuses: Iterable[FileStatus]) -> list[FileStatus]:
+    """The same statuses, in order, with every member of a collision turned into `refused`."""
+    rows = list(statuses)
+    watch: Collisions[int] = Collisions()
+    for index, row in enumerate(rows):
+        earlier = watch.add(row.key, index)
+        for key, at in earlier:
+            rows[at] = as_collision(rows[at], row.key)
+            rows[index] = as_collision(rows[index], key)
+    return rows
+
+
+def as_collision(status: FileStatus, other: str) -> FileStatus:
+    """`status` refused because its key and `other` are one file on some disks."""
+    return replace(
+        status,
+        verdict=Verdict.REFUSED,
+        evidence=None,
+        reason=f"is the same file as '{other}' on macOS and Windows (letter case or accents); rename one",
+    )
+
+
+def sorted_keys(keys: Iterable[Key]) -> list[Key]:
+    """Keys in S3's order: UTF-8 bytes of the whole key, so `a-b` < `a/b`."""
+    return sorted(keys, key=key_bytes)

@@ -1,0 +1,64 @@
+"""A bucket's listing as JSON: what `ls-remote --json` and the HTTP API print, and what `--against` reads.
+
+Shape: `{"files": [names], "fileMap": {name: {"etag", "size", "lastModified"}}, "count": n}`. `fileMap` is
+optional to a reader: where a listing has names only, presence is all that is known. Text in, values out; it
+does not open files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from hashmark.core.errors import UsageError
+from hashmark.core.etags import normal_etag
+from hashmark.core.model import Key, RemoteObject, key_bytes
+
+
+def to_json(objects: Iterable[RemoteObject]) -> dict[str, Any]:
+    """The listing as plain data; ETags without quotes, `lastModified` in ISO 8601."""
+    rows = list(objects)
+    return {
+        "files": [row.key for row in rows],
+        "fileMap": {row.key: {"etag": row.etag, "size": row.size, "lastModified": row.last_modified} for row in rows},
+        "count": len(rows),
+    }
+
+
+def parse(text: str, name: str) -> list[RemoteObject]:
+    """The objects of a saved listing, in key order.
+
+    Raises:
+        UsageError: not a listing of this shape, or one whose `count` contradicts its `files`.
+    """
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{name} is not JSON: {error}.", _HINT) from None
+    if not isinstance(data, dict) or not isinstance(data.get("files"), list):
+        raise UsageError(f"{name} has no list called 'files'.", _HINT)
+    names = data["files"]
+    if not all(isinstance(key, str) for key in names):
+        raise UsageError(f"{name} has a name in 'files' that is not text.", _HINT)
+    if len(set(names)) != len(names) or data.get("count", len(names)) != len(names):
+        raise UsageError(f"{name} is damaged: 'files' repeats a name or does not fit 'count'.", _HINT)
+    details = data.get("fileMap")
+    if details is not None and not isinstance(details, dict):
+        raise UsageError(f"'fileMap' in {name} is not an object.", _HINT)
+    return [_object(key, (details or {}).get(key), name) for key in sorted(names, key=key_bytes)]
+
+
+_HINT = "Save one with `hashmark ls-remote DATASET --json > listing.json`."
+
+
+def _object(key: str, detail: Any, name: str) -> RemoteObject:
+    if detail is None:
+        return RemoteObject(Key(key))
+    if not isinstance(detail, dict):
+        raise UsageError(f"The entry of '{key}' in {name} is not an object.", _HINT)
+    etag, size, modified = detail.get("etag"), detail.get("size"), detail.get("lastModified")
+    size_ok = size is None or (isinstance(size, int) and not isinstance(size, bool) and size >= 0)
+    if not size_ok or not isinstance(etag, str | None) or not isinstance(modified, str | None):
+        raise UsageError(f"The entry of '{key}' in {name} has an odd etag, size or lastModified.", _HINT)
+    return RemoteObject(Key(key), size, normal_etag(etag) if etag else None, modified)

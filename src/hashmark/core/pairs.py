@@ -1,0 +1,224 @@
+"""Which file is an image, which caption belongs to it, what is left over, what is ignored.
+
+Rules and reasons: the pairing edge cases of trainers and caption tools, read from their sources (sd-scripts,
+musubi-tuner, ai-toolkit, OneTrainer, SimpleTuner, diffusion-pipe). Names decide, never content: this module
+does not know what is inside a file, nor whether it is in sync.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from hashmark.core.keys import STATE_FOLDER, TEMPORARY
+from hashmark.core.model import FileStatus, Kind, Problem, Verdict
+
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".jxl"}
+)
+DEFAULT_CAPTIONS = (".txt", ".caption")
+
+LITTER = (
+    # what trainers write beside images
+    "*.npz",
+    "*_te.safetensors",
+    "_latent_cache/",
+    "_t_e_cache/",
+    "_clip_vision_cache/",
+    "cache/",
+    ".aitk_size.json",
+    "metadata_cache.json",
+    "aspect_ratio_bucket_*",
+    # what desktops, notebooks and viewers write
+    ".DS_Store",
+    "._*",
+    "Thumbs.db",
+    "desktop.ini",
+    ".ipynb_checkpoints/",
+    ".thumbs/",
+    "__MACOSX/",
+    f"{STATE_FOLDER}/",
+)
+"""Ignored by default. A name with a final `/` is a folder at any depth; others match a file's own name."""
+
+AGGREGATES = {
+    "captions.json": "diffusion-pipe reads it instead of the .txt files",
+    "metadata.jsonl": "Hugging Face ImageFolder and kohya's metadata mode read it instead of the .txt files",
+    "metadata.csv": "Hugging Face ImageFolder reads it instead of the .txt files",
+}
+
+_MASK = re.compile(r"-(masklabel|condlabel)$")
+_MASK_FOLDERS = frozenset({"masks", "mask"})
+_CONTROL_FOLDERS = frozenset({"_controls", "controls", "control"})
+
+
+def split_suffix(key: str) -> tuple[str, str]:
+    """Stem with its folder, and suffix from the last dot of the name (`a.b.png` → `a.b`, `.png`)."""
+    slash = key.rfind("/")
+    dot = key.rfind(".")
+    return (key[:dot], key[dot:]) if dot > slash + 1 else (key, "")
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """How a library names its captions and what it ignores. Suffixes with their dot, in order of preference."""
+
+    captions: tuple[str, ...] = DEFAULT_CAPTIONS
+    ignore: tuple[str, ...] = ()
+    _ignored: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    _captions: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_ignored", _pattern((*LITTER, *self.ignore)))
+        object.__setattr__(self, "_captions", frozenset(c.casefold() for c in self.captions))
+
+    def ignores(self, key: str) -> bool:
+        """Whether `key` (with a final `/` for a folder) is litter, by the built-in list or the library's own."""
+        return self._ignored.search(key) is not None
+
+    def kind(self, key: str) -> Kind:
+        """What the file named `key` is for."""
+        if self.ignores(key) or TEMPORARY.search(key):
+            return Kind.IGNORED
+        stem, suffix = split_suffix(key)
+        suffix = suffix.casefold()
+        if suffix in self._captions:
+            return Kind.CAPTION
+        if suffix not in IMAGE_SUFFIXES:
+            return Kind.OTHER
+        folders = set(key.split("/")[:-1])
+        if _MASK.search(stem) or folders & _MASK_FOLDERS:
+            return Kind.MASK
+        return Kind.OTHER if folders & _CONTROL_FOLDERS else Kind.IMAGE
+
+    def preference(self, key: str) -> int:
+        """Rank of a caption's suffix: 0 is read first."""
+        suffix = split_suffix(key)[1].casefold()
+        return next((i for i, c in enumerate(self.captions) if c.casefold() == suffix), len(self.captions))
+
+
+def _pattern(globs: Iterable[str]) -> re.Pattern[str]:
+    parts = []
+    for glob in globs:
+        # fnmatch's `*` also matches `/`, which a name must not.
+        body = fnmatch.translate(glob.rstrip("/")).removesuffix(r"\z").removesuffix(r"\Z").replace(".*", "[^/]*")
+        parts.append(rf"(?:^|/){body}/" if glob.endswith("/") else rf"(?:^|/){body}$")
+    return re.compile("|".join(parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An image and the caption a trainer would read with it, each with its status."""
+
+    image: FileStatus
+    caption: FileStatus | None
+
+    @property
+    def is_in_s3(self) -> bool:
+        """Whether the bucket is known to hold the image's bytes (by name alone, where only names are known)."""
+        return in_bucket(self.image)
+
+    @property
+    def caption_in_s3(self) -> bool:
+        """Whether the bucket is known to hold the caption's bytes; False where there is no caption at all."""
+        return self.caption is not None and in_bucket(self.caption)
+
+    @property
+    def green(self) -> bool:
+        """Both proven: the image synced, and the caption synced or existing on neither side."""
+        return self.image.verdict is Verdict.SYNCED and (self.caption is None or self.caption.verdict is Verdict.SYNCED)
+
+
+def in_bucket(status: FileStatus) -> bool:
+    """The `isInS3` of the HTTP API: proven, or nothing local to compare, or present in a list of names."""
+    if status.verdict in {Verdict.SYNCED, Verdict.REMOTE_ONLY, Verdict.DELETED_LOCALLY}:
+        return True
+    return status.verdict is Verdict.UNVERIFIED and status.remote is not None and status.remote.etag is None
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """All pairs in key order of their images, and what is odd about them."""
+
+    pairs: tuple[Pair, ...]
+    problems: tuple[Problem, ...]
+
+
+def pair_up(statuses: Iterable[FileStatus], pairing: Pairing) -> Paired:
+    """Pair images with captions: exact stem first, then `a.jpg.txt`, then letter case and accents ignored.
+
+    A caption may serve several images of one stem; it is then named in `problems`, as is a caption without
+    an image, an image with several captions, and every match that was not exact.
+    """
+    rows = [s for s in statuses if s.kind is not Kind.IGNORED]
+    images = [s for s in rows if s.kind is Kind.IMAGE]
+    finder = _Captions([s for s in rows if s.kind is Kind.CAPTION], pairing)
+    pairs = [Pair(image, finder.claim(image)) for image in images]
+    problems = [*finder.problems, *finder.left_over(), *_aggregates(rows)]
+    return Paired(tuple(pairs), tuple(sorted(problems, key=lambda p: (p.key, p.code))))
+
+
+def _loose(stem: str) -> str:
+    return unicodedata.normalize("NFC", stem).casefold()
+
+
+class _Captions:
+    """Captions by stem, handed out to images; remembers what was odd."""
+
+    def __init__(self, captions: list[FileStatus], pairing: Pairing) -> None:
+        self._all = captions
+        self.problems: list[Problem] = []
+        self._exact: dict[str, list[FileStatus]] = defaultdict(list)
+        self._loosely: dict[str, list[FileStatus]] = defaultdict(list)
+        self._claimed: dict[str, str] = {}
+        for caption in sorted(captions, key=lambda s: pairing.preference(s.key)):
+            stem = split_suffix(caption.key)[0]
+            self._exact[stem].append(caption)
+            self._loosely[_loose(stem)].append(caption)
+
+    def claim(self, image: FileStatus) -> FileStatus | None:
+        found, odd = self._find(image.key)
+        if not found:
+            return None
+        chosen = found[0]
+        if odd:
+            self.problems.append(Problem(image.key, *odd))
+        if len(found) > 1:
+            others = ", ".join(f"'{c.key}'" for c in found[1:])
+            text = f"has several captions; '{chosen.key}' is used here, {others} may be read by some trainers"
+            self.problems.append(Problem(image.key, "several-captions", text))
+        first = self._claimed.get(chosen.key)
+        if first is not None:
+            text = f"shares the caption '{chosen.key}' with '{first}'; trainers' caches, named by stem, would collide"
+            self.problems.append(Problem(image.key, "shared-caption", text))
+        for caption in found:
+            self._claimed.setdefault(caption.key, image.key)
+        return chosen
+
+    def _find(self, image: str) -> tuple[list[FileStatus], tuple[str, str] | None]:
+        stem = split_suffix(image)[0]
+        if found := self._exact.get(stem):
+            return found, None
+        if found := self._exact.get(image):
+            text = f"is captioned by '{found[0].key}', which no trainer reads; rename it to the image's stem"
+            return found, ("double-suffix", text)
+        if found := self._loosely.get(_loose(stem)):
+            text = f"matches '{found[0].key}' only when letter case or accents are ignored; trainers may not find it"
+            return found, ("inexact-match", text)
+        return [], None
+
+    def left_over(self) -> Iterator[Problem]:
+        for caption in self._all:
+            if caption.key not in self._claimed:
+                yield Problem(caption.key, "orphan-caption", "is a caption without an image")
+
+
+def _aggregates(rows: Iterable[FileStatus]) -> Iterator[Problem]:
+    for row in rows:
+        why = AGGREGATES.get(row.key.rsplit("/", 1)[-1])
+        if why:
+            yield Problem(row.key, "aggregate-captions", f"holds captions for many images: {why}")

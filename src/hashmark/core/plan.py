@@ -1,0 +1,224 @@
+"""From statuses and a policy to a frozen plan, or a refusal.
+
+A plan says exactly what will be done, what is left alone and why. It runs once: afterwards the world has
+changed. Deletes are refused on any doubt (design promise 4). Knows nothing of how an action is carried out.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hashmark.core.errors import RefusedPlan
+from hashmark.core.model import FileStatus, Key, Verdict
+
+
+class Direction(StrEnum):
+    """Which side is to become like the other."""
+
+    PUSH = "push"
+    PULL = "pull"
+
+
+class Side(StrEnum):
+    """Whose content wins a conflict: the disk's (`mine`) or the bucket's (`theirs`)."""
+
+    MINE = "mine"
+    THEIRS = "theirs"
+
+
+class Verb(StrEnum):
+    """What one action does."""
+
+    UPLOAD = "upload"
+    DOWNLOAD = "download"
+    DELETE_REMOTE = "delete-remote"
+    DELETE_LOCAL = "delete-local"
+
+
+DELETES = frozenset({Verb.DELETE_REMOTE, Verb.DELETE_LOCAL})
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the user asked for.
+
+    `select` are globs over whole keys (`*` also matches `/`); `max_delete` is the number of deletes that is
+    agreed to, else the cap is a tenth of the side that loses files.
+    """
+
+    direction: Direction
+    take: Side | None = None
+    delete: bool = False
+    max_delete: int | None = None
+    select: tuple[str, ...] = ()
+
+    def selects(self, key: str) -> bool:
+        """Whether `key` is within the selection; everything is where none was given."""
+        return not self.select or any(fnmatch.fnmatchcase(key, glob) for glob in self.select)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One change to one key. The status is what the user was shown: its ETag and digest are the conditions."""
+
+    verb: Verb
+    status: FileStatus
+
+    @property
+    def key(self) -> Key:
+        """The key it is about."""
+        return self.status.key
+
+    @property
+    def size(self) -> int:
+        """Bytes to move; deletes move none."""
+        if self.verb is Verb.UPLOAD and self.status.local:
+            return self.status.local.size
+        if self.verb is Verb.DOWNLOAD and self.status.remote:
+            return self.status.remote.size or 0
+        return 0
+
+    @property
+    def replaces(self) -> bool:
+        """Whether content that exists is overwritten (it goes to the trash first)."""
+        there = self.status.remote if self.verb is Verb.UPLOAD else self.status.local
+        return self.verb not in DELETES and there is not None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """A key that is not in sync and that this plan does not touch."""
+
+    status: FileStatus
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done, in order: transfers by key, then deletes by key."""
+
+    direction: Direction
+    actions: tuple[Action, ...]
+    left_alone: tuple[LeftAlone, ...]
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes to move."""
+        return sum(action.size for action in self.actions)
+
+    @property
+    def deletes(self) -> int:
+        """How many actions delete."""
+        return sum(action.verb in DELETES for action in self.actions)
+
+
+_PUSHED = frozenset(
+    {Verdict.LOCAL_ONLY, Verdict.LOCAL_CHANGED, Verdict.DIFFERS, Verdict.DELETED_REMOTELY},
+)
+_PULLED = frozenset(
+    {Verdict.REMOTE_ONLY, Verdict.REMOTE_CHANGED, Verdict.DIFFERS, Verdict.DELETED_LOCALLY},
+)
+_NEEDS_A_SIDE = {
+    Direction.PUSH: frozenset({Verdict.REMOTE_CHANGED, Verdict.CONFLICT, Verdict.UNVERIFIED}),
+    Direction.PULL: frozenset({Verdict.LOCAL_CHANGED, Verdict.CONFLICT, Verdict.UNVERIFIED}),
+}
+_EXTRA = {
+    Direction.PUSH: frozenset({Verdict.REMOTE_ONLY, Verdict.DELETED_LOCALLY}),
+    Direction.PULL: frozenset({Verdict.LOCAL_ONLY, Verdict.DELETED_REMOTELY}),
+}
+_WINNER = {Direction.PUSH: Side.MINE, Direction.PULL: Side.THEIRS}
+
+_WHY_LEFT = {
+    Verdict.REMOTE_CHANGED: "the bucket's version is newer than what was last in sync",
+    Verdict.LOCAL_CHANGED: "the version on disk was edited since it was last in sync",
+    Verdict.CONFLICT: "both sides changed",
+    Verdict.UNVERIFIED: "it can't be told whether it differs",
+}
+
+
+def make_plan(statuses: Iterable[FileStatus], policy: Policy, *, complete: bool) -> Plan:
+    """Decide for every status; nothing is done yet.
+
+    `complete` says that both sides were read without any error: without it there are no deletes.
+
+    Raises:
+        RefusedPlan: deletes were asked for and are not safe: a side was not read completely, the side that
+            is copied from is empty, or there are more than the cap.
+    """
+    rows = list(statuses)
+    moves: list[Action] = []
+    deletes: list[Action] = []
+    left: list[LeftAlone] = []
+    for row in rows:
+        if row.verdict is Verdict.SYNCED or not policy.selects(row.key):
+            continue
+        decided = _decide(row, policy)
+        if isinstance(decided, LeftAlone):
+            left.append(decided)
+        elif decided.verb in DELETES:
+            deletes.append(decided)
+        else:
+            moves.append(decided)
+    if deletes:
+        _check_deletes(rows, deletes, policy, complete=complete)
+    return Plan(policy.direction, (*moves, *deletes), tuple(left))
+
+
+def _decide(row: FileStatus, policy: Policy) -> Action | LeftAlone:
+    push = policy.direction is Direction.PUSH
+    verdict = row.verdict
+    if verdict is Verdict.REFUSED:
+        return LeftAlone(row, row.reason or "refused")
+    if verdict in (_PUSHED if push else _PULLED):
+        return Action(Verb.UPLOAD if push else Verb.DOWNLOAD, row)
+    if verdict in _EXTRA[policy.direction]:
+        if policy.delete:
+            return Action(Verb.DELETE_REMOTE if push else Verb.DELETE_LOCAL, row)
+        where = "only in the bucket" if push else "only on disk"
+        return LeftAlone(row, f"{where}; --delete would remove it")
+    if verdict in _NEEDS_A_SIDE[policy.direction] and policy.take is _WINNER[policy.direction]:
+        return _take(row, policy)
+    winner = _WINNER[policy.direction]
+    return LeftAlone(row, f"{_why(row)}; --take {winner} would overwrite it")
+
+
+def _take(row: FileStatus, policy: Policy) -> Action | LeftAlone:
+    """A conflict, decided: the winner's content goes over; a winner that deleted the file deletes it."""
+    push = policy.direction is Direction.PUSH
+    if (row.local if push else row.remote) is not None:
+        return Action(Verb.UPLOAD if push else Verb.DOWNLOAD, row)
+    if policy.delete:
+        return Action(Verb.DELETE_REMOTE if push else Verb.DELETE_LOCAL, row)
+    return LeftAlone(row, "deleted on the side that wins, changed on the other; --delete would remove it there too")
+
+
+def _why(row: FileStatus) -> str:
+    reason = _WHY_LEFT[row.verdict]
+    return f"{reason} ({row.reason})" if row.reason else reason
+
+
+def _check_deletes(rows: list[FileStatus], deletes: list[Action], policy: Policy, *, complete: bool) -> None:
+    push = policy.direction is Direction.PUSH
+    count = len(deletes)
+    if not complete:
+        raise RefusedPlan(
+            f"{count} deletes were planned, but not everything could be read, so nothing was done.",
+            "Mend what `hashmark status` reports, or run without --delete.",
+        )
+    source = sum((row.local if push else row.remote) is not None for row in rows)
+    target = sum((row.remote if push else row.local) is not None for row in rows)
+    if source == 0:
+        where = "The folder on disk" if push else "The bucket's folder"
+        raise RefusedPlan(
+            f"{where} is empty, and {count} deletes would empty the other side too; nothing was done.",
+            "Check that the right folder is mounted and that `url` is right.",
+        )
+    cap = -(-target // 10) if policy.max_delete is None else policy.max_delete
+    if count > cap:
+        raise RefusedPlan(
+            f"{count} of {target} files would be deleted, more than the limit of {cap}; nothing was done.",
+            f"If that is meant, run again with --max-delete {count}.",
+        )

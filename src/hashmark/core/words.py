@@ -1,0 +1,71 @@
+"""The difference of two captions, word by word. Text in, pieces out; colours are the reader's affair."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Change(StrEnum):
+    """Where a piece of text is found."""
+
+    BOTH = "both"
+    REMOVED = "removed"
+    ADDED = "added"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of text, and on which side it is."""
+
+    change: Change
+    text: str
+
+
+_TOKENS = re.compile(r"\s|[\w'’]+|[^\w\s]")
+
+
+def word_diff(before: str, after: str) -> list[Piece]:
+    """Pieces that, without the added ones, spell `before`, and without the removed ones, `after`.
+
+    >>> [(p.change.value, p.text) for p in word_diff("a red cat", "a blue cat")]
+    [('both', 'a '), ('removed', 'red'), ('added', 'blue'), ('both', ' cat')]
+    """
+    left, right = _TOKENS.findall(before), _TOKENS.findall(after)
+    pieces: list[Piece] = []
+    matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+        if tag == "equal":
+            pieces.append(Piece(Change.BOTH, "".join(left[i1:i2])))
+            continue
+        if i2 > i1:
+            pieces.append(Piece(Change.REMOVED, "".join(left[i1:i2])))
+        if j2 > j1:
+            pieces.append(Piece(Change.ADDED, "".join(right[j1:j2])))
+    return pieces
+
+
+def visible(text: str) -> str:
+    """The text with what can't be seen spelled out: control, zero-width and no-break characters, tabs, CR.
+
+    >>> visible("a\\u200bb")
+    'a⟨U+200B⟩b'
+    """
+    return "".join(_shown(char) for char in text)
+
+
+_INVISIBLE = re.compile(r"[\u00a0\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]")
+
+
+def _shown(char: str) -> str:
+    if char == "\n":
+        return "⏎\n"
+    if char == "\r":
+        return "␍"
+    if char == "\t":
+        return "→"
+    if ord(char) < 32 or 0x7F <= ord(char) < 0xA0 or _INVISIBLE.match(char) or 0xD800 <= ord(char) < 0xE000:
+        return f"⟨U+{ord(char):04X}⟩"
+    return char

@@ -1,0 +1,1 @@
+"""The local side: walking, hashing, writing safely, the trash. Knows nothing of buckets."""

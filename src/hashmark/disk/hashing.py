@@ -1,0 +1,159 @@
+"""Digests of files, on all cores, with the rule that says when a digest may be remembered.
+
+A digest is remembered only if the file was already settled when it was hashed: its newest timestamp is older
+than the file system's own clock by more than the coarsest granularity in use (2 s, FAT). Otherwise a second
+edit within the same tick would go unseen (git's "racy clean" problem: git, Documentation/technical/racy-git).
+Where digests are kept is not known here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from hashmark.core.etags import MultipartHasher
+from hashmark.core.model import LocalFile, Stamp
+from hashmark.disk.walk import stamp_of
+
+GRANULARITY_NS = 2_000_000_000
+"""The coarsest timestamp still in use: FAT's 2 seconds."""
+
+CHUNK = 1 << 20
+"""Bytes read at a time; hashing releases the interpreter's lock for each."""
+
+BATCH_FILES = 32
+BATCH_BYTES = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """A file with its digest, and whether the digest may be remembered for its stamp."""
+
+    file: LocalFile
+    fresh: bool
+    settled: bool
+
+
+def file_system_now(folder: Path) -> int | None:
+    """The clock of the file system that holds `folder`, in ns, read off a file made for it; None if read-only.
+
+    The machine's own clock may differ from a network file system's.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            return os.fstat(probe.fileno()).st_mtime_ns
+    except OSError:
+        return None
+
+
+def is_settled(stamp: Stamp, now_ns: int | None) -> bool:
+    """Whether a file with this stamp, hashed at `now_ns` of its file system, can't change unseen any more."""
+    return now_ns is not None and max(stamp.mtime_ns, stamp.ctime_ns) + GRANULARITY_NS < now_ns
+
+
+def hash_file(path: str, hasher: MultipartHasher | None = None) -> tuple[str, Stamp]:
+    """MD5 of the file in lower-case hex, with the stamp that held before and after reading.
+
+    Raises:
+        OSError: it can't be opened or read.
+        ChangedWhileReading: its stamp was another one afterwards.
+    """
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - the raw descriptor, without a buffer to copy through
+        before = stamp_of(os.fstat(file.fileno()))
+        if hasher is None and before.size <= CHUNK:
+            data = file.read(CHUNK + 1)
+            digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        else:
+            digest = _stream(file.fileno(), hasher or MultipartHasher())
+        after = stamp_of(os.fstat(file.fileno()))
+    if before != after:
+        raise ChangedWhileReading(path)
+    return digest, before
+
+
+def _stream(descriptor: int, hasher: MultipartHasher) -> str:
+    buffer = memoryview(bytearray(CHUNK))
+    while count := os.readv(descriptor, [buffer]):
+        hasher.update(buffer[:count])
+    return str(hasher.md5())
+
+
+class ChangedWhileReading(OSError):
+    """The file was written to while it was read."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(None, "it changed while it was read", path)
+
+
+def hash_all(
+    root: Path,
+    files: Iterable[LocalFile],
+    known: Callable[[LocalFile], str | None],
+    *,
+    now_ns: int | None,
+    workers: int | None = None,
+) -> Iterator[Hashed]:
+    """The files in the same order, each with its digest: `known` where it has one, else read, on all cores.
+
+    A file that can't be read, or that changes while it is read, comes with `trouble` instead of a digest. At
+    most a few thousand files are in work at once.
+    """
+    base = os.fspath(root)
+    with ThreadPoolExecutor(workers or os.cpu_count() or 2, thread_name_prefix="hash") as pool:
+        batches = (
+            pool.submit(_hash_batch, base, batch, now_ns) if unknown else batch
+            for batch, unknown in _batches(files, known)
+        )
+        for batch in _ahead(batches, 64):
+            yield from batch.result() if isinstance(batch, Future) else batch
+
+
+def _batches(
+    files: Iterable[LocalFile], known: Callable[[LocalFile], str | None]
+) -> Iterator[tuple[list[Hashed], bool]]:
+    batch: list[Hashed] = []
+    size, unknown = 0, False
+    for file in files:
+        digest = None if file.trouble else known(file)
+        batch.append(Hashed(replace(file, md5=digest), fresh=False, settled=digest is not None))
+        if digest is None and not file.trouble:
+            unknown = True
+            size += file.size
+        if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
+            yield batch, unknown
+            batch, size, unknown = [], 0, False
+    if batch:
+        yield batch, unknown
+
+
+def _hash_batch(base: str, batch: list[Hashed], now_ns: int | None) -> list[Hashed]:
+    return [item if item.file.md5 or item.file.trouble else _hash_one(base, item.file, now_ns) for item in batch]
+
+
+def _hash_one(base: str, file: LocalFile, now_ns: int | None) -> Hashed:
+    try:
+        digest, stamp = hash_file(f"{base}/{file.key}")
+    except OSError as error:
+        why = f"can't be read: {error.strerror or error}"
+        return Hashed(replace(file, trouble=why), fresh=False, settled=False)
+    return Hashed(LocalFile(file.key, stamp, digest), fresh=True, settled=is_settled(stamp, now_ns))
+
+
+T = TypeVar("T")
+
+
+def _ahead(items: Iterable[T], depth: int) -> Iterator[T]:
+    """The same items, with `depth` of them already taken (and so, submitted) before the first is used."""
+    waiting: deque[T] = deque()
+    for item in items:
+        waiting.append(item)
+        if len(waiting) > depth:
+            yield waiting.popleft()
+    yield from waiting

@@ -1,0 +1,251 @@
+"""Puts files in their place so that every path holds the old or the new content at every moment.
+
+Paths are resolved one folder at a time, from an open descriptor of the dataset, refusing symlinks, so that no
+key and no swapped folder can lead outside. New content goes to a temporary name in the same folder and is
+synced; the target is checked again; then it is renamed and the folder is synced. What stands in the way is
+kept in the trash first. Where content comes from is not known here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from hashmark.core.errors import DiskFull, FileChanged, LocalError, ReadOnly, UnsafePath
+from hashmark.core.keys import unsafe_reason
+from hashmark.core.model import Stamp
+from hashmark.disk.walk import stamp_of
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_BY_DESCRIPTOR = Path("/proc/self/fd").is_dir()
+
+
+def explain(error: OSError, path: str) -> LocalError:
+    """An operating system error, in our words."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskFull(f"No space is left to write '{path}'.")
+    if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        return ReadOnly(f"'{path}' can't be written: {error.strerror}.")
+    return LocalError(f"'{path}': {error.strerror or error}.", "Check the path and the disk.")
+
+
+class Slot:
+    """A file's place: an open folder and a name in it."""
+
+    def __init__(self, root: Path, key: str, folder: int) -> None:
+        self.key = key
+        self.name = key.rsplit("/", 1)[-1]
+        self._folder = folder
+        self._path = root / key
+
+    def path_of(self, name: str) -> str:
+        """A path to `name` in this folder that no renaming of parents can redirect, where the system has one."""
+        if _BY_DESCRIPTOR:
+            return f"/proc/self/fd/{self._folder}/{name}"
+        return os.fspath(self._path.with_name(name))
+
+    def stamp(self) -> Stamp | None:
+        """The stamp of what is in the place now, or None if nothing is.
+
+        Raises:
+            UnsafePath: it is a symlink, a folder or a device, which must not be replaced.
+        """
+        try:
+            facts = os.stat(self.name, dir_fd=self._folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        if not stat.S_ISREG(facts.st_mode):
+            what = "a symlink" if stat.S_ISLNK(facts.st_mode) else "not a regular file"
+            raise UnsafePath(f"'{self.key}' is {what} on disk and is left as it is.", "Move it away, then run again.")
+        return stamp_of(facts)
+
+    def temporary(self) -> str:
+        """A fresh name for unfinished content, recognised by `core.keys.TEMPORARY`."""
+        return f".hashmark-{os.getpid()}-{secrets.token_hex(6)}.part"
+
+    def put(self, temporary: str, expected: Stamp | None, trash: Path) -> None:
+        """Move finished content from `temporary` into place.
+
+        `expected` is what the user was shown there (None: nothing). What is replaced is kept at `trash`.
+
+        Raises:
+            FileChanged: something else is in the place now.
+            LocalError: the system refuses; the place is as it was.
+        """
+        try:
+            sync_file(self.path_of(temporary))
+            self._check(expected)
+            if expected is None:
+                # Unlike a rename, a link fails where something has appeared meanwhile.
+                self._link_new(temporary)
+            else:
+                self._inherit_mode(temporary)
+                with self._kept(expected, trash):
+                    os.rename(temporary, self.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            os.fsync(self._folder)
+        except OSError as error:
+            raise explain(error, self.key) from None
+        finally:
+            self.drop(temporary)
+
+    @contextlib.contextmanager
+    def _kept(self, expected: Stamp, trash: Path) -> Iterator[None]:
+        """Keep the old content at `trash` while the body replaces it; undone if that does not come to pass."""
+        keep(self.path_of(self.name), trash)
+        try:
+            self._check(expected)
+            yield
+        except BaseException:
+            # Still the live file: a second name for it in the trash would change along with it.
+            trash.unlink(missing_ok=True)
+            raise
+
+    def _link_new(self, temporary: str) -> None:
+        try:
+            os.link(temporary, self.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        except FileExistsError:
+            raise FileChanged(f"'{self.key}' appeared on disk meanwhile and is left as it is.") from None
+        except OSError as error:
+            if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}:
+                raise
+            self._check(None)  # a file system without hard links: the gap is as small as it can be
+            os.rename(temporary, self.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+
+    def _inherit_mode(self, temporary: str) -> None:
+        mode = stat.S_IMODE(os.stat(self.name, dir_fd=self._folder, follow_symlinks=False).st_mode)
+        os.chmod(self.path_of(temporary), mode & 0o777)  # noqa: PTH101 - the path is relative to a descriptor
+
+    def _check(self, expected: Stamp | None) -> None:
+        now = self.stamp()
+        if now is None and expected is None:
+            return
+        # The inode's ctime moves when a hard link to it is made, which keeping it in the trash does.
+        if now is None or expected is None or _content_facts(now) != _content_facts(expected):
+            raise FileChanged(f"'{self.key}' changed on disk after it was compared and is left as it is.")
+
+    def remove(self, expected: Stamp, trash: Path) -> None:
+        """Move the file to `trash`, if it is still what the user was shown.
+
+        Raises:
+            FileChanged: it is not.
+            LocalError: the system refuses; the file is where it was.
+        """
+        try:
+            self._check(expected)
+            with self._kept(expected, trash):
+                os.unlink(self.name, dir_fd=self._folder)
+            os.fsync(self._folder)
+        except OSError as error:
+            raise explain(error, self.key) from None
+
+    def drop(self, temporary: str) -> None:
+        """Remove unfinished content, if it is still there."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=self._folder)
+
+
+def _content_facts(stamp: Stamp) -> tuple[int, int, int, int]:
+    return (stamp.size, stamp.mtime_ns, stamp.inode, stamp.device)
+
+
+@contextlib.contextmanager
+def open_slot(root: Path, key: str, *, create: bool = False) -> Iterator[Slot]:
+    """The place of `key` under `root`, its folders made where `create` says so.
+
+    Raises:
+        UnsafePath: the key is unsafe, or one of its folders is a symlink or a file.
+        LocalError: a folder can't be opened or made.
+    """
+    reason = unsafe_reason(key)
+    if reason:
+        raise UnsafePath(f"'{key}' {reason}.", "Rename the object in the bucket.")
+    try:
+        if create:
+            root.mkdir(parents=True, exist_ok=True)
+        folder = os.open(root, _FOLDER & ~os.O_NOFOLLOW)  # the dataset itself may be a symlink, set by its owner
+    except OSError as error:
+        raise explain(error, os.fspath(root)) from None
+    try:
+        for part in key.split("/")[:-1]:
+            folder = _enter(folder, part, key, create=create)
+        yield Slot(root, key, folder)
+    finally:
+        os.close(folder)
+
+
+def _enter(folder: int, part: str, key: str, *, create: bool) -> int:
+    try:
+        if create:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part, dir_fd=folder)
+        inner = os.open(part, _FOLDER, dir_fd=folder)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENOTDIR}:
+            raise UnsafePath(f"'{key}': its folder '{part}' is a symlink or a file.", "Move it away.") from None
+        raise explain(error, key) from None
+    os.close(folder)
+    return inner
+
+
+def sync_file(path: str) -> None:
+    """Have the file's bytes written to the device."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def keep(path: str, trash: Path) -> None:
+    """Give the file at `path` a second place at `trash`: a hard link, or a synced copy where there are none.
+
+    Raises:
+        OSError: neither could be made.
+    """
+    trash.parent.mkdir(parents=True, exist_ok=True)
+    trash.unlink(missing_ok=True)
+    try:
+        os.link(path, trash, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}:
+            raise
+        shutil.copy2(path, trash, follow_symlinks=False)
+        sync_file(os.fspath(trash))
+    sync_folder(trash.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Have the folder's entries written to the device."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a whole file so that a reader sees the old or the new content, never a part.
+
+    Raises:
+        LocalError: it can't be written; the old content is untouched.
+    """
+    temporary = path.with_name(f".hashmark-{os.getpid()}-{secrets.token_hex(6)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise explain(error, os.fspath(path)) from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,104 @@
+"""Walks a dataset's folder in key order and says what it could not read.
+
+The order is that of S3: UTF-8 bytes of the whole key, in which a folder sorts as its name plus `/`. Symlinks
+to folders are never followed; symlinks to files are read. Knows nothing of what the files are for, beyond the
+filter it is given.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from hashmark.core.keys import STATE_FOLDER, TEMPORARY
+from hashmark.core.model import Key, LocalFile, Problem, Stamp
+
+
+def stamp_of(facts: os.stat_result) -> Stamp:
+    """The part of a stat that identifies content in the digest cache."""
+    return Stamp(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, facts.st_dev)
+
+
+class Walk:
+    """One walk over `root`: iterate it for the files; `problems` grows with what could not be read.
+
+    `ignores` gets a key (folders with a final `/`) and says whether to leave it out; `ignored` counts those.
+    A root that does not exist is an empty dataset.
+    """
+
+    def __init__(self, root: Path, ignores: Callable[[str], bool] = lambda _key: False) -> None:
+        self.root = root
+        self.problems: list[Problem] = []
+        self.ignored = 0
+        self._ignores = ignores
+
+    def __iter__(self) -> Iterator[LocalFile]:
+        if self.root.is_dir():
+            yield from self._folder(os.fspath(self.root), "")
+        elif os.path.lexists(self.root):
+            self._problem("", "not-a-folder", f"{self.root} is not a folder")
+
+    def _folder(self, path: str, prefix: str) -> Iterator[LocalFile]:
+        try:
+            with os.scandir(path) as scan:
+                entries = sorted(((self._sort_name(e), e) for e in scan), key=lambda pair: pair[0])
+        except OSError as error:
+            self._problem(prefix, "unreadable", f"the folder can't be read: {error.strerror}")
+            return
+        for name, entry in entries:
+            key = prefix + os.fsdecode(name)
+            if self._skip(key):
+                continue
+            if key.endswith("/"):
+                yield from self._folder(entry.path, key)
+            elif (file := self._file(entry, key)) is not None:
+                yield file
+
+    @staticmethod
+    def _sort_name(entry: os.DirEntry[str]) -> bytes:
+        name = os.fsencode(entry.name)
+        try:
+            return name + b"/" if entry.is_dir(follow_symlinks=False) else name
+        except OSError:
+            return name
+
+    def _skip(self, key: str) -> bool:
+        if key == f"{STATE_FOLDER}/" or TEMPORARY.fullmatch(key.rsplit("/", 1)[-1]):
+            return True
+        if self._ignores(key):
+            self.ignored += 1
+            return True
+        return False
+
+    def _file(self, entry: os.DirEntry[str], key: str) -> LocalFile | None:
+        try:
+            facts = entry.stat(follow_symlinks=True)
+        except OSError as error:
+            # A dangling or circular symlink, or a file that vanished: it is there, and it can't be read.
+            return self._unreadable(key, f"can't be read: {error.strerror}")
+        if stat.S_ISREG(facts.st_mode):
+            return LocalFile(Key(key), stamp_of(facts))
+        if stat.S_ISDIR(facts.st_mode):
+            self._problem(key, "symlinked-folder", "is a symlink to a folder, which is not followed")
+        else:
+            self._problem(key, "not-a-file", "is not a regular file (a pipe, socket or device)")
+        return None
+
+    def _unreadable(self, key: str, why: str) -> LocalFile:
+        self._problem(key, "unreadable", why)
+        return LocalFile(Key(key), Stamp(0, 0, 0, 0, 0), trouble=why)
+
+    def _problem(self, key: str, code: str, message: str) -> None:
+        self.problems.append(Problem(key, code, message))
+
+
+def leftovers(root: Path) -> Iterator[Path]:
+    """Unfinished downloads that a killed run left in `root`, symlinked folders not followed."""
+    for folder, folders, files in os.walk(root, followlinks=False):
+        if STATE_FOLDER in folders:
+            folders.remove(STATE_FOLDER)
+        for name in files:
+            if TEMPORARY.fullmatch(name):
+                yield Path(folder) / name

@@ -1,0 +1,163 @@
+"""Sends one S3 request and returns one answer. Retries, signing and connections are the runtime's.
+
+No redirect is followed: the runtime reports one as an answer, so credentials go to the named host alone. There
+is one client per endpoint, because the runtime pools connections by host name without the port. What requests
+mean is not known here.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from awscrt.http import HttpHeaders, HttpRequest
+from awscrt.io import ClientTlsContext, TlsContextOptions
+from awscrt.s3 import S3Client, S3RequestTlsMode, S3RequestType, create_default_s3_signing_config
+
+from hashmark._version import __version__
+from hashmark.core.errors import SettingsError
+from hashmark.s3 import credentials
+from hashmark.s3.endpoint import Endpoint, Remote, resolve
+from hashmark.s3.errors import from_answer, from_runtime
+
+MEMORY_LIMIT = 1 << 30
+"""The runtime's own least: it refuses a smaller buffer pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Client:
+    """A connection pool to one endpoint, for one bucket.
+
+    Raises:
+        SettingsError: the CA bundle can't be read, the endpoint is malformed, or the profile is unknown.
+    """
+
+    def __init__(self, remote: Remote) -> None:
+        self.endpoint: Endpoint = resolve(remote)
+        self._bucket = remote.bucket
+        signing = create_default_s3_signing_config(
+            region=self.endpoint.region, credential_provider=credentials.provider(remote)
+        )
+        self._client = S3Client(
+            region=self.endpoint.region,
+            signing_config=signing,
+            tls_mode=S3RequestTlsMode.ENABLED if self.endpoint.tls else S3RequestTlsMode.DISABLED,
+            tls_connection_options=_tls(remote, self.endpoint) if self.endpoint.tls else None,
+            memory_limit=MEMORY_LIMIT,
+            connect_timeout_ms=10_000,
+        )
+
+    def send(
+        self,
+        operation: str,
+        method: str,
+        key: str = "",
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        into: str | None = None,
+        on_bytes: Callable[[int], None] | None = None,
+    ) -> Future[Answer]:
+        """Start a request; the future gives the answer or one of our errors.
+
+        `operation` is S3's name for it. With `into`, the body goes to that file. `on_bytes` is told of bytes as
+        they move, on the runtime's thread.
+        """
+        request = self._request(method, key, query or {}, headers or {}, body)
+        collector = _Collector(operation, f"'{key}'" if key else f"bucket '{self._bucket}'", self.endpoint.host)
+        collector.request = self._client.make_request(
+            type=S3RequestType.DEFAULT,
+            operation_name=operation,
+            request=request,
+            recv_filepath=into,
+            on_headers=collector.on_headers,
+            on_body=None if into else collector.on_body,
+            on_done=collector.on_done,
+            on_progress=(lambda progress, **_: on_bytes(progress)) if on_bytes else None,
+        )
+        return collector.future
+
+    def _request(
+        self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes | None
+    ) -> HttpRequest:
+        path = self.endpoint.path(key)
+        if query:
+            path += "?" + "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in query.items())
+        pairs = [("Host", self.endpoint.host), ("User-Agent", f"hashmark/{__version__}"), *headers.items()]
+        if body is not None or method in {"PUT", "POST"}:
+            pairs.append(("Content-Length", str(len(body or b""))))
+        return HttpRequest(method, path, HttpHeaders(pairs), io.BytesIO(body) if body is not None else None)
+
+    def call(self, operation: str, method: str, key: str = "", **options: Any) -> Answer:
+        """As `send`, but wait for the answer.
+
+        Raises:
+            StoreError: one of its subclasses, for whatever went wrong.
+        """
+        return self.send(operation, method, key, **options).result()
+
+
+class _Collector:
+    """Gathers one request's callbacks, which come on the runtime's thread, into a future."""
+
+    def __init__(self, operation: str, subject: str, host: str) -> None:
+        self.future: Future[Answer] = Future()
+        self.request: Any = None  # held here: the runtime cancels a request that nobody holds
+        self._about = (operation, subject, host)
+        self._status = 0
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+
+    def on_headers(self, status_code: int, headers: list[tuple[str, str]], **_: Any) -> None:
+        self._status = status_code
+        self._headers = {name.lower(): value for name, value in headers}
+
+    def on_body(self, chunk: bytes, offset: int, **_: Any) -> None:
+        if offset == 0:
+            self._body.clear()  # the runtime starts again from the beginning
+        self._body.append(bytes(chunk))
+
+    def on_done(
+        self,
+        error: Exception | None,
+        error_headers: list[tuple[str, str]] | None,
+        error_body: bytes | None,
+        status_code: int | None,
+        **_: Any,
+    ) -> None:
+        operation, subject, host = self._about
+        self.request = None
+        if error is None:
+            self.future.set_result(Answer(self._status, self._headers, b"".join(self._body)))
+        elif status_code and error_headers is not None and (status_code >= 300 or error_body):
+            headers = {name.lower(): value for name, value in error_headers}
+            self.future.set_exception(from_answer(status_code, headers, error_body or b"", operation, subject))
+        else:
+            self.future.set_exception(from_runtime(getattr(error, "name", str(error)), operation, subject, host))
+
+
+def _tls(remote: Remote, endpoint: Endpoint) -> Any:
+    options = TlsContextOptions()
+    options.verify_peer = remote.verify
+    if remote.ca_bundle:
+        bundle = Path(remote.ca_bundle).expanduser()
+        if not bundle.is_file():
+            raise SettingsError(f"The ca_bundle '{bundle}' is not a file.", "Give the path of a PEM file.")
+        options.override_default_trust_store(bundle.read_bytes())
+    connection = ClientTlsContext(options).new_connection_options()
+    connection.set_server_name(endpoint.host.rsplit(":", 1)[0])
+    return connection

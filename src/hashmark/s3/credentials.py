@@ -1,0 +1,60 @@
+"""Finds AWS credentials in the usual places: environment, profiles, process, web identity, container, instance.
+
+The C runtime's own chain does all of that. Only IAM Identity Center (SSO) profiles need botocore, the extra
+`hashmark[sso]`. Secrets pass through to the runtime and are never kept, shown or logged.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from awscrt.auth import AwsCredentials, AwsCredentialsProvider
+
+from hashmark.core.errors import NoCredentials
+from hashmark.s3.endpoint import Remote, aws_config
+
+_SSO_KEYS = ("sso_session", "sso_start_url", "login_session")
+
+
+def provider(remote: Remote) -> AwsCredentialsProvider:
+    """The source of credentials for `remote`; they are fetched, and refreshed, when a request needs them.
+
+    Raises:
+        NoCredentials: the profile signs in through Identity Center and botocore is not installed.
+        SettingsError: the profile does not exist.
+    """
+    if remote.credentials_file:
+        return AwsCredentialsProvider.new_profile(credentials_filepath=remote.credentials_file, profile_name="default")
+    config = aws_config(remote.profile)
+    named = remote.profile or os.environ.get("AWS_PROFILE")
+    if any(key in config for key in _SSO_KEYS) and (named or "AWS_ACCESS_KEY_ID" not in os.environ):
+        return _through_botocore(remote)
+    if remote.profile is None:
+        return AwsCredentialsProvider.new_default_chain()
+    # A profile in our settings is meant: it comes before the environment.
+    return AwsCredentialsProvider.new_chain(
+        [
+            AwsCredentialsProvider.new_profile(profile_name=remote.profile),
+            AwsCredentialsProvider.new_process(remote.profile),
+        ]
+    )
+
+
+def _through_botocore(remote: Remote) -> AwsCredentialsProvider:
+    try:
+        from botocore.session import Session  # noqa: PLC0415 - optional, and slow to import
+    except ImportError:
+        raise NoCredentials(
+            "The AWS profile signs in through IAM Identity Center.", "Install it with `pip install 'hashmark[sso]'`."
+        ) from None
+    session = Session(profile=remote.profile)
+
+    def fetch() -> Any:
+        found = session.get_credentials()
+        if found is None:
+            raise NoCredentials("The AWS profile gives no credentials.", "Run `aws sso login`.")
+        frozen = found.get_frozen_credentials()
+        return AwsCredentials(frozen.access_key, frozen.secret_key, frozen.token)
+
+    return AwsCredentialsProvider.new_delegate(fetch)

@@ -1,0 +1,157 @@
+"""Where a bucket is and how a request names it: URL, region, path-style or virtual-hosted.
+
+Reads the environment and the AWS settings files for what the library leaves open. Knows nothing of
+credentials (`credentials`) and sends nothing.
+"""
+
+from __future__ import annotations
+
+import configparser
+import ipaddress
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from hashmark.core.errors import SettingsError
+from hashmark.core.model import key_bytes
+
+_BUCKET = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,254}")
+ADDRESSING = ("auto", "path", "virtual")
+
+
+@dataclass(frozen=True)
+class Remote:
+    """The settings of one remote; `prefix` has no slash at either end.
+
+    `endpoint_url` None means AWS itself. `verify` False switches certificate checks off, which is reported at
+    every run.
+    """
+
+    bucket: str
+    prefix: str = ""
+    endpoint_url: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    addressing: str = "auto"
+    ca_bundle: str | None = None
+    verify: bool = True
+    credentials_file: str | None = None
+
+    @property
+    def url(self) -> str:
+        """`s3://bucket/prefix`, as the user writes it."""
+        return f"s3://{self.bucket}/{self.prefix}" if self.prefix else f"s3://{self.bucket}"
+
+    @property
+    def store(self) -> str:
+        """A name for the store and bucket, under which facts about it are remembered."""
+        return f"{self.endpoint_url or 'aws'}/{self.bucket}"
+
+
+def parse_url(url: str) -> tuple[str, str]:
+    """Bucket and prefix of `s3://bucket/prefix`.
+
+    Raises:
+        SettingsError: it is not such a URL.
+    """
+    match = re.fullmatch(r"s3://([^/]+)/?(.*)", url)
+    if not match or not _BUCKET.fullmatch(match.group(1)):
+        raise SettingsError(f"'{url}' is not a bucket's address.", "Write it as s3://bucket/prefix.")
+    prefix = match.group(2).strip("/")
+    if any(part in {"", ".", ".."} for part in prefix.split("/")) and prefix:
+        raise SettingsError(f"The prefix of '{url}' has an empty, '.' or '..' segment.", "Use plain folder names.")
+    return match.group(1), prefix
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An address resolved: what to connect to, and how to name a bucket and key in a request."""
+
+    host: str
+    """Host name with its port, as the Host header has it."""
+    tls: bool
+    region: str
+    bucket: str
+    virtual: bool
+    is_aws: bool
+
+    def path(self, key: str = "") -> str:
+        """Path of a key (or of the bucket) in a request, percent-encoded byte by byte and otherwise untouched."""
+        quoted = quote(key_bytes(key), safe="-_.~/")
+        return f"/{quoted}" if self.virtual else f"/{quote(self.bucket)}/{quoted}"
+
+
+def resolve(remote: Remote) -> Endpoint:
+    """Fill in what the settings leave open from the environment and the AWS settings files.
+
+    Raises:
+        SettingsError: the endpoint is not an http or https URL, carries a password, or the profile is unknown.
+    """
+    config = aws_config(remote.profile)
+    region = remote.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    region = region or config.get("region") or "us-east-1"
+    url = remote.endpoint_url or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    url = url or config.get("endpoint_url")
+    if url is None:
+        virtual = remote.addressing != "path" and "." not in remote.bucket
+        suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+        host = f"s3.{region}.{suffix}"
+        return Endpoint(_host(host, remote.bucket, virtual), True, region, remote.bucket, virtual, is_aws=True)
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
+        raise SettingsError(f"The endpoint '{_without_password(url)}' is not an http(s)://host:port address.")
+    if parts.username or parts.password:
+        raise SettingsError("The endpoint's address carries a user or password.", "Keep credentials in ~/.aws.")
+    virtual = remote.addressing == "virtual"
+    if virtual and _is_address(parts.hostname):
+        raise SettingsError("addressing = 'virtual' needs a host name, not an IP address.", "Use 'path'.")
+    is_aws = parts.hostname.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+    host = _host(parts.netloc, remote.bucket, virtual)
+    return Endpoint(host, parts.scheme == "https", region, remote.bucket, virtual, is_aws)
+
+
+def _host(host: str, bucket: str, virtual: bool) -> str:
+    return f"{bucket}.{host}" if virtual else host
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", url)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def aws_config(profile: str | None) -> dict[str, str]:
+    """The settings of a profile in `~/.aws/config` and `~/.aws/credentials`, without secrets.
+
+    Raises:
+        SettingsError: a profile was named that neither file has, or a file can't be parsed.
+    """
+    name = profile or os.environ.get("AWS_PROFILE") or "default"
+    config = _read(os.environ.get("AWS_CONFIG_FILE", "~/.aws/config"))
+    keys = _read(os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
+    section = name if name == "default" and config.has_section("default") else f"profile {name}"
+    found = {**_section(keys, name), **_section(config, section)}
+    if not found and (profile or os.environ.get("AWS_PROFILE")) and not keys.has_section(name):
+        raise SettingsError(f"There is no AWS profile called '{name}'.", "See `aws configure list-profiles`.")
+    return {k: v for k, v in found.items() if "secret" not in k and "token" not in k}
+
+
+def _read(path: str) -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read(Path(path).expanduser(), encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} can't be parsed: {type(error).__name__}.", "Mend or move the file.") from None
+    return parser
+
+
+def _section(parser: configparser.RawConfigParser, name: str) -> dict[str, str]:
+    return dict(parser.items(name)) if parser.has_section(name) else {}

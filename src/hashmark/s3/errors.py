@@ -1,0 +1,133 @@
+"""Turns what the runtime and the store say into our errors: the one place that knows their codes.
+
+Codes: Amazon S3 API reference, "Error responses"; runtime names: awscrt's `exceptions`. What a store says in
+its message may quote request headers, so it is never passed on: only its error code is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from hashmark.core import errors as e
+
+_BY_CODE: dict[str, type[e.StoreError]] = {
+    "AccessDenied": e.AccessDenied,
+    "AllAccessDisabled": e.AccessDenied,
+    "AccountProblem": e.AccessDenied,
+    "BadDigest": e.BadDigest,
+    "InvalidDigest": e.BadDigest,
+    "XAmzContentSHA256Mismatch": e.BadDigest,
+    "InvalidAccessKeyId": e.WrongCredentials,
+    "SignatureDoesNotMatch": e.WrongCredentials,
+    "InvalidClientTokenId": e.WrongCredentials,
+    "AuthorizationHeaderMalformed": e.WrongRegion,
+    "PermanentRedirect": e.WrongRegion,
+    "IllegalLocationConstraintException": e.WrongRegion,
+    "ExpiredToken": e.ExpiredCredentials,
+    "ExpiredTokenException": e.ExpiredCredentials,
+    "TokenRefreshRequired": e.ExpiredCredentials,
+    "InvalidToken": e.ExpiredCredentials,
+    "RequestTimeTooSkewed": e.ClockSkew,
+    "RequestExpired": e.ClockSkew,
+    "NoSuchBucket": e.NoSuchBucket,
+    "InvalidBucketName": e.NoSuchBucket,
+    "NoSuchKey": e.NoSuchObject,
+    "NoSuchUpload": e.NoSuchObject,
+    "PreconditionFailed": e.PreconditionFailed,
+    "ConditionalRequestConflict": e.PreconditionFailed,
+    "SlowDown": e.SlowDown,
+    "ServiceUnavailable": e.SlowDown,
+    "TooManyRequests": e.SlowDown,
+    "RequestLimitExceeded": e.SlowDown,
+    "RequestTimeout": e.ServerFault,
+    "InternalError": e.ServerFault,
+    "NotImplemented": e.Unsupported,
+    "MethodNotAllowed": e.Unsupported,
+}
+_BY_STATUS: dict[int, type[e.StoreError]] = {
+    301: e.WrongRegion,
+    307: e.WrongRegion,
+    401: e.AccessDenied,
+    403: e.AccessDenied,
+    404: e.NoSuchObject,
+    405: e.Unsupported,
+    409: e.PreconditionFailed,
+    412: e.PreconditionFailed,
+    429: e.SlowDown,
+    501: e.Unsupported,
+    503: e.SlowDown,
+}
+_TEXT: dict[type[e.StoreError], str] = {
+    e.AccessDenied: "The store refuses this to the credentials in use",
+    e.BadDigest: "The bytes that arrived at the store are not those that were sent",
+    e.WrongCredentials: "The store does not accept the access key or its secret",
+    e.ExpiredCredentials: "The credentials have expired",
+    e.ClockSkew: "The store refuses the request because this machine's clock is off",
+    e.NoSuchBucket: "The bucket does not exist",
+    e.NoSuchObject: "The object does not exist",
+    e.PreconditionFailed: "The object in the bucket is not the one that was expected",
+    e.SlowDown: "The store asks to slow down",
+    e.ServerFault: "The store failed inside",
+    e.Unsupported: "The store does not offer this",
+    e.WrongRegion: "The bucket is in another region",
+    e.UnexpectedAnswer: "The store's answer is not one S3 would give",
+}
+_CODE = re.compile(rb"<Code>\s*([A-Za-z0-9_.]{1,80})\s*</Code>")
+_REGION = re.compile(r"[a-z0-9-]{2,30}")
+
+
+def from_answer(status: int, headers: Mapping[str, str], body: bytes, operation: str, subject: str) -> e.StoreError:
+    """The error for an answer with a failing status. `subject` names the bucket or key it was about."""
+    match = _CODE.search(body[:65536])
+    code = match.group(1).decode() if match else ""
+    kind = _BY_CODE.get(code) or _BY_STATUS.get(status)
+    if kind is None:
+        kind = e.ServerFault if status >= 500 else e.UnexpectedAnswer
+    if kind is e.NoSuchObject and not code and operation in {"ListObjectsV2", "HeadBucket"}:
+        kind = e.NoSuchBucket
+    what = f"{operation} of {subject}: {_TEXT[kind]} (HTTP {status}{f' {code}' if code else ''})."
+    if kind is e.WrongRegion:
+        return _wrong_region(what, headers)
+    return kind(what)
+
+
+def _wrong_region(what: str, headers: Mapping[str, str]) -> e.StoreError:
+    region = headers.get("x-amz-bucket-region", "")
+    if _REGION.fullmatch(region):
+        return e.WrongRegion(what, f'Set region = "{region}" under [remote].')
+    return e.UnexpectedAnswer(what, "Redirects are not followed with credentials: name the right region or endpoint.")
+
+
+def from_runtime(name: str, operation: str, subject: str, host: str) -> e.HashmarkError:
+    """The error for a request that got no answer; `name` is the runtime's own name for what happened."""
+    where = f"{operation} of {subject}"
+    if name.startswith("AWS_AUTH"):
+        return e.NoCredentials("No AWS credentials were found.")
+    if "TLS" in name:
+        return e.TlsFailure(f"{where}: no trusted encrypted connection to {host} ({name}).")
+    if "SLOW_DOWN" in name:
+        return e.SlowDown(f"{where}: the store asks to slow down.")
+    if "INTERNAL_ERROR" in name or "NON_RECOVERABLE" in name:
+        return e.ServerFault(f"{where}: the store failed inside ({name}).")
+    if "REQUEST_TIME_TOO_SKEWED" in name:
+        return e.ClockSkew(f"{where}: the store refuses the request because this machine's clock is off.")
+    if name.startswith(("AWS_IO", "AWS_ERROR_HTTP")) or "CONNECTION" in name:
+        return e.Unreachable(f"{where}: no answer from {host} ({_plain(name)}).")
+    return e.UnexpectedAnswer(f"{where}: the answer of {host} makes no sense ({name}).")
+
+
+_PLAIN = {
+    "AWS_IO_SOCKET_CONNECTION_REFUSED": "connection refused",
+    "AWS_IO_SOCKET_TIMEOUT": "timed out",
+    "AWS_IO_DNS_INVALID_NAME": "no such host",
+    "AWS_IO_DNS_QUERY_FAILED": "the host name can't be looked up",
+    "AWS_IO_DNS_QUERY_AGAIN": "the host name can't be looked up",
+    "AWS_IO_SOCKET_CLOSED": "the connection was closed",
+    "AWS_ERROR_HTTP_CONNECTION_CLOSED": "the connection was closed",
+    "AWS_IO_SOCKET_NO_ROUTE_TO_HOST": "no route to the host",
+}
+
+
+def _plain(name: str) -> str:
+    return _PLAIN.get(name, name)

@@ -1,0 +1,199 @@
+"""What is remembered between runs, in `.hashmark/state.sqlite`: digests, bases, and facts about stores.
+
+- digests: path and stamp → MD5, so that an unchanged file is not read twice;
+- bases: what was last proven equal, per remote and key, so that a change can be told from a difference;
+- facts: what a probe found out about a store.
+
+Everything here can be lost without losing content: digests are computed again, and without a base a changed
+file is `differs` instead of `local-changed`. So a damaged or newer file is set aside and a new one begun, and
+where nothing can be written, memory stands in. It does not decide what is worth remembering.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hashmark.core.model import Base, Key, LocalFile, Problem, Stamp, key_bytes
+
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 30
+PAGE = 4096
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS digest (
+    dataset BLOB NOT NULL, key BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL, inode BLOB NOT NULL, device BLOB NOT NULL, md5 TEXT NOT NULL,
+    PRIMARY KEY (dataset, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS base (
+    remote TEXT NOT NULL, key BLOB NOT NULL, md5 TEXT NOT NULL, etag TEXT NOT NULL, size INTEGER NOT NULL,
+    PRIMARY KEY (remote, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS fact (
+    store TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (store, name)) WITHOUT ROWID;
+"""
+
+
+class State:
+    """The remembered state of one library. `problem` says, in words, why an old one was set aside."""
+
+    def __init__(self, connection: sqlite3.Connection, problem: Problem | None, *, persistent: bool) -> None:
+        self._db = connection
+        self.problem = problem
+        self.persistent = persistent
+
+    @classmethod
+    def open(cls, path: Path) -> State:
+        """Open or begin the file at `path`.
+
+        Never fails: what can't be used is set aside (`state.sqlite.damaged-1`) and named in `problem`, and
+        where nothing can be written the state lives in memory for this run.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return cls(_connect(path), None, persistent=True)
+        except sqlite3.DatabaseError as error:
+            return cls._after(path, error)
+        except OSError as error:
+            return cls._in_memory(f"{path.parent} can't be written ({error.strerror}); nothing is remembered")
+
+    @classmethod
+    def _after(cls, path: Path, error: sqlite3.DatabaseError) -> State:
+        if isinstance(error, sqlite3.OperationalError) and not isinstance(error, _NewerState):
+            # Read-only, locked for too long, no space: the file itself may be fine, so it stays where it is.
+            return cls._in_memory(f"{path} can't be used ({error}); nothing is remembered in this run")
+        try:
+            aside = _set_aside(path)
+            text = f"{path.name} is unusable ({error}) and was set aside as {aside.name}; a new one was begun"
+            return cls(_connect(path), Problem("", "state-set-aside", text), persistent=True)
+        except (OSError, sqlite3.DatabaseError) as second:
+            return cls._in_memory(f"{path} is unusable ({error}) and can't be set aside ({second})")
+
+    @classmethod
+    def _in_memory(cls, why: str) -> State:
+        connection = _memory()
+        return cls(connection, Problem("", "state-not-kept", why), persistent=False)
+
+    def close(self) -> None:
+        """Write what is pending and let go of the file."""
+        self._db.close()
+
+    def digests(self, dataset: str) -> Iterator[LocalFile]:
+        """Remembered digests in key order."""
+        columns = "key, size, mtime_ns, ctime_ns, inode, device, md5"
+        for row in self._pages(f"SELECT {columns} FROM digest WHERE dataset = ?", key_bytes(dataset)):
+            key, size, mtime, ctime, inode, device, md5 = row
+            stamp = Stamp(size, mtime, ctime, int(inode), int(device))
+            yield LocalFile(_key(key), stamp, md5)
+
+    def remember_digests(self, dataset: str, files: Iterable[LocalFile]) -> None:
+        """Remember digests, in one transaction."""
+        name = key_bytes(dataset)
+        # Inode and device numbers may exceed SQLite's signed 64 bits, so they are kept as text.
+        rows = [
+            (name, key_bytes(f.key), f.size, f.stamp.mtime_ns, f.stamp.ctime_ns, *_ids(f.stamp), f.md5) for f in files
+        ]
+        self._write("INSERT OR REPLACE INTO digest VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def forget_digests(self, dataset: str) -> None:
+        """Forget every digest of a dataset, so that the next status reads every byte."""
+        self._write("DELETE FROM digest WHERE dataset = ?", [(key_bytes(dataset),)])
+
+    def bases(self, remote: str) -> Iterator[Base]:
+        """What was last proven equal with `remote`, in key order."""
+        for key, md5, etag, size in self._pages("SELECT key, md5, etag, size FROM base WHERE remote = ?", remote):
+            yield Base(_key(key), md5, etag, size)
+
+    def record_bases(self, remote: str, bases: Iterable[Base]) -> None:
+        """Record what is proven equal now, in one transaction."""
+        rows = [(remote, key_bytes(b.key), b.md5, b.etag, b.size) for b in bases]
+        self._write("INSERT OR REPLACE INTO base VALUES (?, ?, ?, ?, ?)", rows)
+
+    def forget_bases(self, remote: str, keys: Iterable[str]) -> None:
+        """Forget the bases of keys that were deleted on both sides."""
+        self._write("DELETE FROM base WHERE remote = ? AND key = ?", [(remote, key_bytes(k)) for k in keys])
+
+    def facts(self, store: str) -> dict[str, str]:
+        """What is known about a store, by name."""
+        return dict(self._db.execute("SELECT name, value FROM fact WHERE store = ?", (store,)).fetchall())
+
+    def record_facts(self, store: str, facts: dict[str, str]) -> None:
+        """Remember what a probe or a proof showed about a store."""
+        rows = [(store, name, value) for name, value in facts.items()]
+        self._write("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", rows)
+
+    def _pages(self, select: str, owner: str | bytes) -> Iterator[tuple[Any, ...]]:
+        """Rows in key order, a page at a time: no cursor stays open, so writing meanwhile is safe."""
+        after = b""
+        while True:
+            query = f"{select} AND key > ? ORDER BY key LIMIT {PAGE}"  # noqa: S608 - both parts are constants
+            rows = self._db.execute(query, (owner, after)).fetchall()
+            yield from rows
+            if len(rows) < PAGE:
+                return
+            after = rows[-1][0]
+
+    def _write(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+        if not rows:
+            return
+        # A full disk or a lock held for long costs memory of this run, not the run itself.
+        with contextlib.suppress(sqlite3.OperationalError), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(sql, rows)
+
+
+class _NewerState(sqlite3.OperationalError):
+    """The file was written by a later hashmark."""
+
+
+def _key(raw: bytes) -> Key:
+    return Key(raw.decode("utf-8", "surrogateescape"))
+
+
+def _ids(stamp: Stamp) -> tuple[str, str]:
+    return str(stamp.inode), str(stamp.device)
+
+
+def _memory() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.executescript(_SCHEMA)
+    return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise _NewerState(f"written by a newer hashmark, format {version}")
+        if version < SCHEMA_VERSION:
+            _prepare(connection)
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    # Where the file system has no shared memory (NFS, some FUSE), SQLite keeps its rollback journal instead.
+    with contextlib.suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _SCHEMA.split(";"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+
+
+def _set_aside(path: Path) -> Path:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    path.rename(aside)
+    for suffix in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    return aside
