@@ -1,1 +1,75 @@
-"""hashmark proves whether the training images and captions on your disk are the ones in your S3 bucket."""
+"""hashmark proves whether the training images and captions on your disk are the ones in your S3 bucket.
+
+    from hashmark import Library, push, status
+
+    with Library.open("/data/styles") as library:
+        dataset = library.dataset("82")
+        found = status(dataset)
+        if not found.in_sync:
+            push(dataset)
+
+The names in `__all__` are the public surface; everything else may change. They are loaded when first used, so
+that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from hashmark._version import __version__
+
+if TYPE_CHECKING:
+    from hashmark.actions.listing import ls_remote
+    from hashmark.actions.move import Planned, Result, plan, pull, push, run
+    from hashmark.actions.status import Options, status
+    from hashmark.actions.verify import verify
+    from hashmark.core.errors import HashmarkError
+    from hashmark.core.model import Evidence, FileStatus, Kind, Verdict
+    from hashmark.core.plan import Direction, Policy, Side
+    from hashmark.core.report import DatasetStatus
+    from hashmark.library import Dataset, Library
+
+__all__ = [
+    "Dataset",
+    "DatasetStatus",
+    "Direction",
+    "Evidence",
+    "FileStatus",
+    "HashmarkError",
+    "Kind",
+    "Library",
+    "Options",
+    "Planned",
+    "Policy",
+    "Result",
+    "Side",
+    "Verdict",
+    "__version__",
+    "ls_remote",
+    "plan",
+    "pull",
+    "push",
+    "run",
+    "status",
+    "verify",
+]
+
+_HOMES = {
+    "hashmark.actions.listing": ("ls_remote",),
+    "hashmark.actions.move": ("Planned", "Result", "plan", "pull", "push", "run"),
+    "hashmark.actions.status": ("Options", "status"),
+    "hashmark.actions.verify": ("verify",),
+    "hashmark.core.errors": ("HashmarkError",),
+    "hashmark.core.model": ("Evidence", "FileStatus", "Kind", "Verdict"),
+    "hashmark.core.plan": ("Direction", "Policy", "Side"),
+    "hashmark.core.report": ("DatasetStatus",),
+    "hashmark.library": ("Dataset", "Library"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module 'hashmark' has no attribute '{name}'")

@@ -82,8 +82,8 @@ class State:
 
     def digests(self, dataset: str) -> Iterator[LocalFile]:
         """Remembered digests in key order."""
-        columns = "key, size, mtime_ns, ctime_ns, inode, device, md5"
-        for row in self._pages(f"SELECT {columns} FROM digest WHERE dataset = ?", key_bytes(dataset)):
+        select = "SELECT key, size, mtime_ns, ctime_ns, inode, device, md5 FROM digest WHERE dataset = ?"
+        for row in self._pages(select, key_bytes(dataset)):
             key, size, mtime, ctime, inode, device, md5 = row
             stamp = Stamp(size, mtime, ctime, int(inode), int(device))
             yield LocalFile(_key(key), stamp, md5)
@@ -128,7 +128,7 @@ class State:
         """Rows in key order, a page at a time: no cursor stays open, so writing meanwhile is safe."""
         after = b""
         while True:
-            query = f"{select} AND key > ? ORDER BY key LIMIT {PAGE}"  # noqa: S608 - both parts are constants
+            query = f"{select} AND key > ? ORDER BY key LIMIT {PAGE}"
             rows = self._db.execute(query, (owner, after)).fetchall()
             yield from rows
             if len(rows) < PAGE:

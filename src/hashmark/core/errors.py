@@ -5,6 +5,7 @@
     │   ├── SettingsError          hashmark.toml can't be understood
     │   └── NoSuchDataset          no dataset of that name
     ├── RefusedPlan              what was asked is unsafe; nothing was done
+    ├── Interrupted              it was asked to stop
     ├── LocalError               the disk
     │   ├── Unreadable, ReadOnly, DiskFull, FileChanged, UnsafePath, Busy
     └── StoreError               the bucket
@@ -58,9 +59,23 @@ class NoSuchDataset(UsageError):
 
 
 class RefusedPlan(HashmarkError):
-    """The plan as a whole is unsafe, so nothing of it was run."""
+    """The plan as a whole is unsafe, so nothing of it was run.
+
+    `deletes` is the number of deletes that a person may agree to; None where agreeing would not make it safe.
+    """
 
     code = "refused"
+
+    def __init__(self, message: str, hint: str | None = None, *, deletes: int | None = None) -> None:
+        super().__init__(message, hint)
+        self.deletes = deletes
+
+
+class Interrupted(HashmarkError):
+    """The user asked to stop before it was done."""
+
+    code = "interrupted"
+    default_hint = "Run the command again to finish."
 
 
 class LocalError(HashmarkError):

@@ -8,7 +8,9 @@ nothing of files or requests: it is fed bytes and sizes.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
+import sys
 from collections.abc import Iterable
 
 MIB = 1 << 20
@@ -82,12 +84,19 @@ def upload_part_size(size: int, preferred: int) -> int:
     return preferred
 
 
-class MultipartHasher:
-    """Computes, in one pass, the MD5 of some bytes and the multipart ETag for each of several part sizes."""
+Cut = int | tuple[int, ...]
+"""How an upload was cut: one part size, or the size of every part."""
 
-    def __init__(self, part_sizes: Iterable[int] = ()) -> None:
+
+class MultipartHasher:
+    """Computes, in one pass, the MD5 of some bytes and the multipart ETag for each of several cuts.
+
+    A cut is one part size for all parts (the last may be shorter), or the sizes of all parts in order.
+    """
+
+    def __init__(self, cuts: Iterable[Cut] = ()) -> None:
         self._whole = hashlib.md5(usedforsecurity=False)
-        self._lanes = [_Lane(size) for size in part_sizes]
+        self._lanes = [_Lane(cut) for cut in cuts]
 
     def update(self, data: bytes | memoryview) -> None:
         """Feed the next bytes."""
@@ -99,15 +108,16 @@ class MultipartHasher:
         """MD5 of everything fed, lower-case hex."""
         return self._whole.hexdigest()
 
-    def etags(self) -> dict[int, str]:
-        """Part size → the ETag an upload in such parts would have."""
-        return {lane.part_size: lane.etag() for lane in self._lanes}
+    def etags(self) -> dict[Cut, str]:
+        """Cut → the ETag an upload in such parts would have."""
+        return {lane.cut: lane.etag() for lane in self._lanes}
 
 
 class _Lane:
-    def __init__(self, part_size: int) -> None:
-        self.part_size = part_size
-        self._room = part_size
+    def __init__(self, cut: Cut) -> None:
+        self.cut = cut
+        self._sizes = itertools.repeat(cut) if isinstance(cut, int) else iter(cut)
+        self._room = next(self._sizes, 0)
         self._part = hashlib.md5(usedforsecurity=False)
         self._digests = b""
 
@@ -123,7 +133,8 @@ class _Lane:
     def _close(self) -> None:
         self._digests += self._part.digest()
         self._part = hashlib.md5(usedforsecurity=False)
-        self._room = self.part_size
+        # Bytes beyond the last given size make one more part: the ETag then fits no upload in these parts.
+        self._room = next(self._sizes, sys.maxsize)
 
     def etag(self) -> str:
         digests = self._digests + self._part.digest()

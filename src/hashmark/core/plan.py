@@ -221,4 +221,5 @@ def _check_deletes(rows: list[FileStatus], deletes: list[Action], policy: Policy
         raise RefusedPlan(
             f"{count} of {target} files would be deleted, more than the limit of {cap}; nothing was done.",
             f"If that is meant, run again with --max-delete {count}.",
+            deletes=count,
         )

@@ -56,7 +56,7 @@ def visible(text: str) -> str:
     return "".join(_shown(char) for char in text)
 
 
-_INVISIBLE = re.compile(r"[\u00a0\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]")
+_INVISIBLE = re.compile(r"[\u00a0\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def _shown(char: str) -> str:

@@ -38,16 +38,13 @@ class Remote:
     ca_bundle: str | None = None
     verify: bool = True
     credentials_file: str | None = None
+    store_name: str | None = None
+    """A name to remember the store by where its address changes from run to run."""
 
     @property
     def url(self) -> str:
         """`s3://bucket/prefix`, as the user writes it."""
         return f"s3://{self.bucket}/{self.prefix}" if self.prefix else f"s3://{self.bucket}"
-
-    @property
-    def store(self) -> str:
-        """A name for the store and bucket, under which facts about it are remembered."""
-        return f"{self.endpoint_url or 'aws'}/{self.bucket}"
 
 
 def parse_url(url: str) -> tuple[str, str]:
@@ -76,6 +73,11 @@ class Endpoint:
     bucket: str
     virtual: bool
     is_aws: bool
+
+    @property
+    def url(self) -> str:
+        """Scheme, host and port."""
+        return f"{'https' if self.tls else 'http'}://{self.host}"
 
     def path(self, key: str = "") -> str:
         """Path of a key (or of the bucket) in a request, percent-encoded byte by byte and otherwise untouched."""

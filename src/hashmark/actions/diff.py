@@ -1,0 +1,102 @@
+"""Captions on disk against captions in the bucket, word by word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hashmark.actions.status import Options, status
+from hashmark.core.captions import decode
+from hashmark.core.errors import UsageError
+from hashmark.core.model import FileStatus, Kind, Verdict
+from hashmark.core.report import DatasetStatus, shown
+from hashmark.core.words import Piece, visible, word_diff
+from hashmark.library import Dataset
+
+MAX_TEXT = 1 << 20
+"""Captions larger than this are not compared word by word."""
+
+
+@dataclass(frozen=True)
+class CaptionDiff:
+    """One caption on both sides. `pieces` lead from the bucket's text to the disk's; `note` says what else differs."""
+
+    status: FileStatus
+    pieces: tuple[Piece, ...]
+    note: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "key": shown(self.status.key),
+            "verdict": self.status.verdict,
+            "note": self.note,
+            "pieces": [{"change": p.change, "text": p.text} for p in self.pieces],
+        }
+
+
+def diff(dataset: Dataset, keys: Iterable[str] = ()) -> Iterator[CaptionDiff]:
+    """The captions that are not in sync, or those named, each as the way from the bucket's text to the disk's.
+
+    Raises:
+        UsageError: a key is not a caption of this dataset.
+        StoreError: the bucket can't be listed or read.
+    """
+    found = status(dataset, Options())
+    for row in _chosen(found, list(keys)):
+        if row.verdict is not Verdict.SYNCED:
+            yield _compare(dataset, row)
+
+
+def _chosen(found: DatasetStatus, keys: list[str]) -> list[FileStatus]:
+    captions: dict[str, FileStatus] = {f.key: f for f in found.files if f.kind is Kind.CAPTION}
+    if not keys:
+        return list(captions.values())
+    by_image: dict[str, FileStatus] = {p.image.key: p.caption for p in found.pairs if p.caption}
+    chosen = []
+    for key in keys:
+        row = captions.get(key) or by_image.get(key)
+        if row is None:
+            raise UsageError(
+                f"'{key}' is not a caption of {found.name}, nor an image with one.", "See `hashmark status`."
+            )
+        chosen.append(row)
+    return chosen
+
+
+def _compare(dataset: Dataset, row: FileStatus) -> CaptionDiff:
+    if row.verdict is Verdict.REFUSED:
+        return CaptionDiff(row, (), row.reason)
+    size = max(row.local.size if row.local else 0, (row.remote.size or 0) if row.remote else 0)
+    if size > MAX_TEXT:
+        return CaptionDiff(row, (), f"too large to compare word by word ({size} bytes)")
+    disk = _read(dataset, row)
+    bucket = dataset.library.bucket.read(dataset.prefix + row.key) if row.remote else b""
+    (new, new_encoding), (old, old_encoding) = decode(disk), decode(bucket)
+    pieces = tuple(word_diff(old, new))
+    return CaptionDiff(row, pieces, _note(row, old_encoding, new_encoding, same_text=old == new))
+
+
+def _read(dataset: Dataset, row: FileStatus) -> bytes:
+    if row.local is None:
+        return b""
+    try:
+        return (dataset.path / row.key).read_bytes()
+    except OSError as error:
+        raise UsageError(f"'{row.key}' can't be read: {error.strerror}.") from None
+
+
+def _note(row: FileStatus, old: str, new: str, *, same_text: bool) -> str | None:
+    if row.local is None:
+        return "only in the bucket"
+    if row.remote is None:
+        return "only on disk"
+    if old != new:
+        return f"encoded as {old} in the bucket, {new} on disk"
+    return "the same bytes" if same_text else None
+
+
+def plain(piece: Piece) -> str:
+    """The text of a piece with everything invisible spelled out."""
+    return visible(piece.text)

@@ -1,0 +1,102 @@
+"""Checks everything a library needs, tries what its store can do, and says what each finding means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hashmark.actions.probe import remember
+from hashmark.core.errors import HashmarkError
+from hashmark.library import Library
+from hashmark.s3.probe import Finding, probe
+
+MEANING = {
+    "write": ("hashmark can push here", "nothing can be pushed; status and pull may still work", ""),
+    "etag-md5": (
+        "a dataset of ordinary files is proven by one listing",
+        "files are proven by what hashmark recorded when it pushed them, by stored checksums, or by `verify`",
+        "",
+    ),
+    "create-only": (
+        "a new file can't overwrite someone else's",
+        "two people who push the same new file at the same instant can overwrite each other",
+        "hashmark looks at each object before it writes",
+    ),
+    "replace-only": (
+        "a file is replaced only if it is still the one you were shown",
+        "hashmark looks at each object before it writes, which leaves a small gap",
+        "hashmark looks at each object before it writes",
+    ),
+    "content-md5": (
+        "the store refuses bytes that were damaged on the way",
+        "uploads are proven by their ETag, or by reading them back",
+        "uploads are proven by their ETag, or by reading them back",
+    ),
+    "copy": (
+        "what is overwritten or deleted goes to the bucket's trash",
+        "nothing in the bucket is overwritten or deleted, because it could not be kept in the trash",
+        "",
+    ),
+    "conditional-delete": (
+        "an object is deleted only if it is still the one you were shown",
+        "an object that changes in the instant before it is deleted goes too (a copy of it was kept)",
+        "an object that changes in the instant before it is deleted goes too (a copy of it was kept)",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the doctor's report. `ok` None: it could not be found out. `vital`: nothing works without it."""
+
+    name: str
+    ok: bool | None
+    detail: str
+    meaning: str
+    vital: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"name": self.name, "ok": self.ok, "detail": self.detail, "meaning": self.meaning}
+
+
+def doctor(library: Library) -> Iterator[Check]:
+    """Check after check, as they come; stops where nothing further can work. The bucket is left as it was."""
+    settings = library.settings.remote
+    yield Check("library", True, str(library.root), f"mirrors {settings.url}")
+    for problem in library.warnings():
+        yield Check(problem.code, False, problem.message, "set verify = true, and ca_bundle for a private authority")
+    state = library.state
+    yield Check(
+        "state",
+        state.problem is None,
+        state.problem.message if state.problem else str(library.state_folder / "state.sqlite"),
+        "digests are remembered" if state.persistent else "every status reads every file again",
+    )
+    try:
+        prefix = f"{settings.prefix}/" if settings.prefix else ""
+        folders = library.bucket.folders(prefix)
+        endpoint = library.bucket.client.endpoint
+    except HashmarkError as error:
+        yield Check("reach", False, error.message, error.hint, vital=True)
+        return
+    yield Check("reach", True, f"{endpoint.url}, region {endpoint.region}", f"{len(folders)} folders are listed there")
+    yield from _abilities(library)
+
+
+def _abilities(library: Library) -> Iterator[Check]:
+    found: list[Finding] = []
+    try:
+        for finding in probe(library.bucket, library.remote_state):
+            found.append(finding)
+            yield _check(finding)
+    except HashmarkError as error:
+        yield Check("write", False, error.message, error.hint or MEANING["write"][1])
+    remember(library, found)
+
+
+def _check(finding: Finding) -> Check:
+    good, bad, unknown = MEANING[finding.name]
+    meaning = good if finding.ok else bad if finding.ok is False else unknown
+    return Check(finding.name, finding.ok, finding.detail, meaning)

@@ -1,0 +1,201 @@
+"""Push and pull: plan, then run, then record what was proven.
+
+A plan is made from a fresh comparison and shown before anything moves. Which side wins a conflict is the
+user's to say. Progress is told in events; nothing is printed here.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from hashmark.actions.probe import abilities
+from hashmark.actions.status import TRUST, Options, status
+from hashmark.core.events import Event, Failure
+from hashmark.core.model import Base, Key
+from hashmark.core.plan import DELETES, Action, Direction, LeftAlone, Plan, Policy, Verb, make_plan
+from hashmark.core.report import DatasetStatus, shown
+from hashmark.disk.walk import leftovers
+from hashmark.library import Dataset
+from hashmark.transfer.moves import Done, Ends
+from hashmark.transfer.run import Outcome, Runner
+
+BATCH = 200
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan with the comparison it was made from. It runs once."""
+
+    dataset: Dataset
+    status: DatasetStatus
+    plan: Plan
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: what would be done, and what is left alone and why."""
+        return {
+            "dataset": self.dataset.name,
+            "direction": self.plan.direction,
+            "files": len(self.plan.actions),
+            "bytes": self.plan.total_bytes,
+            "actions": [_action_json(a) for a in self.plan.actions],
+            "leftAlone": [_left_json(row) for row in self.plan.left_alone],
+        }
+
+
+def _action_json(action: Action) -> dict[str, Any]:
+    return {
+        "action": action.verb,
+        "key": shown(action.key),
+        "verdict": action.status.verdict,
+        "size": action.size,
+        "replaces": action.replaces,
+    }
+
+
+def _left_json(row: LeftAlone) -> dict[str, Any]:
+    return {"key": shown(row.status.key), "verdict": row.status.verdict, "reason": row.reason}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run did. `notes` are things to know about the store; `trash` names what was put aside, if anything."""
+
+    planned: Planned
+    outcome: Outcome
+    trash: str | None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """The files that were not done, and why."""
+        return self.outcome.state.failures
+
+    @property
+    def done(self) -> bool:
+        """Whether every action of the plan was carried out."""
+        return not self.failures and not self.outcome.not_tried
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, the plan included."""
+        state = self.outcome.state
+        return {
+            **self.planned.to_json(),
+            "done": state.files_done,
+            "failed": [{"key": shown(f.key), "code": f.code, "message": f.message} for f in self.failures],
+            "notTried": self.outcome.not_tried,
+            "interrupted": state.interrupted,
+            "stoppedBy": str(self.outcome.fatal) if self.outcome.fatal else None,
+            "trash": self.trash,
+            "notes": list(self.notes),
+        }
+
+
+def plan(dataset: Dataset, policy: Policy) -> Planned:
+    """Compare, and decide what would be done.
+
+    Raises:
+        RefusedPlan: it would be unsafe.
+        StoreError: the bucket can't be listed completely.
+    """
+    found = status(dataset, Options())
+    return Planned(dataset, found, make_plan(found.files, policy, complete=found.complete))
+
+
+def run(
+    planned: Planned,
+    on_event: Callable[[Event], None] = lambda _event: None,
+    cancel: threading.Event | None = None,
+) -> Result:
+    """Carry a plan out and record what it proves.
+
+    Raises:
+        Busy: another hashmark is changing this dataset.
+        ReadOnly: the library can't be written.
+        StoreError: the store can't be probed.
+    """
+    dataset = planned.dataset
+    with dataset.lock():
+        _sweep(dataset, planned.plan)
+        writes = any(a.verb in {Verb.UPLOAD, Verb.DELETE_REMOTE} for a in planned.plan.actions)
+        can = abilities(dataset.library) if writes else None
+        batch = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{planned.plan.direction}-{secrets.token_hex(2)}"
+        ends = _ends(dataset, batch, conditions=can is None or can.conditions, md5=can is not None and can.content_md5)
+        recorder = _Recorder(dataset)
+        runner = Runner(planned.plan, ends, on_event=on_event, record=recorder.add, cancel=cancel or threading.Event())
+        notes = can.notes if can else ()
+        try:
+            outcome = runner.run(notes)
+        finally:
+            recorder.flush()
+    used = any(a.replaces or a.verb in DELETES for a in planned.plan.actions) and outcome.state.files_done
+    return Result(planned, outcome, batch if used else None, notes)
+
+
+def _ends(dataset: Dataset, batch: str, *, conditions: bool, md5: bool) -> Ends:
+    library = dataset.library
+    return Ends(
+        bucket=library.bucket,
+        root=dataset.path,
+        prefix=dataset.prefix,
+        trash=library.trash / batch / dataset.name,
+        remote_trash=f"{library.remote_trash}{batch}/{dataset.name}/",
+        honours_conditions=conditions,
+        checks_md5=md5,
+    )
+
+
+def _sweep(dataset: Dataset, plan: Plan) -> None:
+    """Remove unfinished downloads of a killed run; nobody else is at it, because the lock is held."""
+    if plan.direction is Direction.PULL and dataset.path.is_dir():
+        for path in leftovers(dataset.path):
+            path.unlink(missing_ok=True)
+
+
+class _Recorder:
+    """Writes proofs to the state in batches; what a kill loses is proven again from the listing."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._bases: list[Base] = []
+        self._gone: list[Key] = []
+        self._trusted = False
+
+    def add(self, done: Done) -> None:
+        if done.base is None:
+            self._gone.append(done.action.key)
+        else:
+            self._bases.append(done.base)
+        self._trusted = self._trusted or (done.etag_is_md5 and done.action.size > 0)
+        if len(self._bases) + len(self._gone) >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        library = self._dataset.library
+        library.state.record_bases(self._dataset.remote, self._bases)
+        library.state.forget_bases(self._dataset.remote, self._gone)
+        if self._trusted:
+            library.state.record_facts(library.bucket.store, {TRUST: "seen in a transfer"})
+        self._bases, self._gone = [], []
+
+
+def push(dataset: Dataset, **options: Any) -> Result:
+    """Upload what the bucket does not have. Options: `take`, `delete`, `max_delete`, `select` (see `Policy`).
+
+    Raises:
+        RefusedPlan, StoreError, LocalError: see `plan` and `run`.
+    """
+    return run(plan(dataset, Policy(Direction.PUSH, **options)))
+
+
+def pull(dataset: Dataset, **options: Any) -> Result:
+    """Download what the disk does not have. Options as for `push`.
+
+    Raises:
+        RefusedPlan, StoreError, LocalError: see `plan` and `run`.
+    """
+    return run(plan(dataset, Policy(Direction.PULL, **options)))

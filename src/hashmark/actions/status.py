@@ -1,0 +1,195 @@
+"""What is in sync, what is not, and how it is known: one dataset compared with its folder in the bucket.
+
+`Scan` streams in constant memory; `status` gathers it, with pairs. Both record what they prove.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from hashmark.core.compare import Joined, Weighed, join, judge, relevant
+from hashmark.core.errors import HashmarkError
+from hashmark.core.keys import refuse_collisions
+from hashmark.core.model import (
+    Base,
+    Content,
+    FileStatus,
+    LocalFile,
+    Problem,
+    RemoteObject,
+    Verdict,
+    key_bytes,
+)
+from hashmark.core.pairs import pair_up
+from hashmark.core.report import DatasetStatus
+from hashmark.disk.hashing import file_system_now, hash_all
+from hashmark.disk.walk import Walk
+from hashmark.evidence import Settler, body_weighed
+from hashmark.library import Dataset
+
+BATCH = 2000
+TRUST = "etag-is-md5"
+"""The remembered fact that a bucket's ETags have been seen to be MD5s."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to look.
+
+    `rehash` reads every file again; `deep` downloads what can't be told otherwise; `against` is a saved listing
+    that stands in for the bucket.
+    """
+
+    rehash: bool = False
+    deep: bool = False
+    against: tuple[RemoteObject, ...] | None = None
+
+
+class Scan:
+    """One comparison: iterate it once for the statuses in key order; the other attributes are final afterwards.
+
+    Raises (while iterating):
+        StoreError: the bucket can't be listed completely.
+    """
+
+    def __init__(self, dataset: Dataset, options: Options | None = None) -> None:
+        self.dataset = dataset
+        self.options = options or Options()
+        self._walk = Walk(dataset.path, dataset.pairing.ignores)
+        self._problems: list[Problem] = []
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What kept something from being judged, and other things to know."""
+        state = self.dataset.library.state.problem
+        return [*self.dataset.library.warnings(), *([state] if state else []), *self._walk.problems, *self._problems]
+
+    @property
+    def complete(self) -> bool:
+        """Whether both sides were read without any error."""
+        return not self._walk.problems and not self._problems
+
+    @property
+    def ignored(self) -> int:
+        """How many local files and folders were left out as litter."""
+        return self._walk.ignored
+
+    def __iter__(self) -> Iterator[FileStatus]:
+        saved = self.options.against is not None
+        remotes, bases, settler = self._other_side()
+        rows = relevant(join(self._locals(), remotes, bases), self.dataset.pairing)
+        statuses = settler.settle(rows)
+        if self.options.deep and not saved:
+            statuses = self._deepened(statuses)
+        yield from statuses if saved else self._recorded(statuses, settler)
+
+    def _other_side(self) -> tuple[Iterable[RemoteObject], Iterable[Base], Settler]:
+        dataset, against = self.dataset, self.options.against
+        if against is not None:
+            return against, (), Settler(None, dataset.path, dataset.prefix, trusted=False)
+        bucket, state = dataset.library.bucket, dataset.library.state
+        trusted = bucket.client.endpoint.is_aws or TRUST in state.facts(bucket.store)
+        settler = Settler(bucket, dataset.path, dataset.prefix, trusted=trusted)
+        # Asked for first: the listing travels while the disk is read.
+        return bucket.objects(dataset.prefix), state.bases(dataset.remote), settler
+
+    def _locals(self) -> Iterator[LocalFile]:
+        dataset = self.dataset
+        state = dataset.library.state
+        if self.options.rehash:
+            state.forget_digests(dataset.name)
+        known = _Remembered(state.digests(dataset.name))
+        now = file_system_now(dataset.library.state_folder) if state.persistent else None
+        fresh: list[LocalFile] = []
+        for hashed in hash_all(dataset.path, self._walk, known, now_ns=now):
+            if hashed.file.trouble and not any(p.key == hashed.file.key for p in self._walk.problems):
+                self._problems.append(Problem(hashed.file.key, "unreadable", hashed.file.trouble))
+            if hashed.fresh and hashed.settled:
+                fresh.append(hashed.file)
+            if len(fresh) >= BATCH:
+                state.remember_digests(dataset.name, fresh)
+                fresh = []
+            yield hashed.file
+        state.remember_digests(dataset.name, fresh)
+
+    def _recorded(self, statuses: Iterable[FileStatus], settler: Settler) -> Iterator[FileStatus]:
+        """The same statuses; what they prove equal is remembered as the base."""
+        state, remote = self.dataset.library.state, self.dataset.remote
+        trusted_before = settler.trusted
+        proven: list[Base] = []
+        for status in statuses:
+            base = new_base(status)
+            if base is not None:
+                proven.append(base)
+            if len(proven) >= BATCH:
+                state.record_bases(remote, proven)
+                proven = []
+            yield status
+        state.record_bases(remote, proven)
+        if settler.trusted and not trusted_before:
+            state.record_facts(self.dataset.library.bucket.store, {TRUST: "seen in a listing"})
+
+    def _deepened(self, statuses: Iterable[FileStatus]) -> Iterator[FileStatus]:
+        for status in statuses:
+            yield read_body(self.dataset, status) if status.verdict is Verdict.UNVERIFIED else status
+
+
+def new_base(status: FileStatus) -> Base | None:
+    """The base that a `synced` status proves, if it is not the recorded one."""
+    local, remote = status.local, status.remote
+    if status.verdict is not Verdict.SYNCED or local is None or remote is None:
+        return None
+    if local.md5 is None or remote.etag is None:
+        return None
+    base = Base(status.key, local.md5, remote.etag, local.size)
+    return None if base == status.base else base
+
+
+def read_body(dataset: Dataset, status: FileStatus) -> FileStatus:
+    """The status again, judged by the object's bytes; as it was, with the reason, where they can't be read."""
+    local, remote = status.local, status.remote
+    if local is None or remote is None or local.md5 is None:
+        return status
+    scratch = dataset.library.state_folder / "tmp"
+    row = Joined(status.key, local, remote, status.base)
+    try:
+        weighed = body_weighed(dataset.library.bucket, dataset.prefix + status.key, local, remote, scratch)
+    except HashmarkError as error:
+        weighed = Weighed(Content.UNKNOWN, None, f"reading it failed: {error.message}", "`hashmark verify` again")
+    return judge(row, status.kind, weighed)
+
+
+class _Remembered:
+    """Looks up digests for files that come in key order, in a stream of remembered ones in the same order."""
+
+    def __init__(self, digests: Iterator[LocalFile]) -> None:
+        self._digests = digests
+        self._next = next(digests, None)
+
+    def __call__(self, file: LocalFile) -> str | None:
+        while self._next is not None and key_bytes(self._next.key) < key_bytes(file.key):
+            self._next = next(self._digests, None)
+        if self._next is not None and self._next.key == file.key and self._next.stamp == file.stamp:
+            return self._next.md5
+        return None
+
+
+def status(dataset: Dataset, options: Options | None = None) -> DatasetStatus:
+    """Compare a dataset with its folder in the bucket, file by file, with pairs.
+
+    Raises:
+        StoreError: the bucket can't be reached or listed completely.
+    """
+    scan = Scan(dataset, options)
+    files = refuse_collisions(scan)
+    paired = pair_up(files, dataset.pairing)
+    return DatasetStatus(
+        id=dataset.id,
+        name=dataset.name,
+        complete=scan.complete,
+        files=tuple(files),
+        pairs=paired.pairs,
+        problems=(*scan.problems, *paired.problems),
+        ignored=scan.ignored,
+    )

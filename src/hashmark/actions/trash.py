@@ -1,0 +1,150 @@
+"""What was overwritten or deleted, on disk and in the bucket: list it, bring it back, or let it go.
+
+Each run that replaces or deletes has a batch of its own. The trash describes itself by its paths
+(`.hashmark/trash/BATCH/DATASET/KEY`, the same on both sides), so it survives the loss of the state file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hashmark.core.errors import HashmarkError, NoSuchObject, UsageError
+from hashmark.core.events import Failure
+from hashmark.core.report import shown
+from hashmark.disk.place import explain, open_slot
+from hashmark.disk.walk import Walk
+from hashmark.library import Dataset, Library
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file in the trash. `side` is where it was: `disk` or `bucket`."""
+
+    side: str
+    batch: str
+    dataset: str
+    key: str
+    size: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "side": self.side,
+            "batch": self.batch,
+            "dataset": self.dataset,
+            "key": shown(self.key),
+            "size": self.size,
+        }
+
+
+def entries(library: Library) -> Iterator[Entry]:
+    """Everything in the trash, the disk's first, each side in order.
+
+    Raises:
+        StoreError: the bucket's trash can't be listed.
+    """
+    for file in Walk(library.trash):
+        if entry := _entry("disk", file.key, file.size):
+            yield entry
+    for row in library.bucket.objects(library.remote_trash):
+        if entry := _entry("bucket", row.key, row.size or 0):
+            yield entry
+
+
+def _entry(side: str, path: str, size: int) -> Entry | None:
+    parts = path.split("/", 2)
+    if len(parts) < 3 or not parts[2]:
+        return None
+    return Entry(side, parts[0], parts[1], parts[2], size)
+
+
+def restore(library: Library, batch: str, dataset: str | None = None) -> tuple[list[Entry], list[Failure]]:
+    """Bring a batch back to where it was; what is in the way goes to the trash in turn.
+
+    Returns what was restored, and what was not and why.
+
+    Raises:
+        UsageError: there is no such batch.
+        StoreError: the bucket can't be listed.
+    """
+    chosen = [e for e in entries(library) if e.batch == batch and dataset in {None, e.dataset}]
+    if not chosen:
+        raise UsageError(f"There is no batch '{batch}' in the trash.", "See `hashmark trash list`.")
+    new_batch = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-restore-{secrets.token_hex(2)}"
+    restored: list[Entry] = []
+    failed: list[Failure] = []
+    for entry in chosen:
+        home = next(
+            (d for d in library.datasets() if d.name == entry.dataset), Dataset(library, entry.dataset, entry.dataset)
+        )
+        try:
+            with home.lock():
+                (_restore_local if entry.side == "disk" else _restore_remote)(home, entry, new_batch)
+            restored.append(entry)
+        except HashmarkError as error:
+            failed.append(Failure(entry.key, error.code, str(error)))
+    return restored, failed
+
+
+def _restore_local(home: Dataset, entry: Entry, new_batch: str) -> None:
+    trash = home.library.trash
+    source = trash / entry.batch / entry.dataset / entry.key
+    with open_slot(home.path, entry.key, create=True) as slot:
+        temporary = slot.temporary()
+        try:
+            shutil.copy2(source, slot.path_of(temporary))
+        except OSError as error:
+            slot.drop(temporary)
+            raise explain(error, entry.key) from None
+        slot.put(temporary, slot.stamp(), trash / new_batch / entry.dataset / entry.key)
+    with contextlib.suppress(OSError):
+        source.unlink()
+        _prune(source.parent, trash)
+
+
+def _restore_remote(home: Dataset, entry: Entry, new_batch: str) -> None:
+    bucket, trash = home.library.bucket, home.library.remote_trash
+    source, target = f"{trash}{entry.batch}/{entry.dataset}/{entry.key}", home.prefix + entry.key
+    with contextlib.suppress(NoSuchObject):  # nothing is in the way
+        bucket.copy(target, f"{trash}{new_batch}/{entry.dataset}/{entry.key}")
+    bucket.copy(source, target)
+    bucket.delete(source)
+
+
+def empty(library: Library, batch: str | None = None) -> tuple[int, list[Failure]]:
+    """Delete a batch, or the whole trash, for good. Returns how many files went, and what would not go and why.
+
+    Raises:
+        StoreError: the bucket can't be listed.
+    """
+    chosen = [e for e in entries(library) if batch in {None, e.batch}]
+    failed: list[Failure] = []
+    for entry in (e for e in chosen if e.side == "disk"):
+        path = library.trash / entry.batch / entry.dataset / entry.key
+        try:
+            path.unlink(missing_ok=True)
+            _prune(path.parent, library.trash)
+        except OSError as error:
+            failed.append(Failure(entry.key, "local", error.strerror or str(error)))
+    prefix = library.remote_trash
+    keys = [f"{prefix}{e.batch}/{e.dataset}/{e.key}" for e in chosen if e.side == "bucket"]
+    refused = library.bucket.delete_many(keys)
+    failed += [Failure(key, "store", f"the store answered {code}") for key, code in refused.items()]
+    return len(chosen) - len(failed), failed
+
+
+def _prune(folder: Path, stop: Path) -> None:
+    """Remove folders that have become empty, up to `stop`."""
+    while folder != stop and stop in folder.parents:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+        folder = folder.parent

@@ -1,0 +1,83 @@
+"""Downloads every object and compares its bytes: the proof that does not rest on any ETag."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+
+from hashmark.actions.status import Options, new_base, read_body, status
+from hashmark.core.events import Ended, Event, FileDone, FileFailed, FileStarted, Started
+from hashmark.core.model import FileStatus, Verdict
+from hashmark.core.plan import Policy
+from hashmark.core.report import DatasetStatus
+from hashmark.library import Dataset
+
+WORKERS = 8
+
+
+def verify(
+    dataset: Dataset,
+    policy: Policy,
+    on_event: Callable[[Event], None] = lambda _event: None,
+    cancel: threading.Event | None = None,
+) -> DatasetStatus:
+    """Compare the dataset, then read every selected object that both sides have; what is proven is recorded.
+
+    A file that its ETag called synced and whose bytes differ is `differs` by `body`, and its base is forgotten.
+
+    Raises:
+        StoreError: the bucket can't be listed.
+    """
+    found = status(dataset, Options())
+    rows = {f.key: f for f in found.files}
+    chosen = [f for f in found.files if f.local and f.remote and f.verdict is not Verdict.REFUSED]
+    chosen = [f for f in chosen if policy.selects(f.key)]
+    stop = cancel or threading.Event()
+    on_event(Started(len(chosen), sum(f.local.size for f in chosen if f.local), time.time()))
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="verify") as pool:
+        for before, after in _each(dataset, chosen, pool, on_event, stop):
+            rows[after.key] = after
+            _record(dataset, before, after)
+            on_event(_told(after))
+    on_event(Ended(stop.is_set(), time.time()))
+    return replace(found, files=tuple(rows.values()))
+
+
+def _each(
+    dataset: Dataset,
+    chosen: list[FileStatus],
+    pool: ThreadPoolExecutor,
+    on_event: Callable[[Event], None],
+    stop: threading.Event,
+) -> Iterator[tuple[FileStatus, FileStatus]]:
+    """Pairs of a status before and after reading its body, as they come."""
+    running: dict[Future[FileStatus], FileStatus] = {}
+    waiting = iter(chosen)
+    while True:
+        while len(running) < 2 * WORKERS and not stop.is_set() and (row := next(waiting, None)) is not None:
+            on_event(FileStarted(row.key, "verify", time.time()))
+            running[pool.submit(read_body, dataset, row)] = row
+        if not running:
+            return
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield running.pop(future), future.result()
+
+
+def _record(dataset: Dataset, before: FileStatus, after: FileStatus) -> None:
+    state = dataset.library.state
+    base = new_base(after)
+    if base is not None:
+        state.record_bases(dataset.remote, [base])
+    elif after.verdict is Verdict.DIFFERS and before.verdict is Verdict.SYNCED:
+        state.forget_bases(dataset.remote, [after.key])
+
+
+def _told(status: FileStatus) -> Event:
+    size = status.local.size if status.local else 0
+    if status.verdict is Verdict.UNVERIFIED:
+        return FileFailed(status.key, "verify", "unverified", status.reason or "", time.time())
+    return FileDone(status.key, "verify", size, status.evidence, time.time())

@@ -1,0 +1,1 @@
+"""The command line: parse, call an action, render. It knows no more than the actions tell it."""

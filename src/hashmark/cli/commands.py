@@ -1,0 +1,206 @@
+"""The commands: each parses its options, calls an action, and renders what it returns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hashmark._version import __version__
+from hashmark.actions import diff as diffs
+from hashmark.actions import doctor as doctors
+from hashmark.actions import listing
+from hashmark.cli import render
+from hashmark.cli.exits import Exit, worst
+from hashmark.cli.moving import move, verify_all
+from hashmark.cli.options import (
+    DatasetArgument,
+    DatasetsArgument,
+    JsonOption,
+    LibraryOption,
+    SelectOption,
+    chosen,
+    guarded,
+)
+from hashmark.cli.showing import show_json, show_text
+from hashmark.cli.trash import trash_app
+from hashmark.core import listing as shapes
+from hashmark.core.plan import Direction, Policy, Side
+from hashmark.library import Library
+from hashmark.settings import create
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Proves whether the training images and captions on your disk are the ones in your S3 bucket, "
+    "and moves exactly what differs.",
+    epilog="Exit status: 0 all in sync or done · 1 something is not in sync · 2 wrong usage or settings · "
+    "3 the store can't be reached or refuses · 4 done in part · 130 interrupted.",
+)
+app.add_typer(trash_app, name="trash")
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(f"hashmark {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+@guarded
+def init(
+    folder: Annotated[Path, typer.Argument(help="The folder whose sub-folders are datasets.")] = Path(),
+    remote: Annotated[str, typer.Option(help="The bucket: s3://bucket/prefix.")] = ...,  # type: ignore[assignment]
+    endpoint_url: Annotated[str | None, typer.Option(help="The store's address; left out for AWS.")] = None,
+    region: Annotated[str | None, typer.Option(help="The bucket's region.")] = None,
+    profile: Annotated[str | None, typer.Option(help="A profile of ~/.aws.")] = None,
+) -> Exit:
+    """Make a folder a library: write its hashmark.toml."""
+    given = {"url": remote, "endpoint_url": endpoint_url, "region": region, "profile": profile}
+    create(folder.expanduser(), {name: value for name, value in given.items() if value is not None})
+    with Library.open(folder) as library:
+        typer.echo(f"{library.root} now mirrors {remote}: {len(library.datasets())} datasets on disk.")
+        typer.echo("Next: `hashmark doctor` checks the store, `hashmark status` compares.")
+    return Exit.DONE
+
+
+@app.command()
+@guarded
+def status(
+    datasets: Annotated[list[str] | None, typer.Argument(help="Datasets; all of them where none is named.")] = None,
+    rehash: Annotated[bool, typer.Option("--rehash", help="Read every file again.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Download what can't be told otherwise.")] = False,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Compare with a listing saved by `ls-remote --json`.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Name every file that is not in sync.")] = False,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> Exit:
+    """Show what is in sync and what is not, and how it is known. Exit status 0 only if all is proven equal."""
+    with Library.open(library) as opened:
+        show = show_json if as_json else show_text
+        return show(opened, datasets or [], rehash=rehash, deep=deep, against=against, every=every)
+
+
+@app.command("ls-remote")
+@guarded
+def ls_remote(dataset: DatasetArgument, as_json: JsonOption = False, library: LibraryOption = None) -> Exit:
+    """List what the bucket holds for a dataset: size, ETag, time and key."""
+    with Library.open(library) as opened:
+        objects = listing.ls_remote(opened.dataset(dataset))
+        if as_json:
+            render.print_json(shapes.to_json(objects))
+        else:
+            for row in objects:
+                typer.echo(f"{row.size:>12}  {row.etag or '-':<36}  {row.last_modified or '-'}  {render.name(row.key)}")
+    return Exit.DONE
+
+
+@app.command()
+@guarded
+def diff(
+    dataset: DatasetArgument,
+    keys: Annotated[list[str] | None, typer.Argument(help="Captions or their images; else all that differ.")] = None,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> Exit:
+    """Show captions on disk against the bucket, word by word: [-bucket-] {+disk+}."""
+    with Library.open(library) as opened:
+        found = diffs.diff(opened.dataset(dataset), keys or [])
+        if as_json:
+            rows = [row.to_json() for row in found]
+            render.print_json({"captions": rows})
+            return Exit.NOT_IN_SYNC if rows else Exit.DONE
+        out, any_shown = render.console(), False
+        for row in found:
+            render.diff_text(row, out)
+            any_shown = True
+        return Exit.NOT_IN_SYNC if any_shown else Exit.DONE
+
+
+TakeOption = Annotated[Side | None, typer.Option("--take", help="Whose content wins where both sides changed.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")]
+DeleteOption = Annotated[
+    bool, typer.Option("--delete", help="Also delete (to the trash) what the other side does not have.")
+]
+MaxDeleteOption = Annotated[int | None, typer.Option("--max-delete", min=0, help="Agree to this many deletes.")]
+
+
+@app.command()
+@guarded
+def push(
+    datasets: DatasetsArgument,
+    select: SelectOption = None,
+    take: TakeOption = None,
+    delete: DeleteOption = False,
+    max_delete: MaxDeleteOption = None,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> Exit:
+    """Upload what the bucket does not have. Nothing is overwritten that you were not shown."""
+    policy = Policy(Direction.PUSH, take, delete, max_delete, tuple(select or ()))
+    with Library.open(library) as opened:
+        return move(opened, datasets, policy, dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+@guarded
+def pull(
+    datasets: DatasetsArgument,
+    select: SelectOption = None,
+    take: TakeOption = None,
+    delete: DeleteOption = False,
+    max_delete: MaxDeleteOption = None,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> Exit:
+    """Download what the disk does not have. Edits on disk are left alone unless you --take theirs."""
+    policy = Policy(Direction.PULL, take, delete, max_delete, tuple(select or ()))
+    with Library.open(library) as opened:
+        return move(opened, datasets, policy, dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+@guarded
+def verify(
+    datasets: DatasetsArgument, select: SelectOption = None, as_json: JsonOption = False, library: LibraryOption = None
+) -> Exit:
+    """Download every object and compare its bytes: the proof that rests on no ETag."""
+    with Library.open(library) as opened:
+        return verify_all(opened, chosen(opened, datasets), tuple(select or ()), as_json=as_json)
+
+
+@app.command()
+@guarded
+def doctor(as_json: JsonOption = False, library: LibraryOption = None) -> Exit:
+    """Check credentials, reach and what this store can do; the bucket is left as it was."""
+    out = render.console()
+    checks = []
+    with Library.open(library) as opened:
+        for check in doctors.doctor(opened):
+            checks.append(check)
+            if not as_json:
+                out.print(render.check_line(check))
+    if as_json:
+        render.print_json({"checks": [check.to_json() for check in checks]})
+    if any(check.vital and not check.ok for check in checks):
+        return Exit.STORE
+    return worst([Exit.DONE if check.ok or check.name != "write" else Exit.STORE for check in checks])
+
+
+@app.command()
+@guarded
+def demo(
+    folder: Annotated[Path, typer.Option("--dir", help="Where the sample library is made.")] = Path("demo-library"),
+    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Keep the bucket running at the end.")] = True,
+) -> Exit:
+    """Make a sample library with its own bucket, and walk through a day with it."""
+    from hashmark.cli.demo import play  # noqa: PLC0415 - images are drawn only here
+
+    return play(folder.expanduser(), serve=serve)

@@ -1,0 +1,65 @@
+"""What every command shares: its common options, the open library, and errors turned into exit statuses."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hashmark.cli import render
+from hashmark.cli.exits import Exit, for_error
+from hashmark.core.errors import HashmarkError
+from hashmark.library import Dataset, Library
+
+LibraryOption = Annotated[
+    Path | None, typer.Option("--library", "-L", help="The library's folder; else the one around the current folder.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+DatasetArgument = Annotated[str, typer.Argument(help="A dataset: its number, its folder's name, or its path.")]
+DatasetsArgument = Annotated[list[str], typer.Argument(help="Datasets: numbers, folder names or paths.")]
+SelectOption = Annotated[
+    list[str] | None, typer.Option("--select", help="Only keys that match this glob; may be repeated.")
+]
+
+
+def guarded(command: Callable[..., Exit]) -> Callable[..., None]:
+    """A command whose return value is the exit status, and whose errors are told in one message.
+
+    With `--json` the message is a JSON document `{"error": {"code", "message", "hint"}}` on standard output.
+    """
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            status = command(*args, **kwargs)
+            sys.stdout.flush()
+        except HashmarkError as error:
+            if kwargs.get("as_json"):
+                about = {"code": error.code, "message": error.message, "hint": error.hint}
+                render.print_json({"error": about})
+            else:
+                sys.stderr.write(render.error_text(error) + "\n")
+            status = for_error(error)
+        except BrokenPipeError:
+            # The reader had enough (`| head`): not an error, and nothing more can be written.
+            sys.stderr.close()
+            status = Exit.DONE
+        except KeyboardInterrupt:
+            sys.stderr.write("\nInterrupted.\n")
+            status = Exit.INTERRUPTED
+        raise typer.Exit(int(status))
+
+    return run
+
+
+def chosen(library: Library, names: list[str]) -> list[Dataset]:
+    """The datasets of these names, each once, in the order given.
+
+    Raises:
+        NoSuchDataset: one of them is none.
+    """
+    return list({d.name: d for d in (library.dataset(name) for name in names)}.values())

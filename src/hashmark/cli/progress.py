@@ -1,0 +1,105 @@
+"""Shows a job while it runs: a live bar on a terminal, a line now and then in a pipe, nothing with --json.
+
+It folds events with the core's reducer and shows the result; it counts nothing itself.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
+from rich.text import Text
+
+from hashmark.core.events import Event, JobState, reduce
+
+EVERY_SECONDS = 2.0
+"""Between two lines in a pipe."""
+
+
+def facts(state: JobState) -> str:
+    """Files, bytes, rate and time left, in words."""
+    parts = [f"{state.files_done}/{state.files} files", f"{decimal(state.bytes_moved)} of {decimal(state.bytes)}"]
+    if state.rate:
+        parts.append(f"{decimal(int(state.rate))}/s")
+    if state.eta is not None and not state.ended:
+        parts.append(f"{round(state.eta)} s left")
+    if state.failures:
+        parts.append(f"{len(state.failures)} failed")
+    return " · ".join(parts)
+
+
+class _Facts(ProgressColumn):
+    def render(self, task: Any) -> Text:
+        return Text(facts(task.fields["state"]), style="dim")
+
+
+class Watcher:
+    """Follows one job. Use it as a context manager; pass `on_event` to the action."""
+
+    def __init__(self, title: str, *, quiet: bool) -> None:
+        self.state = JobState()
+        self._title = title
+        self._console = Console(stderr=True, highlight=False)
+        self._live = self._console.is_terminal and not quiet
+        self._quiet = quiet
+        self._last = 0.0
+        self._progress = Progress(
+            TextColumn("[bold]{task.description}"), BarColumn(32), _Facts(), console=self._console, transient=True
+        )
+
+    def __enter__(self) -> Watcher:
+        if self._live:
+            self._progress.start()
+            self._task = self._progress.add_task(self._title, total=None, state=self.state)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._progress.stop()
+
+    def on_event(self, event: Event) -> None:
+        """One more event."""
+        self.state = reduce(self.state, event)
+        # A file counts as much as its bytes or more: many small files are mostly requests.
+        weight = self.state.files_done * 4096 + self.state.bytes_moved
+        total = self.state.files * 4096 + self.state.bytes
+        if self._live:
+            self._progress.update(self._task, completed=weight, total=total, state=self.state)
+        elif not self._quiet and (self.state.now - self._last >= EVERY_SECONDS or self.state.ended):
+            self._last = self.state.now
+            if self.state.files:
+                self._console.print(f"{self._title}: {facts(self.state)}", soft_wrap=True)
+
+
+class Interruptible:
+    """While active, the first Ctrl-C sets `cancel`, so that files under way are finished; the second ends at once."""
+
+    def __init__(self) -> None:
+        self.cancel = threading.Event()
+        self._before: Any = None
+
+    def __enter__(self) -> Interruptible:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._on_signal)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self.cancel.is_set():
+            os._exit(130)
+        self.cancel.set()
+        sys.stderr.write("\nStopping after the files under way; Ctrl-C again to stop now.\n")

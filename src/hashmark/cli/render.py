@@ -1,0 +1,255 @@
+"""Turns what actions return into text for people. Colours and shapes are decided here, and nothing else.
+
+Names of files and texts of captions are always shown as text, never as markup, with what is invisible spelled
+out.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+from rich.text import Text
+
+from hashmark.actions.diff import CaptionDiff, plain
+from hashmark.actions.doctor import Check
+from hashmark.actions.move import Planned, Result
+from hashmark.actions.trash import Entry
+from hashmark.core.errors import HashmarkError
+from hashmark.core.events import Failure
+from hashmark.core.model import NEEDS_SYNC, FileStatus, Problem, Verdict
+from hashmark.core.report import ATTENTION, Summary, reason_of, shown
+from hashmark.core.words import Change, visible
+from hashmark.library import Dataset
+
+BAR = 20
+SHOWN = 20
+
+_STYLE = {Verdict.SYNCED: "green", Verdict.UNVERIFIED: "bright_black", Verdict.REMOTE_ONLY: "blue"}
+_SIGN = {
+    Verdict.SYNCED: "✓",
+    Verdict.UNVERIFIED: "?",
+    Verdict.REMOTE_ONLY: "☁",
+    Verdict.DELETED_LOCALLY: "☁",
+    Verdict.CONFLICT: "⚠",
+    Verdict.REFUSED: "⊘",
+}
+_MEANING = {
+    Verdict.CONFLICT: "both sides changed since they were last in sync",
+    Verdict.LOCAL_CHANGED: "edited on disk; the bucket has the old version",
+    Verdict.DIFFERS: "the two sides differ",
+    Verdict.REMOTE_CHANGED: "changed in the bucket; the disk has the old version",
+    Verdict.LOCAL_ONLY: "not in the bucket",
+    Verdict.DELETED_REMOTELY: "deleted from the bucket since it was in sync",
+    Verdict.DELETED_LOCALLY: "deleted from the disk since it was in sync",
+    Verdict.REMOTE_ONLY: "not on the disk",
+}
+
+
+def console() -> Console:
+    """Where results go; plain text in a pipe."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def print_json(data: Any) -> None:
+    """One JSON document on standard output."""
+    json.dump(data, sys.stdout, ensure_ascii=False, indent=1)
+    sys.stdout.write("\n")
+
+
+def name(key: str) -> str:
+    """A key on one line, with nothing invisible in it."""
+    return visible(shown(key)).replace("\n", "")
+
+
+def error_text(error: HashmarkError) -> str:
+    """An error for a person: what happened, then what to do."""
+    return f"hashmark: {visible(error.message)}" + (f"\n  {visible(error.hint)}" if error.hint else "")
+
+
+def _style(verdict: Verdict) -> str:
+    if verdict in NEEDS_SYNC:
+        return "red"
+    return _STYLE.get(verdict, "yellow")
+
+
+def bar(summary: Summary) -> Text:
+    """Green, grey, other and red shares of all files, in that order; every share that is not 0 is seen."""
+    groups = [
+        ("green", summary.counts[Verdict.SYNCED], "█"),
+        ("bright_black", summary.counts[Verdict.UNVERIFIED], "▒"),
+        ("blue", summary.counts[Verdict.REMOTE_ONLY] + summary.counts[Verdict.DELETED_LOCALLY], "▒"),
+        ("yellow", summary.counts[Verdict.REFUSED], "▒"),
+        ("red", summary.red, "░"),
+    ]
+    text = Text()
+    room = BAR - sum(1 for _, count, _ in groups if count)
+    done = cells = 0
+    for style, count, char in groups:
+        if not count:
+            continue
+        done += count
+        upto = round(room * done / summary.total)
+        text.append(char * (1 + upto - cells), style)
+        cells = upto
+    return text or Text("·" * BAR, "bright_black")
+
+
+def counts(summary: Summary) -> Text:
+    """`271 synced · 271 local-changed`."""
+    text = Text()
+    for verdict in (Verdict.SYNCED, *ATTENTION):
+        if summary.counts[verdict]:
+            text.append(" · " if text else "", "dim")
+            text.append(f"{summary.counts[verdict]} {verdict}", _style(verdict))
+    return text or Text("empty", "dim")
+
+
+def proof(summary: Summary) -> str:
+    """How it is known: `etag-md5 540, size 2`."""
+    return ", ".join(f"{name} {count}" for name, count in summary.evidence.most_common() if count)
+
+
+def status_line(dataset: Dataset, summary: Summary) -> Text:
+    """One dataset on one line."""
+    line = Text()
+    line.append(f"{shown(dataset.name):<24} ", "bold")
+    line.append_text(bar(summary))
+    line.append("  ")
+    line.append_text(counts(summary))
+    if known := proof(summary):
+        line.append(f"   by {known}", "dim")
+    return line
+
+
+def attention(summary: Summary, out: Console, limit: int) -> None:
+    """The files that need attention, the most urgent verdicts first."""
+    for verdict in ATTENTION:
+        rows = summary.attention.get(verdict, [])
+        if not summary.counts[verdict]:
+            continue
+        out.print(Text(f"\n{summary.counts[verdict]} {verdict}", f"bold {_style(verdict)}"), end="")
+        out.print(Text(f"  {_MEANING.get(verdict, '')}", "dim"))
+        for row in rows[:limit]:
+            out.print(file_line(row))
+        if summary.counts[verdict] > limit:
+            out.print(Text(f"  … and {summary.counts[verdict] - limit} more (--all names them)", "dim"))
+
+
+def file_line(row: FileStatus) -> Text:
+    """One file: sign, name, and why."""
+    line = Text(f"  {_SIGN.get(row.verdict, '✗')} ", _style(row.verdict))
+    line.append(name(row.key), "default")
+    why = reason_of(row) or (f"by {row.evidence}" if row.evidence else "")
+    if why:
+        line.append(f"   {visible(why)}", "dim")
+    return line
+
+
+def problems(rows: Iterable[Problem], out: Console, limit: int = SHOWN) -> None:
+    """What kept something from being judged, and what is odd."""
+    listed = list(rows)
+    for problem in listed[:limit]:
+        where = f"{name(problem.key)}: " if problem.key else ""
+        out.print(Text(f"  ! {where}{visible(problem.message)}", "yellow"))
+    if len(listed) > limit:
+        out.print(Text(f"  ! … and {len(listed) - limit} more (--json lists them)", "yellow"))
+
+
+def plan_text(planned: Planned, out: Console, *, every: bool) -> None:
+    """What would be done, and what is left alone."""
+    plan = planned.plan
+    verbs: dict[str, int] = {}
+    for action in plan.actions:
+        verbs[action.verb] = verbs.get(action.verb, 0) + 1
+    does = ", ".join(f"{verb} {count}" for verb, count in verbs.items()) or "nothing to do"
+    out.print(Text(f"{shown(planned.dataset.name)}: {does} ({decimal(plan.total_bytes)})", "bold"))
+    if every:
+        for action in plan.actions:
+            mark = " (replaces)" if action.replaces else ""
+            out.print(Text(f"  {action.verb} {name(action.key)}{mark}"))
+    left_alone(planned, out)
+
+
+def left_alone(planned: Planned, out: Console) -> None:
+    """What is not in sync and is not touched, with the reason, a line each up to a limit."""
+    rows = planned.plan.left_alone
+    for row in rows[:SHOWN]:
+        line = Text(f"  left alone: {name(row.status.key)} ", _style(row.status.verdict))
+        line.append(f"({row.status.verdict}) {visible(row.reason)}", "dim")
+        out.print(line)
+    if len(rows) > SHOWN:
+        out.print(Text(f"  … and {len(rows) - SHOWN} more left alone (--json lists them)", "dim"))
+
+
+def result_text(result: Result, out: Console) -> None:
+    """How a run ended: counts, every failure with its reason, and where overwritten content is."""
+    state = result.outcome.state
+    verbs = ", ".join(f"{verb} {count}" for verb, count in state.by_verb.items()) or "nothing to do"
+    seconds = max(0.0, state.now - state.started_at)
+    out.print(Text(f"{shown(result.planned.dataset.name)}: {verbs}", "bold"), end="")
+    out.print(Text(f"  {decimal(state.bytes_done)} in {seconds:.1f} s", "dim"))
+    failures(result.failures, out)
+    if result.outcome.fatal:
+        out.print(Text(f"  stopped: {visible(str(result.outcome.fatal))}", "red"))
+    if result.outcome.not_tried:
+        out.print(Text(f"  {result.outcome.not_tried} not tried; run the command again to finish", "yellow"))
+    for note in result.notes:
+        out.print(Text(f"  note: {note}", "dim"))
+    if result.trash:
+        out.print(Text(f"  what was replaced is in the trash: hashmark trash restore {result.trash}", "dim"))
+    left_alone(result.planned, out)
+
+
+def failures(rows: Iterable[Failure], out: Console) -> None:
+    """Every file that was not done, and why."""
+    for failure in rows:
+        out.print(Text(f"  failed: {name(failure.key)}: {visible(failure.message)}", "red"))
+
+
+def diff_text(diff: CaptionDiff, out: Console) -> None:
+    """One caption: what only the bucket has struck out in red, what only the disk has in green."""
+    out.print(Text(f"{name(diff.status.key)}  ({diff.status.verdict})", "bold"))
+    if diff.note:
+        out.print(Text(f"  {visible(diff.note)}", "dim"))
+    line = Text("  ")
+    for piece in diff.pieces:
+        text = plain(piece).replace("\n", "\n  ")
+        if piece.change is Change.BOTH:
+            line.append(text)
+        else:
+            removed = piece.change is Change.REMOVED
+            marked = f"[-{text}-]" if removed else f"{{+{text}+}}"
+            line.append(marked if not out.is_terminal else text, "red strike" if removed else "green underline")
+    out.print(line)
+
+
+def check_line(check: Check) -> Text:
+    """One line of the doctor's report."""
+    sign, style = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}[check.ok]
+    line = Text(f"{sign} ", style)
+    line.append(f"{check.name:<20}", "bold")
+    line.append(visible(check.detail))
+    line.append(f"\n  {'':<20}{visible(check.meaning)}" if check.meaning else "", "dim")
+    return line
+
+
+def trash_table(entries: Iterable[Entry], out: Console) -> None:
+    """Batches of the trash, a line each."""
+    sums: dict[tuple[str, str, str], tuple[int, int]] = {}
+    for entry in entries:
+        place = (entry.batch, entry.dataset, entry.side)
+        files, size = sums.get(place, (0, 0))
+        sums[place] = (files + 1, size + entry.size)
+    if not sums:
+        out.print(Text("The trash is empty.", "dim"))
+        return
+    table = Table("batch", "dataset", "from", "files", "size", box=None, pad_edge=False)
+    for (batch, dataset, side), (files, size) in sorted(sums.items()):
+        table.add_row(batch, Text(shown(dataset)), side, str(files), decimal(size))
+    out.print(table)

@@ -1,0 +1,88 @@
+"""`trash list`, `trash restore` and `trash empty`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from hashmark.actions import trash
+from hashmark.cli import render
+from hashmark.cli.exits import Exit
+from hashmark.cli.options import JsonOption, LibraryOption, guarded
+from hashmark.core.errors import RefusedPlan
+from hashmark.library import Library
+
+trash_app = typer.Typer(no_args_is_help=True, help="What was overwritten or deleted, on disk and in the bucket.")
+
+
+@trash_app.command("list")
+@guarded
+def list_(as_json: JsonOption = False, library: LibraryOption = None) -> Exit:
+    """List the batches: one for each run that replaced or deleted something."""
+    with Library.open(library) as opened:
+        found = trash.entries(opened)
+        if as_json:
+            render.print_json({"entries": [entry.to_json() for entry in found]})
+        else:
+            render.trash_table(found, render.console())
+    return Exit.DONE
+
+
+@trash_app.command()
+@guarded
+def restore(
+    batch: Annotated[str, typer.Argument(help="The batch, as `trash list` names it.")],
+    dataset: Annotated[str | None, typer.Option(help="Only this dataset (its folder's name).")] = None,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> Exit:
+    """Bring a batch back to where it was; what is in the way goes to the trash in turn."""
+    with Library.open(library) as opened:
+        restored, failed = trash.restore(opened, batch, dataset)
+    if as_json:
+        failures = [{"key": f.key, "code": f.code, "message": f.message} for f in failed]
+        render.print_json({"restored": [e.to_json() for e in restored], "failed": failures})
+    else:
+        out = render.console()
+        out.print(f"{len(restored)} restored")
+        render.failures(failed, out)
+    return Exit.PARTLY if failed else Exit.DONE
+
+
+@trash_app.command()
+@guarded
+def empty(
+    batch: Annotated[str | None, typer.Argument(help="Only this batch; else the whole trash.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> Exit:
+    """Delete the trash for good."""
+    with Library.open(library) as opened:
+        if not yes:
+            _confirm(sum(1 for entry in trash.entries(opened) if batch in {None, entry.batch}))
+        gone, failed = trash.empty(opened, batch)
+    if as_json:
+        failures = [{"key": f.key, "code": f.code, "message": f.message} for f in failed]
+        render.print_json({"deleted": gone, "failed": failures})
+    else:
+        out = render.console()
+        out.print(f"{gone} deleted for good")
+        render.failures(failed, out)
+    return Exit.PARTLY if failed else Exit.DONE
+
+
+def _confirm(count: int) -> None:
+    """Ask for the number of files, typed.
+
+    Raises:
+        RefusedPlan: it was not given, or there is nobody to ask.
+    """
+    if sys.stdin.isatty():
+        sys.stderr.write(f"{count} files would be gone for good. Type {count} to go on: ")
+        sys.stderr.flush()
+        if sys.stdin.readline().strip() == str(count):
+            return
+    raise RefusedPlan(f"{count} files would be deleted for good; nothing was done.", "Run again with --yes.")

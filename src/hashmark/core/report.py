@@ -1,0 +1,181 @@
+"""What a comparison adds up to, and its shape as JSON (`status --json` and the HTTP API).
+
+`DatasetStatus` holds everything; `Summary` folds a stream and keeps only what a person is shown. No I/O, no
+colours.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from hashmark.core.keys import Collisions, as_collision
+from hashmark.core.model import NEEDS_SYNC, FileStatus, Kind, Problem, Verdict
+from hashmark.core.pairs import Pair
+
+ATTENTION = (
+    Verdict.CONFLICT,
+    Verdict.REFUSED,
+    Verdict.LOCAL_CHANGED,
+    Verdict.DIFFERS,
+    Verdict.REMOTE_CHANGED,
+    Verdict.LOCAL_ONLY,
+    Verdict.DELETED_REMOTELY,
+    Verdict.UNVERIFIED,
+    Verdict.DELETED_LOCALLY,
+    Verdict.REMOTE_ONLY,
+)
+"""Verdicts other than `synced`, the ones that need a person first."""
+
+
+@dataclass(frozen=True)
+class DatasetStatus:
+    """Everything known about one dataset at one moment. `complete`: both sides were read without error."""
+
+    id: str
+    name: str
+    complete: bool
+    files: tuple[FileStatus, ...]
+    pairs: tuple[Pair, ...]
+    problems: tuple[Problem, ...]
+    ignored: int = 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of files by verdict; verdicts without files are left out."""
+        return dict(Counter(str(f.verdict) for f in self.files))
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether every file is proven equal on both sides and nothing was left unread."""
+        return self.complete and all(f.verdict is Verdict.SYNCED for f in self.files)
+
+    def of(self, *verdicts: Verdict) -> Iterator[FileStatus]:
+        """The files with one of these verdicts, in key order."""
+        return (f for f in self.files if f.verdict in verdicts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, as documented for `status --json`."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "complete": self.complete,
+            "counts": self.counts,
+            "files": [file_json(f) for f in self.files],
+            "pairs": [pair_json(p) for p in self.pairs],
+            "problems": [problem_json(p) for p in self.problems],
+        }
+
+
+def file_json(status: FileStatus) -> dict[str, Any]:
+    """One file as plain data."""
+    local, remote = status.local, status.remote
+    return {
+        "key": shown(status.key),
+        "kind": status.kind,
+        "verdict": status.verdict,
+        "evidence": status.evidence,
+        "reason": reason_of(status),
+        "local": {"size": local.size, "md5": local.md5} if local else None,
+        "remote": {"size": remote.size, "etag": remote.etag, "lastModified": remote.last_modified} if remote else None,
+    }
+
+
+def pair_json(pair: Pair) -> dict[str, Any]:
+    """One pair as plain data."""
+    return {
+        "image": shown(pair.image.key),
+        "caption": shown(pair.caption.key) if pair.caption else None,
+        "isInS3": pair.is_in_s3,
+        "captionInS3": pair.caption_in_s3,
+    }
+
+
+def problem_json(problem: Problem) -> dict[str, str]:
+    """One problem as plain data."""
+    return {"key": shown(problem.key), "code": problem.code, "message": problem.message}
+
+
+def reason_of(status: FileStatus) -> str | None:
+    """Why a file is refused or unverified, with what would settle it."""
+    if status.reason and status.settle:
+        return f"{status.reason}; {status.settle} would settle it"
+    return status.reason
+
+
+def shown(key: str) -> str:
+    """A key that can be printed and encoded: bytes that are not UTF-8 as `\\\\xNN`."""
+    return key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+@dataclass
+class Summary:
+    """A stream of statuses folded in constant memory: counts, and the first few files of each verdict.
+
+    `keep` is how many files of each verdict are kept to be shown.
+    """
+
+    keep: int = 20
+    counts: Counter[Verdict] = field(default_factory=Counter)
+    evidence: Counter[str] = field(default_factory=Counter)
+    images: int = 0
+    bytes: int = 0
+    attention: dict[Verdict, list[FileStatus]] = field(default_factory=dict)
+    _watch: Collisions[FileStatus] = field(default_factory=Collisions, repr=False)
+
+    def add(self, status: FileStatus) -> None:
+        """Count one more file."""
+        self.images += status.kind is Kind.IMAGE
+        self.bytes += status.local.size if status.local else 0
+        collided = self._watch.add(status.key, status)
+        for key, earlier in collided:
+            self._uncount(earlier)
+            self._count(as_collision(earlier, status.key))
+            status = as_collision(status, key)
+        self._count(status)
+
+    def _count(self, status: FileStatus) -> None:
+        self.counts[status.verdict] += 1
+        if status.evidence:
+            self.evidence[status.evidence] += 1
+        kept = self.attention.setdefault(status.verdict, [])
+        if status.verdict is not Verdict.SYNCED and len(kept) < self.keep:
+            kept.append(status)
+
+    def _uncount(self, status: FileStatus) -> None:
+        """Take back a file that turned out to collide; a third of its kind finds it refused already."""
+        kept = self.attention.get(status.verdict, [])
+        if status.verdict in self.counts and not any(
+            f.key == status.key for f in self.attention.get(Verdict.REFUSED, [])
+        ):
+            self.counts[status.verdict] -= 1
+            if status.evidence:
+                self.evidence[status.evidence] -= 1
+            self.attention[status.verdict] = [f for f in kept if f.key != status.key]
+        else:
+            self.counts[Verdict.REFUSED] -= 1
+
+    @property
+    def total(self) -> int:
+        """How many files there are on either side."""
+        return sum(self.counts.values())
+
+    @property
+    def red(self) -> int:
+        """How many files need sync."""
+        return sum(self.counts[v] for v in NEEDS_SYNC)
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether every file is proven equal."""
+        return self.total == self.counts[Verdict.SYNCED]
+
+    @classmethod
+    def of(cls, statuses: Iterable[FileStatus], keep: int = 20) -> Summary:
+        """The summary of these."""
+        summary = cls(keep)
+        for status in statuses:
+            summary.add(status)
+        return summary

@@ -1,0 +1,250 @@
+"""A library: a folder of datasets with `hashmark.toml` at its root. Finds, reads and names things.
+
+Opens the bucket and the state when they are first needed. What is in sync is not known here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import fcntl
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from hashmark.core.errors import Busy, NoSuchDataset, SettingsError
+from hashmark.core.keys import STATE_FOLDER
+from hashmark.core.model import Problem
+from hashmark.core.pairs import Pairing
+from hashmark.disk.place import explain
+from hashmark.s3.endpoint import Remote
+from hashmark.settings import SETTINGS, Settings, read_settings
+from hashmark.state import State
+
+if TYPE_CHECKING:
+    from hashmark.embedded import EmbeddedBucket
+    from hashmark.s3.bucket import Bucket
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One folder of a library, and the folder of the bucket that mirrors it.
+
+    `id` is the number in front of the folder's name where it is the only one with it, else the whole name.
+    """
+
+    library: Library = field(repr=False, compare=False)
+    name: str
+    id: str
+
+    @property
+    def path(self) -> Path:
+        """The folder on disk; it need not exist."""
+        return self.library.root / self.name
+
+    @property
+    def prefix(self) -> str:
+        """What every key of this dataset begins with in the bucket; ends in `/`, or is empty."""
+        own = self.library.settings.prefixes.get(self.name, self.name)
+        whole = "/".join(part for part in (self.library.settings.remote.prefix, own) if part)
+        return f"{whole}/" if whole else ""
+
+    @property
+    def remote(self) -> str:
+        """The name under which bases of this dataset are remembered."""
+        return f"{self.library.bucket.store}/{self.prefix}"
+
+    @property
+    def pairing(self) -> Pairing:
+        """Which files are captions, and which are ignored."""
+        return self.library.settings.pairing
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other hashmarks on this machine from changing this dataset meanwhile.
+
+        Raises:
+            Busy: one is at it.
+            ReadOnly: the library can't be written.
+        """
+        folder = self.library.state_folder / "locks"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = (folder / f"{self.name}.lock").open("a+")
+        except OSError as error:
+            raise explain(error, os.fspath(folder)) from None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Busy(f"Another hashmark is changing '{self.name}'.") from None
+            yield
+
+
+class Library:
+    """A folder of datasets. Use it as a context manager, or call `close`, so that nothing stays open."""
+
+    def __init__(self, root: Path, settings: Settings) -> None:
+        self.root = root
+        self.settings = settings
+        self._box: EmbeddedBucket | None = None
+
+    @classmethod
+    def open(cls, start: str | os.PathLike[str] | None = None) -> Library:
+        """The library at `start` or in the nearest folder above it; the current folder where none is given.
+
+        Raises:
+            SettingsError: there is none, or its settings are wrong.
+        """
+        here = Path(start or ".").expanduser().resolve()
+        for folder in (here, *here.parents):
+            if (folder / SETTINGS).is_file():
+                return cls(folder, read_settings(folder / SETTINGS))
+        raise SettingsError(
+            f"There is no {SETTINGS} in {here} or above it.",
+            "Make a library with `hashmark init --remote s3://bucket/prefix`, or try `hashmark demo`.",
+        )
+
+    @property
+    def state_folder(self) -> Path:
+        """Where hashmark keeps its own things."""
+        return self.root / STATE_FOLDER
+
+    @property
+    def trash(self) -> Path:
+        """Where overwritten and deleted files are kept: `BATCH/DATASET/KEY` under it."""
+        return self.state_folder / "trash"
+
+    @property
+    def remote_state(self) -> str:
+        """The prefix of hashmark's own folder in the bucket, ending in `/`."""
+        prefix = self.settings.remote.prefix
+        return f"{prefix}/{STATE_FOLDER}/" if prefix else f"{STATE_FOLDER}/"
+
+    @property
+    def remote_trash(self) -> str:
+        """The prefix of the bucket's trash, laid out as `trash`."""
+        return f"{self.remote_state}trash/"
+
+    @cached_property
+    def state(self) -> State:
+        """What is remembered between runs."""
+        return State.open(self.state_folder / "state.sqlite")
+
+    @cached_property
+    def bucket(self) -> Bucket:
+        """The bucket; the embedded one is started.
+
+        Raises:
+            StoreError, SettingsError: the settings or credentials can't be used.
+        """
+        from hashmark.s3.bucket import Bucket  # noqa: PLC0415 - 70 ms of runtime, only where it is needed
+
+        return Bucket(self._started() if self.settings.embedded else self.settings.remote)
+
+    def _started(self) -> Remote:
+        from hashmark.embedded import EmbeddedBucket  # noqa: PLC0415 - only libraries with a bucket in a box
+
+        remote = self.settings.remote
+        self._box = EmbeddedBucket(self.state_folder / "bucket", remote.bucket)
+        return replace(
+            remote,
+            endpoint_url=self._box.address.endpoint_url,
+            region="us-east-1",
+            credentials_file=str(self._box.credentials_file),
+            store_name=f"embedded:{self.state_folder}",
+        )
+
+    @property
+    def embedded(self) -> EmbeddedBucket | None:
+        """The bucket in a box, if this library has one and it was used."""
+        return self._box
+
+    def close(self) -> None:
+        """Let go of the state file and of the embedded bucket."""
+        if "state" in self.__dict__:
+            self.state.close()
+        if self._box:
+            self._box.close()
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def warnings(self) -> list[Problem]:
+        """What the user should know about the settings at every run."""
+        if self.settings.remote.verify:
+            return []
+        text = "TLS certificates are not checked (verify = false): anyone in between can read and change the data"
+        return [Problem("", "tls-not-verified", text)]
+
+    def datasets(self) -> list[Dataset]:
+        """The datasets on disk, by name."""
+        return self._named(self._folders())
+
+    def remote_only(self) -> list[Dataset]:
+        """The datasets that only the bucket has, by name.
+
+        Raises:
+            StoreError: the bucket can't be listed.
+        """
+        prefix = f"{self.settings.remote.prefix}/" if self.settings.remote.prefix else ""
+        taken = {dataset.prefix for dataset in self.datasets()}
+        names = [n for n in self.bucket.folders(prefix) if n and not n.startswith(".")]
+        return self._named([name for name in names if f"{prefix}{name}/" not in taken])
+
+    def dataset(self, name: str) -> Dataset:
+        """The dataset with that id, folder name or path, on disk, in the settings, or else in the bucket.
+
+        Raises:
+            NoSuchDataset: there is none (the nearest names are given), or the number fits several.
+        """
+        local = self._named(sorted({*self._folders(), *self.settings.prefixes}))
+        found = self._match(name, local) or self._match(name, self.remote_only())
+        if found is None:
+            names = [n for d in local for n in (d.name, d.id)]
+            near = difflib.get_close_matches(name, names, 3, 0.4)
+            hint = f"Did you mean {' or '.join(repr(n) for n in dict.fromkeys(near))}?" if near else ""
+            raise NoSuchDataset(f"There is no dataset '{name}' in {self.root} nor in the bucket.", hint)
+        return found
+
+    def _match(self, name: str, candidates: list[Dataset]) -> Dataset | None:
+        path = Path(name).expanduser()
+        as_path = (path if path.is_absolute() else Path.cwd() / path).parent.resolve() == self.root
+        plain = path.name if as_path else name.rstrip("/")
+        exact = [d for d in candidates if plain in {d.name, d.id}]
+        if exact:
+            return exact[0]
+        numbered = [d for d in candidates if number_of(d.name) == plain]
+        if len(numbered) > 1:
+            names = ", ".join(d.name for d in numbered)
+            raise NoSuchDataset(f"The number {name} fits several datasets: {names}.", "Give the folder's name.")
+        return numbered[0] if numbered else None
+
+    def _folders(self) -> list[str]:
+        try:
+            names = [e.name for e in os.scandir(self.root) if e.is_dir() and not e.name.startswith(".")]
+        except OSError as error:
+            raise explain(error, os.fspath(self.root)) from None
+        return sorted(n for n in names if not self.settings.pairing.ignores(f"{n}/"))
+
+    def _named(self, names: list[str]) -> list[Dataset]:
+        """Datasets with their ids: the number where no other folder here has it."""
+        numbers = Counter(number_of(name) for name in {*names, *self._folders()})
+        return [Dataset(self, n, number if (number := number_of(n)) and numbers[number] == 1 else n) for n in names]
+
+
+def number_of(folder: str) -> str | None:
+    """The number in front of a folder's name: kohya's repeats, and our id (`82_stellar_sketch` → `82`)."""
+    match = re.match(r"(\d+)_", folder)
+    return match.group(1) if match else None

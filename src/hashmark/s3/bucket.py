@@ -1,0 +1,216 @@
+"""The bucket as hashmark uses it: whole keys in, values out, every write conditional and checked.
+
+Each method is one request and blocks until it is answered; callers bring their own threads. What is equal, what
+to do about it and in which order is not known here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import mimetypes
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+from xml.sax.saxutils import escape
+
+from hashmark.core.errors import UnexpectedAnswer
+from hashmark.core.etags import normal_etag
+from hashmark.core.model import RemoteObject, key_bytes
+from hashmark.s3 import xml
+from hashmark.s3.client import Answer, Client
+from hashmark.s3.endpoint import Remote
+from hashmark.s3.listing import list_folders, list_objects
+
+DELETE_BATCH = 1000
+"""S3's limit of keys in one DeleteObjects request."""
+
+_CHECKSUMS = ("crc32", "crc32c", "crc64nvme", "sha1", "sha256")
+_TYPES = {".txt": "text/plain; charset=utf-8", ".caption": "text/plain; charset=utf-8", ".webp": "image/webp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a HEAD says. Checksums as sent (base64); `encryption` names KMS or a customer's key, else None."""
+
+    status: int
+    size: int
+    etag: str | None
+    last_modified: str | None = None
+    encryption: str | None = None
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    full_object: bool = True
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    parts: int | None = None
+    content_range: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """The condition of a write: the ETag that must be there, or that nothing may be."""
+
+    etag: str | None
+
+    def headers(self) -> dict[str, str]:
+        """As request headers."""
+        return {"If-None-Match": "*"} if self.etag is None else {"If-Match": f'"{self.etag}"'}
+
+
+def content_md5(hex_digest: str) -> str:
+    """An MD5 in hex, as the Content-MD5 header wants it (RFC 1864: base64 of the 16 bytes)."""
+    return base64.b64encode(bytes.fromhex(hex_digest)).decode()
+
+
+def content_type(key: str) -> str:
+    """The media type by the key's suffix; captions are UTF-8 text."""
+    suffix = "." + key.rsplit(".", 1)[-1].lower()
+    return _TYPES.get(suffix) or mimetypes.guess_type(key, strict=False)[0] or "application/octet-stream"
+
+
+class Bucket:
+    """One bucket at one endpoint. Safe to use from several threads.
+
+    Raises (every method): StoreError, one of its subclasses, naming the key.
+    """
+
+    def __init__(self, remote: Remote) -> None:
+        self.remote = remote
+        self.client = Client(remote)
+
+    @property
+    def store(self) -> str:
+        """A name for store and bucket, under which what is known about them is remembered."""
+        return f"{self.remote.store_name or self.client.endpoint.url}/{self.remote.bucket}"
+
+    def objects(self, prefix: str) -> Iterator[RemoteObject]:
+        """Every object under `prefix`, keys without it, in byte order; complete or an error."""
+        return list_objects(self.client, prefix)
+
+    def folders(self, prefix: str) -> list[str]:
+        """The names of the folders directly under `prefix`."""
+        return list_folders(self.client, prefix)
+
+    def head(self, key: str, *, part: int | None = None) -> Head:
+        """Facts about an object, stored checksums included; about its part where a number is given."""
+        query = {"partNumber": str(part)} if part else {}
+        answer = self.client.call("HeadObject", "HEAD", key, query=query, headers={"x-amz-checksum-mode": "ENABLED"})
+        return _head(answer, key)
+
+    def put(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        md5: str | None = None,
+        expect: Expect | None = None,
+        metadata: Mapping[str, str] | None = None,
+        on_bytes: Callable[[int], None] | None = None,
+    ) -> str:
+        """Write an object; the store checks the bytes against Content-MD5. Returns the new ETag.
+
+        `md5` is that of `data` in hex, computed here where it is not given.
+        """
+        digest = md5 or hashlib.md5(data, usedforsecurity=False).hexdigest()
+        headers = {"Content-MD5": content_md5(digest), "Content-Type": content_type(key), **_meta(metadata)}
+        if expect:
+            headers |= expect.headers()
+        answer = self.client.call("PutObject", "PUT", key, headers=headers, body=data, on_bytes=on_bytes)
+        return _etag(answer, f"Writing '{key}'")
+
+    def get_to(
+        self, key: str, path: str, *, etag: str | None = None, on_bytes: Callable[[int], None] | None = None
+    ) -> Answer:
+        """Read an object into the file at `path`; only the version with `etag`, where one is given."""
+        headers = {"If-Match": f'"{etag}"'} if etag else {}
+        return self.client.call("GetObject", "GET", key, headers=headers, into=path, on_bytes=on_bytes)
+
+    def read(self, key: str, *, etag: str | None = None) -> bytes:
+        """A whole (small) object."""
+        headers = {"If-Match": f'"{etag}"'} if etag else {}
+        return self.client.call("GetObject", "GET", key, headers=headers).body
+
+    def copy(self, source: str, target: str, *, etag: str | None = None) -> str:
+        """Copy inside the bucket, on the server; only the version with `etag`. Returns the new ETag."""
+        headers = {"x-amz-copy-source": f"/{quote(self.remote.bucket)}/{quote(key_bytes(source), safe='-_.~/')}"}
+        if etag:
+            headers["x-amz-copy-source-if-match"] = f'"{etag}"'
+        answer = self.client.call("CopyObject", "PUT", target, headers=headers)
+        facts = xml.children(xml.parse(answer.body, "CopyObjectResult", f"Copying '{source}'"))
+        if not facts.get("ETag"):
+            raise UnexpectedAnswer(f"Copying '{source}': the answer has no ETag.")
+        return normal_etag(facts["ETag"])
+
+    def delete(self, key: str, *, etag: str | None = None) -> None:
+        """Delete an object; only the version with `etag`, where one is given and the store looks at it."""
+        headers = {"If-Match": f'"{etag}"'} if etag else {}
+        self.client.call("DeleteObject", "DELETE", key, headers=headers)
+
+    def delete_many(self, keys: Iterable[str]) -> dict[str, str]:
+        """Delete objects, a thousand a request. Returns the keys that were not deleted, each with the code why."""
+        failed: dict[str, str] = {}
+        batch: list[str] = []
+        for key in keys:
+            if not key.isprintable():
+                # XML can't carry control characters.
+                self.delete(key)
+                continue
+            batch.append(key)
+            if len(batch) == DELETE_BATCH:
+                failed |= self._delete_batch(batch)
+                batch = []
+        return failed | (self._delete_batch(batch) if batch else {})
+
+    def _delete_batch(self, keys: list[str]) -> dict[str, str]:
+        entries = "".join(f"<Object><Key>{escape(key)}</Key></Object>" for key in keys)
+        body = f'<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{entries}</Delete>'.encode()
+        digest = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        headers = {"Content-MD5": content_md5(digest), "Content-Type": "application/xml"}
+        answer = self.client.call("DeleteObjects", "POST", query={"delete": ""}, headers=headers, body=body)
+        root = xml.parse(answer.body, "DeleteResult", f"Deleting {len(keys)} objects")
+        # A key that the answer does not mention was not shown to be deleted.
+        failed = dict.fromkeys(keys, "NotConfirmed")
+        for element in root:
+            facts = xml.children(element)
+            if xml.local(element.tag) == "Deleted":
+                failed.pop(facts.get("Key", ""), None)
+            elif xml.local(element.tag) == "Error":
+                failed[facts.get("Key", "")] = facts.get("Code") or "Error"
+        return failed
+
+
+def _meta(metadata: Mapping[str, str] | None) -> dict[str, str]:
+    return {f"x-amz-meta-{name}": value for name, value in (metadata or {}).items()}
+
+
+def _etag(answer: Answer, what: str) -> str:
+    etag = answer.headers.get("etag")
+    if not etag:
+        raise UnexpectedAnswer(f"{what}: the answer has no ETag, so it can't be told what was stored.")
+    return normal_etag(etag)
+
+
+def _head(answer: Answer, key: str) -> Head:
+    headers = answer.headers
+    length = headers.get("content-length", "")
+    if not length.isdecimal():
+        raise UnexpectedAnswer(f"HEAD of '{key}': the answer has no length.")
+    parts = headers.get("x-amz-mp-parts-count", "")
+    return Head(
+        status=answer.status,
+        size=int(length),
+        etag=normal_etag(headers["etag"]) if headers.get("etag") else None,
+        last_modified=headers.get("last-modified"),
+        encryption=_encryption(headers),
+        checksums={c: headers[f"x-amz-checksum-{c}"] for c in _CHECKSUMS if f"x-amz-checksum-{c}" in headers},
+        full_object=headers.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT",
+        metadata={k.removeprefix("x-amz-meta-"): v for k, v in headers.items() if k.startswith("x-amz-meta-")},
+        parts=int(parts) if parts.isdecimal() else None,
+        content_range=headers.get("content-range"),
+    )
+
+
+def _encryption(headers: Mapping[str, str]) -> str | None:
+    if "x-amz-server-side-encryption-customer-algorithm" in headers:
+        return "SSE-C"
+    sort = headers.get("x-amz-server-side-encryption", "")
+    return sort if sort.startswith("aws:kms") else None

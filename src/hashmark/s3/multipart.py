@@ -1,0 +1,113 @@
+"""Uploads a large file in parts: each with Content-MD5, completed under a condition, aborted on any error.
+
+Knows nothing of why a file is uploaded, nor whether its bytes are the ones that were compared: the caller
+checks the digest before it lets the upload complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from xml.sax.saxutils import escape
+
+from hashmark.core.errors import BadDigest, StoreError, UnexpectedAnswer
+from hashmark.core.etags import multipart_etag, normal_etag
+from hashmark.s3 import xml
+from hashmark.s3.bucket import Expect, content_md5, content_type
+from hashmark.s3.client import Answer, Client
+
+IN_FLIGHT = 4
+"""Parts of one file on their way at once; memory is this times the part size."""
+
+
+def upload(
+    client: Client,
+    key: str,
+    parts: Iterator[bytes],
+    *,
+    expect: Expect,
+    metadata: dict[str, str],
+    confirm: Callable[[], None],
+    on_bytes: Callable[[int], None] | None = None,
+) -> str:
+    """Upload `parts` as one object; nothing is visible before the end. Returns the ETag, checked by arithmetic.
+
+    `confirm` is called when all parts are up and before they become an object; it raises to abort.
+
+    Raises:
+        StoreError: the store refuses; the upload has been aborted.
+        BadDigest: the resulting ETag is not that of these parts.
+    """
+    upload_id = _create(client, key, metadata)
+    try:
+        etags, digests = _send(client, key, upload_id, parts, on_bytes)
+        confirm()
+        final = _complete(client, key, upload_id, etags, expect)
+    except BaseException:
+        with contextlib.suppress(StoreError):
+            abort(client, key, upload_id)
+        raise
+    wanted = multipart_etag(b"".join(digests))
+    if all(etag == digest.hex() for etag, digest in zip(etags, digests, strict=True)) and final != wanted:
+        raise BadDigest(f"'{key}' was uploaded in parts, but its ETag is {final} and not {wanted}.")
+    return final
+
+
+def _create(client: Client, key: str, metadata: dict[str, str]) -> str:
+    headers = {"Content-Type": content_type(key), **{f"x-amz-meta-{k}": v for k, v in metadata.items()}}
+    answer = client.call("CreateMultipartUpload", "POST", key, query={"uploads": ""}, headers=headers)
+    what = f"Beginning '{key}'"
+    upload_id = xml.children(xml.parse(answer.body, "InitiateMultipartUploadResult", what)).get("UploadId")
+    if not upload_id:
+        raise UnexpectedAnswer(f"{what}: the answer has no upload id.")
+    return upload_id
+
+
+def _send(
+    client: Client, key: str, upload_id: str, parts: Iterator[bytes], on_bytes: Callable[[int], None] | None
+) -> tuple[list[str], list[bytes]]:
+    etags: list[str] = []
+    digests: list[bytes] = []
+    flying: deque[Future[Answer]] = deque()
+
+    def land() -> None:
+        answer = flying.popleft().result()
+        etags.append(normal_etag(answer.headers.get("etag", "")))
+
+    for number, data in enumerate(parts, 1):
+        digest = hashlib.md5(data, usedforsecurity=False)
+        digests.append(digest.digest())
+        query = {"partNumber": str(number), "uploadId": upload_id}
+        headers = {"Content-MD5": content_md5(digest.hexdigest())}
+        flying.append(client.send("UploadPart", "PUT", key, query=query, headers=headers, body=data, on_bytes=on_bytes))
+        if len(flying) == IN_FLIGHT:
+            land()
+    while flying:
+        land()
+    return etags, digests
+
+
+def _complete(client: Client, key: str, upload_id: str, etags: list[str], expect: Expect) -> str:
+    rows = "".join(
+        f"<Part><PartNumber>{number}</PartNumber><ETag>&quot;{escape(etag)}&quot;</ETag></Part>"
+        for number, etag in enumerate(etags, 1)
+    )
+    body = (
+        f'<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{rows}</CompleteMultipartUpload>'
+    ).encode()
+    headers = {"Content-Type": "application/xml", **expect.headers()}
+    query = {"uploadId": upload_id}
+    answer = client.call("CompleteMultipartUpload", "POST", key, query=query, headers=headers, body=body)
+    what = f"Completing '{key}'"
+    etag = xml.children(xml.parse(answer.body, "CompleteMultipartUploadResult", what)).get("ETag")
+    if not etag:
+        raise UnexpectedAnswer(f"{what}: the answer has no ETag.")
+    return normal_etag(etag)
+
+
+def abort(client: Client, key: str, upload_id: str) -> None:
+    """Give up an upload, so that its parts cost nothing."""
+    client.call("AbortMultipartUpload", "DELETE", key, query={"uploadId": upload_id})

@@ -1,0 +1,92 @@
+"""Finds out what a store can do by trying it on scratch objects, which it removes again.
+
+Stores differ in silence: some ignore If-Match and overwrite, some ignore Content-MD5. So nothing is assumed
+from a name or a version. What a finding means for a plan is not decided here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from hashmark.core.errors import BadDigest, HashmarkError, PreconditionFailed, StoreError
+from hashmark.s3.bucket import Bucket, Expect
+
+_WRONG = "0" * 32
+BODY = b"hashmark probe\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a store does or does not do. `ok` None: it could not be found out."""
+
+    name: str
+    ok: bool | None
+    detail: str
+
+
+def probe(bucket: Bucket, prefix: str) -> Iterator[Finding]:
+    """Try each ability in turn, on keys under `prefix`; the scratch objects are deleted at the end.
+
+    Raises:
+        StoreError: the bucket can't be reached or written at all.
+    """
+    key = f"{prefix}probe-{secrets.token_hex(6)}.txt"
+    copy = f"{key}.copy"
+    try:
+        etag = bucket.put(key, BODY)
+        yield Finding("write", True, "an object was written")
+        same = etag == hashlib.md5(BODY, usedforsecurity=False).hexdigest()
+        yield Finding("etag-md5", same, "the ETag is the MD5" if same else "the ETag is not the MD5")
+        yield from _conditions(bucket, key, etag)
+        yield _attempt(
+            "content-md5", lambda: bucket.put(key, BODY, md5=_WRONG), BadDigest, "a wrong Content-MD5 is refused"
+        )
+        yield _copy(bucket, key, copy)
+        yield _attempt(
+            "conditional-delete", lambda: bucket.delete(key, etag=_WRONG), PreconditionFailed, "If-Match on delete"
+        )
+    finally:
+        for scratch in (key, copy):
+            with contextlib.suppress(StoreError):
+                bucket.delete(scratch)
+
+
+def _conditions(bucket: Bucket, key: str, etag: str) -> Iterator[Finding]:
+    create = _attempt(
+        "create-only", lambda: bucket.put(key, BODY, expect=Expect(None)), PreconditionFailed, "If-None-Match on put"
+    )
+    replace = _attempt(
+        "replace-only", lambda: bucket.put(key, BODY, expect=Expect(_WRONG)), PreconditionFailed, "If-Match on put"
+    )
+    yield create
+    yield replace
+    if replace.ok:
+        # Refusing everything would look like honouring the condition.
+        try:
+            bucket.put(key, BODY, expect=Expect(etag))
+        except StoreError as error:
+            yield Finding("replace-only", False, f"even the right ETag is refused: {error.message}")
+
+
+def _attempt(name: str, request: Callable[[], object], refusal: type[StoreError], detail: str) -> Finding:
+    """A request that a careful store refuses with `refusal`."""
+    try:
+        request()
+    except refusal:
+        return Finding(name, True, detail)
+    except HashmarkError as error:
+        return Finding(name, None, f"{detail}: {error.message}")
+    return Finding(name, False, f"{detail}: ignored")
+
+
+def _copy(bucket: Bucket, key: str, copy: str) -> Finding:
+    try:
+        bucket.copy(key, copy)
+        same = bucket.read(copy) == BODY
+    except StoreError as error:
+        return Finding("copy", False, f"server-side copy: {error.message}")
+    return Finding("copy", same, "server-side copy" if same else "server-side copy gives other bytes")

@@ -1,0 +1,109 @@
+"""Strict readers of the few XML answers hashmark needs. Bytes in, values out.
+
+An answer that is not the expected element is an error, never an empty result: a login page with status 200
+must not look like an empty bucket (design promise 5).
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET  # the parser below refuses document types, and with them entities
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from hashmark.core.errors import BrokenListing, UnexpectedAnswer
+from hashmark.core.etags import normal_etag
+from hashmark.core.model import Key, RemoteObject
+
+
+class _Builder(ET.TreeBuilder):
+    def doctype(self, name: str, _pubid: str | None, _system: str | None) -> None:
+        """S3 never sends a document type; HTML and entity bombs do."""
+        raise ET.ParseError(f"a document type ({name})")
+
+
+def parse(body: bytes, root: str, what: str) -> ET.Element:
+    """The root element of `body`, which must be called `root` in whatever namespace.
+
+    Raises:
+        UnexpectedAnswer: it is not XML, or another document.
+    """
+    try:
+        parser = ET.XMLParser(target=_Builder())  # noqa: S314 - document types, and so entities, are refused
+        parser.feed(body)
+        element: ET.Element = parser.close()
+    except ET.ParseError as error:
+        raise UnexpectedAnswer(f"{what}: the answer is not S3's XML ({error}).") from None
+    if local(element.tag) != root:
+        raise UnexpectedAnswer(f"{what}: the answer is a <{local(element.tag)[:40]}>, not a <{root}>.")
+    return element
+
+
+def local(tag: str) -> str:
+    """A tag without its namespace."""
+    return tag.rsplit("}", 1)[-1]
+
+
+def children(element: ET.Element) -> dict[str, str]:
+    """The texts of an element's children by name; the first of each."""
+    found: dict[str, str] = {}
+    for child in element:
+        found.setdefault(local(child.tag), child.text or "")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a listing. `objects` have whole keys; `folders` are common prefixes with their final `/`."""
+
+    objects: tuple[RemoteObject, ...]
+    folders: tuple[str, ...]
+    next_token: str | None
+
+
+def parse_page(body: bytes, what: str) -> Page:
+    """One page of ListObjectsV2.
+
+    Raises:
+        BrokenListing: it is not one, or it contradicts itself.
+    """
+    try:
+        root = parse(body, "ListBucketResult", what)
+    except UnexpectedAnswer as error:
+        raise BrokenListing(error.message) from None
+    facts = children(root)
+    encoded = facts.get("EncodingType", "") == "url"
+    objects = tuple(_objects(root, what, encoded=encoded))
+    folders = tuple(_text(children(c).get("Prefix", ""), encoded) for c in root if local(c.tag) == "CommonPrefixes")
+    count = facts.get("KeyCount")
+    if count and count != str(len(objects) + len(folders)):
+        raise BrokenListing(f"{what}: the page says it has {count[:20]} keys, but has {len(objects) + len(folders)}.")
+    return Page(objects, folders, _next_token(facts, what))
+
+
+def _next_token(facts: dict[str, str], what: str) -> str | None:
+    truncated, token = facts.get("IsTruncated"), facts.get("NextContinuationToken")
+    if truncated not in {"true", "false"}:
+        raise BrokenListing(f"{what}: the page does not say whether it is the last one.")
+    if truncated == "true" and not token:
+        raise BrokenListing(f"{what}: the page says that more follows, but not how to get it.")
+    return token if truncated == "true" else None
+
+
+def _objects(root: ET.Element, what: str, *, encoded: bool) -> Iterator[RemoteObject]:
+    for element in root:
+        if local(element.tag) != "Contents":
+            continue
+        facts = children(element)
+        if "Key" not in facts or not facts.get("Size", "").isdecimal():
+            raise BrokenListing(f"{what}: an entry has no key or no size.")
+        etag = normal_etag(facts["ETag"]) if facts.get("ETag") else None
+        key = Key(_text(facts["Key"], encoded))
+        yield RemoteObject(key, int(facts["Size"]), etag, facts.get("LastModified"))
+
+
+def _text(raw: str, encoded: bool) -> str:
+    """A key as listed. With encoding-type=url S3 writes a space as `+` (botocore decodes it so as well)."""
+    if not encoded:
+        return raw
+    return unquote_to_bytes(raw.replace("+", " ")).decode("utf-8", "surrogateescape")

@@ -1,0 +1,134 @@
+"""`hashmark.toml`: read, checked, and written for a new library. It never holds a secret.
+
+Values only; nothing is opened or connected because of them here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hashmark.core.errors import SettingsError
+from hashmark.core.pairs import Pairing
+from hashmark.disk.place import write_bytes
+from hashmark.s3.endpoint import ADDRESSING, Remote, parse_url
+
+SETTINGS = "hashmark.toml"
+
+_KNOWN: dict[str, dict[str, type]] = {
+    "remote": {
+        "url": str,
+        "endpoint_url": str,
+        "region": str,
+        "profile": str,
+        "addressing": str,
+        "ca_bundle": str,
+        "verify": bool,
+        "embedded": bool,
+    },
+    "pairing": {"captions": list, "ignore": list},
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`hashmark.toml`, understood. `prefixes` maps dataset folders to their prefix under the remote's."""
+
+    remote: Remote
+    embedded: bool = False
+    pairing: Pairing = field(default_factory=Pairing)
+    prefixes: dict[str, str] = field(default_factory=dict)
+
+
+def read_settings(path: Path) -> Settings:
+    """Read and check `hashmark.toml`.
+
+    Raises:
+        SettingsError: it can't be read or parsed (with the line), has an unknown name or a wrong value.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} can't be parsed: {error}.", "Mend that line.") from None
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read: {error.strerror}.") from None
+    _check_names(path, "", data, {"remote": dict, "pairing": dict, "datasets": dict})
+    for section, names in _KNOWN.items():
+        _check_names(path, f"[{section}] ", data.get(section, {}), names)
+    return Settings(
+        remote=_remote(path, data.get("remote", {})),
+        embedded=data.get("remote", {}).get("embedded", False),
+        pairing=_pairing(path, data.get("pairing", {})),
+        prefixes=_prefixes(path, data.get("datasets", {})),
+    )
+
+
+def _check_names(path: Path, where: str, table: dict[str, Any], known: dict[str, type]) -> None:
+    for name, value in table.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"Did you mean '{near[0]}'?" if near else f"Known are: {', '.join(known)}."
+            raise SettingsError(f"{path}: {where}'{name}' is not a setting.", hint)
+        if not isinstance(value, known[name]):
+            raise SettingsError(f"{path}: {where}'{name}' must be a {_plain(known[name])}.")
+
+
+def _plain(kind: type) -> str:
+    return {str: "text in quotes", bool: "true or false", list: "list of texts", dict: "section"}[kind]
+
+
+def _remote(path: Path, table: dict[str, Any]) -> Remote:
+    if "url" not in table:
+        raise SettingsError(f"{path}: [remote] has no 'url'.", 'Add url = "s3://bucket/prefix".')
+    if table.get("addressing", "auto") not in ADDRESSING:
+        raise SettingsError(f"{path}: [remote] 'addressing' must be one of {', '.join(ADDRESSING)}.")
+    bucket, prefix = parse_url(table["url"])
+    return Remote(bucket, prefix, **{k: v for k, v in table.items() if k not in {"url", "embedded"}})
+
+
+def _pairing(path: Path, table: dict[str, Any]) -> Pairing:
+    for name, values in table.items():
+        if not all(isinstance(value, str) for value in values):
+            raise SettingsError(f"{path}: [pairing] '{name}' must be a list of texts.")
+    captions = tuple(table.get("captions", Pairing().captions))
+    if not captions or not all(c.startswith(".") for c in captions):
+        raise SettingsError(f"{path}: [pairing] 'captions' must list suffixes such as \".txt\".")
+    return Pairing(captions, tuple(table.get("ignore", ())))
+
+
+def _prefixes(path: Path, table: dict[str, Any]) -> dict[str, str]:
+    found = {}
+    for name, entry in table.items():
+        if not isinstance(entry, dict):
+            raise SettingsError(f'{path}: write [datasets."{name}"] as a section.')
+        _check_names(path, f'[datasets."{name}"] ', entry, {"prefix": str})
+        if "prefix" in entry:
+            found[name] = entry["prefix"].strip("/")
+    return found
+
+
+def create(root: Path, remote: dict[str, str | bool]) -> Settings:
+    """Write `hashmark.toml` for a new library at `root`, made where it is missing, and read it back.
+
+    Raises:
+        SettingsError: there is one already, or the address is wrong.
+        LocalError: it can't be written.
+    """
+    path = root / SETTINGS
+    if path.exists():
+        raise SettingsError(f"{path} exists already.", "Edit it, or choose another folder.")
+    parse_url(str(remote["url"]))
+    text = "[remote]\n" + "".join(f"{name} = {_toml(value)}\n" for name, value in remote.items())
+    text += "# Credentials come from the usual AWS places (environment, ~/.aws), never from this file.\n"
+    write_bytes(path, text.encode())
+    return read_settings(path)
+
+
+def _toml(value: str | bool) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,275 @@
+"""One action of a plan, carried out so that nothing is lost and nothing is claimed without proof.
+
+Each function ends with the new content in its place and its proof in the result, or raises with both sides as
+they were. What is replaced or deleted is in the trash first. Retries and order are not known here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hashmark.core import etags
+from hashmark.core.errors import BadDigest, FileChanged, Interrupted, NoSuchObject, PreconditionFailed, Unreadable
+from hashmark.core.model import Base, Evidence, LocalFile, RemoteObject
+from hashmark.core.plan import Action, Verb
+from hashmark.disk.hashing import ChangedWhileReading, hash_file
+from hashmark.disk.place import explain, open_slot
+from hashmark.disk.walk import stamp_of
+from hashmark.s3 import multipart
+from hashmark.s3.bucket import Bucket, Expect, content_md5
+
+SINGLE_PUT = 64 << 20
+"""Up to here one PUT, whose ETag is then an MD5."""
+
+PART_SIZE = 64 << 20
+"""Above it, parts of this size (doubled until they are few enough)."""
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The two ends of a transfer: a folder, and a prefix of a bucket (ending in `/`), each with its trash.
+
+    `honours_conditions` False means that the store ignores If-Match, so each write is preceded by a look.
+    `checks_md5` says that a probe saw the store refuse a wrong Content-MD5.
+    """
+
+    bucket: Bucket
+    root: Path
+    prefix: str
+    trash: Path
+    remote_trash: str
+    honours_conditions: bool
+    checks_md5: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What one action proved: the new base, or that the key is gone."""
+
+    action: Action
+    evidence: Evidence | None
+    base: Base | None
+    etag_is_md5: bool = False
+
+
+Progress = Callable[[int], None] | None
+
+
+def carry_out(action: Action, ends: Ends, on_bytes: Progress, cancelled: Callable[[], bool]) -> Done:
+    """Do what `action` says.
+
+    Raises:
+        HashmarkError: it was not done; both sides are as they were.
+    """
+    if action.verb is Verb.UPLOAD:
+        return upload(action, ends, on_bytes, cancelled)
+    if action.verb is Verb.DOWNLOAD:
+        return download(action, ends, on_bytes)
+    if action.verb is Verb.DELETE_REMOTE:
+        return delete_remote(action, ends)
+    return delete_local(action, ends)
+
+
+def upload(action: Action, ends: Ends, on_bytes: Progress, cancelled: Callable[[], bool]) -> Done:
+    """Put a file in the bucket: the bytes that are sent are the bytes that were compared.
+
+    Raises:
+        FileChanged: the file is not the one that was compared.
+        PreconditionFailed: the object is not the one that was compared.
+        StoreError: the store refuses.
+    """
+    local, remote = action.status.local, action.status.remote
+    assert local is not None and local.md5 is not None  # noqa: S101 - a plan uploads only what was hashed
+    key = ends.prefix + action.key
+    _look_first(ends, key, remote)
+    if remote is not None:
+        ends.bucket.copy(key, ends.remote_trash + action.key, etag=remote.etag)
+    expect = Expect(remote.etag if remote else None)
+    if local.size > SINGLE_PUT:
+        etag = _upload_parts(ends, key, local, expect=expect, on_bytes=on_bytes, cancelled=cancelled)
+        return Done(action, Evidence.ETAG_MULTIPART, Base(action.key, local.md5, etag, local.size))
+    data = _read(ends.root, local)
+    try:
+        etag = ends.bucket.put(key, data, md5=local.md5, expect=expect, on_bytes=on_bytes)
+    except (PreconditionFailed, NoSuchObject):
+        etag = _our_own_retry(ends, key, local)
+    evidence = _prove_upload(ends, key, etag, local.md5)
+    base = Base(action.key, local.md5, etag, local.size)
+    return Done(action, evidence, base, etag_is_md5=etag == local.md5)
+
+
+def _look_first(ends: Ends, key: str, remote: RemoteObject | None) -> None:
+    """On a store that ignores conditions: refuse if the object is not what was shown. A small gap remains."""
+    if ends.honours_conditions:
+        return
+    try:
+        there = ends.bucket.head(key).etag
+    except NoSuchObject:
+        there = None
+    if there != (remote.etag if remote else None):
+        raise PreconditionFailed(f"'{key}' changed in the bucket after it was compared.")
+
+
+def _read(root: Path, local: LocalFile) -> bytes:
+    """The file's bytes, which must be those that were compared."""
+    path = root / local.key
+    try:
+        with path.open("rb", buffering=0) as file:
+            data = file.read(SINGLE_PUT + 1)
+            stamp = stamp_of(os.fstat(file.fileno()))
+    except OSError as error:
+        raise Unreadable(f"'{local.key}' can't be read: {error.strerror}.") from None
+    if stamp.size != len(data) or hashlib.md5(data, usedforsecurity=False).hexdigest() != local.md5:
+        raise FileChanged(f"'{local.key}' changed on disk after it was compared and was not uploaded.")
+    return data
+
+
+def _our_own_retry(ends: Ends, key: str, local: LocalFile) -> str:
+    """A refused condition may be the echo of our own write, answered too late and sent again: look at the object."""
+    try:
+        head = ends.bucket.head(key)
+    except NoSuchObject:
+        head = None
+    if head is not None and local.md5 is not None and head.size == local.size and head.etag == local.md5:
+        return local.md5
+    raise PreconditionFailed(f"'{key}' changed in the bucket after it was compared and was not overwritten.") from None
+
+
+def _prove_upload(ends: Ends, key: str, etag: str, md5: str) -> Evidence:
+    if etag == md5:
+        return Evidence.ETAG_MD5
+    if ends.checks_md5:
+        # The store compared the bytes with Content-MD5 and answered with this ETag: the two are bound.
+        return Evidence.RECORDED
+    body = ends.bucket.read(key, etag=etag)
+    if hashlib.md5(body, usedforsecurity=False).hexdigest() != md5:
+        raise BadDigest(f"'{key}' was uploaded, but reading it back gave other bytes.")
+    return Evidence.BODY
+
+
+def _upload_parts(
+    ends: Ends, key: str, local: LocalFile, *, expect: Expect, on_bytes: Progress, cancelled: Callable[[], bool]
+) -> str:
+    md5 = local.md5 or ""
+    seen = hashlib.md5(usedforsecurity=False)
+
+    def parts() -> Iterator[bytes]:
+        size = etags.upload_part_size(local.size, PART_SIZE)
+        with (ends.root / local.key).open("rb", buffering=0) as file:
+            while data := file.read(size):
+                if cancelled():
+                    raise Interrupted(f"'{local.key}' was not uploaded.")
+                seen.update(data)
+                yield data
+
+    def confirm() -> None:
+        if seen.hexdigest() != md5:
+            raise FileChanged(f"'{local.key}' changed on disk after it was compared and was not uploaded.")
+
+    # rclone reads the whole file's MD5 from this name, in base64 (rclone, backend/s3), and can then check it.
+    metadata = {"md5chksum": content_md5(md5)}
+    try:
+        return multipart.upload(
+            ends.bucket.client, key, parts(), expect=expect, metadata=metadata, confirm=confirm, on_bytes=on_bytes
+        )
+    except OSError as error:
+        raise Unreadable(f"'{local.key}' can't be read: {error.strerror}.") from None
+
+
+def download(action: Action, ends: Ends, on_bytes: Progress) -> Done:
+    """Put an object's bytes in the file's place, checked, synced, and only over what was compared.
+
+    Raises:
+        BadDigest: what arrived is not what the ETag says.
+        FileChanged: the place holds something that was not compared.
+        StoreError, LocalError: the store or the disk refuses.
+    """
+    remote, local = action.status.remote, action.status.local
+    assert remote is not None  # noqa: S101 - a plan downloads only what was listed
+    with open_slot(ends.root, action.key, create=True) as slot:
+        temporary = slot.temporary()
+        path = slot.path_of(temporary)
+        try:
+            md5, size, evidence = _fetch(action, ends, path, on_bytes)
+            slot.put(temporary, local.stamp if local else None, ends.trash / action.key)
+        except OSError as error:
+            raise explain(error, action.key) from None
+        finally:
+            slot.drop(temporary)
+    etag = remote.etag or ""
+    return Done(action, evidence, Base(action.key, md5, etag, size), etag_is_md5=etag == md5)
+
+
+def _fetch(action: Action, ends: Ends, path: str, on_bytes: Progress) -> tuple[str, int, Evidence]:
+    """The object's bytes in the file at `path`: their MD5, their number, and what proves that they are right."""
+    remote, base = action.status.remote, action.status.base
+    assert remote is not None  # noqa: S101 - as above
+    etag = remote.etag or ""
+    parts = etags.part_count(etag)
+    cuts = etags.part_size_candidates(remote.size or 0, parts) if parts else []
+    key = ends.prefix + action.key
+    md5, size, found = _get(ends.bucket, key, path, etag=etag, cuts=cuts, on_bytes=on_bytes)
+    if remote.size is not None and size != remote.size:
+        raise BadDigest(f"'{key}' has {remote.size} bytes in the listing, but {size} arrived.")
+    if md5 == etag:
+        return md5, size, Evidence.ETAG_MD5
+    if base is not None and base.etag == etag and base.md5 == md5:
+        return md5, size, Evidence.RECORDED
+    if etag in found:
+        return md5, size, Evidence.ETAG_MULTIPART
+    # The ETag says nothing about these bytes, so they are read twice: a fault on the way is not repeated.
+    again, _, _ = _get(ends.bucket, key, path, etag=etag, cuts=[])
+    if again != md5:
+        raise BadDigest(f"'{key}' gave different bytes when it was read twice.")
+    return md5, size, Evidence.BODY
+
+
+def _get(
+    bucket: Bucket, key: str, path: str, *, etag: str, cuts: list[int], on_bytes: Progress = None
+) -> tuple[str, int, set[str]]:
+    Path(path).unlink(missing_ok=True)
+    answer = bucket.get_to(key, path, etag=etag, on_bytes=on_bytes)
+    Path(path).touch()  # the runtime makes no file for an empty body
+    hasher = etags.MultipartHasher(cuts)
+    try:
+        md5, stamp = hash_file(path, hasher)
+    except ChangedWhileReading as error:
+        raise FileChanged(f"'{key}': its unfinished download was changed by another program.") from error
+    length = answer.headers.get("content-length")
+    if length is not None and int(length) != stamp.size:
+        raise BadDigest(f"'{key}' was announced with {length} bytes, but {stamp.size} arrived.")
+    return md5, stamp.size, set(hasher.etags().values())
+
+
+def delete_remote(action: Action, ends: Ends) -> Done:
+    """Delete an object that was shown, after it is in the bucket's trash.
+
+    Raises:
+        PreconditionFailed: the object is not the one that was compared.
+        StoreError: the store refuses.
+    """
+    remote = action.status.remote
+    assert remote is not None  # noqa: S101 - a plan deletes only what was listed
+    key = ends.prefix + action.key
+    _look_first(ends, key, remote)
+    ends.bucket.copy(key, ends.remote_trash + action.key, etag=remote.etag)
+    ends.bucket.delete(key, etag=remote.etag)
+    return Done(action, None, None)
+
+
+def delete_local(action: Action, ends: Ends) -> Done:
+    """Move a file that was shown to the trash.
+
+    Raises:
+        FileChanged: the file is not the one that was compared.
+        LocalError: the disk refuses.
+    """
+    local = action.status.local
+    assert local is not None  # noqa: S101 - a plan deletes only what was walked
+    with open_slot(ends.root, action.key) as slot:
+        slot.remove(local.stamp, ends.trash / action.key)
+    return Done(action, None, None)

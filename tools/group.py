@@ -1,0 +1,8 @@
+"""Prints the requirements of dependency groups in pyproject.toml, for a pip that does not know `--group` yet."""
+
+import sys
+import tomllib
+from pathlib import Path
+
+groups = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+sys.stdout.write("\n".join(requirement for name in sys.argv[1:] for requirement in groups[name]) + "\n")
