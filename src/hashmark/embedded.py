@@ -2,8 +2,9 @@
 
 SeaweedFS (`weed mini`) where it is installed, else `rclone serve s3`. A small supervisor process owns the
 server. Every user holds a shared lock on `users.lock`; the supervisor waits for the exclusive one, which the
-kernel grants when the last user has ended, however it ended. Then it stops the server. So nothing is left
-running, and two commands share one server. Knows nothing of datasets or of what is in the bucket.
+kernel grants when the last user has ended, however it ended. It waits a little longer, because commands often
+follow each other, and stops the server. So two commands share one server, and nothing is left running. Knows
+nothing of datasets or of what is in the bucket.
 """
 
 from __future__ import annotations
@@ -20,20 +21,23 @@ import socket
 import subprocess
 import sys
 import sysconfig
-import threading
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 from hashmark.core.errors import LocalError, UsageError
 
 START_SECONDS = 30
-STOP_SECONDS = 15
+STOP_SECONDS = 10
+LINGER_SECONDS = 20
+"""How long the server waits for the next command."""
 _ADDRESS = "address.json"
 _CREDENTIALS = "credentials"
+_STOP = "stop"
 _TITLES = {"weed": "SeaweedFS", "rclone": "rclone serve s3"}
 _WEED_PORTS = ("s3", "master", "volume", "filer", "admin")
 
@@ -81,8 +85,18 @@ class EmbeddedBucket:
         self.close()
 
     def close(self) -> None:
-        """Stop using it; the server stops when nobody does."""
+        """Stop using it; the server stops soon after nobody does."""
         self._lock.close()
+
+    def stop(self) -> None:
+        """Stop using it, and wait until the server has stopped, unless somebody else uses it."""
+        self._lock.close()
+        asked = self.folder / _STOP
+        asked.touch()
+        deadline = time.monotonic() + STOP_SECONDS + 5
+        # The supervisor takes the request away when it is done, or when others use the server.
+        while asked.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
 
     def _running(self) -> Address | None:
         try:
@@ -186,6 +200,8 @@ class _Launch:
     environment: dict[str, str]
     endpoint_url: str
     ready: list[str]
+    litter: list[Path] = field(default_factory=list)
+    """What the server leaves outside the folder."""
 
 
 def _launch(folder: Path, bucket: str) -> _Launch:
@@ -202,14 +218,18 @@ def _launch(folder: Path, bucket: str) -> _Launch:
     ports = iter(_free_ports(2 * len(_WEED_PORTS)))
     http = {what: next(ports) for what in _WEED_PORTS}
     flags = [f"-{what}.port={port}" for what, port in http.items()]
-    flags += [f"-{what}.port.grpc={next(ports)}" for what in _WEED_PORTS]
+    grpc = {what: next(ports) for what in _WEED_PORTS}
+    flags += [f"-{what}.port.grpc={port}" for what, port in grpc.items()]
     fixed = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-webdav=false", "-admin.ui=false"]
+    # Sockets by a relative name: in our folder, and short enough for the system's limit.
+    fixed += ["-s3.localSocket=s3.sock", "-filer.localSocket=filer.sock"]
     fixed += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
     keys = {"AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret}
     url = f"http://127.0.0.1:{http['s3']}"
     # The S3 port answers before the bucket is made; the filer shows when it is.
     ready = [url, f"http://127.0.0.1:{http['filer']}/buckets/{bucket}/"]
-    return _Launch([str(path), "mini", f"-dir={data}", f"-bucket={bucket}", *fixed, *flags], keys, url, ready)
+    sockets = [Path(f"/tmp/seaweedfs-{what}-grpc-{port}.sock") for what, port in grpc.items()]  # noqa: S108
+    return _Launch([str(path), "mini", f"-dir={data}", f"-bucket={bucket}", *fixed, *flags], keys, url, ready, sockets)
 
 
 def server_version() -> str:
@@ -233,22 +253,41 @@ def supervise(folder: Path, bucket: str) -> int:
         facts = {"endpoint_url": launch.endpoint_url, "server": server_version(), "pid": os.getpid()}
         temporary.write_text(json.dumps(facts), encoding="utf-8")
         temporary.replace(address)
-        threading.Thread(target=_end_with, args=(server, address), daemon=True).start()
         with (folder / "users.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            _wait_until_unused(lock, folder / _STOP, server)
             # New users wait for this lock while the server stops, then find no address and start their own.
             address.unlink(missing_ok=True)
             _stop(server)
     finally:
         address.unlink(missing_ok=True)
         _stop(server)
+        for path in (*launch.litter, folder / _STOP):
+            path.unlink(missing_ok=True)
     return 0
 
 
-def _end_with(server: subprocess.Popen[bytes], address: Path) -> None:
-    server.wait()
-    address.unlink(missing_ok=True)
-    os._exit(1)
+def _wait_until_unused(lock: IO[str], stop: Path, server: subprocess.Popen[bytes]) -> None:
+    """Return holding the exclusive lock, when nobody has used the server for a while or somebody asked to stop.
+
+    Returns without it if the server ends by itself.
+    """
+    unused_since: float | None = None
+    refused = False
+    while server.poll() is None:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            unused_since = None
+            # Seen twice: the one who asks may have let go only after this look at the lock.
+            if refused:
+                stop.unlink(missing_ok=True)
+            refused = stop.exists()
+        else:
+            unused_since = unused_since or time.monotonic()
+            if stop.exists() or time.monotonic() - unused_since >= LINGER_SECONDS:
+                return
+            fcntl.flock(lock, fcntl.LOCK_UN)
+        time.sleep(0.1)
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:

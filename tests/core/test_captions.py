@@ -180,7 +180,7 @@ def test_apply_runs_only_the_named_rules_in_the_fixed_order() -> None:
 
 def test_a_text_that_does_not_settle_is_left_alone() -> None:
     """Hostile nesting is bounded, and still obeys the law of one cleaning."""
-    hostile = "Caption: The image shows " * 5000 + "a cat"
+    hostile = "Caption: The image shows " * 500 + "a cat"
     assert clean(hostile, "prose") == hostile
     assert clean("Caption: The image shows " * 20 + "a cat", "prose") == "A cat"
 

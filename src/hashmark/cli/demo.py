@@ -31,6 +31,9 @@ def play(folder: Path, *, serve: bool) -> Exit:
         except Interrupted as error:
             out.print(render.error_text(error))
             return Exit.INTERRUPTED
+        finally:
+            if library.embedded:
+                library.embedded.stop()
 
 
 def _draw(folder: Path, cancel: threading.Event) -> None:
