@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from hashmark.actions.probe import abilities
+from hashmark.actions.probe import Abilities, abilities
 from hashmark.actions.status import TRUST, Options, status
 from hashmark.core.events import Event, Failure
 from hashmark.core.model import Base, Key
@@ -124,7 +124,7 @@ def run(
         writes = any(a.verb in {Verb.UPLOAD, Verb.DELETE_REMOTE} for a in planned.plan.actions)
         can = abilities(dataset.library) if writes else None
         batch = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{planned.plan.direction}-{secrets.token_hex(2)}"
-        ends = _ends(dataset, batch, conditions=can is None or can.conditions, md5=can is not None and can.content_md5)
+        ends = _ends(dataset, batch, can)
         recorder = _Recorder(dataset)
         runner = Runner(planned.plan, ends, on_event=on_event, record=recorder.add, cancel=cancel or threading.Event())
         notes = can.notes if can else ()
@@ -136,7 +136,8 @@ def run(
     return Result(planned, outcome, batch if used else None, notes)
 
 
-def _ends(dataset: Dataset, batch: str, *, conditions: bool, md5: bool) -> Ends:
+def _ends(dataset: Dataset, batch: str, can: Abilities | None) -> Ends:
+    """The ends of a run; without known abilities (nothing is written to the bucket) the careful ones."""
     library = dataset.library
     return Ends(
         bucket=library.bucket,
@@ -144,8 +145,9 @@ def _ends(dataset: Dataset, batch: str, *, conditions: bool, md5: bool) -> Ends:
         prefix=dataset.prefix,
         trash=library.trash / batch / dataset.name,
         remote_trash=f"{library.remote_trash}{batch}/{dataset.name}/",
-        honours_conditions=conditions,
-        checks_md5=md5,
+        guarded_writes=can is not None and can.guarded_writes,
+        guarded_deletes=can is not None and can.guarded_deletes,
+        checks_md5=can is not None and can.checks_md5,
     )
 
 

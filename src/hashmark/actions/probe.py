@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from hashmark.library import Library
 from hashmark.s3.probe import Finding, probe
 
-_ABILITIES = ("create-only", "replace-only", "content-md5")
+_ABILITIES = ("create-only", "replace-only", "content-md5", "conditional-delete")
 
 
 @dataclass(frozen=True)
 class Abilities:
     """What a transfer needs to know. `notes` are for the user."""
 
-    conditions: bool
-    content_md5: bool
+    guarded_writes: bool
+    guarded_deletes: bool
+    checks_md5: bool
     notes: tuple[str, ...]
 
 
@@ -31,16 +32,17 @@ def abilities(library: Library) -> Abilities:
     facts = library.state.facts(library.bucket.store)
     if not all(name in facts for name in _ABILITIES):
         facts = remember(library, list(probe(library.bucket, library.remote_state)))
-    conditions = facts["create-only"] == "yes" and facts["replace-only"] == "yes"
+    yes = {name for name, word in facts.items() if word == "yes"}
+    writes = {"create-only", "replace-only"} <= yes
     notes: list[str] = []
-    if not conditions:
+    if not writes:
         notes.append(
             "This store ignores If-Match/If-None-Match: each object is looked at just before it is written, "
             "but a change in the same instant by someone else would be overwritten (and be in the trash)."
         )
-    if facts["content-md5"] != "yes":
+    if "content-md5" not in yes:
         notes.append("This store does not check Content-MD5: uploads are proven by their ETag or by reading them back.")
-    return Abilities(conditions, facts["content-md5"] == "yes", tuple(notes))
+    return Abilities(writes, "conditional-delete" in yes, "content-md5" in yes, tuple(notes))
 
 
 def remember(library: Library, findings: list[Finding]) -> dict[str, str]:

@@ -78,7 +78,7 @@ class Client:
         they move, on the runtime's thread.
         """
         request = self._request(method, key, query or {}, headers or {}, body)
-        collector = _Collector(operation, f"'{key}'" if key else f"bucket '{self._bucket}'", self.endpoint.host)
+        collector = _Collector(operation, f"'{key}'" if key else f"bucket '{self._bucket}'", self.endpoint)
         collector.request = self._client.make_request(
             type=S3RequestType.DEFAULT,
             operation_name=operation,
@@ -114,10 +114,10 @@ class Client:
 class _Collector:
     """Gathers one request's callbacks, which come on the runtime's thread, into a future."""
 
-    def __init__(self, operation: str, subject: str, host: str) -> None:
+    def __init__(self, operation: str, subject: str, endpoint: Endpoint) -> None:
         self.future: Future[Answer] = Future()
         self.request: Any = None  # held here: the runtime cancels a request that nobody holds
-        self._about = (operation, subject, host)
+        self._about = (operation, subject, endpoint)
         self._status = 0
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
@@ -139,7 +139,7 @@ class _Collector:
         status_code: int | None,
         **_: Any,
     ) -> None:
-        operation, subject, host = self._about
+        operation, subject, endpoint = self._about
         self.request = None
         if error is None:
             self.future.set_result(Answer(self._status, self._headers, b"".join(self._body)))
@@ -147,7 +147,8 @@ class _Collector:
             headers = {name.lower(): value for name, value in error_headers}
             self.future.set_exception(from_answer(status_code, headers, error_body or b"", operation, subject))
         else:
-            self.future.set_exception(from_runtime(getattr(error, "name", str(error)), operation, subject, host))
+            name = getattr(error, "name", str(error))
+            self.future.set_exception(from_runtime(name, operation, subject, endpoint.host, tls=endpoint.tls))
 
 
 def _tls(remote: Remote, endpoint: Endpoint) -> Any:

@@ -99,7 +99,7 @@ def _wrong_region(what: str, headers: Mapping[str, str]) -> e.StoreError:
     return e.UnexpectedAnswer(what, "Redirects are not followed with credentials: name the right region or endpoint.")
 
 
-def from_runtime(name: str, operation: str, subject: str, host: str) -> e.HashmarkError:
+def from_runtime(name: str, operation: str, subject: str, host: str, *, tls: bool) -> e.HashmarkError:
     """The error for a request that got no answer; `name` is the runtime's own name for what happened."""
     where = f"{operation} of {subject}"
     if name.startswith("AWS_AUTH"):
@@ -113,7 +113,10 @@ def from_runtime(name: str, operation: str, subject: str, host: str) -> e.Hashma
     if "REQUEST_TIME_TOO_SKEWED" in name:
         return e.ClockSkew(f"{where}: the store refuses the request because this machine's clock is off.")
     if name.startswith(("AWS_IO", "AWS_ERROR_HTTP")) or "CONNECTION" in name:
-        return e.Unreachable(f"{where}: no answer from {host} ({_plain(name)}).")
+        hint = (
+            "If the store speaks plain HTTP, write its endpoint_url with http://." if tls and "CLOSED" in name else None
+        )
+        return e.Unreachable(f"{where}: no answer from {host} ({_plain(name)}).", hint)
     return e.UnexpectedAnswer(f"{where}: the answer of {host} makes no sense ({name}).")
 
 

@@ -60,7 +60,9 @@ def _create(client: Client, key: str, metadata: dict[str, str]) -> str:
     headers = {"Content-Type": content_type(key), **{f"x-amz-meta-{k}": v for k, v in metadata.items()}}
     answer = client.call("CreateMultipartUpload", "POST", key, query={"uploads": ""}, headers=headers)
     what = f"Beginning '{key}'"
-    upload_id = xml.children(xml.parse(answer.body, "InitiateMultipartUploadResult", what)).get("UploadId")
+    # `rclone serve s3` leaves out the "Result".
+    root = xml.parse(answer.body, "InitiateMultipartUploadResult", what, also="InitiateMultipartUpload")
+    upload_id = xml.children(root).get("UploadId")
     if not upload_id:
         raise UnexpectedAnswer(f"{what}: the answer has no upload id.")
     return upload_id

@@ -22,8 +22,8 @@ class _Builder(ET.TreeBuilder):
         raise ET.ParseError(f"a document type ({name})")
 
 
-def parse(body: bytes, root: str, what: str) -> ET.Element:
-    """The root element of `body`, which must be called `root` in whatever namespace.
+def parse(body: bytes, root: str, what: str, *, also: str = "") -> ET.Element:
+    """The root element of `body`, which must be called `root` (or `also`) in whatever namespace.
 
     Raises:
         UnexpectedAnswer: it is not XML, or another document.
@@ -34,7 +34,7 @@ def parse(body: bytes, root: str, what: str) -> ET.Element:
         element: ET.Element = parser.close()
     except ET.ParseError as error:
         raise UnexpectedAnswer(f"{what}: the answer is not S3's XML ({error}).") from None
-    if local(element.tag) != root:
+    if local(element.tag) not in {root, also}:
         raise UnexpectedAnswer(f"{what}: the answer is a <{local(element.tag)[:40]}>, not a <{root}>.")
     return element
 

@@ -33,8 +33,8 @@ PART_SIZE = 64 << 20
 class Ends:
     """The two ends of a transfer: a folder, and a prefix of a bucket (ending in `/`), each with its trash.
 
-    `honours_conditions` False means that the store ignores If-Match, so each write is preceded by a look.
-    `checks_md5` says that a probe saw the store refuse a wrong Content-MD5.
+    `guarded_writes` and `guarded_deletes` say that the store honours If-Match there; where it does not, each is
+    preceded by a look. `checks_md5` says that a probe saw the store refuse a wrong Content-MD5.
     """
 
     bucket: Bucket
@@ -42,7 +42,8 @@ class Ends:
     prefix: str
     trash: Path
     remote_trash: str
-    honours_conditions: bool
+    guarded_writes: bool
+    guarded_deletes: bool
     checks_md5: bool
 
 
@@ -85,7 +86,8 @@ def upload(action: Action, ends: Ends, on_bytes: Progress, cancelled: Callable[[
     local, remote = action.status.local, action.status.remote
     assert local is not None and local.md5 is not None  # noqa: S101 - a plan uploads only what was hashed
     key = ends.prefix + action.key
-    _look_first(ends, key, remote)
+    if not ends.guarded_writes:
+        _look_first(ends, key, remote)
     if remote is not None:
         ends.bucket.copy(key, ends.remote_trash + action.key, etag=remote.etag)
     expect = Expect(remote.etag if remote else None)
@@ -103,9 +105,7 @@ def upload(action: Action, ends: Ends, on_bytes: Progress, cancelled: Callable[[
 
 
 def _look_first(ends: Ends, key: str, remote: RemoteObject | None) -> None:
-    """On a store that ignores conditions: refuse if the object is not what was shown. A small gap remains."""
-    if ends.honours_conditions:
-        return
+    """For a store that ignores conditions: refuse if the object is not what was shown. A small gap remains."""
     try:
         there = ends.bucket.head(key).etag
     except NoSuchObject:
@@ -232,7 +232,10 @@ def _get(
     bucket: Bucket, key: str, path: str, *, etag: str, cuts: list[int], on_bytes: Progress = None
 ) -> tuple[str, int, set[str]]:
     Path(path).unlink(missing_ok=True)
-    answer = bucket.get_to(key, path, etag=etag, on_bytes=on_bytes)
+    answer = bucket.get_to(key, path, etag=etag or None, on_bytes=on_bytes)
+    if etag and etags.normal_etag(answer.headers.get("etag", "")) != etag:
+        # Some stores ignore If-Match on reads too.
+        raise PreconditionFailed(f"'{key}' changed in the bucket after it was compared and was not downloaded.")
     Path(path).touch()  # the runtime makes no file for an empty body
     hasher = etags.MultipartHasher(cuts)
     try:
@@ -255,7 +258,8 @@ def delete_remote(action: Action, ends: Ends) -> Done:
     remote = action.status.remote
     assert remote is not None  # noqa: S101 - a plan deletes only what was listed
     key = ends.prefix + action.key
-    _look_first(ends, key, remote)
+    if not ends.guarded_deletes:
+        _look_first(ends, key, remote)
     ends.bucket.copy(key, ends.remote_trash + action.key, etag=remote.etag)
     ends.bucket.delete(key, etag=remote.etag)
     return Done(action, None, None)
