@@ -84,6 +84,8 @@ class Dataset:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise Busy(f"Another hashmark is changing '{self.name}'.") from None
+            except OSError as error:
+                raise explain(error, os.fspath(folder)) from None
             yield
 
 
@@ -102,9 +104,9 @@ class Library:
         Raises:
             SettingsError: there is none, or its settings are wrong.
         """
-        here = Path(start or ".").expanduser().resolve()
+        here = _absolute(start or ".").resolve()
         for folder in (here, *here.parents):
-            if (folder / SETTINGS).is_file():
+            if os.path.isfile(folder / SETTINGS):  # noqa: PTH113 - pathlib's raises where it may not look
                 return cls(folder, read_settings(folder / SETTINGS))
         raise SettingsError(
             f"There is no {SETTINGS} in {here} or above it.",
@@ -210,17 +212,20 @@ class Library:
             NoSuchDataset: there is none (the nearest names are given), or the number fits several.
         """
         local = self._named(sorted({*self._folders(), *self.settings.prefixes}))
-        found = self._match(name, local) or self._match(name, self.remote_only())
+        found = self._match(name, local)
         if found is None:
-            names = [n for d in local for n in (d.name, d.id)]
+            remote = self.remote_only()
+            found = self._match(name, remote)
+        if found is None:
+            names = [n for d in (*local, *remote) for n in (d.name, d.id)]
             near = difflib.get_close_matches(name, names, 3, 0.4)
             hint = f"Did you mean {' or '.join(repr(n) for n in dict.fromkeys(near))}?" if near else ""
             raise NoSuchDataset(f"There is no dataset '{name}' in {self.root} nor in the bucket.", hint)
         return found
 
     def _match(self, name: str, candidates: list[Dataset]) -> Dataset | None:
-        path = Path(name).expanduser()
-        as_path = (path if path.is_absolute() else Path.cwd() / path).parent.resolve() == self.root
+        path = _absolute(name)
+        as_path = path.parent.resolve() == self.root.resolve()
         plain = path.name if as_path else name.rstrip("/")
         exact = [d for d in candidates if plain in {d.name, d.id}]
         if exact:
@@ -233,15 +238,29 @@ class Library:
 
     def _folders(self) -> list[str]:
         try:
-            names = [e.name for e in os.scandir(self.root) if e.is_dir() and not e.name.startswith(".")]
+            with os.scandir(self.root) as scan:
+                names = [e.name for e in scan if not e.name.startswith(".") and _is_folder(e)]
         except OSError as error:
             raise explain(error, os.fspath(self.root)) from None
         return sorted(n for n in names if not self.settings.pairing.ignores(f"{n}/"))
 
     def _named(self, names: list[str]) -> list[Dataset]:
-        """Datasets with their ids: the number where no other folder here has it."""
-        numbers = Counter(number_of(name) for name in {*names, *self._folders()})
+        """Datasets with their ids: the number where no other dataset here has it, or is called that."""
+        every = {*names, *self._folders(), *self.settings.prefixes}
+        numbers = Counter([*map(number_of, every), *every])
         return [Dataset(self, n, number if (number := number_of(n)) and numbers[number] == 1 else n) for n in names]
+
+
+def _absolute(path: str | os.PathLike[str]) -> Path:
+    """The path from the root, without `.` and `..`; its last name may be a symlink."""
+    return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - pathlib's raises without a home
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a symlink that leads in a circle, or where we may not look
+        return False
 
 
 def number_of(folder: str) -> str | None:

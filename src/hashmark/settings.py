@@ -5,8 +5,12 @@ Values only; nothing is opened or connected because of them here.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import os
+import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +18,7 @@ from typing import Any
 from hashmark.core.errors import SettingsError
 from hashmark.core.pairs import Pairing
 from hashmark.disk.place import write_bytes
-from hashmark.s3.endpoint import ADDRESSING, Remote, parse_url
+from hashmark.s3.endpoint import ADDRESSING, Remote, parse_endpoint, parse_url
 
 SETTINGS = "hashmark.toml"
 
@@ -50,11 +54,23 @@ def read_settings(path: Path) -> Settings:
         SettingsError: it can't be read or parsed (with the line), has an unknown name or a wrong value.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} can't be parsed: {error}.", "Mend that line.") from None
+        raw = path.read_bytes()
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise SettingsError(f"{path} can't be parsed: it is not UTF-8 (at line {line}).", "Mend that line.") from None
     except OSError as error:
         raise SettingsError(f"{path} can't be read: {error.strerror}.") from None
+    return _understood(path, text)
+
+
+def _understood(path: Path, text: str) -> Settings:
+    try:
+        data = tomllib.loads(text)
+    except ValueError as error:  # what TOML forbids, or a number that Python will not read
+        raise SettingsError(f"{path} can't be parsed: {error}.", "Mend that line.") from None
+    except RecursionError:
+        raise SettingsError(f"{path} can't be parsed: it is nested too deeply.") from None
     _check_names(path, "", data, {"remote": dict, "pairing": dict, "datasets": dict})
     for section, names in _KNOWN.items():
         _check_names(path, f"[{section}] ", data.get(section, {}), names)
@@ -73,11 +89,11 @@ def _check_names(path: Path, where: str, table: dict[str, Any], known: dict[str,
             hint = f"Did you mean '{near[0]}'?" if near else f"Known are: {', '.join(known)}."
             raise SettingsError(f"{path}: {where}'{name}' is not a setting.", hint)
         if not isinstance(value, known[name]):
-            raise SettingsError(f"{path}: {where}'{name}' must be a {_plain(known[name])}.")
+            raise SettingsError(f"{path}: {where}'{name}' must be {_plain(known[name])}.")
 
 
 def _plain(kind: type) -> str:
-    return {str: "text in quotes", bool: "true or false", list: "list of texts", dict: "section"}[kind]
+    return {str: "a text in quotes", bool: "true or false", list: "a list of texts", dict: "a section"}[kind]
 
 
 def _remote(path: Path, table: dict[str, Any]) -> Remote:
@@ -85,8 +101,21 @@ def _remote(path: Path, table: dict[str, Any]) -> Remote:
         raise SettingsError(f"{path}: [remote] has no 'url'.", 'Add url = "s3://bucket/prefix".')
     if table.get("addressing", "auto") not in ADDRESSING:
         raise SettingsError(f"{path}: [remote] 'addressing' must be one of {', '.join(ADDRESSING)}.")
-    bucket, prefix = parse_url(table["url"])
+    with _named(path, "[remote] 'url'"):
+        bucket, prefix = parse_url(table["url"])
+    with _named(path, "[remote] 'endpoint_url'"):
+        if "endpoint_url" in table:
+            parse_endpoint(table["endpoint_url"])
     return Remote(bucket, prefix, **{k: v for k, v in table.items() if k not in {"url", "embedded"}})
+
+
+@contextlib.contextmanager
+def _named(path: Path, where: str) -> Iterator[None]:
+    """Say in which file and setting the value stands that the body refuses."""
+    try:
+        yield
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {where}: {error.message}", error.hint) from None
 
 
 def _pairing(path: Path, table: dict[str, Any]) -> Pairing:
@@ -96,7 +125,13 @@ def _pairing(path: Path, table: dict[str, Any]) -> Pairing:
     captions = tuple(table.get("captions", Pairing().captions))
     if not captions or not all(c.startswith(".") for c in captions):
         raise SettingsError(f"{path}: [pairing] 'captions' must list suffixes such as \".txt\".")
-    return Pairing(captions, tuple(table.get("ignore", ())))
+    ignore = tuple(table.get("ignore", ()))
+    if not all(glob.strip("/") for glob in ignore):
+        raise SettingsError(f"{path}: [pairing] 'ignore' has an empty pattern.")
+    try:
+        return Pairing(captions, ignore)
+    except re.error as error:
+        raise SettingsError(f"{path}: [pairing] 'ignore' has a pattern that can't be used: {error}.") from None
 
 
 def _prefixes(path: Path, table: dict[str, Any]) -> dict[str, str]:
@@ -104,31 +139,41 @@ def _prefixes(path: Path, table: dict[str, Any]) -> dict[str, str]:
     for name, entry in table.items():
         if not isinstance(entry, dict):
             raise SettingsError(f'{path}: write [datasets."{name}"] as a section.')
+        where = f'{path}: [datasets."{name}"] '
         _check_names(path, f'[datasets."{name}"] ', entry, {"prefix": str})
+        if not re.fullmatch(r"[^./\0][^/\0]*", name):
+            raise SettingsError(f"{path}: [datasets] '{name}' is not the name of a folder in this library.")
         if "prefix" in entry:
-            found[name] = entry["prefix"].strip("/")
+            found[name] = prefix = entry["prefix"].strip("/")
+            if prefix and any(part in {"", ".", ".."} for part in prefix.split("/")):
+                raise SettingsError(f"{where}'prefix' has an empty, '.' or '..' segment.", "Use plain folder names.")
     return found
 
 
 def create(root: Path, remote: dict[str, str | bool]) -> Settings:
-    """Write `hashmark.toml` for a new library at `root`, made where it is missing, and read it back.
+    """Write `hashmark.toml` for a new library at `root`, made where it is missing; return what it says.
 
     Raises:
-        SettingsError: there is one already, or the address is wrong.
+        SettingsError: there is one already, or a value is wrong; nothing is written.
         LocalError: it can't be written.
     """
     path = root / SETTINGS
-    if path.exists():
+    if os.path.lexists(path):
         raise SettingsError(f"{path} exists already.", "Edit it, or choose another folder.")
-    parse_url(str(remote["url"]))
     text = "[remote]\n" + "".join(f"{name} = {_toml(value)}\n" for name, value in remote.items())
     text += "# Credentials come from the usual AWS places (environment, ~/.aws), never from this file.\n"
-    write_bytes(path, text.encode())
-    return read_settings(path)
+    settings = _understood(path, text)
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        raise SettingsError(f"{path} can't hold a value that is not UTF-8.") from None
+    write_bytes(path, data)
+    return settings
 
 
 def _toml(value: str | bool) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = re.sub(r"[\x00-\x1f\x7f]", lambda match: f"\\u{ord(match[0]):04X}", escaped)
     return f'"{escaped}"'

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from hashmark.core.model import Base, Key, LocalFile, Problem, Stamp, key_bytes
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 30
 PAGE = 4096
+_NOT_KEPT = "state-not-kept"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS digest (
@@ -39,8 +41,12 @@ CREATE TABLE IF NOT EXISTS fact (
 class State:
     """The remembered state of one library. `problem` says, in words, why an old one was set aside."""
 
-    def __init__(self, connection: sqlite3.Connection, problem: Problem | None, *, persistent: bool) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, problem: Problem | None, *, persistent: bool, path: Path | None = None
+    ) -> None:
         self._db = connection
+        self._path = path
+        self._lock = threading.RLock()
         self.problem = problem
         self.persistent = persistent
 
@@ -49,32 +55,12 @@ class State:
         """Open or begin the file at `path`.
 
         Never fails: what can't be used is set aside (`state.sqlite.damaged-1`) and named in `problem`, and
-        where nothing can be written the state lives in memory for this run.
+        where nothing can be written the state lives in memory for this run. Damage that shows only later is
+        treated in the same way when it shows.
         """
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return cls(_connect(path), None, persistent=True)
-        except sqlite3.DatabaseError as error:
-            return cls._after(path, error)
-        except OSError as error:
-            return cls._in_memory(f"{path.parent} can't be written ({error.strerror}); nothing is remembered")
-
-    @classmethod
-    def _after(cls, path: Path, error: sqlite3.DatabaseError) -> State:
-        if isinstance(error, sqlite3.OperationalError) and not isinstance(error, _NewerState):
-            # Read-only, locked for too long, no space: the file itself may be fine, so it stays where it is.
-            return cls._in_memory(f"{path} can't be used ({error}); nothing is remembered in this run")
-        try:
-            aside = _set_aside(path)
-            text = f"{path.name} is unusable ({error}) and was set aside as {aside.name}; a new one was begun"
-            return cls(_connect(path), Problem("", "state-set-aside", text), persistent=True)
-        except (OSError, sqlite3.DatabaseError) as second:
-            return cls._in_memory(f"{path} is unusable ({error}) and can't be set aside ({second})")
-
-    @classmethod
-    def _in_memory(cls, why: str) -> State:
-        connection = _memory()
-        return cls(connection, Problem("", "state-not-kept", why), persistent=False)
+        connection, problem = _open(path)
+        kept = _is_kept(problem)
+        return cls(connection, problem, persistent=kept, path=path if kept else None)
 
     def close(self) -> None:
         """Write what is pending and let go of the file."""
@@ -83,10 +69,8 @@ class State:
     def digests(self, dataset: str) -> Iterator[LocalFile]:
         """Remembered digests in key order."""
         select = "SELECT key, size, mtime_ns, ctime_ns, inode, device, md5 FROM digest WHERE dataset = ?"
-        for row in self._pages(select, key_bytes(dataset)):
-            key, size, mtime, ctime, inode, device, md5 = row
-            stamp = Stamp(size, mtime, ctime, int(inode), int(device))
-            yield LocalFile(_key(key), stamp, md5)
+        for key, size, mtime, ctime, inode, device, md5 in self._pages(select, key_bytes(dataset)):
+            yield LocalFile(_key(key), Stamp(size, mtime, ctime, int(inode), int(device)), md5)
 
     def remember_digests(self, dataset: str, files: Iterable[LocalFile]) -> None:
         """Remember digests, in one transaction."""
@@ -103,25 +87,27 @@ class State:
 
     def bases(self, remote: str) -> Iterator[Base]:
         """What was last proven equal with `remote`, in key order."""
-        for key, md5, etag, size in self._pages("SELECT key, md5, etag, size FROM base WHERE remote = ?", remote):
+        for key, md5, etag, size in self._pages(
+            "SELECT key, md5, etag, size FROM base WHERE remote = ?", _text(remote)
+        ):
             yield Base(_key(key), md5, etag, size)
 
     def record_bases(self, remote: str, bases: Iterable[Base]) -> None:
         """Record what is proven equal now, in one transaction."""
-        rows = [(remote, key_bytes(b.key), b.md5, b.etag, b.size) for b in bases]
+        rows = [(_text(remote), key_bytes(b.key), b.md5, b.etag, b.size) for b in bases]
         self._write("INSERT OR REPLACE INTO base VALUES (?, ?, ?, ?, ?)", rows)
 
     def forget_bases(self, remote: str, keys: Iterable[str]) -> None:
         """Forget the bases of keys that were deleted on both sides."""
-        self._write("DELETE FROM base WHERE remote = ? AND key = ?", [(remote, key_bytes(k)) for k in keys])
+        self._write("DELETE FROM base WHERE remote = ? AND key = ?", [(_text(remote), key_bytes(k)) for k in keys])
 
     def facts(self, store: str) -> dict[str, str]:
         """What is known about a store, by name."""
-        return dict(self._db.execute("SELECT name, value FROM fact WHERE store = ?", (store,)).fetchall())
+        return dict(self._read("SELECT name, value FROM fact WHERE store = ?", (_text(store),)))
 
     def record_facts(self, store: str, facts: dict[str, str]) -> None:
         """Remember what a probe or a proof showed about a store."""
-        rows = [(store, name, value) for name, value in facts.items()]
+        rows = [(_text(store), name, value) for name, value in facts.items()]
         self._write("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", rows)
 
     def _pages(self, select: str, owner: str | bytes) -> Iterator[tuple[Any, ...]]:
@@ -129,19 +115,49 @@ class State:
         after = b""
         while True:
             query = f"{select} AND key > ? ORDER BY key LIMIT {PAGE}"
-            rows = self._db.execute(query, (owner, after)).fetchall()
+            rows = self._read(query, (owner, after))
             yield from rows
             if len(rows) < PAGE:
                 return
             after = rows[-1][0]
 
+    def _read(self, sql: str, values: tuple[str | bytes, ...]) -> list[tuple[Any, ...]]:
+        with self._lock:
+            try:
+                return self._db.execute(sql, values).fetchall()
+            except sqlite3.DatabaseError as error:
+                self._give_up(error)
+                return []
+
     def _write(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
         if not rows:
             return
-        # A full disk or a lock held for long costs memory of this run, not the run itself.
-        with contextlib.suppress(sqlite3.OperationalError), self._db:
+        with self._lock:
+            try:
+                self._transaction(sql, rows)
+            except sqlite3.OperationalError:
+                return  # a full disk or a lock held for long costs memory of this run, not the run itself
+            except sqlite3.DatabaseError as error:
+                self._give_up(error)
+                with contextlib.suppress(sqlite3.OperationalError):
+                    self._transaction(sql, rows)
+
+    def _transaction(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+        with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(sql, rows)
+
+    def _give_up(self, error: sqlite3.DatabaseError) -> None:
+        """Go on without what can't be read: damage is set aside, anything else costs the memory of this run.
+
+        Raises:
+            sqlite3.DatabaseError: the same, where it is a mistake of ours and not of the file.
+        """
+        if self._path is None or type(error) not in {sqlite3.DatabaseError, sqlite3.OperationalError}:
+            raise error
+        self._db.close()
+        self._db, self.problem = _after(self._path, error)
+        self.persistent = _is_kept(self.problem)
 
 
 class _NewerState(sqlite3.OperationalError):
@@ -152,14 +168,45 @@ def _key(raw: bytes) -> Key:
     return Key(raw.decode("utf-8", "surrogateescape"))
 
 
+def _text(name: str) -> str:
+    """The name as SQLite can keep it: bytes that are not UTF-8 are spelled out."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def _ids(stamp: Stamp) -> tuple[str, str]:
     return str(stamp.inode), str(stamp.device)
 
 
-def _memory() -> sqlite3.Connection:
+def _is_kept(problem: Problem | None) -> bool:
+    return problem is None or problem.code != _NOT_KEPT
+
+
+def _open(path: Path) -> tuple[sqlite3.Connection, Problem | None]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _connect(path), None
+    except sqlite3.DatabaseError as error:
+        return _after(path, error)
+    except OSError as error:
+        return _in_memory(f"{path.parent} can't be written ({error.strerror}); nothing is remembered")
+
+
+def _after(path: Path, error: sqlite3.DatabaseError) -> tuple[sqlite3.Connection, Problem]:
+    if isinstance(error, sqlite3.OperationalError) and not isinstance(error, _NewerState):
+        # Read-only, locked for too long, no space: the file itself may be fine, so it stays where it is.
+        return _in_memory(f"{path} can't be used ({error}); nothing is remembered in this run")
+    try:
+        aside = _set_aside(path)
+        text = f"{path.name} is unusable ({error}) and was set aside as {aside.name}; a new one was begun"
+        return _connect(path), Problem("", "state-set-aside", text)
+    except (OSError, sqlite3.DatabaseError) as second:
+        return _in_memory(f"{path} is unusable ({error}) and can't be set aside ({second})")
+
+
+def _in_memory(why: str) -> tuple[sqlite3.Connection, Problem]:
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     connection.executescript(_SCHEMA)
-    return connection
+    return connection, Problem("", _NOT_KEPT, why)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -8,8 +8,10 @@ Where digests are kept is not known here.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -63,26 +65,37 @@ def hash_file(path: str, hasher: MultipartHasher | None = None) -> tuple[str, St
 
     Raises:
         OSError: it can't be opened or read.
-        ChangedWhileReading: its stamp was another one afterwards.
+        ChangedWhileReading: its stamp was another one afterwards, or its size is not what was read.
     """
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - the raw descriptor, without a buffer to copy through
-        before = stamp_of(os.fstat(file.fileno()))
+    # The raw descriptor, without a buffer to copy through.
+    with open(path, "rb", buffering=0, opener=_opener) as file:
+        facts = os.fstat(file.fileno())
+        if not stat.S_ISREG(facts.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", path)
+        before = stamp_of(facts)
         if hasher is None and before.size <= CHUNK:
             data = file.read(CHUNK + 1)
-            digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
+            digest, count = hashlib.md5(data, usedforsecurity=False).hexdigest(), len(data)
         else:
-            digest = _stream(file.fileno(), hasher or MultipartHasher())
+            digest, count = _stream(file.fileno(), hasher or MultipartHasher())
         after = stamp_of(os.fstat(file.fileno()))
-    if before != after:
+    if before != after or count != before.size:
         raise ChangedWhileReading(path)
     return digest, before
 
 
-def _stream(descriptor: int, hasher: MultipartHasher) -> str:
+def _opener(path: str, flags: int) -> int:
+    """Open without waiting for a writer, should the file have become a pipe since it was seen."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _stream(descriptor: int, hasher: MultipartHasher) -> tuple[str, int]:
     buffer = memoryview(bytearray(CHUNK))
+    total = 0
     while count := os.readv(descriptor, [buffer]):
         hasher.update(buffer[:count])
-    return str(hasher.md5())
+        total += count
+    return hasher.md5(), total
 
 
 class ChangedWhileReading(OSError):

@@ -15,6 +15,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from hashmark.core.errors import DiskFull, FileChanged, LocalError, ReadOnly, UnsafePath
@@ -80,7 +81,7 @@ class Slot:
         """
         try:
             sync_file(self.path_of(temporary))
-            self._check(expected)
+            self._check(expected, whole=True)
             if expected is None:
                 # Unlike a rename, a link fails where something has appeared meanwhile.
                 self._link_new(temporary)
@@ -97,14 +98,27 @@ class Slot:
     @contextlib.contextmanager
     def _kept(self, expected: Stamp, trash: Path) -> Iterator[None]:
         """Keep the old content at `trash` while the body replaces it; undone if that does not come to pass."""
-        keep(self.path_of(self.name), trash)
+        began = False
         try:
+            keep(self.path_of(self.name), trash)
+            # The inode's ctime moves when a hard link to it is made, which keeping it in the trash does.
             self._check(expected)
+            began = True
             yield
         except BaseException:
-            # Still the live file: a second name for it in the trash would change along with it.
-            trash.unlink(missing_ok=True)
+            # A part of a copy, or still the live file: a second name for that would change along with it. But
+            # once the live file is gone, whatever was reported, the trash holds all that is left of it.
+            if not (began and self._is_gone(expected)):
+                with contextlib.suppress(OSError):
+                    trash.unlink(missing_ok=True)
             raise
+
+    def _is_gone(self, expected: Stamp) -> bool:
+        try:
+            now = self.stamp()
+        except (OSError, UnsafePath):
+            return True
+        return now is None or (now.inode, now.device) != (expected.inode, expected.device)
 
     def _link_new(self, temporary: str) -> None:
         try:
@@ -121,12 +135,11 @@ class Slot:
         mode = stat.S_IMODE(os.stat(self.name, dir_fd=self._folder, follow_symlinks=False).st_mode)
         os.chmod(self.path_of(temporary), mode & 0o777)  # noqa: PTH101 - the path is relative to a descriptor
 
-    def _check(self, expected: Stamp | None) -> None:
+    def _check(self, expected: Stamp | None, *, whole: bool = False) -> None:
         now = self.stamp()
         if now is None and expected is None:
             return
-        # The inode's ctime moves when a hard link to it is made, which keeping it in the trash does.
-        if now is None or expected is None or _content_facts(now) != _content_facts(expected):
+        if now is None or expected is None or now != (expected if whole else replace(expected, ctime_ns=now.ctime_ns)):
             raise FileChanged(f"'{self.key}' changed on disk after it was compared and is left as it is.")
 
     def remove(self, expected: Stamp, trash: Path) -> None:
@@ -137,7 +150,7 @@ class Slot:
             LocalError: the system refuses; the file is where it was.
         """
         try:
-            self._check(expected)
+            self._check(expected, whole=True)
             with self._kept(expected, trash):
                 os.unlink(self.name, dir_fd=self._folder)
             os.fsync(self._folder)
@@ -145,13 +158,9 @@ class Slot:
             raise explain(error, self.key) from None
 
     def drop(self, temporary: str) -> None:
-        """Remove unfinished content, if it is still there."""
-        with contextlib.suppress(FileNotFoundError):
+        """Remove unfinished content, if it is still there; what can't be removed is left for `walk.leftovers`."""
+        with contextlib.suppress(OSError):
             os.unlink(temporary, dir_fd=self._folder)
-
-
-def _content_facts(stamp: Stamp) -> tuple[int, int, int, int]:
-    return (stamp.size, stamp.mtime_ns, stamp.inode, stamp.device)
 
 
 @contextlib.contextmanager

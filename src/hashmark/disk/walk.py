@@ -35,26 +35,40 @@ class Walk:
         self._ignores = ignores
 
     def __iter__(self) -> Iterator[LocalFile]:
-        if self.root.is_dir():
-            yield from self._folder(os.fspath(self.root), "")
+        try:
+            is_folder = stat.S_ISDIR(self.root.stat().st_mode)
+        except FileNotFoundError:
+            is_folder = False
+        except OSError as error:
+            self._problem("", "unreadable", f"{self.root} can't be read: {error.strerror}")
+            return
+        if is_folder:
+            yield from self._tree()
         elif os.path.lexists(self.root):
             self._problem("", "not-a-folder", f"{self.root} is not a folder")
 
-    def _folder(self, path: str, prefix: str) -> Iterator[LocalFile]:
+    def _tree(self) -> Iterator[LocalFile]:
+        # A list of open folders, not recursion: a path has room for more folders than Python's stack.
+        folders = [self._entries(os.fspath(self.root), "")]
+        while folders:
+            key, entry = next(folders[-1], ("", None))
+            if entry is None:
+                folders.pop()
+            elif self._skip(key):
+                continue
+            elif key.endswith("/"):
+                folders.append(self._entries(entry.path, key))
+            elif (file := self._file(entry, key)) is not None:
+                yield file
+
+    def _entries(self, path: str, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
         try:
             with os.scandir(path) as scan:
                 entries = sorted(((self._sort_name(e), e) for e in scan), key=lambda pair: pair[0])
         except OSError as error:
             self._problem(prefix, "unreadable", f"the folder can't be read: {error.strerror}")
-            return
-        for name, entry in entries:
-            key = prefix + os.fsdecode(name)
-            if self._skip(key):
-                continue
-            if key.endswith("/"):
-                yield from self._folder(entry.path, key)
-            elif (file := self._file(entry, key)) is not None:
-                yield file
+            return iter(())
+        return ((prefix + os.fsdecode(name), entry) for name, entry in entries)
 
     @staticmethod
     def _sort_name(entry: os.DirEntry[str]) -> bytes:

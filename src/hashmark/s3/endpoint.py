@@ -7,17 +7,21 @@ credentials (`credentials`) and sends nothing.
 from __future__ import annotations
 
 import configparser
+import contextlib
 import ipaddress
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from hashmark.core.errors import SettingsError
 from hashmark.core.model import key_bytes
 
 _BUCKET = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,254}")
+_IN_HOST_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,61}[a-z0-9]")
+"""Bucket names that can be part of a host name, under AWS's certificate."""
+
+_HOST_AND_PORT = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
 ADDRESSING = ("auto", "path", "virtual")
 
 
@@ -55,11 +59,27 @@ def parse_url(url: str) -> tuple[str, str]:
     """
     match = re.fullmatch(r"s3://([^/]+)/?(.*)", url)
     if not match or not _BUCKET.fullmatch(match.group(1)):
-        raise SettingsError(f"'{url}' is not a bucket's address.", "Write it as s3://bucket/prefix.")
-    prefix = match.group(2).strip("/")
+        raise SettingsError(f"'{_without_password(url)}' is not a bucket's address.", "Write it as s3://bucket/prefix.")
+    prefix = match.group(2).removesuffix("/")
     if any(part in {"", ".", ".."} for part in prefix.split("/")) and prefix:
         raise SettingsError(f"The prefix of '{url}' has an empty, '.' or '..' segment.", "Use plain folder names.")
     return match.group(1), prefix
+
+
+def parse_endpoint(url: str) -> SplitResult:
+    """The parts of an endpoint's address, `http(s)://host:port`.
+
+    Raises:
+        SettingsError: it is not such an address, or carries a password.
+    """
+    if "@" in url:
+        raise SettingsError("The endpoint's address carries a user or password.", "Keep credentials in ~/.aws.")
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(url)
+        plain = not (parts.path.strip("/") or parts.query or parts.fragment)
+        if parts.scheme in {"http", "https"} and plain and _HOST_AND_PORT.fullmatch(parts.netloc) and parts.port != 0:
+            return parts
+    raise SettingsError(f"The endpoint '{url}' is not an http(s)://host:port address.")
 
 
 @dataclass(frozen=True)
@@ -97,19 +117,16 @@ def resolve(remote: Remote) -> Endpoint:
     url = remote.endpoint_url or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     url = url or config.get("endpoint_url")
     if url is None:
-        virtual = remote.addressing != "path" and "." not in remote.bucket
+        virtual = remote.addressing != "path" and _IN_HOST_NAME.fullmatch(remote.bucket) is not None
         suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
         host = f"s3.{region}.{suffix}"
         return Endpoint(_host(host, remote.bucket, virtual), True, region, remote.bucket, virtual, is_aws=True)
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
-        raise SettingsError(f"The endpoint '{_without_password(url)}' is not an http(s)://host:port address.")
-    if parts.username or parts.password:
-        raise SettingsError("The endpoint's address carries a user or password.", "Keep credentials in ~/.aws.")
+    parts = parse_endpoint(url)
+    name = parts.hostname or ""
     virtual = remote.addressing == "virtual"
-    if virtual and _is_address(parts.hostname):
+    if virtual and _is_address(name):
         raise SettingsError("addressing = 'virtual' needs a host name, not an IP address.", "Use 'path'.")
-    is_aws = parts.hostname.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+    is_aws = name.endswith((".amazonaws.com", ".amazonaws.com.cn"))
     host = _host(parts.netloc, remote.bucket, virtual)
     return Endpoint(host, parts.scheme == "https", region, remote.bucket, virtual, is_aws)
 
@@ -119,7 +136,7 @@ def _host(host: str, bucket: str, virtual: bool) -> str:
 
 
 def _without_password(url: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", url)
+    return re.sub(r"^.*@", "…@", url, flags=re.DOTALL)
 
 
 def _is_address(host: str) -> bool:
@@ -141,7 +158,8 @@ def aws_config(profile: str | None) -> dict[str, str]:
     keys = _read(os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
     section = name if name == "default" and config.has_section("default") else f"profile {name}"
     found = {**_section(keys, name), **_section(config, section)}
-    if not found and (profile or os.environ.get("AWS_PROFILE")) and not keys.has_section(name):
+    known = keys.has_section(name) or config.has_section(section)
+    if not known and (profile or os.environ.get("AWS_PROFILE")):
         raise SettingsError(f"There is no AWS profile called '{name}'.", "See `aws configure list-profiles`.")
     return {k: v for k, v in found.items() if "secret" not in k and "token" not in k}
 
@@ -149,7 +167,7 @@ def aws_config(profile: str | None) -> dict[str, str]:
 def _read(path: str) -> configparser.RawConfigParser:
     parser = configparser.RawConfigParser(strict=False)
     try:
-        parser.read(Path(path).expanduser(), encoding="utf-8")
+        parser.read(os.path.expanduser(path), encoding="utf-8")  # noqa: PTH111 - pathlib's raises without a home
     except (configparser.Error, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} can't be parsed: {type(error).__name__}.", "Mend or move the file.") from None
     return parser

@@ -102,6 +102,8 @@ def _wrong_region(what: str, headers: Mapping[str, str]) -> e.StoreError:
 def from_runtime(name: str, operation: str, subject: str, host: str, *, tls: bool) -> e.HashmarkError:
     """The error for a request that got no answer; `name` is the runtime's own name for what happened."""
     where = f"{operation} of {subject}"
+    if "NO_SPACE" in name:
+        return e.DiskFull(f"No space is left to write {subject}.")
     if name.startswith("AWS_AUTH"):
         return e.NoCredentials("No AWS credentials were found.")
     if "TLS" in name:

@@ -1,0 +1,91 @@
+"""Runs the installed `hashmark` command as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import BUCKET, SCRIPTS, Store
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A folder and an environment to run `hashmark` in."""
+
+    cwd: Path
+    environment: dict[str, str]
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [SCRIPTS / "hashmark", *map(str, arguments)],
+            cwd=self.cwd,
+            env=os.environ | self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *arguments: object, timeout: float = 120) -> Ran:
+        process = self.start(*arguments)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        assert "Traceback" not in out + err, err
+        return Ran(process.returncode, out, err)
+
+
+def library(store: Store, root: Path, prefix: str) -> Shell:
+    """A new library at `root` on `store`, made with `hashmark init`."""
+    root.mkdir(parents=True, exist_ok=True)
+    shell = Shell(root, store.environment())
+    url = f"s3://{BUCKET}/{prefix}"
+    ran = shell("init", "--remote", url, "--endpoint-url", store.endpoint_url, "--region", "us-east-1")
+    assert ran.status == 0, ran.err
+    return shell
+
+
+def fill(root: Path, name: str, count: int, size: int = 2000) -> Path:
+    """A dataset of `count` pairs with images of about `size` bytes."""
+    folder = root / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for n in range(count):
+        (folder / f"{n:04d}.png").write_bytes(f"image {n} ".encode() * (size // 8))
+        (folder / f"{n:04d}.txt").write_text(f"a stellar sketch, number {n}\n")
+    return folder
+
+
+def wait_for(condition: Any, seconds: float = 30) -> None:
+    """Wait until `condition()` is true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.01)
+
+
+def end(process: subprocess.Popen[str], number: signal.Signals) -> Ran:
+    """Send a signal and wait for the end."""
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    return Ran(process.returncode, out, err)

@@ -1,0 +1,289 @@
+"""The installed command against a real store: what it prints, and with which status it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hashmark import __version__
+from tests.conftest import SCRIPTS, Store, free_port
+from tests.e2e.command import Shell, fill, library
+from tests.faults import Reply, scripted
+
+
+@pytest.fixture
+def shell(seaweedfs: Store, tmp_path: Path, prefix: str) -> Shell:
+    """A library with one dataset of three pairs, nothing pushed yet."""
+    made = library(seaweedfs, tmp_path / "styles", prefix)
+    fill(made.cwd, "82_stellar_sketch", 3)
+    return made
+
+
+def test_a_day_with_hashmark(shell: Shell) -> None:
+    ran = shell("status")
+    assert (ran.status, "6 local-only" in ran.out) == (1, True)
+    ran = shell("push", "82")
+    assert ran.status == 0, ran.err
+    assert "upload 6" in ran.out
+    ran = shell("status", "82")
+    assert (ran.status, "6 synced" in ran.out, "etag-md5" in ran.out) == (0, True, True)
+
+    caption = shell.cwd / "82_stellar_sketch" / "0001.txt"
+    facts = caption.stat()
+    caption.write_text("a stellar sketch, number 7\n")
+    os.utime(caption, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    ran = shell("status", "82")
+    assert ran.status == 1
+    assert re.search(r"✗ 0001\.txt", ran.out)
+    assert "0000" not in ran.out
+    ran = shell("diff", "82")
+    assert ran.status == 1
+    assert "a stellar sketch, number [-1-]{+7+}" in ran.out
+    ran = shell("push", "82", "--dry-run")
+    assert (ran.status, "upload 0001.txt (replaces)" in ran.out) == (1, True)
+    assert shell("push", "82").status == 0
+    assert shell("status").status == 0
+    assert shell("diff", "82").out == ""
+    assert shell("verify", "82").status == 0
+
+
+def test_status_json_has_the_documented_shape(shell: Shell) -> None:
+    shell("push", "82")
+    (shell.cwd / "82_stellar_sketch" / "0002.txt").unlink()
+    (shell.cwd / "82_stellar_sketch" / "alone.txt").write_text("no image\n")
+    document = shell("status", "82", "--json").json
+    assert list(document) == ["library", "remote", "datasets"]
+    (dataset,) = document["datasets"]
+    assert list(dataset) == ["id", "name", "complete", "counts", "files", "pairs", "problems"]
+    assert (dataset["id"], dataset["name"], dataset["complete"]) == ("82", "82_stellar_sketch", True)
+    assert dataset["counts"] == {"synced": 5, "deleted-locally": 1, "local-only": 1}
+    first = dataset["files"][0]
+    assert list(first) == ["key", "kind", "verdict", "evidence", "reason", "local", "remote"]
+    assert (first["key"], first["kind"], first["verdict"], first["evidence"]) == (
+        "0000.png", "image", "synced", "etag-md5",
+    )  # fmt: skip
+    assert first["local"]["md5"] == first["remote"]["etag"]
+    assert list(first["remote"]) == ["size", "etag", "lastModified"]
+    assert dataset["pairs"][2] == {"image": "0002.png", "caption": "0002.txt", "isInS3": True, "captionInS3": True}
+    assert [(p["key"], p["code"]) for p in dataset["problems"]] == [("alone.txt", "orphan-caption")]
+
+
+def test_ls_remote_json_speaks_the_shape_of_the_original_page(shell: Shell) -> None:
+    shell("push", "82")
+    document = shell("ls-remote", "82", "--json").json
+    assert list(document) == ["files", "fileMap", "count"]
+    assert document["count"] == len(document["files"]) == 6
+    entry = document["fileMap"]["0000.txt"]
+    assert list(entry) == ["etag", "size", "lastModified"]
+    assert re.fullmatch(r"[0-9a-f]{32}", entry["etag"])
+
+
+@pytest.mark.parametrize("with_map", [True, False])
+def test_status_against_a_saved_listing(with_map: bool, shell: Shell, tmp_path: Path) -> None:
+    shell("push", "82")
+    document = shell("ls-remote", "82", "--json").json
+    if not with_map:
+        del document["fileMap"]
+    saved = tmp_path / "saved.json"
+    saved.write_text(json.dumps(document))
+    (shell.cwd / "82_stellar_sketch" / "0001.txt").write_text("cleaned\n")
+    ran = shell("status", "82", "--against", saved, "--json")
+    assert ran.status == 1
+    counts = ran.json["datasets"][0]["counts"]
+    assert counts == ({"synced": 5, "differs": 1} if with_map else {"unverified": 6})
+
+
+def test_pull_into_an_empty_library(shell: Shell, seaweedfs: Store, tmp_path: Path, prefix: str) -> None:
+    shell("push", "82")
+    other = library(seaweedfs, tmp_path / "other", prefix)
+    ran = other("status")
+    assert (ran.status, "6 remote-only" in ran.out) == (1, True)
+    assert other("pull", "82").status == 0
+    for path in (shell.cwd / "82_stellar_sketch").iterdir():
+        assert (other.cwd / "82_stellar_sketch" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_dataset_goes_by_number_name_or_path(shell: Shell) -> None:
+    path = shell.cwd / "82_stellar_sketch"
+    for name in ("82", "82_stellar_sketch", "82_stellar_sketch/", path):
+        assert "82_stellar_sketch" in shell("status", name).out
+    inside = Shell(path, shell.environment)
+    assert "6 local-only" in inside("status", "82").out
+
+
+def test_deletes_need_the_number(shell: Shell) -> None:
+    shell("push", "82")
+    for n in range(2):
+        (shell.cwd / "82_stellar_sketch" / f"{n:04d}.txt").unlink()
+    ran = shell("push", "82", "--delete")
+    assert ran.status == 4
+    assert "--max-delete 2" in ran.err
+    ran = shell("push", "82", "--delete", "--max-delete", 2)
+    assert ran.status == 0, ran.err
+    batch = re.search(r"trash restore (\S+)", ran.out)
+    assert batch
+    assert batch.group(1) in shell("trash", "list").out
+    assert "2 restored" in shell("trash", "restore", batch.group(1)).out
+    assert shell("pull", "82").status == 0
+    assert shell("status").status == 0
+    assert shell("trash", "empty").status == 4, "nobody is there to confirm it"
+    assert shell("trash", "empty", "--yes").status == 0
+
+
+def test_doctor_leaves_the_bucket_as_it_was(shell: Shell, seaweedfs: Store, prefix: str) -> None:
+    ran = shell("doctor", "--json")
+    assert ran.status == 0
+    checks = {check["name"]: check["ok"] for check in ran.json["checks"]}
+    assert checks == dict.fromkeys(
+        ["library", "state", "reach", "write", "etag-md5", "create-only", "replace-only", "content-md5", "copy",
+         "conditional-delete"], True,
+    )  # fmt: skip
+    assert list(seaweedfs.bucket().objects(f"{prefix}/")) == []
+
+
+def test_a_store_that_ignores_conditions_is_used_with_a_note(rclone: Store, tmp_path: Path, prefix: str) -> None:
+    shell = library(rclone, tmp_path / "styles", prefix)
+    fill(shell.cwd, "82_stellar_sketch", 2)
+    ran = shell("push", "82")
+    assert ran.status == 0, ran.err
+    assert "This store ignores If-Match" in ran.out
+    checks = {check["name"]: check["ok"] for check in shell("doctor", "--json").json["checks"]}
+    assert (checks["create-only"], checks["replace-only"], checks["conditional-delete"]) == (False, False, False)
+
+
+class TestWrongInput:
+    """One clear message, the right status, never a trace."""
+
+    def test_no_library(self, tmp_path: Path) -> None:
+        ran = Shell(tmp_path, {})("status")
+        assert ran.status == 2
+        assert "no hashmark.toml" in ran.err
+        assert "hashmark init" in ran.err
+
+    def test_an_unknown_dataset_names_the_nearest(self, shell: Shell) -> None:
+        ran = shell("status", "82_stellar_skech")
+        assert ran.status == 2
+        assert "Did you mean '82_stellar_sketch'?" in ran.err
+
+    def test_a_bad_url(self, tmp_path: Path) -> None:
+        ran = Shell(tmp_path, {})("init", "--remote", "https://bucket/prefix")
+        assert (ran.status, "s3://bucket/prefix" in ran.err) == (2, True)
+        assert not (tmp_path / "hashmark.toml").exists()
+
+    def test_bad_toml_names_the_line(self, shell: Shell) -> None:
+        (shell.cwd / "hashmark.toml").write_text('[remote]\nurl = "s3://bucket/p\n')
+        ran = shell("status")
+        assert (ran.status, "line 2" in ran.err) == (2, True)
+
+    def test_an_unknown_setting_names_the_nearest(self, shell: Shell) -> None:
+        (shell.cwd / "hashmark.toml").write_text('[remote]\nurl = "s3://bucket/p"\nendpoint = "x"\n')
+        ran = shell("status")
+        assert (ran.status, "Did you mean 'endpoint_url'?" in ran.err) == (2, True)
+
+    def test_a_missing_bucket(self, shell: Shell, seaweedfs: Store) -> None:
+        (shell.cwd / "hashmark.toml").write_text(
+            f'[remote]\nurl = "s3://nobody-made-this/p"\nendpoint_url = "{seaweedfs.endpoint_url}"\n'
+        )
+        ran = shell("status", "82")
+        assert ran.status == 3
+        assert "'nobody-made-this'" in ran.err
+        assert "does not exist" in ran.err
+
+    def test_a_wrong_secret(self, shell: Shell) -> None:
+        ran = Shell(shell.cwd, shell.environment | {"AWS_SECRET_ACCESS_KEY": "not-the-secret"})("status", "82")
+        assert ran.status == 3
+        assert "does not accept the access key or its secret" in ran.err
+        assert "not-the-secret" not in ran.err
+
+    def test_no_credentials(self, shell: Shell) -> None:
+        ran = Shell(shell.cwd, {})("status", "82")
+        assert (ran.status, "AWS_ACCESS_KEY_ID" in ran.err) == (3, True)
+
+    def test_an_unknown_profile(self, shell: Shell) -> None:
+        ran = Shell(shell.cwd, {"AWS_PROFILE": "nobody"})("status", "82")
+        assert (ran.status, "'nobody'" in ran.err) == (2, True)
+
+    @pytest.mark.slow
+    def test_a_server_that_is_down(self, shell: Shell) -> None:
+        url = f"http://127.0.0.1:{free_port()}"
+        (shell.cwd / "hashmark.toml").write_text(f'[remote]\nurl = "s3://bucket/p"\nendpoint_url = "{url}"\n')
+        ran = shell("status", "82")
+        assert ran.status == 3
+        assert "connection refused" in ran.err
+
+    def test_a_proxy_page_instead_of_s3(self, shell: Shell) -> None:
+        page = b"<!DOCTYPE html><html><body>Please sign in</body></html>"
+        with scripted(lambda _: Reply(200, page, {"Content-Type": "text/html"})) as server:
+            (shell.cwd / "hashmark.toml").write_text(
+                f'[remote]\nurl = "s3://bucket/p"\nendpoint_url = "{server.url}"\n'
+            )
+            ran = shell("status", "82")
+            assert ran.status == 3
+            assert "not a proxy, login or web page" in ran.err
+            ran = shell("push", "82", "--delete", "--max-delete", 1000)
+            assert ran.status == 3
+            assert {request.method for request in server.seen} == {"GET"}, "nothing was written or deleted"
+
+    def test_an_error_with_json_is_json(self, shell: Shell) -> None:
+        ran = shell("status", "nothing-like-it", "--json")
+        assert ran.status == 2
+        assert ran.json["error"]["code"] == "no-such-dataset"
+
+    def test_a_saved_listing_that_is_none(self, shell: Shell) -> None:
+        (shell.cwd / "x.json").write_text("[]")
+        ran = shell("status", "82", "--against", "x.json")
+        assert (ran.status, "ls-remote" in ran.err) == (2, True)
+
+    def test_an_unknown_option(self, shell: Shell) -> None:
+        ran = shell("status", "--colour")
+        assert (ran.status, "--colour" in ran.err) == (2, True)
+
+
+def test_hostile_names_are_shown_as_text(moto: Store, tmp_path: Path, prefix: str) -> None:
+    shell = library(moto, tmp_path / "styles", prefix)
+    bucket = moto.bucket()
+    (shell.cwd / "82_x").mkdir()
+    for key in ("../up.txt", "[red]markup[red].txt", "bell\x07.txt", "\u202egnp.txt"):
+        bucket.put(f"{prefix}/82_x/{key}", b"x")
+    ran = shell("status", "82", "--all")
+    assert ran.status == 4, "refused keys are told by the status"
+    assert "[red]markup[red].txt" in ran.out
+    assert "\x07" not in ran.out
+    assert "\u202e" not in ran.out
+    assert "bell⟨U+0007⟩.txt" in ran.out
+    ran = shell("pull", "82")
+    assert ran.status == 4
+    assert sorted(path.name for path in (shell.cwd / "82_x").iterdir()) == ["[red]markup[red].txt", "\u202egnp.txt"]
+
+
+def test_version_is_printed() -> None:
+    for flag in ("--version", "-V"):
+        done = subprocess.run([SCRIPTS / "hashmark", flag], capture_output=True, text=True, check=True)
+        assert done.stdout == f"hashmark {__version__}\n"
+
+
+def test_status_does_not_import_what_it_does_not_need(shell: Shell) -> None:
+    code = """
+import sys
+from hashmark.cli.main import main
+sys.argv = ["hashmark", "status", "82"]
+try:
+    main()
+except SystemExit as end:
+    heavy = {"PIL", "fastapi", "jinja2", "botocore", "hashmark.sketches", "asyncio"} & set(sys.modules)
+    print("status", end.code, "imported", heavy or "nothing heavy")
+"""
+    done = subprocess.run(
+        [SCRIPTS / "python", "-c", code],
+        cwd=shell.cwd,
+        env=os.environ | shell.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.endswith("status 1 imported nothing heavy\n")

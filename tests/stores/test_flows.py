@@ -1,0 +1,425 @@
+"""A library and a bucket, from the first push to the last restore, on every real store."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hashmark import Dataset, Evidence, Library, Options, Policy, Side, Verdict, plan, pull, push, run, status, verify
+from hashmark.actions import trash
+from hashmark.actions.listing import ls_remote
+from hashmark.core import listing
+from hashmark.core.errors import RefusedPlan
+from hashmark.core.model import Base
+from hashmark.core.plan import Direction
+from hashmark.core.report import DatasetStatus
+from hashmark.transfer import moves
+from tests.conftest import BUCKET, SCRIPTS, LibraryMaker, Store, aws, rclone_remote, run_tool
+
+NAME = "82_stellar_sketch"
+
+
+def fill(dataset: Dataset, files: dict[str, bytes]) -> None:
+    for key, data in files.items():
+        path = dataset.path / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def pairs(count: int = 5) -> dict[str, bytes]:
+    images = {f"{n:04d}.png": f"not really an image {n}".encode() * 100 for n in range(count)}
+    captions = {f"{n:04d}.txt": f"a stellar sketch, number {n}\n".encode() for n in range(count)}
+    return images | captions
+
+
+def dataset_of(library: Library, files: dict[str, bytes] | None = None) -> Dataset:
+    (library.root / NAME).mkdir(exist_ok=True)
+    dataset = library.dataset("82")
+    fill(dataset, pairs() if files is None else files)
+    return dataset
+
+
+def verdicts(found: DatasetStatus) -> dict[str, Verdict]:
+    return {row.key: row.verdict for row in found.files}
+
+
+def not_synced(found: DatasetStatus) -> dict[str, Verdict]:
+    return {key: verdict for key, verdict in verdicts(found).items() if verdict is not Verdict.SYNCED}
+
+
+def edit_keeping_size_and_time(path: Path) -> None:
+    """The edit that size-and-time tools miss."""
+    facts = path.stat()
+    data = path.read_bytes()
+    path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert path.stat().st_size == facts.st_size
+    assert path.stat().st_mtime_ns == facts.st_mtime_ns
+
+
+def test_push_makes_everything_green_and_a_second_push_does_nothing(store: Store, library_on: LibraryMaker) -> None:
+    dataset = dataset_of(library_on(store))
+    assert set(verdicts(status(dataset)).values()) == {Verdict.LOCAL_ONLY}
+    result = push(dataset)
+    assert result.done
+    assert result.outcome.state.files_done == 10
+    found = status(dataset)
+    assert found.in_sync
+    assert {row.evidence for row in found.files} == {Evidence.ETAG_MD5}
+    assert all(pair.green for pair in found.pairs)
+    assert push(dataset).planned.plan.actions == ()
+
+
+def test_pull_on_another_machine_gives_the_same_bytes(store: Store, library_on: LibraryMaker) -> None:
+    here = dataset_of(library_on(store, "here"))
+    fill(here, {"sub/ünï 🎨+%.txt": b"x", "sub/empty.txt": b"", "a-b.txt": b"1", "a/b.txt": b"2"})
+    push(here)
+    there = library_on(store, "there").dataset("82")
+    result = pull(there)
+    assert result.done, result.failures
+    for path in (p for p in here.path.rglob("*") if p.is_file()):
+        assert (there.path / path.relative_to(here.path)).read_bytes() == path.read_bytes()
+    assert status(there).in_sync
+
+
+def test_a_same_size_edit_with_the_old_time_put_back_is_found(store: Store, library_on: LibraryMaker) -> None:
+    dataset = dataset_of(library_on(store))
+    push(dataset)
+    status(dataset)
+    edit_keeping_size_and_time(dataset.path / "0003.txt")
+    found = status(dataset)
+    assert not_synced(found) == {"0003.txt": Verdict.LOCAL_CHANGED}
+    (row,) = found.of(Verdict.LOCAL_CHANGED)
+    assert row.evidence is Evidence.RECORDED
+    push(dataset)
+    assert status(dataset).in_sync
+
+
+def test_the_same_bytes_with_a_new_time_stay_green(seaweedfs: Store, library_on: LibraryMaker) -> None:
+    dataset = dataset_of(library_on(seaweedfs))
+    push(dataset)
+    for path in dataset.path.iterdir():
+        path.write_bytes(path.read_bytes())
+        os.utime(path, (1, 1))
+    assert status(dataset).in_sync
+
+
+def test_a_first_status_without_any_memory_is_as_right(store: Store, library_on: LibraryMaker) -> None:
+    library = library_on(store)
+    dataset = dataset_of(library)
+    push(dataset)
+    library.close()
+    shutil.rmtree(library.state_folder)
+    edit_keeping_size_and_time(dataset.path / "0001.txt")
+    (dataset.path / "0002.txt").write_bytes(b"longer than before, for sure\n")
+    found = status(dataset_of(library_on(store), {}))
+    assert not_synced(found) == {"0001.txt": Verdict.DIFFERS, "0002.txt": Verdict.DIFFERS}
+
+
+@pytest.mark.parametrize("tool", ["rclone", "s5cmd", "aws"])
+def test_a_bucket_filled_by_another_tool_is_judged_right(
+    tool: str, seaweedfs: Store, library_on: LibraryMaker, prefix: str
+) -> None:
+    """9 MiB goes up in parts with `aws` (8 MiB); the others send it whole."""
+    big = os.urandom(9 << 20)
+    dataset = dataset_of(library_on(seaweedfs), pairs() | {"big.png": big, "big2.png": big[::-1]})
+    url = f"s3://{BUCKET}/{prefix}/{NAME}/"
+    if tool == "aws":
+        aws(seaweedfs, "s3", "cp", "--recursive", dataset.path, url)
+    elif tool == "s5cmd":
+        command = [SCRIPTS / "s5cmd", "--endpoint-url", seaweedfs.endpoint_url, "cp", f"{dataset.path}/", url]
+        run_tool(command, seaweedfs.environment())
+    else:
+        target = f"box:{BUCKET}/{prefix}/{NAME}"
+        run_tool([SCRIPTS / "rclone", "copy", dataset.path, target], rclone_remote(seaweedfs))
+    found = status(dataset)
+    assert found.in_sync, not_synced(found)
+    (row,) = (row for row in found.files if row.key == "big.png")
+    assert row.evidence is (Evidence.ETAG_MULTIPART if tool == "aws" else Evidence.ETAG_MD5)
+
+    edit_keeping_size_and_time(dataset.path / "0001.txt")
+    edit_keeping_size_and_time(dataset.path / "big2.png")
+    found = status(dataset)
+    assert not_synced(found) == {"0001.txt": Verdict.LOCAL_CHANGED, "big2.png": Verdict.LOCAL_CHANGED}
+
+
+@pytest.mark.parametrize("memory", [True, False])
+def test_a_changed_file_that_went_up_in_parts_is_called_different_by_its_parts(
+    memory: bool, seaweedfs: Store, library_on: LibraryMaker, prefix: str
+) -> None:
+    library = library_on(seaweedfs)
+    dataset = dataset_of(library, {"big.png": os.urandom(17 << 20)})
+    aws(seaweedfs, "s3", "cp", dataset.path / "big.png", f"s3://{BUCKET}/{prefix}/{NAME}/big.png")
+    if memory:
+        assert status(dataset).in_sync
+    edit_keeping_size_and_time(dataset.path / "big.png")
+    (row,) = status(dataset).files
+    wanted = (Verdict.LOCAL_CHANGED, Evidence.RECORDED) if memory else (Verdict.DIFFERS, Evidence.ETAG_MULTIPART)
+    assert (row.verdict, row.evidence) == wanted
+
+
+def test_a_file_above_the_threshold_goes_up_in_parts_and_comes_back(
+    store: Store, library_on: LibraryMaker, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moves, "SINGLE_PUT", 6 << 20)
+    monkeypatch.setattr(moves, "PART_SIZE", 5 << 20)
+    data = os.urandom((11 << 20) + 7)
+    dataset = dataset_of(library_on(store, "here"), {"big.png": data})
+    result = push(dataset)
+    assert result.done, result.failures
+    (row,) = status(dataset).files
+    assert row.verdict is Verdict.SYNCED
+    assert row.remote is not None
+    # rclone lists the whole file's MD5, whatever way it came.
+    in_parts = (row.remote.etag or "").endswith("-3")
+    assert (row.evidence, in_parts) == (
+        (Evidence.ETAG_MD5, False) if store.name == "rclone" else (Evidence.RECORDED, True)
+    )
+    other = library_on(store, "there").dataset("82")
+    assert pull(other).done
+    assert (other.path / "big.png").read_bytes() == data
+
+
+def test_rclone_can_check_what_was_pushed(
+    seaweedfs: Store, library_on: LibraryMaker, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moves, "SINGLE_PUT", 6 << 20)
+    monkeypatch.setattr(moves, "PART_SIZE", 5 << 20)
+    dataset = dataset_of(library_on(seaweedfs), pairs() | {"big.png": os.urandom(11 << 20)})
+    push(dataset)
+    command = [SCRIPTS / "rclone", "check", dataset.path, f"box:{BUCKET}/{prefix}/{NAME}", "--combined", "-"]
+    shown = run_tool(command, rclone_remote(seaweedfs))
+    assert sorted(shown.split("\n"))[1:] == [f"= {key}" for key in sorted([*pairs(), "big.png"])]
+
+
+def test_both_sides_changed_is_a_conflict_that_only_the_user_decides(store: Store, library_on: LibraryMaker) -> None:
+    here = dataset_of(library_on(store, "here"))
+    push(here)
+    there = library_on(store, "there").dataset("82")
+    pull(there)
+    (there.path / "0001.txt").write_bytes(b"theirs, edited there\n")
+    push(there)
+    (here.path / "0001.txt").write_bytes(b"mine\n")
+    (here.path / "0002.txt").write_bytes(b"only changed here\n")
+    found = status(here)
+    assert not_synced(found) == {"0001.txt": Verdict.CONFLICT, "0002.txt": Verdict.LOCAL_CHANGED}
+
+    result = push(here)
+    assert [row.status.key for row in result.planned.plan.left_alone] == ["0001.txt"]
+    assert here.library.bucket.read(here.prefix + "0001.txt") == b"theirs, edited there\n"
+    assert not pull(here).planned.plan.actions
+
+    assert pull(here, take=Side.THEIRS).done
+    assert (here.path / "0001.txt").read_bytes() == b"theirs, edited there\n"
+    assert status(here).in_sync
+    kept = [e for e in trash.entries(here.library) if e.side == "disk"]
+    assert [(e.dataset, e.key) for e in kept] == [(NAME, "0001.txt")]
+
+
+def test_a_change_in_the_bucket_is_pulled_and_never_pushed_over(store: Store, library_on: LibraryMaker) -> None:
+    here = dataset_of(library_on(store, "here"))
+    push(here)
+    there = library_on(store, "there").dataset("82")
+    pull(there)
+    (there.path / "0001.txt").write_bytes(b"edited there\n")
+    push(there)
+    assert not_synced(status(here)) == {"0001.txt": Verdict.REMOTE_CHANGED}
+    assert not push(here).planned.plan.actions
+    assert pull(here).done
+    assert (here.path / "0001.txt").read_bytes() == b"edited there\n"
+
+
+def test_an_object_that_changes_after_the_plan_is_not_overwritten(store: Store, library_on: LibraryMaker) -> None:
+    dataset = dataset_of(library_on(store))
+    push(dataset)
+    (dataset.path / "0001.txt").write_bytes(b"mine\n")
+    (dataset.path / "new.txt").write_bytes(b"mine too\n")
+    planned = plan(dataset, Policy(Direction.PUSH))
+    bucket = dataset.library.bucket
+    bucket.put(dataset.prefix + "0001.txt", b"someone else's\n")
+    bucket.put(dataset.prefix + "new.txt", b"someone else's too\n")
+    result = run(planned)
+    assert {f.key: f.code for f in result.failures} == dict.fromkeys(("0001.txt", "new.txt"), "precondition-failed")
+    assert bucket.read(dataset.prefix + "0001.txt") == b"someone else's\n"
+    assert bucket.read(dataset.prefix + "new.txt") == b"someone else's too\n"
+    assert not_synced(status(dataset))["0001.txt"] is Verdict.CONFLICT
+
+
+def test_a_file_that_changes_after_the_plan_is_neither_sent_nor_overwritten(
+    store: Store, library_on: LibraryMaker
+) -> None:
+    dataset = dataset_of(library_on(store))
+    push(dataset)
+    bucket = dataset.library.bucket
+    (dataset.path / "0001.txt").write_bytes(b"first edit\n")
+    planned = plan(dataset, Policy(Direction.PUSH))
+    (dataset.path / "0001.txt").write_bytes(b"second edit\n")
+    assert [f.code for f in run(planned).failures] == ["file-changed"]
+    assert bucket.read(dataset.prefix + "0001.txt") == pairs()["0001.txt"]
+
+    bucket.put(dataset.prefix + "0002.txt", b"changed in the bucket\n")
+    bucket.put(dataset.prefix + "0009.txt", b"new in the bucket\n")
+    planned = plan(dataset, Policy(Direction.PULL))
+    (dataset.path / "0002.txt").write_bytes(b"edited after the plan\n")
+    (dataset.path / "0009.txt").write_bytes(b"appeared after the plan\n")
+    result = run(planned)
+    assert {f.key: f.code for f in result.failures} == dict.fromkeys(("0002.txt", "0009.txt"), "file-changed")
+    assert (dataset.path / "0002.txt").read_bytes() == b"edited after the plan\n"
+    assert (dataset.path / "0009.txt").read_bytes() == b"appeared after the plan\n"
+
+
+def test_deletes_are_capped_go_to_the_trash_and_come_back(store: Store, library_on: LibraryMaker) -> None:
+    dataset = dataset_of(library_on(store))
+    push(dataset)
+    for n in range(2):
+        (dataset.path / f"{n:04d}.txt").unlink()
+    assert not_synced(status(dataset)) == {f"{n:04d}.txt": Verdict.DELETED_LOCALLY for n in range(2)}
+    assert not push(dataset).planned.plan.actions
+    with pytest.raises(RefusedPlan, match="2 of 10 files would be deleted, more than the limit of 1"):
+        push(dataset, delete=True)
+    result = push(dataset, delete=True, max_delete=2)
+    assert result.done
+    assert status(dataset).in_sync
+    gone = [e for e in trash.entries(dataset.library) if e.side == "bucket"]
+    assert [(e.batch, e.key) for e in gone] == [(result.trash, f"{n:04d}.txt") for n in range(2)]
+
+    restored, failed = trash.restore(dataset.library, result.trash or "")
+    assert (len(restored), failed) == (2, [])
+    assert pull(dataset).done
+    assert (dataset.path / "0000.txt").read_bytes() == pairs()["0000.txt"]
+    assert list(trash.entries(dataset.library)) == []
+
+
+def test_what_a_push_overwrites_can_be_restored(store: Store, library_on: LibraryMaker) -> None:
+    dataset = dataset_of(library_on(store))
+    push(dataset)
+    (dataset.path / "0001.txt").write_bytes(b"cleaned\n")
+    result = push(dataset)
+    assert result.trash is not None
+    trash.restore(dataset.library, result.trash)
+    key = dataset.prefix + "0001.txt"
+    assert dataset.library.bucket.read(key) == pairs()["0001.txt"]
+    assert not_synced(status(dataset)) == {"0001.txt": Verdict.REMOTE_CHANGED}
+    assert [e.key for e in trash.entries(dataset.library)] == ["0001.txt"], "what was in the way is kept in turn"
+    count, failed = trash.empty(dataset.library)
+    assert (count, failed) == (1, [])
+    assert list(trash.entries(dataset.library)) == []
+
+
+def test_an_empty_folder_never_empties_the_bucket(store: Store, library_on: LibraryMaker) -> None:
+    dataset = dataset_of(library_on(store))
+    push(dataset)
+    shutil.rmtree(dataset.path)
+    dataset.path.mkdir()
+    with pytest.raises(RefusedPlan, match="is empty"):
+        push(dataset, delete=True, max_delete=1000)
+    assert len(list(ls_remote(dataset))) == 10
+
+
+def test_deletes_wait_until_everything_can_be_read(seaweedfs: Store, library_on: LibraryMaker) -> None:
+    dataset = dataset_of(library_on(seaweedfs))
+    push(dataset)
+    (dataset.path / "0001.txt").unlink()
+    (dataset.path / "dangling.txt").symlink_to("nowhere")
+    assert not status(dataset).complete
+    with pytest.raises(RefusedPlan, match="not everything could be read"):
+        push(dataset, delete=True, max_delete=10)
+
+
+def test_hostile_keys_in_the_bucket_are_refused_by_name_and_the_rest_goes_on(
+    moto: Store, library_on: LibraryMaker
+) -> None:
+    library = library_on(moto)
+    dataset = dataset_of(library, {})
+    bucket = library.bucket
+    hostile = [
+        "../escape.txt",
+        "a/../../b.txt",
+        "/abs.txt",
+        "C:evil.txt",
+        "back\\slash.txt",
+        "x//y.txt",
+        "CON.txt",
+        "dot.",
+    ]
+    for key in [*hostile, "fine.txt", "Case.txt", "case.txt"]:
+        bucket.put(dataset.prefix + key, b"x")
+    result = pull(dataset)
+    refused = {row.status.key for row in result.planned.plan.left_alone}
+    assert refused == {*hostile, "Case.txt", "case.txt"}
+    assert [p.name for p in dataset.path.rglob("*")] == ["fine.txt"]
+    assert not (library.root / "escape.txt").exists()
+    assert not (library.root.parent / "b.txt").exists()
+
+
+def test_verify_reads_every_byte_and_finds_what_an_etag_hides(seaweedfs: Store, library_on: LibraryMaker) -> None:
+    """The base is made to lie, as a store with damaged content would: only the bytes tell."""
+    library = library_on(seaweedfs)
+    dataset = dataset_of(library)
+    push(dataset)
+    found = verify(dataset, Policy(Direction.PULL))
+    assert found.in_sync
+    assert {row.evidence for row in found.files} == {Evidence.BODY}
+    (dataset.path / "0001.txt").write_bytes(b"A stellar sketch, number 1\n")
+    (row,) = status(dataset).of(Verdict.LOCAL_CHANGED)
+    assert row.local is not None
+    assert row.remote is not None
+    lie = Base(row.key, row.local.md5 or "", row.remote.etag or "", row.local.size)
+    library.state.record_bases(dataset.remote, [lie])
+    assert status(dataset).in_sync, "the recorded proof is believed, and it is false"
+    found = verify(dataset, Policy(Direction.PULL))
+    (row,) = (row for row in found.files if row.verdict is not Verdict.SYNCED)
+    assert (row.key, row.verdict, row.evidence) == ("0001.txt", Verdict.DIFFERS, Evidence.BODY)
+    assert not_synced(status(dataset)) == {"0001.txt": Verdict.DIFFERS}, "the false base is forgotten"
+
+
+def test_a_saved_listing_stands_in_for_the_bucket(store: Store, library_on: LibraryMaker) -> None:
+    dataset = dataset_of(library_on(store))
+    push(dataset)
+    saved = listing.to_json(ls_remote(dataset))
+    edit_keeping_size_and_time(dataset.path / "0001.txt")
+    whole = tuple(listing.parse(json.dumps(saved), "saved"))
+    found = status(dataset, Options(against=whole))
+    assert not_synced(found) == {"0001.txt": Verdict.DIFFERS}
+    del saved["fileMap"]
+    found = status(dataset, Options(against=tuple(listing.parse(json.dumps(saved), "old"))))
+    assert set(verdicts(found).values()) == {Verdict.UNVERIFIED}
+    assert {row.evidence for row in found.files} == {Evidence.NAME}
+    assert all(pair.is_in_s3 and pair.caption_in_s3 and not pair.green for pair in found.pairs)
+
+
+def test_a_library_can_be_read_without_being_written(seaweedfs: Store, library_on: LibraryMaker) -> None:
+    """Where nothing can be remembered, a status is slower and just as right."""
+    library = library_on(seaweedfs)
+    dataset = dataset_of(library)
+    push(dataset)
+    library.close()
+    shutil.rmtree(library.state_folder)
+    library.state_folder.write_text("a file where the folder should be")
+    found = status(dataset_of(library_on(seaweedfs), {}))
+    assert found.counts == {"synced": 10}
+    assert [p.code for p in found.problems] == ["state-not-kept"]
+
+
+def test_kms_objects_are_grey_until_their_bytes_are_read(moto: Store, library_on: LibraryMaker, prefix: str) -> None:
+    dataset = dataset_of(library_on(moto), {"a.txt": b"one\n", "b.txt": b"two\n", "c.txt": b"six\n"})
+    for name, body in (("a.txt", "one\n"), ("b.txt", "TWO\n"), ("c.txt", "six\n")):
+        path = dataset.library.root / "body"
+        path.write_text(body)
+        encryption = [] if name == "c.txt" else ["--sse", "aws:kms"]
+        aws(moto, "s3", "cp", path, f"s3://{BUCKET}/{prefix}/{NAME}/{name}", *encryption)
+    bucket = dataset.library.bucket
+    assert bucket.head(dataset.prefix + "a.txt").encryption == "aws:kms"
+    found = {row.key: row for row in status(dataset).files}
+    assert found["c.txt"].verdict is Verdict.SYNCED
+    # moto keeps the MD5 as the ETag of encrypted objects: a match is proof all the same, a mismatch is none.
+    assert found["a.txt"].verdict is Verdict.SYNCED
+    assert found["b.txt"].verdict in {Verdict.UNVERIFIED, Verdict.DIFFERS}
+    if found["b.txt"].verdict is Verdict.DIFFERS:
+        assert found["b.txt"].evidence is Evidence.CHECKSUM
+    deep = {row.key: row.verdict for row in status(dataset, Options(deep=True)).files}
+    assert deep == {"a.txt": Verdict.SYNCED, "b.txt": Verdict.DIFFERS, "c.txt": Verdict.SYNCED}
