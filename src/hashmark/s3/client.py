@@ -11,17 +11,15 @@ import io
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from awscrt.http import HttpHeaders, HttpRequest
-from awscrt.io import ClientTlsContext, TlsContextOptions
 from awscrt.s3 import S3Client, S3RequestTlsMode, S3RequestType, create_default_s3_signing_config
 
 from hashmark._version import __version__
-from hashmark.core.errors import SettingsError
-from hashmark.s3 import credentials
+from hashmark.core.errors import HashmarkError
+from hashmark.s3 import credentials, tls
 from hashmark.s3.endpoint import Endpoint, Remote, resolve
 from hashmark.s3.errors import from_answer, from_runtime
 
@@ -51,11 +49,12 @@ class Client:
         signing = create_default_s3_signing_config(
             region=self.endpoint.region, credential_provider=credentials.provider(remote)
         )
+        self._watchdog = tls.Watchdog(remote, self.endpoint) if self.endpoint.tls and remote.verify else None
         self._client = S3Client(
             region=self.endpoint.region,
             signing_config=signing,
             tls_mode=S3RequestTlsMode.ENABLED if self.endpoint.tls else S3RequestTlsMode.DISABLED,
-            tls_connection_options=_tls(remote, self.endpoint) if self.endpoint.tls else None,
+            tls_connection_options=tls.connection_options(remote, self.endpoint) if self.endpoint.tls else None,
             memory_limit=MEMORY_LIMIT,
             connect_timeout_ms=10_000,
         )
@@ -89,6 +88,8 @@ class Client:
             on_done=collector.on_done,
             on_progress=(lambda progress, **_: on_bytes(progress)) if on_bytes else None,
         )
+        if self._watchdog:
+            self._watchdog.watch(collector.future, collector.fail)
         return collector.future
 
     def _request(
@@ -122,6 +123,14 @@ class _Collector:
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
 
+    def fail(self, error: HashmarkError) -> None:
+        """Give the request up: its future raises `error`."""
+        request = self.request
+        if not self.future.done():
+            self.future.set_exception(error)
+        if request is not None:
+            request.cancel()
+
     def on_headers(self, status_code: int, headers: list[tuple[str, str]], **_: Any) -> None:
         self._status = status_code
         self._headers = {name.lower(): value for name, value in headers}
@@ -141,6 +150,8 @@ class _Collector:
     ) -> None:
         operation, subject, endpoint = self._about
         self.request = None
+        if self.future.done():
+            return  # given up before
         if error is None:
             self.future.set_result(Answer(self._status, self._headers, b"".join(self._body)))
         elif status_code and error_headers is not None and (status_code >= 300 or error_body):
@@ -149,16 +160,3 @@ class _Collector:
         else:
             name = getattr(error, "name", str(error))
             self.future.set_exception(from_runtime(name, operation, subject, endpoint.host, tls=endpoint.tls))
-
-
-def _tls(remote: Remote, endpoint: Endpoint) -> Any:
-    options = TlsContextOptions()
-    options.verify_peer = remote.verify
-    if remote.ca_bundle:
-        bundle = Path(remote.ca_bundle).expanduser()
-        if not bundle.is_file():
-            raise SettingsError(f"The ca_bundle '{bundle}' is not a file.", "Give the path of a PEM file.")
-        options.override_default_trust_store(bundle.read_bytes())
-    connection = ClientTlsContext(options).new_connection_options()
-    connection.set_server_name(endpoint.host.rsplit(":", 1)[0])
-    return connection

@@ -6,6 +6,7 @@ The C runtime's own chain does all of that. Only IAM Identity Center (SSO) profi
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -33,12 +34,9 @@ def provider(remote: Remote) -> AwsCredentialsProvider:
     if remote.profile is None:
         return AwsCredentialsProvider.new_default_chain()
     # A profile in our settings is meant: it comes before the environment.
-    return AwsCredentialsProvider.new_chain(
-        [
-            AwsCredentialsProvider.new_profile(profile_name=remote.profile),
-            AwsCredentialsProvider.new_process(remote.profile),
-        ]
-    )
+    if "credential_process" in config:
+        return AwsCredentialsProvider.new_process(remote.profile)
+    return AwsCredentialsProvider.new_profile(profile_name=remote.profile)
 
 
 def _through_botocore(remote: Remote) -> AwsCredentialsProvider:
@@ -48,13 +46,16 @@ def _through_botocore(remote: Remote) -> AwsCredentialsProvider:
         raise NoCredentials(
             "The AWS profile signs in through IAM Identity Center.", "Install it with `pip install 'hashmark[sso]'`."
         ) from None
+    logging.getLogger("botocore").setLevel(logging.CRITICAL)  # what it would log is told below
     session = Session(profile=remote.profile)
 
     def fetch() -> Any:
-        found = session.get_credentials()
-        if found is None:
-            raise NoCredentials("The AWS profile gives no credentials.", "Run `aws sso login`.")
-        frozen = found.get_frozen_credentials()
+        frozen = session.get_credentials().get_frozen_credentials()
         return AwsCredentials(frozen.access_key, frozen.secret_key, frozen.token)
 
+    try:
+        fetch()  # now, where it can be told what is wrong; afterwards the runtime asks when it needs to
+    except Exception as error:  # noqa: BLE001 - botocore's errors have no common base, and None has no attributes
+        why = type(error).__name__
+        raise NoCredentials(f"The AWS profile gives no credentials ({why}).", "Run `aws sso login`.") from None
     return AwsCredentialsProvider.new_delegate(fetch)

@@ -99,6 +99,16 @@ class Endpoint:
         """Scheme, host and port."""
         return f"{'https' if self.tls else 'http'}://{self.host}"
 
+    @property
+    def hostname(self) -> str:
+        """The host without its port."""
+        return urlsplit(self.url).hostname or self.host
+
+    @property
+    def port(self) -> int:
+        """The port, given or the scheme's own."""
+        return urlsplit(self.url).port or (443 if self.tls else 80)
+
     def path(self, key: str = "") -> str:
         """Path of a key (or of the bucket) in a request, percent-encoded byte by byte and otherwise untouched."""
         quoted = quote(key_bytes(key), safe="-_.~/")
