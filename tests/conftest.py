@@ -104,7 +104,15 @@ def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     folder = tmp_path_factory.mktemp("rclone")
     (folder / "data" / BUCKET).mkdir(parents=True)
     port = free_port()
-    command = [SCRIPTS / "rclone", "serve", "s3", "--auth-key", "TESTKEY,testsecret", "--addr", f"127.0.0.1:{port}"]
+    command: list[str | Path] = [
+        SCRIPTS / "rclone",
+        "serve",
+        "s3",
+        "--auth-key",
+        "TESTKEY,testsecret",
+        "--addr",
+        f"127.0.0.1:{port}",
+    ]
     environment = os.environ | {"RCLONE_CONFIG": os.devnull}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([*command, folder / "data"], stdout=log, stderr=log, env=environment)

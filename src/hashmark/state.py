@@ -14,9 +14,9 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from hashmark.core.model import Base, Key, LocalFile, Problem, Stamp, key_bytes
 
@@ -24,6 +24,29 @@ SCHEMA_VERSION = 1
 BUSY_SECONDS = 30
 PAGE = 4096
 _NOT_KEPT = "state-not-kept"
+
+_ELSEWHERE = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_AUTH,
+    }
+)
+"""What is wrong with the disk, or held by others, and says nothing about the file's content."""
+
+_UNUSABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""The second comes from damaged bytes in the wording of the first."""
+
+T = TypeVar("T")
+Row = TypeVar("Row", LocalFile, Base)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS digest (
@@ -69,8 +92,7 @@ class State:
     def digests(self, dataset: str) -> Iterator[LocalFile]:
         """Remembered digests in key order."""
         select = "SELECT key, size, mtime_ns, ctime_ns, inode, device, md5 FROM digest WHERE dataset = ?"
-        for key, size, mtime, ctime, inode, device, md5 in self._pages(select, key_bytes(dataset)):
-            yield LocalFile(_key(key), Stamp(size, mtime, ctime, int(inode), int(device)), md5)
+        return self._pages(select, key_bytes(dataset), _digest)
 
     def remember_digests(self, dataset: str, files: Iterable[LocalFile]) -> None:
         """Remember digests, in one transaction."""
@@ -87,10 +109,7 @@ class State:
 
     def bases(self, remote: str) -> Iterator[Base]:
         """What was last proven equal with `remote`, in key order."""
-        for key, md5, etag, size in self._pages(
-            "SELECT key, md5, etag, size FROM base WHERE remote = ?", _text(remote)
-        ):
-            yield Base(_key(key), md5, etag, size)
+        return self._pages("SELECT key, md5, etag, size FROM base WHERE remote = ?", _text(remote), _base)
 
     def record_bases(self, remote: str, bases: Iterable[Base]) -> None:
         """Record what is proven equal now, in one transaction."""
@@ -103,30 +122,30 @@ class State:
 
     def facts(self, store: str) -> dict[str, str]:
         """What is known about a store, by name."""
-        return dict(self._read("SELECT name, value FROM fact WHERE store = ?", (_text(store),)))
+        return dict(self._read("SELECT name, value FROM fact WHERE store = ?", (_text(store),), _fact))
 
     def record_facts(self, store: str, facts: dict[str, str]) -> None:
         """Remember what a probe or a proof showed about a store."""
         rows = [(_text(store), name, value) for name, value in facts.items()]
         self._write("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", rows)
 
-    def _pages(self, select: str, owner: str | bytes) -> Iterator[tuple[Any, ...]]:
+    def _pages(self, select: str, owner: str | bytes, make: Callable[..., Row]) -> Iterator[Row]:
         """Rows in key order, a page at a time: no cursor stays open, so writing meanwhile is safe."""
         after = b""
         while True:
             query = f"{select} AND key > ? ORDER BY key LIMIT {PAGE}"
-            rows = self._read(query, (owner, after))
+            rows = self._read(query, (owner, after), make)
             yield from rows
-            if len(rows) < PAGE:
+            if len(rows) < PAGE or (last := key_bytes(rows[-1].key)) <= after:
                 return
-            after = rows[-1][0]
+            after = last
 
-    def _read(self, sql: str, values: tuple[str | bytes, ...]) -> list[tuple[Any, ...]]:
+    def _read(self, sql: str, values: tuple[str | bytes, ...], make: Callable[..., T]) -> list[T]:
         with self._lock:
             try:
-                return self._db.execute(sql, values).fetchall()
-            except sqlite3.DatabaseError as error:
-                self._give_up(error)
+                return [make(*row) for row in self._db.execute(sql, values)]
+            except (sqlite3.DatabaseError, ValueError, TypeError, AttributeError) as error:
+                self._give_up(error)  # the last three: a value that none of ours can have been
                 return []
 
     def _write(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
@@ -135,9 +154,9 @@ class State:
         with self._lock:
             try:
                 self._transaction(sql, rows)
-            except sqlite3.OperationalError:
-                return  # a full disk or a lock held for long costs memory of this run, not the run itself
-            except sqlite3.DatabaseError as error:
+            except _UNUSABLE as error:
+                if not _is_damage(error):
+                    return  # a full disk or a lock held for long costs memory of this run, not the run itself
                 self._give_up(error)
                 with contextlib.suppress(sqlite3.OperationalError):
                     self._transaction(sql, rows)
@@ -147,25 +166,37 @@ class State:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(sql, rows)
 
-    def _give_up(self, error: sqlite3.DatabaseError) -> None:
+    def _give_up(self, error: Exception) -> None:
         """Go on without what can't be read: damage is set aside, anything else costs the memory of this run.
 
         Raises:
             sqlite3.DatabaseError: the same, where it is a mistake of ours and not of the file.
         """
-        if self._path is None or type(error) not in {sqlite3.DatabaseError, sqlite3.OperationalError}:
+        if self._path is None or isinstance(error, sqlite3.ProgrammingError | sqlite3.IntegrityError):
             raise error
         self._db.close()
         self._db, self.problem = _after(self._path, error)
         self.persistent = _is_kept(self.problem)
 
 
-class _NewerState(sqlite3.OperationalError):
+class _NewerState(sqlite3.DatabaseError):
     """The file was written by a later hashmark."""
 
 
 def _key(raw: bytes) -> Key:
     return Key(raw.decode("utf-8", "surrogateescape"))
+
+
+def _digest(key: bytes, size: int, mtime: int, ctime: int, inode: str, device: str, md5: str) -> LocalFile:
+    return LocalFile(_key(key), Stamp(size, mtime, ctime, int(inode), int(device)), md5)
+
+
+def _base(key: bytes, md5: str, etag: str, size: int) -> Base:
+    return Base(_key(key), md5, etag, size)
+
+
+def _fact(name: str, value: str) -> tuple[str, str]:
+    return name, value
 
 
 def _text(name: str) -> str:
@@ -185,14 +216,18 @@ def _open(path: Path) -> tuple[sqlite3.Connection, Problem | None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return _connect(path), None
-    except sqlite3.DatabaseError as error:
+    except _UNUSABLE as error:
         return _after(path, error)
     except OSError as error:
         return _in_memory(f"{path.parent} can't be written ({error.strerror}); nothing is remembered")
 
 
-def _after(path: Path, error: sqlite3.DatabaseError) -> tuple[sqlite3.Connection, Problem]:
-    if isinstance(error, sqlite3.OperationalError) and not isinstance(error, _NewerState):
+def _is_damage(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF not in _ELSEWHERE
+
+
+def _after(path: Path, error: Exception) -> tuple[sqlite3.Connection, Problem]:
+    if not _is_damage(error):
         # Read-only, locked for too long, no space: the file itself may be fine, so it stays where it is.
         return _in_memory(f"{path} can't be used ({error}); nothing is remembered in this run")
     try:

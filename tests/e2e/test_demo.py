@@ -46,7 +46,14 @@ def rclone_check(shell: Shell) -> list[str]:
         "RCLONE_CONFIG_BOX_ACCESS_KEY_ID": access,
         "RCLONE_CONFIG_BOX_SECRET_ACCESS_KEY": secret,
     }
-    command = [SCRIPTS / "rclone", "check", STYLE, f"box:training-data/styles/{STYLE}", "--combined", "-"]
+    command: list[str | Path] = [
+        SCRIPTS / "rclone",
+        "check",
+        STYLE,
+        f"box:training-data/styles/{STYLE}",
+        "--combined",
+        "-",
+    ]
     done = subprocess.run(
         command, cwd=shell.cwd, env=os.environ | environment, capture_output=True, text=True, check=False
     )

@@ -63,7 +63,15 @@ def https(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Remote, Pa
     credentials = folder / "credentials"
     credentials.write_text("[default]\naws_access_key_id = TESTKEY\naws_secret_access_key = testsecret\n")
     port = free_port()
-    command = [SCRIPTS / "rclone", "serve", "s3", "--auth-key", "TESTKEY,testsecret", "--addr", f"127.0.0.1:{port}"]
+    command: list[str | Path] = [
+        SCRIPTS / "rclone",
+        "serve",
+        "s3",
+        "--auth-key",
+        "TESTKEY,testsecret",
+        "--addr",
+        f"127.0.0.1:{port}",
+    ]
     command += ["--cert", pem, "--key", private, folder / "data"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"RCLONE_CONFIG": os.devnull})

@@ -414,7 +414,7 @@ def test_kms_objects_are_grey_until_their_bytes_are_read(moto: Store, library_on
         aws(moto, "s3", "cp", path, f"s3://{BUCKET}/{prefix}/{NAME}/{name}", *encryption)
     bucket = dataset.library.bucket
     assert bucket.head(dataset.prefix + "a.txt").encryption == "aws:kms"
-    found = {row.key: row for row in status(dataset).files}
+    found = {str(row.key): row for row in status(dataset).files}
     assert found["c.txt"].verdict is Verdict.SYNCED
     # moto keeps the MD5 as the ETag of encrypted objects: a match is proof all the same, a mismatch is none.
     assert found["a.txt"].verdict is Verdict.SYNCED

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from hashmark.actions.probe import remember
-from hashmark.core.errors import HashmarkError
+from hashmark.core.errors import (
+    AccessDenied,
+    ClockSkew,
+    ExpiredCredentials,
+    HashmarkError,
+    NoCredentials,
+    WrongCredentials,
+)
 from hashmark.library import Library
 from hashmark.s3.probe import Finding, probe
 
@@ -46,6 +53,9 @@ MEANING = {
 }
 
 
+_CREDENTIALS = (NoCredentials, WrongCredentials, ExpiredCredentials, AccessDenied, ClockSkew)
+
+
 @dataclass(frozen=True)
 class Check:
     """One line of the doctor's report. `ok` None: it could not be found out. `vital`: nothing works without it."""
@@ -79,9 +89,14 @@ def doctor(library: Library) -> Iterator[Check]:
         folders = library.bucket.folders(prefix)
         endpoint = library.bucket.client.endpoint
     except HashmarkError as error:
-        yield Check("reach", False, error.message, error.hint, vital=True)
+        name = "credentials" if isinstance(error, _CREDENTIALS) else "reach"
+        yield Check(name, False, error.message, error.hint, vital=True)
         return
-    yield Check("reach", True, f"{endpoint.url}, region {endpoint.region}", f"{len(folders)} folders are listed there")
+    yield Check("reach", True, f"{endpoint.url}, region {endpoint.region}", "the store answers")
+    yield Check("credentials", True, "accepted", "the store knows who asks")
+    yield Check(
+        "listing", True, f"{len(folders)} folders under {settings.url}", "a complete listing is told from a broken one"
+    )
     yield from _abilities(library)
 
 

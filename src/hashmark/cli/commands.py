@@ -57,13 +57,18 @@ def init(
     endpoint_url: Annotated[str | None, typer.Option(help="The store's address; left out for AWS.")] = None,
     region: Annotated[str | None, typer.Option(help="The bucket's region.")] = None,
     profile: Annotated[str | None, typer.Option(help="A profile of ~/.aws.")] = None,
+    as_json: JsonOption = False,
 ) -> Exit:
     """Make a folder a library: write its hashmark.toml."""
     given = {"url": remote, "endpoint_url": endpoint_url, "region": region, "profile": profile}
     create(folder.expanduser(), {name: value for name, value in given.items() if value is not None})
     with Library.open(folder) as library:
-        typer.echo(f"{library.root} now mirrors {remote}: {len(library.datasets())} datasets on disk.")
-        typer.echo("Next: `hashmark doctor` checks the store, `hashmark status` compares.")
+        names = [dataset.name for dataset in library.datasets()]
+        if as_json:
+            render.print_json({"library": str(library.root), "remote": remote, "datasets": names})
+        else:
+            typer.echo(f"{library.root} now mirrors {remote}: {len(names)} datasets on disk.")
+            typer.echo("Next: `hashmark doctor` checks the store, `hashmark status` compares.")
     return Exit.DONE
 
 
@@ -199,8 +204,9 @@ def doctor(as_json: JsonOption = False, library: LibraryOption = None) -> Exit:
 def demo(
     folder: Annotated[Path, typer.Option("--dir", help="Where the sample library is made.")] = Path("demo-library"),
     serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Keep the bucket running at the end.")] = True,
+    as_json: JsonOption = False,
 ) -> Exit:
     """Make a sample library with its own bucket, and walk through a day with it."""
-    from hashmark.cli.demo import play  # noqa: PLC0415 - images are drawn only here
+    from hashmark.cli.demo import Story  # noqa: PLC0415 - images are drawn only here
 
-    return play(folder.expanduser(), serve=serve)
+    return Story(folder.expanduser(), as_json=as_json).play(serve=serve)

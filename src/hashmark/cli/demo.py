@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+import os
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -16,97 +17,108 @@ from hashmark.cli.progress import Interruptible, Watcher
 from hashmark.core.errors import Interrupted
 from hashmark.core.plan import Direction, Policy
 from hashmark.core.report import Summary
-from hashmark.library import Library
 
 
-def play(folder: Path, *, serve: bool) -> Exit:
-    """Make the library, push it, clean captions, compare; then push again, or keep the bucket running."""
-    out = render.console()
-    with Interruptible() as stop, demo.open_library(folder) as library:
-        try:
-            _draw(folder, stop.cancel)
-            _begin(library, out, stop.cancel)
-            _clean(library, out)
-            return _serve(library, out, stop.cancel) if serve else _finish(library, out, stop.cancel)
-        except Interrupted as error:
-            out.print(render.error_text(error))
-            return Exit.INTERRUPTED
-        finally:
-            if library.embedded:
-                library.embedded.stop()
+class Story:
+    """One telling: to people as it goes, or with `as_json` as one document at the end."""
 
+    def __init__(self, folder: Path, *, as_json: bool) -> None:
+        self._folder = folder
+        self._as_json = as_json
+        self._out = Console(file=Path(os.devnull).open("w")) if as_json else render.console()  # noqa: SIM115
+        self._told: dict[str, Any] = {}
 
-def _draw(folder: Path, cancel: threading.Event) -> None:
-    out = Console(stderr=True, highlight=False)
-    steps = demo.draw(folder, demo.SAMPLES, cancel)
-    total = next(steps)
-    if not total:
-        return
-    out.print(f"Drawing {total} sketches and writing their captions into {folder} …")
-    for left in steps:
-        if left and left % 100 == 0:
-            out.print(f"  {left} to go", style="dim")
+    def play(self, *, serve: bool) -> Exit:
+        """Make the library, push it, clean captions, compare; then push again, or keep the bucket running."""
+        with Interruptible() as self._stop, demo.open_library(self._folder) as self._library:
+            try:
+                self._draw()
+                self._begin()
+                self._clean()
+                return self._serve() if serve else self._finish()
+            except Interrupted as error:
+                self._out.print(render.error_text(error))
+                return Exit.INTERRUPTED
+            finally:
+                if self._library.embedded:
+                    self._library.embedded.stop()
 
+    def _draw(self) -> None:
+        steps = demo.draw(self._folder, demo.SAMPLES, self._stop.cancel)
+        total = next(steps)
+        if not total:
+            return
+        self._out.print(f"Drawing {total} sketches and writing their captions into {self._folder} …")
+        for left in steps:
+            if left and left % 100 == 0:
+                self._out.print(f"  {left} to go", style="dim")
 
-def _begin(library: Library, out: Console, cancel: threading.Event) -> None:
-    """Push what is new, in every dataset."""
-    address = library.bucket.client.endpoint.url
-    server = library.embedded.address.server if library.embedded else "S3"
-    out.print(f"\n{server} is running on {address}, with its data in {library.state_folder / 'bucket'}.")
-    for dataset in library.datasets():
-        with Watcher(f"Pushing {dataset.name}", quiet=False) as watcher:
-            result = demo.push_new(dataset, watcher.on_event, cancel)
-        if result.planned.plan.actions:
-            render.result_text(result, out)
-        if cancel.is_set():
-            raise Interrupted("The first push is not finished.")
+    def _begin(self) -> None:
+        """Push what is new, in every dataset."""
+        library = self._library
+        address = library.bucket.client.endpoint.url
+        server = library.embedded.address.server if library.embedded else "S3"
+        self._told = {"library": str(library.root), "remote": demo.URL, "endpointUrl": address}
+        self._out.print(f"\n{server} runs on {address}, with its data in {library.state_folder / 'bucket'}.")
+        for dataset in library.datasets():
+            with Watcher(f"Pushing {dataset.name}", quiet=self._as_json) as watcher:
+                result = demo.push_new(dataset, watcher.on_event, self._stop.cancel)
+            if result.planned.plan.actions:
+                render.result_text(result, self._out)
+            if self._stop.cancel.is_set():
+                raise Interrupted("The first push is not finished.")
 
+    def _clean(self) -> None:
+        dataset = self._library.dataset(demo.STORY)
+        changed = demo.clean_captions(dataset, demo.SAMPLES[0])
+        self._told["cleaned"] = changed
+        if changed:
+            text = f"the captions of {dataset.name} are cleaned on disk: {changed} changed. The bucket does not know."
+            self._out.print(f"\nNow {text}")
+        self._show()
 
-def _clean(library: Library, out: Console) -> None:
-    dataset = library.dataset(demo.STORY)
-    changed = demo.clean_captions(dataset, demo.SAMPLES[0])
-    if changed:
-        out.print(
-            f"\nNow the captions of {dataset.name} are cleaned on disk: {changed} changed. The bucket does not know."
+    def _show(self) -> bool:
+        self._out.print("\n$ hashmark status", style="bold")
+        rows = []
+        for dataset in self._library.datasets():
+            rows.append((dataset, Summary.of(Scan(dataset), keep=0)))
+            self._out.print(render.status_line(*rows[-1]))
+        self._told["datasets"] = [{"name": d.name, "counts": {v: n for v, n in s.counts.items() if n}} for d, s in rows]
+        return all(summary.in_sync for _, summary in rows)
+
+    def _finish(self) -> Exit:
+        """Push what the cleaning changed, and show that everything is proven equal."""
+        dataset = self._library.dataset(demo.STORY)
+        self._out.print("\n$ hashmark push 82", style="bold")
+        planned = plan(dataset, Policy(Direction.PUSH))
+        with Watcher(f"Pushing {dataset.name}", quiet=self._as_json) as watcher:
+            result = run(planned, watcher.on_event, self._stop.cancel)
+        render.result_text(result, self._out)
+        if for_result(result) is not Exit.DONE:
+            return for_result(result)
+        green = self._show()
+        self._out.print(
+            f"\nThe library is {self._library.root}. Try `hashmark status 82` there; its bucket starts by itself."
         )
-    out.print("\n$ hashmark status", style="bold")
-    _show(library, out)
+        self._tell()
+        return Exit.DONE if green else Exit.NOT_IN_SYNC
 
-
-def _show(library: Library, out: Console) -> bool:
-    summaries = []
-    for dataset in library.datasets():
-        summaries.append(Summary.of(Scan(dataset), keep=0))
-        out.print(render.status_line(dataset, summaries[-1]))
-    return all(summary.in_sync for summary in summaries)
-
-
-def _finish(library: Library, out: Console, cancel: threading.Event) -> Exit:
-    """Push what the cleaning changed, and show that everything is proven equal."""
-    dataset = library.dataset(demo.STORY)
-    out.print("\n$ hashmark push 82", style="bold")
-    planned = plan(dataset, Policy(Direction.PUSH))
-    with Watcher(f"Pushing {dataset.name}", quiet=False) as watcher:
-        result = run(planned, watcher.on_event, cancel)
-    render.result_text(result, out)
-    if for_result(result) is not Exit.DONE:
-        return for_result(result)
-    out.print("\n$ hashmark status", style="bold")
-    green = _show(library, out)
-    out.print(f"\nThe library is {library.root}. Try `hashmark status 82` in it: its bucket starts when it is needed.")
-    return Exit.DONE if green else Exit.NOT_IN_SYNC
-
-
-def _serve(library: Library, out: Console, cancel: threading.Event) -> Exit:
-    """Keep the bucket running, and tell how other tools reach it."""
-    box = library.embedded
-    if box is None:
+    def _serve(self) -> Exit:
+        """Keep the bucket running, and tell how other tools reach it."""
+        box = self._library.embedded
+        self._tell()
+        if box is None:
+            return Exit.DONE
+        out = self._out
+        out.print(f"\nIn {self._library.root}, try:", style="bold")
+        out.print("  hashmark status 82\n  hashmark diff 82\n  hashmark push 82")
+        out.print("\nOther tools reach the bucket so:", style="bold")
+        out.print(f"  export AWS_SHARED_CREDENTIALS_FILE='{box.credentials_file}' AWS_REGION=us-east-1")
+        out.print(f"  aws --endpoint-url {box.address.endpoint_url} s3 ls {demo.URL}/")
+        out.print("\nThe bucket runs until Ctrl-C.")
+        self._stop.cancel.wait()
         return Exit.DONE
-    out.print(f"\nIn {library.root}, try:", style="bold")
-    out.print("  hashmark status 82\n  hashmark diff 82\n  hashmark push 82")
-    out.print("\nOther tools reach the bucket so:", style="bold")
-    out.print(f"  export AWS_SHARED_CREDENTIALS_FILE='{box.credentials_file}' AWS_REGION=us-east-1")
-    out.print(f"  aws --endpoint-url {box.address.endpoint_url} s3 ls {demo.URL}/")
-    out.print("\nThe bucket runs until Ctrl-C.")
-    cancel.wait()
-    return Exit.DONE
+
+    def _tell(self) -> None:
+        if self._as_json:
+            render.print_json(self._told)

@@ -15,29 +15,37 @@ from typing import Any
 from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from hashmark.core.events import Event, JobState, reduce
 
+FACTS_WIDTH = 50
 EVERY_SECONDS = 2.0
 """Between two lines in a pipe."""
 
 
 def facts(state: JobState) -> str:
     """Files, bytes, rate and time left, in words."""
-    parts = [f"{state.files_done}/{state.files} files", f"{decimal(state.bytes_moved)} of {decimal(state.bytes)}"]
+    parts = [f"{state.files_done}/{state.files} files", f"{decimal(state.bytes_moved)}/{decimal(state.bytes)}"]
     if state.rate:
         parts.append(f"{decimal(int(state.rate))}/s")
     if state.eta is not None and not state.ended:
-        parts.append(f"{round(state.eta)} s left")
+        parts.append(f"{_time(state.eta)} left")
     if state.failures:
         parts.append(f"{len(state.failures)} failed")
     return " · ".join(parts)
 
 
+def _time(seconds: float) -> str:
+    """`12 s` or `3:05 min`."""
+    whole = round(seconds)
+    return f"{whole} s" if whole < 100 else f"{whole // 60}:{whole % 60:02d} min"
+
+
 class _Facts(ProgressColumn):
     def render(self, task: Any) -> Text:
-        return Text(facts(task.fields["state"]), style="dim")
+        return Text(facts(task.fields["state"]), style="dim", no_wrap=True)
 
 
 class Watcher:
@@ -50,8 +58,13 @@ class Watcher:
         self._live = self._console.is_terminal and not quiet
         self._quiet = quiet
         self._last = 0.0
+        room = self._console.width - len(title) - FACTS_WIDTH
         self._progress = Progress(
-            TextColumn("[bold]{task.description}"), BarColumn(32), _Facts(), console=self._console, transient=True
+            TextColumn("[bold]{task.description}"),
+            BarColumn(max(6, min(32, room))),
+            _Facts(Column(no_wrap=True)),
+            console=self._console,
+            transient=True,
         )
 
     def __enter__(self) -> Watcher:

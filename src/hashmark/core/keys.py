@@ -30,13 +30,18 @@ TEMPORARY = re.compile(r"\.hashmark-[0-9]+-[0-9a-f]+\.part")
 T = TypeVar("T")
 
 _PLAIN = re.compile(r"[a-z0-9_][a-z0-9_/-]*(\.[a-z0-9]+)?")
-_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 _WINDOWS_ONLY = frozenset('<>:"|?*')
+_ASCII_TWINS = {"\u037e": ";", "\u1fef": "`", "\u212a": "K"}
+"""The characters outside ASCII whose canonical form is ASCII; macOS takes them for it."""
 
 
 def is_folder_marker(key: str) -> bool:
-    """Whether an object is a console's stand-in for a folder (`name/`), not a file."""
-    return key.endswith("/")
+    """Whether an object is a console's stand-in for a folder (`name/`), not a file.
+
+    The marker of the dataset's own folder has an empty key, for keys begin after the folder's name.
+    """
+    return not key or key.endswith("/")
 
 
 def is_ours(key: str) -> bool:
@@ -71,6 +76,8 @@ def _whole_reason(key: str) -> str | None:
     for char in key:
         if unicodedata.category(char) == "Cc" or char in "\u2028\u2029":
             return f"contains the control character U+{ord(char):04X}"
+        if char in _ASCII_TWINS:
+            return f"contains U+{ord(char):04X}, which macOS takes for '{_ASCII_TWINS[char]}'"
     return None
 
 
@@ -105,10 +112,19 @@ def portability_note(key: str) -> str | None:
 
 
 def fold(key: str) -> str:
-    """The form under which macOS and Windows file systems hold two names for one: NFC, lower case."""
+    """The form under which macOS and Windows file systems hold two names for one: NFC, lower case.
+
+    Letters are folded one by one, and those that share a capital (`ς` and `σ`, `µ` and `μ`) into one: of a whole
+    word `str.lower` would fold the last sigma otherwise.
+    """
     if key.isascii():
         return key.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", key).lower())
+    return unicodedata.normalize("NFC", "".join(map(_fold_letter, unicodedata.normalize("NFC", key))))
+
+
+def _fold_letter(char: str) -> str:
+    folded = char.casefold()
+    return folded if len(folded) == 1 and not folded.isascii() else char.lower()
 
 
 class Collisions(Generic[T]):
@@ -116,7 +132,7 @@ class Collisions(Generic[T]):
 
     `add` returns what was stored with the earlier keys of the same `fold`. Keys must come in byte order. Only
     keys that differ from their own fold are kept, so names in lower-case ASCII cost no memory: in byte order
-    a capital comes before its small letter, and a decomposed letter before the composed one.
+    a capital comes before its small letter, and no other key that is not refused as unsafe folds into ASCII.
     """
 
     def __init__(self) -> None:
@@ -149,6 +165,7 @@ def as_collision(status: FileStatus, other: str) -> FileStatus:
         status,
         verdict=Verdict.REFUSED,
         evidence=None,
+        settle=None,
         reason=f"is the same file as '{other}' on macOS and Windows (letter case or accents); rename one",
     )
 

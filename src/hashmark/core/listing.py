@@ -14,14 +14,18 @@ from typing import Any
 from hashmark.core.errors import UsageError
 from hashmark.core.etags import normal_etag
 from hashmark.core.model import Key, RemoteObject, key_bytes
+from hashmark.core.report import shown
 
 
 def to_json(objects: Iterable[RemoteObject]) -> dict[str, Any]:
-    """The listing as plain data; ETags without quotes, `lastModified` in ISO 8601."""
-    rows = list(objects)
+    """The listing as plain data; ETags without quotes, `lastModified` in ISO 8601.
+
+    A name that is not UTF-8 is given as `shown`, for JSON can't hold it; it is refused under either form.
+    """
+    rows = [(shown(row.key), row) for row in objects]
     return {
-        "files": [row.key for row in rows],
-        "fileMap": {row.key: {"etag": row.etag, "size": row.size, "lastModified": row.last_modified} for row in rows},
+        "files": [name for name, _ in rows],
+        "fileMap": {n: {"etag": row.etag, "size": row.size, "lastModified": row.last_modified} for n, row in rows},
         "count": len(rows),
     }
 
@@ -34,12 +38,12 @@ def parse(text: str, name: str) -> list[RemoteObject]:
     """
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{name} is not JSON: {error}.", _HINT) from None
     if not isinstance(data, dict) or not isinstance(data.get("files"), list):
         raise UsageError(f"{name} has no list called 'files'.", _HINT)
     names = data["files"]
-    if not all(isinstance(key, str) for key in names):
+    if not all(isinstance(key, str) and _is_text(key) for key in names):
         raise UsageError(f"{name} has a name in 'files' that is not text.", _HINT)
     if len(set(names)) != len(names) or data.get("count", len(names)) != len(names):
         raise UsageError(f"{name} is damaged: 'files' repeats a name or does not fit 'count'.", _HINT)
@@ -47,6 +51,14 @@ def parse(text: str, name: str) -> list[RemoteObject]:
     if details is not None and not isinstance(details, dict):
         raise UsageError(f"'fileMap' in {name} is not an object.", _HINT)
     return [_object(key, (details or {}).get(key), name) for key in sorted(names, key=key_bytes)]
+
+
+def _is_text(key: str) -> bool:
+    try:
+        key.encode()
+    except UnicodeEncodeError:  # half a character: JSON can say "\\ud83d" alone
+        return False
+    return True
 
 
 _HINT = "Save one with `hashmark ls-remote DATASET --json > listing.json`."
@@ -61,4 +73,4 @@ def _object(key: str, detail: Any, name: str) -> RemoteObject:
     size_ok = size is None or (isinstance(size, int) and not isinstance(size, bool) and size >= 0)
     if not size_ok or not isinstance(etag, str | None) or not isinstance(modified, str | None):
         raise UsageError(f"The entry of '{key}' in {name} has an odd etag, size or lastModified.", _HINT)
-    return RemoteObject(Key(key), size, normal_etag(etag) if etag else None, modified)
+    return RemoteObject(Key(key), size, (normal_etag(etag) or None) if etag else None, modified)

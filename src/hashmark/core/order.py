@@ -25,7 +25,7 @@ def checked(objects: Iterable[RemoteObject], what: str) -> Iterator[RemoteObject
     for index, row in enumerate(objects):
         now = key_bytes(row.key)
         if index and now <= last:
-            raise _broken(row.key, last, what)
+            raise _broken(now, last, what)
         last = now
         yield row
 
@@ -48,7 +48,7 @@ def reordered(objects: Iterable[RemoteObject], what: str) -> Iterator[RemoteObje
             by_bytes = by_bytes and last < now
             by_folders = by_folders and _tree(last) < _tree(now)
             if not (by_bytes or by_folders):
-                raise _broken(row.key, last, what)
+                raise _broken(now, last, what)
         last = now
         heapq.heappush(held, (now, row))
         while held and _is_past(now, held[0][0]):
@@ -57,9 +57,9 @@ def reordered(objects: Iterable[RemoteObject], what: str) -> Iterator[RemoteObje
         yield heapq.heappop(held)[1]
 
 
-def _tree(key: bytes) -> bytes:
-    """A form whose byte order is that of a tree walk: `/` below every other byte."""
-    return key.replace(b"/", b"\x00")
+def _tree(key: bytes) -> list[bytes]:
+    """A form whose order is that of a tree walk: `/` below every byte, NUL included."""
+    return key.split(b"/")
 
 
 def _is_past(now: bytes, key: bytes) -> bool:
@@ -72,8 +72,8 @@ def _is_past(now: bytes, key: bytes) -> bool:
     return True
 
 
-def _broken(key: str, last: bytes, what: str) -> BrokenListing:
-    before = last.decode("utf-8", "replace")
+def _broken(now: bytes, last: bytes, what: str) -> BrokenListing:
+    key, before = now.decode("utf-8", "replace"), last.decode("utf-8", "replace")
     return BrokenListing(
         f"{what}: the keys are not in order ('{key}' after '{before}'), so some may be missing.",
         "Directory buckets (S3 Express) list without order and can't be compared.",

@@ -49,6 +49,7 @@ AGGREGATES = {
     "captions.json": "diffusion-pipe reads it instead of the .txt files",
     "metadata.jsonl": "Hugging Face ImageFolder and kohya's metadata mode read it instead of the .txt files",
     "metadata.csv": "Hugging Face ImageFolder reads it instead of the .txt files",
+    "metadata.parquet": "Hugging Face ImageFolder reads it instead of the .txt files",
 }
 
 _MASK = re.compile(r"-(masklabel|condlabel)$")
@@ -82,7 +83,7 @@ class Pairing:
 
     def kind(self, key: str) -> Kind:
         """What the file named `key` is for."""
-        if self.ignores(key) or TEMPORARY.search(key):
+        if self.ignores(key) or TEMPORARY.fullmatch(key.rsplit("/", 1)[-1]):
             return Kind.IGNORED
         stem, suffix = split_suffix(key)
         suffix = suffix.casefold()
@@ -104,10 +105,25 @@ class Pairing:
 def _pattern(globs: Iterable[str]) -> re.Pattern[str]:
     parts = []
     for glob in globs:
-        # fnmatch's `*` also matches `/`, which a name must not.
-        body = fnmatch.translate(glob.rstrip("/")).removesuffix(r"\z").removesuffix(r"\Z").replace(".*", "[^/]*")
-        parts.append(rf"(?:^|/){body}/" if glob.endswith("/") else rf"(?:^|/){body}$")
+        if not glob.strip("/"):
+            continue  # it would match every folder
+        body = _GLOB.sub(_translate, glob.rstrip("/"))
+        parts.append(rf"(?:^|/){body}/" if glob.endswith("/") else rf"(?:^|/){body}\Z")
     return re.compile("|".join(parts))
+
+
+_GLOB = re.compile(r"(?P<any>\*+)|(?P<one>\?)|(?P<set>\[!?\]?[^\]]*\])|.", re.DOTALL)
+
+
+def _translate(token: re.Match[str]) -> str:
+    """One token of a glob as a pattern; unlike in `fnmatch`, nothing but a `/` matches a `/`."""
+    if token["any"]:
+        return "[^/]*"
+    if token["one"]:
+        return "[^/]"
+    if token["set"]:
+        return "(?!/)" + fnmatch.translate(token["set"]).removesuffix(r"\z").removesuffix(r"\Z")
+    return re.escape(token[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ colours.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from hashmark.core.keys import Collisions, as_collision
-from hashmark.core.model import NEEDS_SYNC, FileStatus, Kind, Problem, Verdict
+from hashmark.core.model import NEEDS_SYNC, FileStatus, Kind, Problem, Verdict, key_bytes
 from hashmark.core.pairs import Pair
 
 ATTENTION = (
@@ -95,19 +96,26 @@ def pair_json(pair: Pair) -> dict[str, Any]:
 
 def problem_json(problem: Problem) -> dict[str, str]:
     """One problem as plain data."""
-    return {"key": shown(problem.key), "code": problem.code, "message": problem.message}
+    return {"key": shown(problem.key), "code": problem.code, "message": shown(problem.message)}
 
 
 def reason_of(status: FileStatus) -> str | None:
-    """Why a file is refused or unverified, with what would settle it."""
-    if status.reason and status.settle:
-        return f"{status.reason}; {status.settle} would settle it"
-    return status.reason
+    """Why a file is refused or unverified, with what would settle it; can be printed like any `shown` text."""
+    if not status.reason:
+        return None
+    return shown(f"{status.reason}; {status.settle} would settle it" if status.settle else status.reason)
 
 
 def shown(key: str) -> str:
-    """A key that can be printed and encoded: bytes that are not UTF-8 as `\\\\xNN`."""
+    """A key, or a text that quotes keys, as it can be printed and encoded: bytes that are not UTF-8 as `\\\\xNN`."""
     return key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A file as it is counted now: a later one may turn out to collide with it."""
+
+    status: FileStatus
 
 
 @dataclass
@@ -123,39 +131,36 @@ class Summary:
     images: int = 0
     bytes: int = 0
     attention: dict[Verdict, list[FileStatus]] = field(default_factory=dict)
-    _watch: Collisions[FileStatus] = field(default_factory=Collisions, repr=False)
+    _watch: Collisions[_Seen] = field(default_factory=Collisions, repr=False)
 
     def add(self, status: FileStatus) -> None:
         """Count one more file."""
         self.images += status.kind is Kind.IMAGE
         self.bytes += status.local.size if status.local else 0
-        collided = self._watch.add(status.key, status)
-        for key, earlier in collided:
-            self._uncount(earlier)
-            self._count(as_collision(earlier, status.key))
-            status = as_collision(status, key)
-        self._count(status)
+        seen = _Seen(status)
+        for key, earlier in self._watch.add(status.key, seen):
+            self._uncount(earlier.status)
+            earlier.status = as_collision(earlier.status, status.key)
+            self._count(earlier.status)
+            seen.status = as_collision(seen.status, key)
+        self._count(seen.status)
 
     def _count(self, status: FileStatus) -> None:
         self.counts[status.verdict] += 1
         if status.evidence:
             self.evidence[status.evidence] += 1
-        kept = self.attention.setdefault(status.verdict, [])
-        if status.verdict is not Verdict.SYNCED and len(kept) < self.keep:
-            kept.append(status)
+        if status.verdict is not Verdict.SYNCED:
+            kept = self.attention.setdefault(status.verdict, [])
+            insort(kept, status, key=lambda f: key_bytes(f.key))
+            del kept[self.keep :]
 
     def _uncount(self, status: FileStatus) -> None:
-        """Take back a file that turned out to collide; a third of its kind finds it refused already."""
+        """Take back a file that turned out to collide."""
+        _take_one(self.counts, status.verdict)
+        if status.evidence:
+            _take_one(self.evidence, status.evidence)
         kept = self.attention.get(status.verdict, [])
-        if status.verdict in self.counts and not any(
-            f.key == status.key for f in self.attention.get(Verdict.REFUSED, [])
-        ):
-            self.counts[status.verdict] -= 1
-            if status.evidence:
-                self.evidence[status.evidence] -= 1
-            self.attention[status.verdict] = [f for f in kept if f.key != status.key]
-        else:
-            self.counts[Verdict.REFUSED] -= 1
+        kept[:] = [f for f in kept if f.key != status.key]
 
     @property
     def total(self) -> int:
@@ -179,3 +184,9 @@ class Summary:
         for status in statuses:
             summary.add(status)
         return summary
+
+
+def _take_one(counts: Counter[Any], name: str) -> None:
+    counts[name] -= 1
+    if not counts[name]:
+        del counts[name]

@@ -48,7 +48,7 @@ def word_diff(before: str, after: str) -> list[Piece]:
 
 
 def visible(text: str) -> str:
-    """The text with what can't be seen spelled out: control, zero-width and no-break characters, tabs, CR.
+    """The text with what can't be seen spelled out: control, zero-width and filler characters, odd blanks, tabs, CR.
 
     >>> visible("a\\u200bb")
     'a⟨U+200B⟩b'
@@ -56,7 +56,13 @@ def visible(text: str) -> str:
     return "".join(_shown(char) for char in text)
 
 
-_INVISIBLE = re.compile(r"[\u00a0\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_NO_GLYPH = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Letters, marks and symbols that show nothing (Unicode, DerivedCoreProperties, Default_Ignorable_Code_Point).
+
+The other characters of that list, and all blanks but the space, are unprintable to `str.isprintable`.
+"""
 
 
 def _shown(char: str) -> str:
@@ -66,6 +72,6 @@ def _shown(char: str) -> str:
         return "␍"
     if char == "\t":
         return "→"
-    if ord(char) < 32 or 0x7F <= ord(char) < 0xA0 or _INVISIBLE.match(char) or 0xD800 <= ord(char) < 0xE000:
+    if not char.isprintable() or _NO_GLYPH.match(char):
         return f"⟨U+{ord(char):04X}⟩"
     return char

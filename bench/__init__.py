@@ -1,0 +1,1 @@
+"""hashmark beside its peers, in one run."""

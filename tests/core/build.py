@@ -1,0 +1,162 @@
+"""Short ways to say what the core is given: files, objects, bases, statuses, and whole small worlds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from hypothesis import strategies as st
+
+from hashmark.core import etags
+from hashmark.core.compare import Joined, Weighed, join, judge, weigh
+from hashmark.core.model import (
+    Base,
+    Content,
+    Evidence,
+    FileStatus,
+    Key,
+    Kind,
+    LocalFile,
+    RemoteObject,
+    Stamp,
+    Verdict,
+)
+from hashmark.core.pairs import Pairing
+from hashmark.core.plan import Action, Plan, Verb
+
+DATA = b"a stellar sketch\n"
+
+ONLY_LOCAL = frozenset({Verdict.LOCAL_ONLY, Verdict.DELETED_REMOTELY})
+ONLY_REMOTE = frozenset({Verdict.REMOTE_ONLY, Verdict.DELETED_LOCALLY})
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def in_bytes(keys: Iterable[str]) -> list[str]:
+    """Keys in S3's order, worked out without the code under test."""
+    return sorted(keys, key=lambda key: key.encode("utf-8", "surrogateescape"))
+
+
+def local(key: str, data: bytes = DATA, *, trouble: str | None = None) -> LocalFile:
+    """A file with this content, or one that can't be read."""
+    return LocalFile(Key(key), Stamp(len(data), 1, 2, 3, 4), None if trouble else md5(data), trouble)
+
+
+def remote(key: str, data: bytes = DATA, *, etag: str | None = None) -> RemoteObject:
+    """An object as one plain PUT of this content leaves it, or with another ETag."""
+    return RemoteObject(Key(key), len(data), md5(data) if etag is None else etag, "2024-05-06T07:08:09Z")
+
+
+def base(key: str, data: bytes = DATA, *, etag: str | None = None) -> Base:
+    """What proving this content equal on both sides leaves behind."""
+    return Base(Key(key), md5(data), md5(data) if etag is None else etag, len(data))
+
+
+def joined(disk: bytes | None, bucket: bytes | None, proven: bytes | None, key: str = "a.txt") -> Joined:
+    """One key, each side by its content, None where it does not hold the key."""
+    return Joined(
+        Key(key),
+        None if disk is None else local(key, disk),
+        None if bucket is None else remote(key, bucket),
+        None if proven is None else base(key, proven),
+    )
+
+
+def status(
+    key: str,
+    verdict: Verdict = Verdict.SYNCED,
+    *,
+    kind: Kind | None = None,
+    evidence: Evidence | None = None,
+    reason: str | None = None,
+    settle: str | None = None,
+    data: bytes = DATA,
+) -> FileStatus:
+    """A status whose sides fit its verdict; the kind follows from the key unless it is given."""
+    return FileStatus(
+        key=Key(key),
+        kind=Pairing().kind(key) if kind is None else kind,
+        verdict=verdict,
+        evidence=evidence,
+        reason=reason,
+        settle=settle,
+        local=None if verdict in ONLY_REMOTE else local(key, data),
+        remote=None if verdict in ONLY_LOCAL else remote(key, data),
+    )
+
+
+def known(row: Joined) -> Weighed | None:
+    """What a bucket whose ETags are trusted to be MD5s tells of both sides; None where one is missing."""
+    if row.local is None or row.remote is None:
+        return None
+    weighed = weigh(row.local, row.remote, row.base)
+    if weighed.content is Content.UNKNOWN and etags.looks_like_md5(row.remote.etag or ""):
+        return Weighed(Content.DIFFERENT, Evidence.ETAG_MD5)
+    return weighed
+
+
+@dataclass
+class World:
+    """Disk, bucket and base in memory. The ETags of `opaque` keys say nothing until they are recorded."""
+
+    disk: dict[str, bytes] = field(default_factory=dict)
+    bucket: dict[str, bytes] = field(default_factory=dict)
+    bases: dict[str, bytes] = field(default_factory=dict)
+    opaque: frozenset[str] = frozenset()
+
+    def etag(self, key: str, data: bytes) -> str:
+        return f"opaque-{md5(data)}" if key in self.opaque else md5(data)
+
+    def compare(self) -> list[FileStatus]:
+        rows = join(
+            [local(key, self.disk[key]) for key in in_bytes(self.disk)],
+            [remote(key, data, etag=self.etag(key, data)) for key, data in self._in_order(self.bucket)],
+            [base(key, data, etag=self.etag(key, data)) for key, data in self._in_order(self.bases)],
+        )
+        return [judge(row, Kind.OTHER, known(row)) for row in rows]
+
+    def run(self, plan: Plan) -> None:
+        for action in plan.actions:
+            self._run(action)
+
+    def _run(self, action: Action) -> None:
+        key = action.key
+        if action.verb is Verb.UPLOAD:
+            self.bucket[key] = self.bases[key] = self.disk[key]
+        elif action.verb is Verb.DOWNLOAD:
+            self.disk[key] = self.bases[key] = self.bucket[key]
+        else:
+            del (self.bucket if action.verb is Verb.DELETE_REMOTE else self.disk)[key]
+            self.bases.pop(key, None)
+
+    @staticmethod
+    def _in_order(side: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
+        return ((key, side[key]) for key in in_bytes(side))
+
+
+NAMES = ("a.png", "a.txt", "b-c.txt", "b/c.txt", "b.txt", "é.txt", "z.png")
+CONTENTS = (None, b"", b"one", b"two", b"longer")
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    """Every mixture of present, absent, equal, edited and deleted, with and without a base."""
+    world = World(opaque=frozenset(draw(st.sets(st.sampled_from(NAMES), max_size=2))))
+    for key in draw(st.sets(st.sampled_from(NAMES), min_size=1)):
+        for side in (world.disk, world.bucket, world.bases):
+            data = draw(st.sampled_from(CONTENTS))
+            if data is not None:
+                side[key] = data
+    return world
+
+
+keys = st.text(st.sampled_from("aAbBzé\u0301-./ 0~"), min_size=1, max_size=6)
+"""Keys that are often neighbours, prefixes of each other or in collision."""
+
+any_keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+"""Keys of any characters that UTF-8 can say."""
+
+verdicts = st.sampled_from(list(Verdict))

@@ -1,0 +1,246 @@
+"""The decision table, row by row; what the listing proves; what belongs to a dataset; the join."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import pytest
+
+from hashmark.core import compare
+from hashmark.core.compare import (
+    MD5_MISMATCH,
+    MULTIPART,
+    NAME_ONLY,
+    OPAQUE,
+    Joined,
+    Weighed,
+    conclude,
+    join,
+    judge,
+    refuse_unsafe,
+    relevant,
+    weigh,
+)
+from hashmark.core.model import Base, Content, Evidence, Key, Kind, RemoteObject, Verdict
+from hashmark.core.pairs import Pairing
+from tests.core.build import DATA, base, joined, known, local, md5, remote
+
+OLD, MINE, THEIRS = b"as last in sync", b"edited on disk.", b"edited in bucket"
+
+TABLE: list[tuple[str, bytes | None, bytes | None, bytes | None, Verdict]] = [
+    # the row of the docstring                       disk   bucket  base   verdict
+    ("yes yes same any -> synced", OLD, OLD, OLD, Verdict.SYNCED),
+    ("yes yes different local = B, ETag ≠ B -> remote-changed", OLD, THEIRS, OLD, Verdict.REMOTE_CHANGED),
+    ("yes yes different local ≠ B, ETag = B -> local-changed", MINE, OLD, OLD, Verdict.LOCAL_CHANGED),
+    ("yes yes different both ≠ B -> conflict", MINE, THEIRS, OLD, Verdict.CONFLICT),
+    ("yes yes different none -> differs", MINE, THEIRS, None, Verdict.DIFFERS),
+    ("yes yes unknown any -> unverified", OLD, MINE, None, Verdict.UNVERIFIED),
+    ("yes no – none -> local-only", MINE, None, None, Verdict.LOCAL_ONLY),
+    ("yes no – local = B -> deleted-remotely", OLD, None, OLD, Verdict.DELETED_REMOTELY),
+    ("yes no – local ≠ B -> conflict", MINE, None, OLD, Verdict.CONFLICT),
+    ("no yes – none -> remote-only", None, THEIRS, None, Verdict.REMOTE_ONLY),
+    ("no yes – ETag = B -> deleted-locally", None, OLD, OLD, Verdict.DELETED_LOCALLY),
+    ("no yes – ETag ≠ B -> conflict", None, THEIRS, OLD, Verdict.CONFLICT),
+]
+REFUSED_ROW = "unsafe or colliding key, unreadable file -> refused"
+
+
+def documented() -> list[str]:
+    """The rows of the table in the module's docstring, their columns joined by single spaces."""
+    lines = (compare.__doc__ or "").splitlines()
+    start = next(i for i, line in enumerate(lines) if re.match(r" +local +object", line)) + 1
+    rows = itertools.takewhile(str.strip, lines[start:])
+    columns = (re.split(" {2,}", line.strip()) for line in rows)
+    return [f"{' '.join(row[:-1])} -> {row[-1]}" for row in columns]
+
+
+def test_the_table_below_is_the_one_that_is_documented() -> None:
+    """A row that is added, dropped or reworded in the docstring is added, dropped or reworded here."""
+    assert documented() == [*(row[0] for row in TABLE), REFUSED_ROW]
+
+
+@pytest.mark.parametrize(
+    ("disk", "bucket", "proven", "verdict"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
+)
+def test_each_row_of_the_decision_table_holds(
+    disk: bytes | None, bucket: bytes | None, proven: bytes | None, verdict: Verdict
+) -> None:
+    """A file, an object and a base of this content lead to this verdict, and are kept with it."""
+    row = joined(disk, bucket, proven)
+    unknown = Weighed(Content.UNKNOWN, None, "reason", "settle")
+    found = judge(row, Kind.CAPTION, unknown if verdict is Verdict.UNVERIFIED else known(row))
+    assert found.verdict is verdict
+    assert (found.key, found.kind) == ("a.txt", Kind.CAPTION)
+    assert (found.local, found.remote, found.base) == (row.local, row.remote, row.base)
+
+
+@pytest.mark.parametrize("flags", list(itertools.product([True, False, None], repeat=2)))
+def test_a_base_can_neither_make_nor_unmake_the_same_or_the_unknown(flags: tuple[bool | None, bool | None]) -> None:
+    """`any` in the table means any: the base is not asked where the content is the same or unknown."""
+    mine, theirs = flags
+    for content, verdict in ((Content.SAME, Verdict.SYNCED), (Content.UNKNOWN, Verdict.UNVERIFIED)):
+        found = conclude(content, has_local=True, has_remote=True, local_is_base=mine, remote_is_base=theirs)
+        assert found is verdict
+    nothing = conclude(None, has_local=True, has_remote=True, local_is_base=mine, remote_is_base=theirs)
+    assert nothing is Verdict.UNVERIFIED
+
+
+def test_a_base_that_both_differing_sides_equal_counts_as_none() -> None:
+    """It is proven wrong, so no side may be said to have changed."""
+    found = conclude(Content.DIFFERENT, has_local=True, has_remote=True, local_is_base=True, remote_is_base=True)
+    assert found is Verdict.DIFFERS
+
+
+MD5, OTHER_MD5 = md5(DATA), md5(b"another sketch..\n")
+SIZE = len(DATA)
+RECORDED = base("a.txt", etag="opaque")
+
+EVIDENCE: dict[str, tuple[RemoteObject, Base | None, Content, Evidence | None, str | None]] = {
+    "names only": (RemoteObject(Key("a.txt")), None, Content.UNKNOWN, Evidence.NAME, NAME_ONLY),
+    "names only, with a base": (RemoteObject(Key("a.txt")), base("a.txt"), Content.UNKNOWN, Evidence.NAME, NAME_ONLY),
+    "other size": (remote("a.txt", DATA + b"!"), None, Content.DIFFERENT, Evidence.SIZE, None),
+    "other size, recorded ETag": (
+        *(RemoteObject(Key("a.txt"), SIZE + 1, "opaque"), RECORDED),
+        *(Content.DIFFERENT, Evidence.SIZE, None),
+    ),
+    "other size, no ETag": (RemoteObject(Key("a.txt"), 0), None, Content.DIFFERENT, Evidence.SIZE, None),
+    "ETag is the MD5": (remote("a.txt"), None, Content.SAME, Evidence.ETAG_MD5, None),
+    "ETag is the MD5, size unknown": (
+        *(RemoteObject(Key("a.txt"), None, MD5), None),
+        *(Content.SAME, Evidence.ETAG_MD5, None),
+    ),
+    "ETag is another MD5": (remote("a.txt", etag=OTHER_MD5), None, Content.UNKNOWN, None, MD5_MISMATCH),
+    "ETag is another MD5, size unknown": (
+        *(RemoteObject(Key("a.txt"), None, OTHER_MD5), None),
+        *(Content.UNKNOWN, None, MD5_MISMATCH),
+    ),
+    "recorded ETag, same digest": (remote("a.txt", etag="opaque"), RECORDED, Content.SAME, Evidence.RECORDED, None),
+    "recorded ETag, other digest": (
+        *(remote("a.txt", etag="opaque"), base("a.txt", b"another sketch..\n", etag="opaque")),
+        *(Content.DIFFERENT, Evidence.RECORDED, None),
+    ),
+    "recorded ETag, recorded size is another": (
+        *(remote("a.txt", etag="opaque"), Base(Key("a.txt"), OTHER_MD5, "opaque", SIZE + 1)),
+        *(Content.UNKNOWN, None, OPAQUE),
+    ),
+    "ETag moved from the recorded one": (remote("a.txt", etag="moved"), RECORDED, Content.UNKNOWN, None, OPAQUE),
+    "multipart": (remote("a.txt", etag=f"{MD5}-2"), None, Content.UNKNOWN, None, MULTIPART),
+    "opaque": (remote("a.txt", etag="0x8D"), None, Content.UNKNOWN, None, OPAQUE),
+    "an MD5 in capitals is not taken for one": (
+        *(remote("a.txt", etag=MD5.upper()), None),
+        *(Content.UNKNOWN, None, OPAQUE),
+    ),
+    "size but no ETag": (
+        *(RemoteObject(Key("a.txt"), SIZE), None),
+        *(Content.UNKNOWN, None, "the listing has no ETag for it"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("there", "proven", "content", "evidence", "reason"), EVIDENCE.values(), ids=EVIDENCE.keys())
+def test_each_kind_of_evidence_proves_what_it_can_and_no_more(
+    there: RemoteObject, proven: Base | None, content: Content, evidence: Evidence | None, reason: str | None
+) -> None:
+    """The same file against each object; what is unknown says what would settle it, what is known needs nothing."""
+    found = weigh(local("a.txt"), there, proven)
+    assert (found.content, found.evidence, found.reason) == (content, evidence, reason)
+    assert bool(found.settle) == (content is Content.UNKNOWN)
+
+
+@pytest.mark.parametrize("etag", ["opaque", f"{MD5}-1", OTHER_MD5, None])
+def test_two_empty_files_are_the_same_whatever_the_etag(etag: str | None) -> None:
+    """There are no bytes that could differ; a list of names does not say that it is empty."""
+    found = weigh(local("a.txt", b""), RemoteObject(Key("a.txt"), 0, etag), None)
+    assert (found.content, found.evidence) == (Content.SAME, Evidence.SIZE)
+    assert weigh(local("a.txt", b""), RemoteObject(Key("a.txt")), None).content is Content.UNKNOWN
+
+
+def test_a_file_that_cannot_be_read_is_refused_with_the_cause_whatever_the_bucket_holds() -> None:
+    """Neither side's content is then known, so there is no other verdict."""
+    for there in (remote("a.txt"), None):
+        row = Joined(Key("a.txt"), local("a.txt", trouble="can't be read: no permission"), there, base("a.txt"))
+        found = judge(row, Kind.CAPTION)
+        assert (found.verdict, found.reason) == (Verdict.REFUSED, "can't be read: no permission")
+
+
+def test_without_more_evidence_a_verdict_rests_on_the_listing() -> None:
+    """The evidence, the reason and what would settle it are passed on."""
+    found = judge(Joined(Key("a.txt"), local("a.txt"), remote("a.txt"), None), Kind.CAPTION)
+    assert (found.verdict, found.evidence, found.reason) == (Verdict.SYNCED, Evidence.ETAG_MD5, None)
+    found = judge(Joined(Key("a.txt"), local("a.txt"), remote("a.txt", etag="odd"), None), Kind.CAPTION)
+    assert (found.verdict, found.reason) == (Verdict.UNVERIFIED, OPAQUE)
+    assert found.settle
+
+
+def test_dearer_evidence_overrules_the_listing() -> None:
+    """Bytes that were read and differ win over an ETag that matched."""
+    row = Joined(Key("a.txt"), local("a.txt"), remote("a.txt"), base("a.txt"))
+    found = judge(row, Kind.CAPTION, Weighed(Content.DIFFERENT, Evidence.BODY))
+    assert (found.verdict, found.evidence) == (Verdict.DIFFERS, Evidence.BODY)
+
+
+def test_a_bare_name_in_the_bucket_is_never_called_deleted_here() -> None:
+    """Without an ETag it can't be told that the object is still the base, so nothing may follow from it."""
+    row = Joined(Key("a.txt"), None, RemoteObject(Key("a.txt")), base("a.txt"))
+    assert judge(row, Kind.CAPTION).verdict is Verdict.CONFLICT
+
+
+def test_an_object_of_the_recorded_etag_but_another_size_is_not_the_base() -> None:
+    """Both parts of the record must fit before the bucket's side counts as unchanged."""
+    row = Joined(Key("a.txt"), None, RemoteObject(Key("a.txt"), SIZE + 1, MD5), base("a.txt"))
+    assert judge(row, Kind.CAPTION).verdict is Verdict.CONFLICT
+
+
+def test_an_unsafe_key_is_refused_on_either_side_and_a_safe_one_is_not() -> None:
+    """The refusal names the reason and keeps both sides."""
+    row = Joined(Key("../a.txt"), None, remote("../a.txt"), None)
+    found = refuse_unsafe(row, Kind.CAPTION)
+    assert found is not None
+    assert (found.verdict, found.reason, found.remote) == (Verdict.REFUSED, "has a '..' segment", row.remote)
+    assert refuse_unsafe(joined(DATA, DATA, None), Kind.CAPTION) is None
+
+
+RELEVANT: dict[str, Kind | None] = {
+    "a.png": Kind.IMAGE,
+    "a.txt": Kind.CAPTION,
+    "a-masklabel.png": Kind.MASK,
+    "notes.md": Kind.OTHER,
+    "": None,
+    "sub/": None,
+    ".hashmark/state.sqlite": None,
+    "sub/.hashmark-12-ab.part": None,
+    "_latent_cache/a.safetensors": None,
+    "my.hashmark-1-a.partial.png": Kind.IMAGE,
+    "../a.png": Kind.IMAGE,
+}
+
+
+@pytest.mark.parametrize(("key", "kind"), RELEVANT.items(), ids=[repr(key) for key in RELEVANT])
+def test_what_belongs_to_a_dataset_has_a_kind_and_the_rest_is_left_out(key: str, kind: Kind | None) -> None:
+    """Folder markers (the dataset's own has an empty name), litter and hashmark's own files are no files of it."""
+    row = Joined(Key(key), None, remote(key), None)
+    assert list(relevant([row], Pairing())) == ([] if kind is None else [(row, kind)])
+
+
+def test_the_join_brings_three_sides_together_and_drops_what_only_the_base_knows() -> None:
+    """Each key once, with what each side holds of it."""
+    rows = list(
+        join(
+            [local("a"), local("b"), local("d")],
+            [remote("b"), remote("c")],
+            [base("0"), base("a"), base("c"), base("c1"), base("d"), base("e")],
+        )
+    )
+    assert [(r.key, bool(r.local), bool(r.remote), bool(r.base)) for r in rows] == [
+        ("a", True, False, True),
+        ("b", True, True, False),
+        ("c", False, True, True),
+        ("d", True, False, True),
+    ]
+
+
+def test_the_join_of_nothing_is_nothing() -> None:
+    """A base alone makes no row."""
+    assert list(join([], [], [])) == []
+    assert list(join([], [], [base("a")])) == []

@@ -1,0 +1,308 @@
+"""A digest is that of the bytes read, belongs to the stamp they had, and is remembered only once that is safe."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hashmark.core.etags import MultipartHasher
+from hashmark.core.model import EMPTY_MD5, Key, LocalFile, Stamp
+from hashmark.disk import hashing
+from hashmark.disk.hashing import (
+    BATCH_FILES,
+    CHUNK,
+    GRANULARITY_NS,
+    ChangedWhileReading,
+    Hashed,
+    file_system_now,
+    hash_all,
+    hash_file,
+    is_settled,
+)
+from hashmark.disk.walk import Walk, stamp_of
+from tests.disk.tools import fill, mounted, open_folder, permissions_count
+
+SECOND = 1_000_000_000
+TICK = 0.03
+"""Longer than the coarsest clock tick of a kernel, so that two writes never share a time."""
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data).hexdigest()
+
+
+def nothing_known(file: LocalFile) -> str | None:
+    return None
+
+
+def hashed(root: Path, known: Callable[[LocalFile], str | None] = nothing_known, **options: Any) -> list[Hashed]:
+    return list(hash_all(root, Walk(root), known, **{"now_ns": None, **options}))
+
+
+def sized(size: int) -> bytes:
+    return (b"0123456789abcdef" * (size // 16 + 1))[:size]
+
+
+# --- one file ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 3 * CHUNK + 5])
+def test_a_digest_is_that_of_the_whole_file_around_every_buffer_edge(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(sized(size))
+    expected = (md5(sized(size)), stamp_of(path.stat()))
+    assert hash_file(str(path)) == expected
+    assert hash_file(str(path), MultipartHasher()) == expected
+
+
+@given(st.binary(max_size=300))
+def test_any_content_has_hashlibs_digest(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.txt")
+        path.write_bytes(data)
+        assert hash_file(str(path))[0] == md5(data)
+
+
+def test_one_read_gives_the_digest_and_the_multipart_etags(tmp_path: Path) -> None:
+    data = sized(CHUNK + 10)
+    (tmp_path / "a").write_bytes(data)
+    hasher = MultipartHasher([CHUNK, 1000])
+    assert hash_file(str(tmp_path / "a"), hasher)[0] == md5(data)
+    parts = hashlib.md5(data[:CHUNK]).digest() + hashlib.md5(data[CHUNK:]).digest()
+    assert hasher.etags()[CHUNK] == f"{md5(parts)}-2"
+
+
+def restored(path: Path) -> None:
+    """An edit of the same size that puts the file's time back, as `touch -r` and `cp -p` do."""
+    facts = path.stat()
+    path.write_bytes(path.read_bytes()[::-1])
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+
+
+EDITS: dict[str, Callable[[Path], object]] = {
+    "grows": lambda path: path.write_bytes(path.read_bytes() + b"x"),
+    "shrinks": lambda path: os.truncate(path, 3),
+    "same size": lambda path: path.write_bytes(path.read_bytes()[::-1]),
+    "same size, time put back": restored,
+}
+
+
+@pytest.mark.parametrize("size", [100, 2 * CHUNK])
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS.keys())
+def test_a_file_that_changes_while_it_is_read_has_no_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edit: Callable[[Path], object], size: int
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(sized(size))
+    _edit_once_while_hashing(monkeypatch, lambda: edit(path))
+    with pytest.raises(ChangedWhileReading, match="changed while it was read"):
+        hash_file(str(path))
+    path.write_bytes(sized(size))
+    assert hash_file(str(path))[0] == md5(sized(size)), "and once it is at rest, it has"
+
+
+def _edit_once_while_hashing(monkeypatch: pytest.MonkeyPatch, edit: Callable[[], object]) -> None:
+    """The digest begins between the two looks at the file's stamp: the moment for an edit."""
+    plain, waiting = hashlib.md5, [edit]
+
+    def begin(*values: bytes, **options: Any) -> Any:
+        if waiting:
+            time.sleep(TICK)
+            waiting.pop()()
+        return plain(*values, **options)
+
+    monkeypatch.setattr(hashlib, "md5", begin)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_a_file_with_more_bytes_than_the_system_says_has_no_digest() -> None:
+    with pytest.raises(ChangedWhileReading):
+        hash_file("/proc/self/status")
+    with pytest.raises(ChangedWhileReading):
+        hash_file("/proc/self/status", MultipartHasher())
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_any_more_is_an_error_and_never_waited_for(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "a.txt")
+    with pytest.raises(OSError, match=r"regular file|directory"):
+        hash_file(str(tmp_path / "a.txt"))
+
+
+# --- all files ---------------------------------------------------------------------------------------------------
+
+
+def test_every_file_has_its_digest_in_the_walks_order_whatever_its_size(tmp_path: Path) -> None:
+    contents = {f"{n:03}": sized((n * 7919) % 5000) for n in range(200)}
+    contents |= {"000": sized(6 * CHUNK), "100": b"", "150": sized(CHUNK + 1)}
+    for key, data in contents.items():
+        (tmp_path / key).write_bytes(data)
+    found = hashed(tmp_path, workers=4)
+    assert {item.file.key: item.file.md5 for item in found} == {key: md5(data) for key, data in contents.items()}
+    assert [item.file.key for item in found] == sorted(contents)
+    assert found[100].file.md5 == EMPTY_MD5
+    assert all(item.fresh and item.file.stamp == stamp_of((tmp_path / item.file.key).stat()) for item in found)
+
+
+def test_a_file_with_a_known_digest_is_not_read(tmp_path: Path) -> None:
+    fill(tmp_path, "a.txt", "b.txt", "c.txt")
+    files = list(Walk(tmp_path))
+    (tmp_path / "b.txt").unlink()
+    remembered = {"b.txt": "the digest of b"}
+    a, b, c = hash_all(tmp_path, files, lambda file: remembered.get(file.key), now_ns=None)
+    assert b == Hashed(replace(files[1], md5="the digest of b"), fresh=False, settled=True)
+    assert (a.file.md5, c.file.md5) == (md5(b"a.txt"), md5(b"c.txt"))
+
+
+def test_a_file_that_the_walk_could_not_read_is_handed_on_as_it_is(tmp_path: Path) -> None:
+    fill(tmp_path, "a.txt")
+    file = LocalFile(Key("a.txt"), Stamp(0, 0, 0, 0, 0), trouble="can't be read: as told")
+    (found,) = hash_all(tmp_path, [file], lambda _: pytest.fail("asked for a digest"), now_ns=SECOND)
+    assert found == Hashed(file, fresh=False, settled=False)
+
+
+def test_a_file_that_vanished_has_its_trouble_told_and_the_others_their_digests(tmp_path: Path) -> None:
+    fill(tmp_path, "a.txt", "b.txt")
+    files = list(Walk(tmp_path))
+    (tmp_path / "a.txt").unlink()
+    gone, there = hash_all(tmp_path, files, nothing_known, now_ns=None)
+    why = "can't be read: No such file or directory"
+    assert gone == Hashed(replace(files[0], trouble=why), fresh=False, settled=False)
+    assert there.file.md5 == md5(b"b.txt")
+
+
+def test_a_file_without_read_permission_has_its_trouble_told() -> None:
+    with open_folder() as root:
+        fill(root, "a.txt")
+        (root / "a.txt").chmod(0)
+        with permissions_count():
+            (found,) = hashed(root)
+    assert (found.file.md5, found.file.trouble) == (None, "can't be read: Permission denied")
+
+
+def test_a_file_that_changes_meanwhile_is_reported_and_not_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, "a.txt")
+    _edit_once_while_hashing(monkeypatch, lambda: (tmp_path / "a.txt").write_bytes(b"A.TXT"))
+    (found,) = hashed(tmp_path, now_ns=2**62)
+    assert (found.file.md5, found.fresh, found.settled) == (None, False, False)
+    assert found.file.trouble == "can't be read: it changed while it was read"
+
+
+def test_a_digest_goes_with_the_stamp_held_while_reading_not_with_the_walks(tmp_path: Path) -> None:
+    fill(tmp_path, "a.txt")
+    files = list(Walk(tmp_path))
+    time.sleep(TICK)
+    (tmp_path / "a.txt").write_bytes(b"edited")
+    (found,) = hash_all(tmp_path, files, nothing_known, now_ns=None)
+    assert found.file == LocalFile(Key("a.txt"), stamp_of((tmp_path / "a.txt").stat()), md5(b"edited"))
+    assert found.file.stamp != files[0].stamp
+
+
+def test_names_that_are_not_utf8_are_read_too(tmp_path: Path) -> None:
+    fill(tmp_path, "caf\udce9.txt")
+    (found,) = hashed(tmp_path)
+    assert found.file.md5 == md5(b"caf\xe9.txt")
+
+
+def test_of_an_endless_dataset_a_bounded_number_is_in_work_and_stopping_ends_every_thread(tmp_path: Path) -> None:
+    taken = itertools.count()
+
+    def endless() -> Iterator[LocalFile]:
+        while True:
+            yield LocalFile(Key(f"{next(taken)}"), Stamp(0, 0, 0, 0, 0))
+
+    results = hash_all(tmp_path, endless(), nothing_known, now_ns=None, workers=2)
+    assert [next(results).file.key for _ in range(3)] == ["0", "1", "2"]
+    assert isinstance(results, Generator)
+    results.close()
+    assert next(taken) <= 100 * BATCH_FILES
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("hash")]
+
+
+# --- when a digest may be remembered -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mtime", "ctime", "now", "settled"),
+    [
+        (0, 0, GRANULARITY_NS + 1, True),
+        (0, 0, GRANULARITY_NS, False),
+        (0, 1, GRANULARITY_NS + 1, False),  # ctime is the newer: its time was put back
+        (1, 0, GRANULARITY_NS + 1, False),
+        (10 * SECOND, 0, SECOND, False),  # from the future: never, until the clock has passed it
+        (0, 0, None, False),
+    ],
+)
+def test_a_file_is_settled_once_its_newest_time_is_older_than_the_coarsest_clock(
+    mtime: int, ctime: int, now: int | None, settled: bool
+) -> None:
+    assert is_settled(Stamp(1, mtime, ctime, 1, 1), now) is settled
+
+
+def test_a_file_just_written_is_hashed_but_not_settled_and_later_it_is(tmp_path: Path) -> None:
+    fill(tmp_path, "a.txt")
+    now = file_system_now(tmp_path)
+    assert now is not None
+    assert [(item.fresh, item.settled) for item in hashed(tmp_path, now_ns=now)] == [(True, False)]
+    assert [(item.fresh, item.settled) for item in hashed(tmp_path, now_ns=now + 3 * SECOND)] == [(True, True)]
+    assert [(item.fresh, item.settled) for item in hashed(tmp_path, now_ns=None)] == [(True, False)]
+
+
+def test_a_file_whose_time_was_put_back_has_another_stamp_and_is_not_settled(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"1girl")
+    os.utime(path, ns=(0, 0))
+    before = hashed(tmp_path)[0]
+    time.sleep(TICK)
+    path.write_bytes(b"2girl")
+    os.utime(path, ns=(0, 0))
+    now = file_system_now(tmp_path)
+    (after,) = hash_all(tmp_path, Walk(tmp_path), nothing_known, now_ns=now)
+    assert after.file.stamp.mtime_ns == before.file.stamp.mtime_ns == 0
+    assert after.file.size == before.file.size
+    assert after.file.stamp != before.file.stamp
+    assert not after.settled
+
+
+def test_the_file_systems_clock_is_read_off_it_and_no_file_stays(tmp_path: Path) -> None:
+    fill(tmp_path, "a.txt")
+    now = file_system_now(tmp_path)
+    assert now is not None
+    assert abs(now - (tmp_path / "a.txt").stat().st_mtime_ns) < 60 * SECOND
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_where_nothing_can_be_written_there_is_no_clock(tmp_path: Path) -> None:
+    assert file_system_now(tmp_path / "missing") is None
+    with mounted(tmp_path / "read-only", "-t", "tmpfs", "-o", "ro", "tmpfs") as folder:
+        assert file_system_now(folder) is None
+
+
+def test_only_files_without_a_known_digest_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path, "a.txt", "b.txt", "c.txt")
+    read: list[str] = []
+
+    def watched(path: str) -> tuple[str, Stamp]:
+        read.append(Path(path).name)
+        return hash_file(path)
+
+    monkeypatch.setattr(hashing, "hash_file", watched)
+    hashed(tmp_path, lambda file: None if file.key == "b.txt" else "known")
+    assert read == ["b.txt"]

@@ -1,0 +1,60 @@
+"""The public surface is a list, and the list is what the documentation shows."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+import hashmark
+from hashmark import Library
+from hashmark.cli.commands import app
+from tests.conftest import LibraryMaker, Store
+
+DOCS = Path(__file__).parent.parent
+
+
+def test_the_public_names_are_these() -> None:
+    types = "Dataset DatasetStatus Direction Evidence FileStatus HashmarkError Kind Library Options Planned Policy"
+    functions = "ls_remote plan pull push run status verify"
+    assert hashmark.__all__ == f"{types} Result Side Verdict __version__ {functions}".split()
+    for name in hashmark.__all__:
+        assert getattr(hashmark, name) is not None
+    assert not hasattr(hashmark, "nothing_like_it")
+
+
+def test_importing_hashmark_imports_nothing_else_of_it() -> None:
+    code = "import sys, hashmark; print(sorted(m for m in sys.modules if m.startswith(('hashmark', 'awscrt', 'rich'))))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown == "['hashmark', 'hashmark._version']\n"
+
+
+def test_the_readme_s_python_runs_as_it_stands(
+    seaweedfs: Store, library_on: LibraryMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = library_on(seaweedfs)
+    folder = library.root / "82_stellar_sketch"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"image")
+    (folder / "a.txt").write_text("a stellar sketch")
+    (snippet,) = re.findall(r"```python\n(.*?)```", (DOCS / "README.md").read_text(), re.DOTALL)
+    monkeypatch.setattr(Library, "open", lambda _path: library)
+    exec(snippet, {})
+    assert hashmark.status(library_on(seaweedfs).dataset("82")).in_sync
+
+
+def test_every_command_and_option_is_documented() -> None:
+    text = (DOCS / "docs" / "commands.md").read_text()
+    root = typer.main.get_command(app)
+    commands = dict(root.commands)  # type: ignore[attr-defined]
+    commands |= {f"trash {name}": command for name, command in commands.pop("trash").commands.items()}
+    for name, command in commands.items():
+        assert f"hashmark {name}" in text or f"{name}|" in text or f"|{name} " in text, f"{name} is not documented"
+        assert command.help, f"{name} has no help"
+        for parameter in command.params:
+            for option in parameter.opts:
+                assert not option.startswith("--") or option in text, f"{name} {option} is not documented"
