@@ -163,7 +163,6 @@ LINES = st.lists(st.tuples(NAMES, VALUES).map(" = ".join), max_size=4).map("\n".
 @example("x = " + "[" * 5000)
 @example("x = " + "1" * 5000)
 @example("x = 1979-05-27T00:32:00.5+99:99")
-@pytest.mark.filterwarnings("ignore:Possible nested set:FutureWarning")
 def test_whatever_stands_in_the_file_the_only_error_is_ours(text: str | bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, SETTINGS)

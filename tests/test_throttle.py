@@ -31,7 +31,7 @@ class Crowd:
                 inside.set()
                 self._leave.wait(30)
 
-        self._threads.append(threading.Thread(target=work))
+        self._threads.append(threading.Thread(target=work, daemon=True))
         self._threads[-1].start()
         return inside
 
@@ -174,7 +174,7 @@ def test_many_threads_keep_within_the_bounds_and_all_come_to_an_end() -> None:
                     inside.remove(size)
         done.append(seed)
 
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(12)]
+    threads = [threading.Thread(target=work, args=(seed,), daemon=True) for seed in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:

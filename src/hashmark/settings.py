@@ -128,10 +128,7 @@ def _pairing(path: Path, table: dict[str, Any]) -> Pairing:
     ignore = tuple(table.get("ignore", ()))
     if not all(glob.strip("/") for glob in ignore):
         raise SettingsError(f"{path}: [pairing] 'ignore' has an empty pattern.")
-    try:
-        return Pairing(captions, ignore)
-    except re.error as error:
-        raise SettingsError(f"{path}: [pairing] 'ignore' has a pattern that can't be used: {error}.") from None
+    return Pairing(captions, ignore)
 
 
 def _prefixes(path: Path, table: dict[str, Any]) -> dict[str, str]:

@@ -56,6 +56,19 @@ def test_without_hard_links_a_file_that_appeared_is_still_left_as_it_is(root: Pa
     assert tree(root.parent) == BEFORE
 
 
+def test_without_hard_links_a_file_that_appears_in_the_last_instant_is_left_as_it_is(
+    root: Path, trash: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(*_values: object, **_options: object) -> None:
+        fill(root, "b.txt")
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", late)
+    with pytest.raises(FileChanged):
+        place(root, "b.txt", NEW, None, trash)
+    assert tree(root.parent) == {**BEFORE, "set/b.txt": b"b.txt"}
+
+
 @pytest.mark.usefixtures("no_links")
 @pytest.mark.parametrize("verb", ["replace", "remove"])
 def test_half_a_copy_is_never_left_in_the_trash(

@@ -214,6 +214,17 @@ def test_bytes_are_on_the_device_before_their_name_and_the_trash_before_what_it_
 
 
 @NAMED
+def test_without_hard_links_the_copy_in_the_trash_is_on_the_device_before_what_it_replaces(
+    root: Path, system: System
+) -> None:
+    act = change("replace", root, root.parent / "kept/a.txt")
+    system.refusal = {"link": errno.EPERM}
+    system.attempt(act)
+    changing = [f"{name} {subject}" for name, subject in system.log if name in CHANGING]
+    assert changing == ["fsync PART", "fsync a.txt", "fsync kept", "rename PART", "fsync set"]
+
+
+@NAMED
 def test_a_file_written_whole_is_on_the_device_before_its_name(root: Path, system: System) -> None:
     write_bytes(root / "a.txt", NEW)
     changing = [f"{name} {subject}" for name, subject in system.log if name in CHANGING]

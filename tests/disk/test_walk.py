@@ -60,6 +60,7 @@ def test_a_tree_deeper_than_pythons_stack_is_walked_to_its_end(tmp_path: Path) -
 
 def test_each_file_has_the_stamp_that_the_system_gives_it(tmp_path: Path) -> None:
     fill(tmp_path, "a.txt")
+    os.utime(tmp_path / "a.txt", ns=(1, 2))
     (file,) = Walk(tmp_path)
     facts = (tmp_path / "a.txt").stat()
     assert (file.stamp, file.size, file.md5, file.trouble) == (stamp_of(facts), facts.st_size, None, None)
@@ -207,8 +208,8 @@ def test_a_fault_of_the_disk_is_reported_for_that_folder_alone(tmp_path: Path, m
     fill(tmp_path, "a/x.txt", "b/x.txt")
     scandir = os.scandir
 
-    def failing(path: str) -> Any:
-        if path.endswith("/a"):
+    def failing(path: bytes) -> Any:
+        if path.endswith(b"/a/"):
             raise OSError(5, "Input/output error")
         return scandir(path)
 

@@ -193,6 +193,7 @@ def _enter(folder: int, part: str, key: str, *, create: bool) -> int:
         if create:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(part, dir_fd=folder)
+                os.fsync(folder)  # a synced file in a folder that is lost is lost too
         inner = os.open(part, _FOLDER, dir_fd=folder)
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENOTDIR}:

@@ -49,34 +49,40 @@ class Walk:
 
     def _tree(self) -> Iterator[LocalFile]:
         # A list of open folders, not recursion: a path has room for more folders than Python's stack.
-        folders = [self._entries(os.fspath(self.root), "")]
+        folders = [self._keys("")]
         while folders:
-            key, entry = next(folders[-1], ("", None))
-            if entry is None:
+            key = next(folders[-1], None)
+            if key is None:
                 folders.pop()
             elif self._skip(key):
                 continue
             elif key.endswith("/"):
-                folders.append(self._entries(entry.path, key))
-            elif (file := self._file(entry, key)) is not None:
+                folders.append(self._keys(key))
+            elif (file := self._file(key)) is not None:
                 yield file
 
-    def _entries(self, path: str, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    def _keys(self, prefix: str) -> Iterator[str]:
+        """The keys of a folder's entries in byte order, those of folders with their final `/`.
+
+        Names are held as bytes, and nothing else of an entry is: a flat folder may have a million.
+        """
         try:
-            with os.scandir(path) as scan:
-                entries = sorted(((self._sort_name(e), e) for e in scan), key=lambda pair: pair[0])
+            with os.scandir(os.fsencode(self._path(prefix))) as scan:
+                names = sorted(map(self._sort_name, scan))
         except OSError as error:
             self._problem(prefix, "unreadable", f"the folder can't be read: {error.strerror}")
             return iter(())
-        return ((prefix + os.fsdecode(name), entry) for name, entry in entries)
+        return (prefix + os.fsdecode(name) for name in names)
+
+    def _path(self, key: str) -> str:
+        return f"{self.root}/{key}"
 
     @staticmethod
-    def _sort_name(entry: os.DirEntry[str]) -> bytes:
-        name = os.fsencode(entry.name)
+    def _sort_name(entry: os.DirEntry[bytes]) -> bytes:
         try:
-            return name + b"/" if entry.is_dir(follow_symlinks=False) else name
+            return entry.name + b"/" if entry.is_dir(follow_symlinks=False) else entry.name
         except OSError:
-            return name
+            return entry.name
 
     def _skip(self, key: str) -> bool:
         if key == f"{STATE_FOLDER}/" or TEMPORARY.fullmatch(key.rsplit("/", 1)[-1]):
@@ -86,9 +92,9 @@ class Walk:
             return True
         return False
 
-    def _file(self, entry: os.DirEntry[str], key: str) -> LocalFile | None:
+    def _file(self, key: str) -> LocalFile | None:
         try:
-            facts = entry.stat(follow_symlinks=True)
+            facts = os.stat(self._path(key))  # noqa: PTH116 - a Path for each of a million files costs seconds
         except OSError as error:
             # A dangling or circular symlink, or a file that vanished: it is there, and it can't be read.
             return self._unreadable(key, f"can't be read: {error.strerror}")
