@@ -95,7 +95,7 @@ def test_damage_anywhere_in_the_file_costs_memory_and_never_the_run(path: Path) 
     filled(path, 100)
     whole = path.read_bytes()
     aside = 0
-    for seed in range(150):
+    for seed in range(60):
         for old in path.parent.iterdir():
             old.unlink()
         chance = random.Random(seed)
@@ -113,7 +113,7 @@ def test_damage_anywhere_in_the_file_costs_memory_and_never_the_run(path: Path) 
                 assert knows_the_new(state)
         with opened(path) as state:
             assert state.problem is None or not aside
-    assert aside > 30
+    assert aside > 10
 
 
 def test_a_file_cut_short_costs_memory_and_never_the_run(path: Path) -> None:

@@ -166,7 +166,7 @@ def _answers(url: str) -> bool:
             return True
     except urllib.error.HTTPError as error:
         error.close()
-        return error.code in {401, 403}  # it asks for a signature, so it is up
+        return error.code in {400, 401, 403}  # it misses a signature, so it is up
     except OSError:
         return False
 
@@ -211,7 +211,8 @@ def _launch(folder: Path, bucket: str) -> _Launch:
     if name == "rclone":
         (data / bucket).mkdir(parents=True, exist_ok=True)
         (port,) = _free_ports(1)
-        keys = {"RCLONE_AUTH_KEY": f"{access},{secret}", "RCLONE_CONFIG": os.devnull}
+        # By the environment, because a command line can be read by others; quoted, because it is a list there.
+        keys = {"RCLONE_AUTH_KEY": f'"{access},{secret}"', "RCLONE_CONFIG": os.devnull}
         url = f"http://127.0.0.1:{port}"
         return _Launch([str(path), "serve", "s3", f"--addr=127.0.0.1:{port}", str(data)], keys, url, [url])
     data.mkdir(parents=True, exist_ok=True)
@@ -249,6 +250,8 @@ def supervise(folder: Path, bucket: str) -> int:
     try:
         while server.poll() is None and not all(_answers(url) for url in launch.ready):
             time.sleep(0.02)
+        if server.poll() is not None:
+            return 1
         temporary = folder / f"{_ADDRESS}.new"
         facts = {"endpoint_url": launch.endpoint_url, "server": server_version(), "pid": os.getpid()}
         temporary.write_text(json.dumps(facts), encoding="utf-8")

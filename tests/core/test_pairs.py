@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -196,6 +197,8 @@ def test_the_bucket_has_what_is_proven_or_is_only_there(verdict: Verdict) -> Non
     """An object with an ETag that proves nothing is not counted as there."""
     expected = verdict in {Verdict.SYNCED, Verdict.REMOTE_ONLY, Verdict.DELETED_LOCALLY}
     assert in_bucket(status("a.png", verdict)) is expected
+    pair = one(status("a.png", verdict), status("a.txt", verdict))
+    assert (pair.is_in_s3, pair.caption_in_s3) == (expected, expected)
 
 
 def test_in_a_list_of_names_presence_is_what_counts() -> None:
@@ -205,6 +208,7 @@ def test_in_a_list_of_names_presence_is_what_counts() -> None:
     )
     assert in_bucket(row)
     assert not one(row).green
+    assert not in_bucket(replace(row, verdict=Verdict.DIFFERS))
 
 
 KINDS: dict[str, Kind] = {

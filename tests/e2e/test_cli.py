@@ -73,6 +73,26 @@ def test_status_json_has_the_documented_shape(shell: Shell) -> None:
     assert [(p["key"], p["code"]) for p in dataset["problems"]] == [("alone.txt", "orphan-caption")]
 
 
+def test_odd_pairs_are_visible_in_the_json(shell: Shell) -> None:
+    folder = shell.cwd / "82_stellar_sketch"
+    (folder / "0000.txt").unlink()
+    (folder / "0001.jpg").write_bytes(b"another image of the same stem")
+    shell("push", "82")
+    (folder / "0002.txt").unlink()
+    (folder / "nobody.txt").write_text("a caption without an image")
+    (dataset,) = shell("status", "82", "--json").json["datasets"]
+    assert dataset["pairs"] == [
+        {"image": "0000.png", "caption": None, "isInS3": True, "captionInS3": False},
+        {"image": "0001.jpg", "caption": "0001.txt", "isInS3": True, "captionInS3": True},
+        {"image": "0001.png", "caption": "0001.txt", "isInS3": True, "captionInS3": True},
+        {"image": "0002.png", "caption": "0002.txt", "isInS3": True, "captionInS3": True},
+    ]
+    verdicts = {row["key"]: row["verdict"] for row in dataset["files"]}
+    assert verdicts["0002.txt"] == "deleted-locally", "a caption that only the bucket has"
+    problems = {(problem["key"], problem["code"]) for problem in dataset["problems"]}
+    assert problems == {("0001.png", "shared-caption"), ("nobody.txt", "orphan-caption")}
+
+
 def test_ls_remote_json_speaks_the_shape_of_the_original_page(shell: Shell) -> None:
     shell("push", "82")
     document = shell("ls-remote", "82", "--json").json

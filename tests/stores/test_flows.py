@@ -184,6 +184,21 @@ def test_a_file_above_the_threshold_goes_up_in_parts_and_comes_back(
     assert (other.path / "big.png").read_bytes() == data
 
 
+@pytest.mark.slow
+def test_a_file_of_65_mib_goes_up_in_parts_as_it_is(store: Store, library_on: LibraryMaker) -> None:
+    assert moves.SINGLE_PUT == 64 << 20
+    dataset = dataset_of(library_on(store), {"big.png": os.urandom((65 << 20) + 1), "border.png": os.urandom(64 << 20)})
+    result = push(dataset)
+    assert result.done, result.failures
+    found = status(dataset)
+    assert found.in_sync
+    etags = {str(row.key): row.remote.etag or "" for row in found.files if row.remote}
+    assert "-" not in etags["border.png"]
+    assert etags["big.png"].endswith("-2") or store.name == "rclone"
+    edit_keeping_size_and_time(dataset.path / "big.png")
+    assert not_synced(status(dataset)) == {"big.png": Verdict.LOCAL_CHANGED}
+
+
 def test_rclone_can_check_what_was_pushed(
     seaweedfs: Store, library_on: LibraryMaker, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
