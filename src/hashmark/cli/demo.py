@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,11 @@ from hashmark.cli.progress import Interruptible, Watcher
 from hashmark.core.errors import Interrupted
 from hashmark.core.plan import Direction, Policy
 from hashmark.core.report import Summary
+
+
+def _command() -> str:
+    """How the user can call hashmark: by name, or where that is not found, by its path."""
+    return "hashmark" if shutil.which("hashmark") else str(Path(sys.argv[0]).resolve())
 
 
 class Story:
@@ -97,9 +104,8 @@ class Story:
         if for_result(result) is not Exit.DONE:
             return for_result(result)
         green = self._show()
-        self._out.print(
-            f"\nThe library is {self._library.root}. Try `hashmark status 82` there; its bucket starts by itself."
-        )
+        self._out.print(f"\nGo on in the library, whose bucket starts by itself:\n  cd {self._library.root}")
+        self._out.print(f"  {_command()} status 82")
         self._tell()
         return Exit.DONE if green else Exit.NOT_IN_SYNC
 
@@ -110,8 +116,10 @@ class Story:
         if box is None:
             return Exit.DONE
         out = self._out
-        out.print(f"\nIn {self._library.root}, try:", style="bold")
-        out.print("  hashmark status 82\n  hashmark diff 82\n  hashmark push 82")
+        out.print("\nIn another terminal, try:", style="bold")
+        out.print(f"  cd {self._library.root}")
+        for verb in ("status", "diff", "push"):
+            out.print(f"  {_command()} {verb} 82")
         out.print("\nOther tools reach the bucket so:", style="bold")
         out.print(f"  export AWS_SHARED_CREDENTIALS_FILE='{box.credentials_file}' AWS_REGION=us-east-1")
         out.print(f"  aws --endpoint-url {box.address.endpoint_url} s3 ls {demo.URL}/")
