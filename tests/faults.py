@@ -1,7 +1,8 @@
-"""A scripted HTTP server for the faults that no real store produces on demand."""
+"""A scripted HTTP server, alone or before a real store, for the faults that no real store produces on demand."""
 
 from __future__ import annotations
 
+import http.client
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ class Request:
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
+    target: str = ""
+    """Path and query as sent."""
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,24 @@ class Scripted:
 
     url: str
     seen: list[Request]
+
+
+def forward(url: str, request: Request) -> Reply:
+    """Pass a request on to a real store, as it was signed, and bring its answer."""
+    there = urlsplit(url)
+    connection = http.client.HTTPConnection(there.hostname or "", there.port, timeout=30)
+    try:
+        connection.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
+        for name, value in request.headers.items():
+            connection.putheader(name, value)
+        connection.endheaders(request.body)
+        answer = connection.getresponse()
+        hop = {"content-length", "connection", "transfer-encoding"}
+        headers = {name: value for name, value in answer.getheaders() if name.lower() not in hop}
+        length = int(answer.headers.get("Content-Length") or 0) if request.method == "HEAD" else None
+        return Reply(answer.status, answer.read(), headers, length)
+    finally:
+        connection.close()
 
 
 def listing(*keys: str, token: str | None = None, truncated: str | None = None, count: int | None = None) -> bytes:
@@ -65,17 +87,18 @@ def scripted(answer: Callable[[Request], Reply]) -> Iterator[Scripted]:
 
         def handle_any(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            self.rfile.read(length)
+            body = self.rfile.read(length)
             parts = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-            request = Request(self.command, parts.path, query, {k.lower(): v for k, v in self.headers.items()})
+            lower = {name.lower(): value for name, value in self.headers.items()}
+            request = Request(self.command, parts.path, query, lower, self.path, body)
             seen.append(request)
             reply = answer(request)
             self.send_response(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(reply.body) if reply.announced is None else reply.announced))
-            if reply.announced is not None:
+            if reply.announced is not None and self.command != "HEAD":
                 self.close_connection = True
             self.end_headers()
             if self.command != "HEAD":

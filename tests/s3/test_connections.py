@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import ssl
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address
@@ -26,7 +23,7 @@ from hashmark.library import Library
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
 from hashmark.settings import Settings
-from tests.conftest import BUCKET, SCRIPTS, Store, free_port
+from tests.conftest import BUCKET, Store, serving_rclone
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
@@ -59,37 +56,8 @@ def https(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Remote, Pa
     """`rclone serve s3` over https, with a certificate of its own."""
     folder = tmp_path_factory.mktemp("https")
     pem, private = make_certificate(folder)
-    (folder / "data" / BUCKET).mkdir(parents=True)
-    credentials = folder / "credentials"
-    credentials.write_text("[default]\naws_access_key_id = TESTKEY\naws_secret_access_key = testsecret\n")
-    port = free_port()
-    command: list[str | Path] = [
-        SCRIPTS / "rclone",
-        "serve",
-        "s3",
-        "--auth-key",
-        "TESTKEY,testsecret",
-        "--addr",
-        f"127.0.0.1:{port}",
-    ]
-    command += ["--cert", pem, "--key", private, folder / "data"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"RCLONE_CONFIG": os.devnull})
-    url = f"https://127.0.0.1:{port}"
-    context = ssl.create_default_context(cafile=str(pem))
-    for _ in range(200):
-        try:
-            urllib.request.urlopen(url, context=context, timeout=2).close()
-        except urllib.error.HTTPError as error:
-            error.close()
-            break
-        except OSError:
-            time.sleep(0.05)
-        else:
-            break
-    yield Remote(BUCKET, "", url, "us-east-1", credentials_file=str(credentials)), pem
-    process.terminate()
-    process.wait()
+    with serving_rclone(folder, "--cert", pem, "--key", private, cafile=pem) as store:
+        yield store.remote(), pem
 
 
 def test_a_private_authority_is_trusted_when_it_is_named(https: tuple[Remote, Path]) -> None:

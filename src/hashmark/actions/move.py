@@ -148,6 +148,7 @@ def _ends(dataset: Dataset, batch: str, can: Abilities | None) -> Ends:
         guarded_writes=can is not None and can.guarded_writes,
         guarded_deletes=can is not None and can.guarded_deletes,
         checks_md5=can is not None and can.checks_md5,
+        odd_etags=library.state.facts(library.bucket.store).get("etag-md5") == "no",
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from xml.sax.saxutils import escape
 
-from hashmark.core.errors import BadDigest, StoreError, UnexpectedAnswer
+from hashmark.core.errors import BadDigest, NoSuchObject, PreconditionFailed, StoreError, UnexpectedAnswer
 from hashmark.core.etags import multipart_etag, normal_etag
 from hashmark.s3 import xml
 from hashmark.s3.bucket import Expect, content_md5, content_type
@@ -45,12 +45,18 @@ def upload(
     try:
         etags, digests = _send(client, key, upload_id, parts, on_bytes)
         confirm()
-        final = _complete(client, key, upload_id, etags, expect)
+        wanted = multipart_etag(b"".join(digests))
+        try:
+            final = _complete(client, key, upload_id, etags, expect)
+        except (PreconditionFailed, NoSuchObject):
+            # It may be the echo of our own completion, answered too late and sent again.
+            if _etag_now(client, key) != wanted:
+                raise
+            final = wanted
     except BaseException:
         with contextlib.suppress(StoreError):
             abort(client, key, upload_id)
         raise
-    wanted = multipart_etag(b"".join(digests))
     if all(etag == digest.hex() for etag, digest in zip(etags, digests, strict=True)) and final != wanted:
         raise BadDigest(f"'{key}' was uploaded in parts, but its ETag is {final} and not {wanted}.")
     return final
@@ -108,6 +114,13 @@ def _complete(client: Client, key: str, upload_id: str, etags: list[str], expect
     if not etag:
         raise UnexpectedAnswer(f"{what}: the answer has no ETag.")
     return normal_etag(etag)
+
+
+def _etag_now(client: Client, key: str) -> str | None:
+    try:
+        return normal_etag(client.call("HeadObject", "HEAD", key).headers.get("etag", ""))
+    except NoSuchObject:
+        return None
 
 
 def abort(client: Client, key: str, upload_id: str) -> None:

@@ -34,7 +34,8 @@ class Ends:
     """The two ends of a transfer: a folder, and a prefix of a bucket (ending in `/`), each with its trash.
 
     `guarded_writes` and `guarded_deletes` say that the store honours If-Match there; where it does not, each is
-    preceded by a look. `checks_md5` says that a probe saw the store refuse a wrong Content-MD5.
+    preceded by a look. `checks_md5` says that a probe saw the store refuse a wrong Content-MD5; `odd_etags` that
+    it saw ETags that look like MD5s and are none.
     """
 
     bucket: Bucket
@@ -45,6 +46,7 @@ class Ends:
     guarded_writes: bool
     guarded_deletes: bool
     checks_md5: bool
+    odd_etags: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +223,11 @@ def _fetch(action: Action, ends: Ends, path: str, on_bytes: Progress) -> tuple[s
         return md5, size, Evidence.RECORDED
     if etag in found:
         return md5, size, Evidence.ETAG_MULTIPART
+    if etags.looks_like_md5(etag) and not ends.odd_etags and not ends.bucket.head(key).encryption:
+        raise BadDigest(
+            f"'{key}' arrived with other bytes than its ETag stands for.",
+            "Try again. If the ETags of this store are no MD5s, `hashmark doctor` finds that out and remembers it.",
+        )
     # The ETag says nothing about these bytes, so they are read twice: a fault on the way is not repeated.
     again, _, _ = _get(ends.bucket, key, path, etag=etag, cuts=[])
     if again != md5:
