@@ -181,3 +181,13 @@ def test_many_threads_keep_within_the_bounds_and_all_come_to_an_end() -> None:
         thread.join(50)
     assert sorted(done) == list(range(12))
     assert broken == []
+
+
+def test_a_burst_of_refusals_to_requests_under_way_together_halves_once() -> None:
+    throttle = Throttle(16, 1 << 20)
+    together = throttle.epoch
+    for _ in range(16):
+        throttle.slow_down(together)
+    assert throttle.limit == 8
+    throttle.slow_down(throttle.epoch)
+    assert throttle.limit == 4

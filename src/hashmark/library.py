@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from hashmark.core.errors import Busy, NoSuchDataset, SettingsError
-from hashmark.core.keys import STATE_FOLDER
+from hashmark.core.keys import STATE_FOLDER, unsafe_reason
 from hashmark.core.model import Problem
 from hashmark.core.pairs import Pairing
 from hashmark.disk.place import explain
@@ -202,7 +202,7 @@ class Library:
         """
         prefix = f"{self.settings.remote.prefix}/" if self.settings.remote.prefix else ""
         taken = {dataset.prefix for dataset in self.datasets()}
-        names = [n for n in self.bucket.folders(prefix) if n and not n.startswith(".")]
+        names = [n for n in self.bucket.folders(prefix) if not n.startswith(".") and not unsafe_reason(n)]
         return self._named([name for name in names if f"{prefix}{name}/" not in taken])
 
     def dataset(self, name: str) -> Dataset:

@@ -164,10 +164,11 @@ class Runner:
         while True:
             attempt += 1
             self._mail.put(FileStarted(action.key, action.verb, time.time()))
+            epoch = self._throttle.epoch
             try:
                 return carry_out(action, self._ends, self._progress(action), self._cancel.is_set)
             except errors.SlowDown:
-                self._throttle.slow_down()
+                self._throttle.slow_down(epoch)
                 if attempt == TRIES or self._cancel.wait(2.0**attempt / 2):
                     raise
             except (errors.ServerFault, errors.BadDigest):

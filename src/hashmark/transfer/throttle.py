@@ -23,6 +23,7 @@ class Throttle:
         self._active = 0
         self._held = 0
         self._successes = 0
+        self._epoch = 0
         self._changed = threading.Condition()
 
     @contextlib.contextmanager
@@ -43,10 +44,21 @@ class Throttle:
     def _has_room(self, size: int) -> bool:
         return self._active == 0 or (self._active < self.limit and self._held + size <= self._memory)
 
-    def slow_down(self) -> None:
-        """The store asked for it: half as many from now on."""
+    @property
+    def epoch(self) -> int:
+        """How often it was slowed down so far."""
+        return self._epoch
+
+    def slow_down(self, epoch: int | None = None) -> None:
+        """The store asked for it: half as many from now on.
+
+        `epoch` is that of the request's beginning: a burst of refusals to requests that were under way together
+        is one wish, not many.
+        """
         with self._changed:
-            self.limit = max(1, self.limit // 2)
+            if epoch in {None, self._epoch}:
+                self.limit = max(1, self.limit // 2)
+                self._epoch += 1
             self._successes = 0
 
     def succeeded(self) -> None:
