@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from hashmark import evidence
 from hashmark.core.compare import join, relevant
 from hashmark.core.errors import NoSuchObject
 from hashmark.core.model import Evidence, FileStatus, Key, LocalFile, RemoteObject, Verdict
@@ -24,7 +26,7 @@ from tests.faults import Reply, Request, scripted
 
 DATA = b"a stellar sketch\n"
 OTHER = b"a stellar sketcH\n"
-RANDOM_ETAG = "9f8e7d6c5b4a49388271605f4e3d2c1b"
+RANDOM_ETAG = "9f8e7d6c5b4a79388271605f4e3d2c1b"
 
 
 def md5(data: bytes) -> str:
@@ -92,6 +94,46 @@ def test_an_etag_that_only_looks_like_an_md5_is_not_called_different(rig: Rig) -
     assert (row.verdict, row.evidence) == (Verdict.UNVERIFIED, None)
     assert "has not shown that its ETags are MD5s" in (row.reason or "")
     assert "doctor" in (row.settle or "")
+
+
+def test_an_etag_like_a_random_uuid_is_grey_even_in_a_trusted_bucket(rig: Rig) -> None:
+    uuid4 = "9f8e7d6c5b4a49388271605f4e3d2c1b"
+    rig.head("a.txt", uuid4)
+    row = rig.judge({"a.txt": uuid4}, trusted=True)["a.txt"]
+    assert (row.verdict, "random" in (row.reason or "")) == (Verdict.UNVERIFIED, True)
+
+
+def test_a_file_edited_while_its_checksum_is_computed_proves_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the old digest would be bound to the ETag of the new bytes."""
+
+    def edited_first(path: Path, name: str) -> tuple[str, str]:
+        path.write_bytes(OTHER)
+        return file_checksum(path, name)
+
+    monkeypatch.setattr(evidence, "file_checksum", edited_first)
+    rig.head("a.txt", RANDOM_ETAG, x_amz_checksum_crc32=crc32(OTHER))
+    assert rig.judge({"a.txt": RANDOM_ETAG})["a.txt"].verdict is Verdict.UNVERIFIED
+
+
+def test_a_composite_checksum_is_known_by_its_suffix_where_the_store_does_not_say(rig: Rig) -> None:
+    rig.head("a.txt", RANDOM_ETAG, x_amz_checksum_crc32=f"{crc32(OTHER)}-2")
+    assert rig.judge({"a.txt": RANDOM_ETAG})["a.txt"].verdict is Verdict.UNVERIFIED
+
+
+def test_a_mismatch_does_not_hold_back_the_rest_for_ever(rig: Rig) -> None:
+    """Rows come out although no match has earned trust, and not every file was asked for first."""
+    for n in range(2 * evidence.WINDOW):
+        rig.head(f"{n:05d}.txt", RANDOM_ETAG)
+    files, remotes = [], []
+    for n in range(2 * evidence.WINDOW):
+        path = rig.root / f"{n:05d}.txt"
+        path.write_bytes(DATA)
+        files.append(LocalFile(Key(path.name), hash_file(str(path))[1], md5(DATA)))
+        remotes.append(RemoteObject(Key(path.name), len(DATA), RANDOM_ETAG))
+    settler = Settler(rig.bucket, rig.root, "", trusted=False)
+    first = list(itertools.islice(settler.settle(relevant(join(files, remotes, ()), Pairing())), 3))
+    assert [row.verdict for row in first] == [Verdict.UNVERIFIED] * 3
+    assert rig.odd.heads <= evidence.WINDOW + 20
 
 
 @pytest.mark.parametrize("where", ["0.txt", "9.txt"])
@@ -212,7 +254,7 @@ def test_checksums_are_those_of_the_standards(name: str, tmp_path: Path) -> None
         "sha1": hashlib.sha1(b"123456789").digest(),
         "sha256": hashlib.sha256(b"123456789").digest(),
     }
-    assert file_checksum(path, name) == base64.b64encode(known[name]).decode()
+    assert file_checksum(path, name) == (base64.b64encode(known[name]).decode(), md5(b"123456789"))
 
 
 def test_a_head_of_nothing_is_an_error(rig: Rig) -> None:

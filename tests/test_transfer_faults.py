@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from hashmark import Dataset, Library, pull, push, status
+from hashmark.actions.trash import entries
 from hashmark.settings import Settings
 from hashmark.transfer import moves
 from tests.conftest import Store
@@ -105,6 +106,43 @@ def test_an_upload_in_parts_whose_last_answer_is_lost_is_recognised_too(
         result = push(dataset)
         assert result.done, result.failures
         assert status(dataset).in_sync
+
+
+def test_a_delete_whose_answer_is_lost_is_recognised_as_our_own(behind: Behind) -> None:
+    def fault(request: Request, store: Callable[[], Reply], before: int) -> Reply:
+        answer = store()
+        lost = is_data(request, "DELETE") and before == 0
+        return Reply(500, error("InternalError")) if lost else answer
+
+    with behind.faults(fault) as dataset:
+        for name in ("a.txt", "b.txt"):
+            (dataset.path / name).write_bytes(TEXT)
+        push(dataset)
+        (dataset.path / "a.txt").unlink()
+        result = push(dataset, delete=True, max_delete=1)
+        assert result.done, result.failures
+        (dataset.path / "a.txt").write_bytes(TEXT + b"again\n")
+        assert [str(row.verdict) for row in status(dataset).files] == ["local-only", "synced"]
+
+
+def test_a_second_try_never_puts_the_new_bytes_over_the_old_ones_in_the_trash(behind: Behind) -> None:
+    """The answer is lost so often that the whole move is tried again; the trash must keep the old content."""
+
+    def fault(request: Request, store: Callable[[], Reply], before: int) -> Reply:
+        answer = store()
+        mine = is_data(request, "PUT") and "x-amz-copy-source" not in request.headers
+        return Reply(500, error("InternalError")) if mine and before < 7 else answer
+
+    with behind.plainly() as dataset:
+        (dataset.path / "a.txt").write_bytes(TEXT)
+        push(dataset)
+        (dataset.path / "a.txt").write_bytes(TEXT + b"edited\n")
+    with behind.faults(fault) as dataset:
+        result = push(dataset)
+        assert result.done, result.failures
+        (kept,) = entries(dataset.library)
+        where = f"{dataset.library.remote_trash}{kept.batch}/{kept.dataset}/{kept.key}"
+        assert dataset.library.bucket.read(where) == TEXT
 
 
 def flipped(data: bytes) -> bytes:

@@ -21,7 +21,6 @@ from hashmark.core.errors import Interrupted, SettingsError
 from hashmark.core.events import Event
 from hashmark.core.model import Verdict
 from hashmark.core.plan import Direction, Policy, make_plan
-from hashmark.core.report import DatasetStatus
 from hashmark.disk.place import write_bytes
 from hashmark.library import Dataset, Library
 from hashmark.settings import SETTINGS, create
@@ -53,6 +52,8 @@ def open_library(folder: Path) -> Library:
     Raises:
         SettingsError: another library is there, or the folder has other things in it.
     """
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError(f"{folder} is not a folder.", "Choose another with --dir.")
     if not (folder / SETTINGS).exists():
         if folder.exists() and any(folder.iterdir()):
             raise SettingsError(f"{folder} is not empty and not a sample library.", "Choose another with --dir.")
@@ -125,9 +126,3 @@ def clean_captions(dataset: Dataset, sample: Sample) -> int:
             write_bytes(path, after)
             changed += 1
     return changed
-
-
-def counts(found: DatasetStatus, kind: str) -> dict[Verdict, int]:
-    """Files of one kind by verdict."""
-    verdicts = [f.verdict for f in found.files if f.kind == kind]
-    return {v: verdicts.count(v) for v in Verdict if v in verdicts}

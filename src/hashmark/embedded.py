@@ -61,9 +61,12 @@ class EmbeddedBucket:
     def __init__(self, folder: Path, bucket: str) -> None:
         self.folder = folder
         self.bucket = bucket
-        folder.mkdir(parents=True, exist_ok=True)
-        _write_credentials(folder / _CREDENTIALS)
-        self._lock = (folder / "users.lock").open("w")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _write_credentials(folder / _CREDENTIALS)
+            self._lock = (folder / "users.lock").open("w")
+        except OSError as error:
+            raise LocalError(f"The embedded bucket needs to write to {folder}: {error.strerror}.") from None
         fcntl.flock(self._lock, fcntl.LOCK_SH)
         try:
             self.address = self._running() or self._start()
@@ -162,7 +165,8 @@ def read_credentials(path: Path) -> tuple[str, str]:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own loopback address
+        # Past any proxy of the environment: it is our own loopback address.
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=2):
             return True
     except urllib.error.HTTPError as error:
         error.close()

@@ -9,8 +9,8 @@ the reason and what would settle it. Verdicts are the business of `core.compare`
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
+import re
 import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,8 @@ from hashmark.core import etags
 from hashmark.core.compare import Joined, Weighed, judge, refuse_unsafe, weigh
 from hashmark.core.errors import HashmarkError, NoSuchObject
 from hashmark.core.model import Content, Evidence, FileStatus, Kind, LocalFile, RemoteObject, Verdict
-from hashmark.disk.hashing import CHUNK, hash_file
+from hashmark.disk.hashing import hash_file
+from hashmark.disk.place import explain
 from hashmark.s3.bucket import Bucket, Head
 from hashmark.s3.checksums import file_checksum
 
@@ -32,6 +33,10 @@ MAX_PART_HEADS = 64
 """Parts whose sizes are asked one by one; beyond, reading the object is the better proof."""
 
 _VERIFY = "`hashmark verify`"
+
+_UUID4 = re.compile(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
+"""A version 4 UUID without dashes: what MinIO gives as ETag where it does not compute an MD5 (minio, cmd/etag). One
+MD5 in 64 looks so too; a mismatch then stays grey."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +53,21 @@ class Settler:
     Without a `bucket` (a saved listing) nothing can be asked, and only the listing counts.
     """
 
-    def __init__(self, bucket: Bucket | None, root: Path, prefix: str, *, trusted: bool) -> None:
+    def __init__(self, bucket: Bucket | None, root: Path, prefix: str, *, trusted: bool, may_earn: bool = True) -> None:
         self._bucket = bucket
         self._root = root
         self._prefix = prefix
         self.trusted = trusted
-        self.requests = 0
+        self._may_earn = may_earn
 
     def settle(self, rows: Iterable[tuple[Joined, Kind]]) -> Iterator[FileStatus]:
         """A status for every row, in the same order.
 
-        A mismatch that only trust can settle waits until a match earns it, or until the last row.
+        A mismatch that only trust can settle waits until a match earns it, but not for more than WINDOW rows.
         """
         waiting: deque[tuple[Joined, Kind, FileStatus | Future[Looked]]] = deque()
-        with ThreadPoolExecutor(WORKERS, thread_name_prefix="settle") as pool:
+        pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="settle")
+        try:
             for joined, kind in rows:
                 waiting.append((joined, kind, self._first(joined, kind, pool)))
                 while waiting and (status := self._ready(*waiting[0], wait=len(waiting) > WINDOW)) is not None:
@@ -70,10 +76,12 @@ class Settler:
             while waiting:
                 joined, kind, found = waiting.popleft()
                 yield found if isinstance(found, FileStatus) else self._final(joined, kind, found.result())
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _first(self, joined: Joined, kind: Kind, pool: ThreadPoolExecutor) -> FileStatus | Future[Looked]:
         status = refuse_unsafe(joined, kind) or judge(joined, kind)
-        if status.evidence is Evidence.ETAG_MD5 and joined.local and joined.local.size:
+        if self._may_earn and status.evidence is Evidence.ETAG_MD5 and joined.local and joined.local.size:
             self.trusted = True
         if status.verdict is not Verdict.UNVERIFIED or status.evidence is Evidence.NAME:
             return status
@@ -89,7 +97,7 @@ class Settler:
         if not wait and not found.done():
             return None
         looked = found.result()
-        if isinstance(looked, _Mismatch) and not self.trusted:
+        if isinstance(looked, _Mismatch) and not self.trusted and not wait:
             return None
         return self._final(joined, kind, looked)
 
@@ -107,7 +115,6 @@ class Settler:
             etag = remote.etag or ""
             return _Mismatch() if etags.looks_like_md5(etag) else self._by_parts(local, remote, None)
         try:
-            self.requests += 1
             head = self._bucket.head(self._prefix + remote.key)
             return self._by_head(local, remote, head)
         except NoSuchObject:
@@ -115,6 +122,8 @@ class Settler:
                 Content.UNKNOWN, None, "it vanished from the bucket after it was listed", "`hashmark status`"
             )
         except HashmarkError as error:
+            if error.fatal:
+                raise
             return Weighed(Content.UNKNOWN, None, f"asking for its facts failed: {error.message}", _VERIFY)
         except OSError as error:
             return Weighed(Content.UNKNOWN, None, f"the file can't be read: {error.strerror or error}", _VERIFY)
@@ -128,13 +137,21 @@ class Settler:
             return self._by_parts(local, remote, head)
         if head.encryption:
             return self._claimed(local, head, f"encrypted with {head.encryption}, so its ETag is not an MD5")
+        if _UUID4.fullmatch(head.etag or "") and not self._bucket_is_aws():
+            return self._claimed(local, head, "its ETag may be a random number, as MinIO makes them")
         if etags.looks_like_md5(head.etag or ""):
             return _Mismatch()
         return self._claimed(local, head, "the store's ETag is not an MD5")
 
+    def _bucket_is_aws(self) -> bool:
+        return self._bucket is not None and self._bucket.client.endpoint.is_aws
+
     def _by_checksum(self, local: LocalFile, head: Head) -> Weighed:
         name = min(head.checksums, key=("sha256", "sha1", "crc64nvme", "crc32c", "crc32").index)
-        same = file_checksum(self._root / local.key, name) == head.checksums[name]
+        computed, md5 = file_checksum(self._root / local.key, name)
+        if md5 != local.md5:
+            return Weighed(Content.UNKNOWN, None, "the file changed after it was compared", "`hashmark status`")
+        same = computed == head.checksums[name]
         return Weighed(Content.SAME if same else Content.DIFFERENT, Evidence.CHECKSUM)
 
     def _claimed(self, local: LocalFile, head: Head, reason: str) -> Weighed:
@@ -173,7 +190,6 @@ class Settler:
             return None
         sizes = []
         for number in range(1, parts + 1):
-            self.requests += 1
             try:
                 head = self._bucket.head(self._prefix + remote.key, part=number)
             except HashmarkError:
@@ -195,16 +211,16 @@ def body_weighed(bucket: Bucket, key: str, local: LocalFile, remote: RemoteObjec
     if weigh(local, remote, None).evidence is Evidence.SIZE:
         same = local.size == remote.size
         return Weighed(Content.SAME if same else Content.DIFFERENT, Evidence.SIZE)
-    scratch.mkdir(parents=True, exist_ok=True)
-    handle, path = tempfile.mkstemp(dir=scratch, prefix="verify-")
-    os.close(handle)
     try:
-        bucket.get_to(key, path, etag=remote.etag)
-        digest = hashlib.md5(usedforsecurity=False)
-        with Path(path).open("rb") as file:
-            while data := file.read(CHUNK):
-                digest.update(data)
-    finally:
-        Path(path).unlink(missing_ok=True)
-    same = digest.hexdigest() == local.md5
+        scratch.mkdir(parents=True, exist_ok=True)
+        handle, path = tempfile.mkstemp(dir=scratch, prefix="verify-")
+        os.close(handle)
+        try:
+            bucket.download(key, path, remote.size, etag=remote.etag or "")
+            md5, _ = hash_file(path)
+        finally:
+            Path(path).unlink(missing_ok=True)
+    except OSError as error:
+        raise explain(error, str(scratch)) from None
+    same = md5 == local.md5
     return Weighed(Content.SAME if same else Content.DIFFERENT, Evidence.BODY)

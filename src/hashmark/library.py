@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -95,6 +96,8 @@ class Library:
     def __init__(self, root: Path, settings: Settings) -> None:
         self.root = root
         self.settings = settings
+        self.refused: dict[str, Problem] = {}
+        """Folders seen, on disk or in the bucket, that can't be datasets."""
         self._box: EmbeddedBucket | None = None
 
     @classmethod
@@ -185,10 +188,11 @@ class Library:
 
     def warnings(self) -> list[Problem]:
         """What the user should know about the settings at every run."""
+        refused = list(self.refused.values())
         if self.settings.remote.verify:
-            return []
+            return refused
         text = "TLS certificates are not checked (verify = false): anyone in between can read and change the data"
-        return [Problem("", "tls-not-verified", text)]
+        return [Problem("", "tls-not-verified", text), *refused]
 
     def datasets(self) -> list[Dataset]:
         """The datasets on disk, by name."""
@@ -202,8 +206,15 @@ class Library:
         """
         prefix = f"{self.settings.remote.prefix}/" if self.settings.remote.prefix else ""
         taken = {dataset.prefix for dataset in self.datasets()}
-        names = [n for n in self.bucket.folders(prefix) if not n.startswith(".") and not unsafe_reason(n)]
-        return self._named([name for name in names if f"{prefix}{name}/" not in taken])
+        names = [n for n in self.bucket.folders(prefix) if not n.startswith(".") and f"{prefix}{n}/" not in taken]
+        return self._named([name for name in names if not self._refuses(name)])
+
+    def _refuses(self, name: str) -> bool:
+        """Whether a folder's name can't be a dataset on other machines or in a bucket; it is then in `refused`."""
+        reason = unsafe_reason(name)
+        if reason:
+            self.refused[name] = Problem(name, "refused-folder", f"is a folder whose name {reason}; it is left alone")
+        return reason is not None
 
     def dataset(self, name: str) -> Dataset:
         """The dataset with that id, folder name or path, on disk, in the settings, or else in the bucket.
@@ -242,13 +253,20 @@ class Library:
                 names = [e.name for e in scan if not e.name.startswith(".") and _is_folder(e)]
         except OSError as error:
             raise explain(error, os.fspath(self.root)) from None
-        return sorted(n for n in names if not self.settings.pairing.ignores(f"{n}/"))
+        return sorted(n for n in names if not self.settings.pairing.ignores(f"{n}/") and not self._refuses(n))
 
     def _named(self, names: list[str]) -> list[Dataset]:
         """Datasets with their ids: the number where no other dataset here has it, or is called that."""
         every = {*names, *self._folders(), *self.settings.prefixes}
         numbers = Counter([*map(number_of, every), *every])
-        return [Dataset(self, n, number if (number := number_of(n)) and numbers[number] == 1 else n) for n in names]
+        found = [Dataset(self, n, number if (number := number_of(n)) and numbers[number] == 1 else n) for n in names]
+        for one, other in pairwise(sorted(found, key=lambda dataset: dataset.prefix)):
+            if other.prefix.startswith(one.prefix):
+                raise SettingsError(
+                    f"'{one.name}' and '{other.name}' overlap in the bucket: {one.prefix or '/'} holds {other.prefix}.",
+                    "Give each its own `prefix` under [datasets].",
+                )
+        return found
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:

@@ -19,12 +19,10 @@ from hashmark.core.keys import (
     fold,
     is_folder_marker,
     is_ours,
-    portability_note,
     refuse_collisions,
-    sorted_keys,
     unsafe_reason,
 )
-from hashmark.core.model import Evidence, Key, Verdict
+from hashmark.core.model import Evidence, Verdict
 from hashmark.core.report import reason_of
 from tests.core.build import any_keys, in_bytes, keys, status
 
@@ -197,13 +195,6 @@ def test_only_hashmarks_own_names_are_its_own(key: str, ours: bool) -> None:
     assert is_ours(key) is ours
 
 
-def test_a_name_that_only_windows_cannot_hold_is_noted_and_not_refused() -> None:
-    """The note lists the characters."""
-    assert portability_note("what?<a>.png") == "can't be a file name on Windows (< > ?)"
-    assert portability_note("a+b #1.png") is None
-    assert unsafe_reason("what?<a>.png") is None
-
-
 FOLDS = [
     ("A.PNG", "a.png"),
     ("caf\u00e9", "cafe\u0301"),
@@ -306,15 +297,3 @@ def test_folding_is_done_once_and_for_every_form_of_a_name(key: str) -> None:
     """A second fold changes nothing, and composed and decomposed names fold alike."""
     assert fold(fold(key)) == fold(key)
     assert fold(unicodedata.normalize("NFC", key)) == fold(unicodedata.normalize("NFD", key)) == fold(key)
-
-
-@given(st.sets(st.one_of(keys, any_keys)))
-def test_keys_are_sorted_by_their_bytes(listed: set[str]) -> None:
-    """UTF-8 of the whole key: `a-b` < `a/b`, and U+FF5E < U+1F600, which UTF-16 would turn round."""
-    assert sorted_keys(Key(key) for key in listed) == in_bytes(listed)
-    assert sorted_keys([Key("a/b"), Key("a-b"), Key("\U0001f600"), Key("\uff5e")]) == [
-        "a-b",
-        "a/b",
-        "\uff5e",
-        "\U0001f600",
-    ]

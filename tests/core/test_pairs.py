@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hashmark.core.model import FileStatus, Key, Kind, RemoteObject, Verdict
+from hashmark.core.model import Evidence, FileStatus, Key, Kind, RemoteObject, Verdict
 from hashmark.core.pairs import AGGREGATES, IMAGE_SUFFIXES, Pair, Paired, Pairing, in_bucket, pair_up, split_suffix
 from tests.core.build import in_bytes, local, status
 
@@ -204,9 +204,15 @@ def test_the_bucket_has_what_is_proven_or_is_only_there(verdict: Verdict) -> Non
 def test_in_a_list_of_names_presence_is_what_counts() -> None:
     """The shape of the original listing: unverified, and in the bucket by name."""
     row = FileStatus(
-        Key("a.png"), Kind.IMAGE, Verdict.UNVERIFIED, local=local("a.png"), remote=RemoteObject(Key("a.png"))
+        Key("a.png"),
+        Kind.IMAGE,
+        Verdict.UNVERIFIED,
+        Evidence.NAME,
+        local=local("a.png"),
+        remote=RemoteObject(Key("a.png")),
     )
     assert in_bucket(row)
+    assert not in_bucket(replace(row, evidence=None)), "a listing that lacks one ETag is no list of names"
     assert not one(row).green
     assert not in_bucket(replace(row, verdict=Verdict.DIFFERS))
 

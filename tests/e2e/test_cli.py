@@ -305,3 +305,84 @@ except SystemExit as end:
         check=True,
     )
     assert done.stdout.endswith("status 1 imported nothing heavy\n")
+
+
+def test_a_glob_without_a_match_and_a_take_that_cannot_be_are_slips(shell: Shell) -> None:
+    ran = shell("push", "82", "--select", "*.tpyo")
+    assert (ran.status, "'*.tpyo'" in ran.err) == (2, True)
+    ran = shell("push", "82", "--take", "theirs")
+    assert (ran.status, "--take mine" in ran.err) == (2, True)
+    assert shell("push", "82", "--select", "*.txt").status == 0
+    counts = shell("status", "82", "--json").json["datasets"][0]["counts"]
+    assert counts == {"synced": 3, "local-only": 3}
+
+
+def test_one_refused_dataset_does_not_hide_what_was_done_for_another(shell: Shell) -> None:
+    fill(shell.cwd, "10_ink", 2)
+    assert shell("push", "10").status == 0
+    for path in (shell.cwd / "10_ink").iterdir():
+        path.unlink()
+    ran = shell("push", "82", "10", "--delete", "--json")
+    assert ran.status == 4
+    first, second = ran.json["datasets"]
+    assert (first["dataset"], first["done"]) == ("82_stellar_sketch", 6)
+    assert (second["dataset"], second["error"]["code"]) == ("10_ink", "refused")
+
+
+def test_a_reader_that_stops_reading_is_not_told_that_all_is_well(shell: Shell) -> None:
+    process = shell.start("status", "82", "--json")
+    assert process.stdout
+    process.stdout.close()
+    assert process.wait(30) not in (0, 1)
+    assert process.stderr
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
+def test_the_disk_s_trash_comes_back_without_the_bucket(shell: Shell, seaweedfs: Store, prefix: str) -> None:
+    shell("push", "82")
+    seaweedfs.bucket().put(f"{prefix}/82_stellar_sketch/0001.txt", b"changed in the bucket\n")
+    caption = shell.cwd / "82_stellar_sketch" / "0001.txt"
+    before = caption.read_bytes()
+    ran = shell("pull", "82")
+    batch = re.search(r"trash restore (\S+)", ran.out)
+    assert batch
+    wrong = Shell(shell.cwd, shell.environment | {"AWS_SECRET_ACCESS_KEY": "not-the-secret"})
+    ran = wrong("trash", "list")
+    assert (ran.status, batch.group(1) in ran.out) == (3, True)
+    ran = wrong("trash", "restore", batch.group(1))
+    assert (ran.status, "1 restored" in ran.out) == (4, True)
+    assert caption.read_bytes() == before
+
+
+def test_folders_that_cannot_be_datasets_are_named(shell: Shell, seaweedfs: Store, prefix: str) -> None:
+    seaweedfs.bucket().put(f"{prefix}/CON/a.txt", b"x")
+    os.mkdir(os.fsencode(shell.cwd) + b"/83_\xff")
+    ran = shell("status")
+    assert ran.status == 4
+    assert "CON: is a folder whose name" in ran.out
+    assert "83_\\xff: is a folder whose name is not valid UTF-8" in ran.out
+
+
+def test_datasets_that_overlap_in_the_bucket_are_refused(shell: Shell) -> None:
+    settings = shell.cwd / "hashmark.toml"
+    settings.write_text(settings.read_text() + '\n[datasets."10_ink"]\nprefix = "82_stellar_sketch/ink"\n')
+    fill(shell.cwd, "10_ink", 1)
+    ran = shell("status")
+    assert (ran.status, "overlap in the bucket" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize("what", ["bundle", "profile"])
+def test_settings_of_aws_that_the_runtime_refuses_are_told_plainly(what: str, shell: Shell, tmp_path: Path) -> None:
+    settings = shell.cwd / "hashmark.toml"
+    if what == "bundle":
+        (tmp_path / "ca.pem").write_text("not a certificate")
+        text = settings.read_text().replace("http://", "https://") + f'ca_bundle = "{tmp_path / "ca.pem"}"\n'
+        settings.write_text(text)
+        ran = shell("status", "82")
+        assert (ran.status, "ca.pem" in ran.err) == (2, True)
+    else:
+        (tmp_path / "config").write_text("[profile work]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = nobody\n")
+        settings.write_text(settings.read_text() + 'profile = "work"\n')
+        ran = Shell(shell.cwd, shell.environment | {"AWS_CONFIG_FILE": str(tmp_path / "config")})("status", "82")
+        assert (ran.status, "'work'" in ran.err) == (3, True)

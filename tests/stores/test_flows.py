@@ -17,6 +17,7 @@ from hashmark.core.errors import RefusedPlan
 from hashmark.core.model import Base
 from hashmark.core.plan import Direction
 from hashmark.core.report import DatasetStatus
+from hashmark.s3 import bucket as bucket_module
 from hashmark.transfer import moves
 from tests.conftest import BUCKET, SCRIPTS, LibraryMaker, Store, aws, rclone_remote, run_tool
 
@@ -167,6 +168,8 @@ def test_a_file_above_the_threshold_goes_up_in_parts_and_comes_back(
 ) -> None:
     monkeypatch.setattr(moves, "SINGLE_PUT", 6 << 20)
     monkeypatch.setattr(moves, "PART_SIZE", 5 << 20)
+    monkeypatch.setattr(bucket_module, "WHOLE", 6 << 20)
+    monkeypatch.setattr(bucket_module, "RANGE", 4 << 20)
     data = os.urandom((11 << 20) + 7)
     dataset = dataset_of(library_on(store, "here"), {"big.png": data})
     result = push(dataset)
@@ -389,7 +392,23 @@ def test_verify_reads_every_byte_and_finds_what_an_etag_hides(seaweedfs: Store, 
     found = verify(dataset, Policy(Direction.PULL))
     (row,) = (row for row in found.files if row.verdict is not Verdict.SYNCED)
     assert (row.key, row.verdict, row.evidence) == ("0001.txt", Verdict.DIFFERS, Evidence.BODY)
-    assert not_synced(status(dataset)) == {"0001.txt": Verdict.DIFFERS}, "the false base is forgotten"
+    assert not any(pair.green for pair in found.pairs if pair.caption and pair.caption.key == "0001.txt")
+    found = status(dataset)
+    assert not_synced(found) == {"0001.txt": Verdict.DIFFERS}, "what was read is remembered"
+    result = push(dataset)
+    assert result.done, result.failures
+    assert status(dataset).in_sync
+    assert library.bucket.read(dataset.prefix + "0001.txt") == b"A stellar sketch, number 1\n"
+
+
+def test_what_both_sides_lost_is_forgotten(store: Store, library_on: LibraryMaker) -> None:
+    dataset = dataset_of(library_on(store))
+    push(dataset)
+    (dataset.path / "0001.txt").unlink()
+    dataset.library.bucket.delete(dataset.prefix + "0001.txt")
+    assert status(dataset).in_sync
+    (dataset.path / "0001.txt").write_bytes(b"born anew\n")
+    assert not_synced(status(dataset)) == {"0001.txt": Verdict.LOCAL_ONLY}
 
 
 def test_a_saved_listing_stands_in_for_the_bucket(store: Store, library_on: LibraryMaker) -> None:

@@ -72,10 +72,11 @@ def _compare(dataset: Dataset, row: FileStatus) -> CaptionDiff:
     if size > MAX_TEXT:
         return CaptionDiff(row, (), f"too large to compare word by word ({size} bytes)")
     disk = _read(dataset, row)
-    bucket = dataset.library.bucket.read(dataset.prefix + row.key) if row.remote else b""
+    etag = row.remote.etag if row.remote else None
+    bucket = dataset.library.bucket.read(dataset.prefix + row.key, etag=etag) if row.remote else b""
     (new, new_encoding), (old, old_encoding) = decode(disk), decode(bucket)
     pieces = tuple(word_diff(old, new))
-    return CaptionDiff(row, pieces, _note(row, old_encoding, new_encoding, same_text=old == new))
+    return CaptionDiff(row, pieces, _note(row, old_encoding, new_encoding, same=disk == bucket))
 
 
 def _read(dataset: Dataset, row: FileStatus) -> bytes:
@@ -87,14 +88,14 @@ def _read(dataset: Dataset, row: FileStatus) -> bytes:
         raise UsageError(f"'{row.key}' can't be read: {error.strerror}.") from None
 
 
-def _note(row: FileStatus, old: str, new: str, *, same_text: bool) -> str | None:
+def _note(row: FileStatus, old: str, new: str, *, same: bool) -> str | None:
     if row.local is None:
         return "only in the bucket"
     if row.remote is None:
         return "only on disk"
     if old != new:
         return f"encoded as {old} in the bucket, {new} on disk"
-    return "the same bytes" if same_text else None
+    return "the same bytes" if same else None
 
 
 def plain(piece: Piece) -> str:

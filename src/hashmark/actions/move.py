@@ -19,6 +19,7 @@ from hashmark.core.events import Event, Failure
 from hashmark.core.model import Base, Key
 from hashmark.core.plan import DELETES, Action, Direction, LeftAlone, Plan, Policy, Verb, make_plan
 from hashmark.core.report import DatasetStatus, shown
+from hashmark.disk.place import explain
 from hashmark.disk.walk import leftovers
 from hashmark.library import Dataset
 from hashmark.transfer.moves import Done, Ends
@@ -148,7 +149,7 @@ def _ends(dataset: Dataset, batch: str, can: Abilities | None) -> Ends:
         guarded_writes=can is not None and can.guarded_writes,
         guarded_deletes=can is not None and can.guarded_deletes,
         checks_md5=can is not None and can.checks_md5,
-        odd_etags=library.state.facts(library.bucket.store).get("etag-md5") == "no",
+        odd_etags=library.state.facts(library.bucket.store).get(TRUST) == "no",
     )
 
 
@@ -156,7 +157,10 @@ def _sweep(dataset: Dataset, plan: Plan) -> None:
     """Remove unfinished downloads of a killed run; nobody else is at it, because the lock is held."""
     if plan.direction is Direction.PULL and dataset.path.is_dir():
         for path in leftovers(dataset.path):
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise explain(error, str(path)) from None
 
 
 class _Recorder:
@@ -182,7 +186,7 @@ class _Recorder:
         library.state.record_bases(self._dataset.remote, self._bases)
         library.state.forget_bases(self._dataset.remote, self._gone)
         if self._trusted:
-            library.state.record_facts(library.bucket.store, {TRUST: "seen in a transfer"})
+            library.state.record_facts(library.bucket.store, {TRUST: "yes"})
         self._bases, self._gone = [], []
 
 

@@ -46,8 +46,7 @@ def abilities(library: Library) -> Abilities:
 
 
 def remember(library: Library, findings: list[Finding]) -> dict[str, str]:
-    """Keep what was found; a later finding of the same name counts."""
-    words = {True: "yes", False: "no", None: "unknown"}
-    facts = {finding.name: words[finding.ok] for finding in findings}
+    """Keep what was found; what could not be found out is asked again another time."""
+    facts = {finding.name: "yes" if finding.ok else "no" for finding in findings if finding.ok is not None}
     library.state.record_facts(library.bucket.store, facts)
     return facts

@@ -15,6 +15,7 @@ from hashmark.core.model import (
     Base,
     Content,
     FileStatus,
+    Key,
     LocalFile,
     Problem,
     RemoteObject,
@@ -29,8 +30,8 @@ from hashmark.evidence import Settler, body_weighed
 from hashmark.library import Dataset
 
 BATCH = 2000
-TRUST = "etag-is-md5"
-"""The remembered fact that a bucket's ETags have been seen to be MD5s."""
+TRUST = "etag-md5"
+"""The remembered fact whether a bucket's ETags are MD5s: `yes` where one was seen to be, `no` by a probe."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Scan:
         self.options = options or Options()
         self._walk = Walk(dataset.path, dataset.pairing.ignores)
         self._problems: list[Problem] = []
+        self._gone: list[Key] = []
 
     @property
     def problems(self) -> list[Problem]:
@@ -78,7 +80,7 @@ class Scan:
     def __iter__(self) -> Iterator[FileStatus]:
         saved = self.options.against is not None
         remotes, bases, settler = self._other_side()
-        rows = relevant(join(self._locals(), remotes, bases), self.dataset.pairing)
+        rows = relevant(join(self._locals(), remotes, bases, self._gone.append), self.dataset.pairing)
         statuses = settler.settle(rows)
         if self.options.deep and not saved:
             statuses = self._deepened(statuses)
@@ -89,8 +91,9 @@ class Scan:
         if against is not None:
             return against, (), Settler(None, dataset.path, dataset.prefix, trusted=False)
         bucket, state = dataset.library.bucket, dataset.library.state
-        trusted = bucket.client.endpoint.is_aws or TRUST in state.facts(bucket.store)
-        settler = Settler(bucket, dataset.path, dataset.prefix, trusted=trusted)
+        known = state.facts(bucket.store).get(TRUST)
+        trusted = known == "yes" or (known is None and bucket.client.endpoint.is_aws)
+        settler = Settler(bucket, dataset.path, dataset.prefix, trusted=trusted, may_earn=known != "no")
         # Asked for first: the listing travels while the disk is read.
         return bucket.objects(dataset.prefix), state.bases(dataset.remote), settler
 
@@ -103,7 +106,7 @@ class Scan:
         now = file_system_now(dataset.library.state_folder) if state.persistent else None
         fresh: list[LocalFile] = []
         for hashed in hash_all(dataset.path, self._walk, known, now_ns=now):
-            if hashed.file.trouble and not any(p.key == hashed.file.key for p in self._walk.problems):
+            if hashed.file.trouble and hashed.file.stamp.inode:  # without one the walk has said so
                 self._problems.append(Problem(hashed.file.key, "unreadable", hashed.file.trouble))
             if hashed.fresh and hashed.settled:
                 fresh.append(hashed.file)
@@ -127,8 +130,10 @@ class Scan:
                 proven = []
             yield status
         state.record_bases(remote, proven)
+        if self.complete:
+            state.forget_bases(remote, self._gone)
         if settler.trusted and not trusted_before:
-            state.record_facts(self.dataset.library.bucket.store, {TRUST: "seen in a listing"})
+            state.record_facts(self.dataset.library.bucket.store, {TRUST: "yes"})
 
     def _deepened(self, statuses: Iterable[FileStatus]) -> Iterator[FileStatus]:
         for status in statuses:
@@ -152,10 +157,12 @@ def read_body(dataset: Dataset, status: FileStatus) -> FileStatus:
     if local is None or remote is None or local.md5 is None:
         return status
     scratch = dataset.library.state_folder / "tmp"
-    row = Joined(status.key, local, remote, status.base)
+    row = Joined(status.key, local, remote, None if status.verdict is Verdict.SYNCED else status.base)
     try:
         weighed = body_weighed(dataset.library.bucket, dataset.prefix + status.key, local, remote, scratch)
     except HashmarkError as error:
+        if error.fatal:
+            raise
         weighed = Weighed(Content.UNKNOWN, None, f"reading it failed: {error.message}", "`hashmark verify` again")
     return judge(row, status.kind, weighed)
 

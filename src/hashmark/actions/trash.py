@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hashmark.core.errors import HashmarkError, NoSuchObject, UsageError
+from hashmark.core.errors import HashmarkError, NoSuchObject, PreconditionFailed, StoreError, UsageError
 from hashmark.core.events import Failure
 from hashmark.core.report import shown
 from hashmark.disk.place import explain, open_slot
 from hashmark.disk.walk import Walk
 from hashmark.library import Dataset, Library
+from hashmark.s3.bucket import Bucket
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,18 @@ class Entry:
         }
 
 
-def entries(library: Library) -> Iterator[Entry]:
-    """Everything in the trash, the disk's first, each side in order.
+def entries(library: Library, batch: str | None = None) -> Iterator[Entry]:
+    """Everything in the trash, or in one batch, the disk's first, each side in order.
 
     Raises:
-        StoreError: the bucket's trash can't be listed.
+        StoreError: the bucket's trash can't be listed; the disk's entries have been given by then.
     """
-    for file in Walk(library.trash):
-        if entry := _entry("disk", file.key, file.size):
+    inside = f"{batch}/" if batch else ""
+    for file in Walk(library.trash / inside):
+        if entry := _entry("disk", inside + file.key, file.size):
             yield entry
-    for row in library.bucket.objects(library.remote_trash):
-        if entry := _entry("bucket", row.key, row.size or 0):
+    for row in library.bucket.objects(library.remote_trash + inside):
+        if entry := _entry("bucket", inside + row.key, row.size or 0):
             yield entry
 
 
@@ -74,16 +76,22 @@ def restore(library: Library, batch: str, dataset: str | None = None) -> tuple[l
         UsageError: there is no such batch.
         StoreError: the bucket can't be listed.
     """
-    chosen = [e for e in entries(library) if e.batch == batch and dataset in {None, e.dataset}]
+    chosen: list[Entry] = []
+    failed: list[Failure] = []
+    try:
+        chosen.extend(e for e in entries(library, batch) if dataset in {None, e.dataset})
+    except StoreError as error:
+        # What the disk keeps can come back without the bucket.
+        if not chosen:
+            raise
+        failed.append(Failure(batch, error.code, f"What the bucket keeps of it was not restored: {error}"))
     if not chosen:
         raise UsageError(f"There is no batch '{batch}' in the trash.", "See `hashmark trash list`.")
+    homes = {d.name: d for d in library.datasets()}
     new_batch = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-restore-{secrets.token_hex(2)}"
     restored: list[Entry] = []
-    failed: list[Failure] = []
     for entry in chosen:
-        home = next(
-            (d for d in library.datasets() if d.name == entry.dataset), Dataset(library, entry.dataset, entry.dataset)
-        )
+        home = homes.get(entry.dataset) or Dataset(library, entry.dataset, entry.dataset)
         try:
             with home.lock():
                 (_restore_local if entry.side == "disk" else _restore_remote)(home, entry, new_batch)
@@ -112,10 +120,22 @@ def _restore_local(home: Dataset, entry: Entry, new_batch: str) -> None:
 def _restore_remote(home: Dataset, entry: Entry, new_batch: str) -> None:
     bucket, trash = home.library.bucket, home.library.remote_trash
     source, target = f"{trash}{entry.batch}/{entry.dataset}/{entry.key}", home.prefix + entry.key
-    with contextlib.suppress(NoSuchObject):  # nothing is in the way
-        bucket.copy(target, f"{trash}{new_batch}/{entry.dataset}/{entry.key}")
+    in_the_way = _etag_of(bucket, target)
+    if in_the_way is not None:
+        bucket.copy(target, f"{trash}{new_batch}/{entry.dataset}/{entry.key}", etag=in_the_way)
+        if _etag_of(bucket, target) != in_the_way:
+            raise PreconditionFailed(f"'{entry.key}' changes in the bucket just now and was not restored.")
     bucket.copy(source, target)
+    if bucket.head(target).size != entry.size:
+        raise PreconditionFailed(f"'{entry.key}' was restored, but another version is there now; the trash keeps it.")
     bucket.delete(source)
+
+
+def _etag_of(bucket: Bucket, key: str) -> str | None:
+    try:
+        return bucket.head(key).etag
+    except NoSuchObject:
+        return None
 
 
 def empty(library: Library, batch: str | None = None) -> tuple[int, list[Failure]]:
@@ -124,7 +144,7 @@ def empty(library: Library, batch: str | None = None) -> tuple[int, list[Failure
     Raises:
         StoreError: the bucket can't be listed.
     """
-    chosen = [e for e in entries(library) if batch in {None, e.batch}]
+    chosen = list(entries(library, batch))
     failed: list[Failure] = []
     for entry in (e for e in chosen if e.side == "disk"):
         path = library.trash / entry.batch / entry.dataset / entry.key

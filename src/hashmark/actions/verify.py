@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
+from pathlib import Path
 
 from hashmark.actions.status import Options, new_base, read_body, status
 from hashmark.core.events import Ended, Event, FileDone, FileFailed, FileStarted, Started
-from hashmark.core.model import FileStatus, Verdict
+from hashmark.core.model import DISPROVEN, Base, Evidence, FileStatus, Verdict
+from hashmark.core.pairs import pair_up
 from hashmark.core.plan import Policy
 from hashmark.core.report import DatasetStatus
 from hashmark.library import Dataset
@@ -26,7 +29,8 @@ def verify(
 ) -> DatasetStatus:
     """Compare the dataset, then read every selected object that both sides have; what is proven is recorded.
 
-    A file that its ETag called synced and whose bytes differ is `differs` by `body`, and its base is forgotten.
+    A file that its ETag called synced and whose bytes differ is `differs` by `body`. That is remembered, so that it
+    stays red and a push puts the right bytes there.
 
     Raises:
         StoreError: the bucket can't be listed.
@@ -36,6 +40,7 @@ def verify(
     chosen = [f for f in found.files if f.local and f.remote and f.verdict is not Verdict.REFUSED]
     chosen = [f for f in chosen if policy.selects(f.key)]
     stop = cancel or threading.Event()
+    _sweep(dataset.library.state_folder / "tmp")
     on_event(Started(len(chosen), sum(f.local.size for f in chosen if f.local), time.time()))
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="verify") as pool:
         for before, after in _each(dataset, chosen, pool, on_event, stop):
@@ -43,7 +48,17 @@ def verify(
             _record(dataset, before, after)
             on_event(_told(after))
     on_event(Ended(stop.is_set(), time.time()))
-    return replace(found, files=tuple(rows.values()))
+    files = tuple(rows.values())
+    return replace(found, files=files, pairs=pair_up(files, dataset.pairing).pairs)
+
+
+def _sweep(scratch: Path) -> None:
+    """Remove downloads of verifications that were killed: whatever no running one can have begun."""
+    long_ago = time.time() - 24 * 3600
+    for path in scratch.glob("verify-*"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < long_ago:
+                path.unlink()
 
 
 def _each(
@@ -70,10 +85,12 @@ def _each(
 def _record(dataset: Dataset, before: FileStatus, after: FileStatus) -> None:
     state = dataset.library.state
     base = new_base(after)
+    contradicted = before.verdict is Verdict.SYNCED and after.verdict is not Verdict.SYNCED
     if base is not None:
         state.record_bases(dataset.remote, [base])
-    elif after.verdict is Verdict.DIFFERS and before.verdict is Verdict.SYNCED:
-        state.forget_bases(dataset.remote, [after.key])
+    elif contradicted and after.evidence is Evidence.BODY and after.remote is not None:
+        lie = Base(after.key, DISPROVEN, after.remote.etag or "", after.remote.size or 0)
+        state.record_bases(dataset.remote, [lie])
 
 
 def _told(status: FileStatus) -> Event:

@@ -87,8 +87,9 @@ def status(
 ) -> Exit:
     """Show what is in sync and what is not, and how it is known. Exit status 0 only if all is proven equal."""
     with Library.open(library) as opened:
-        show = show_json if as_json else show_text
-        return show(opened, datasets or [], rehash=rehash, deep=deep, against=against, every=every)
+        if as_json:
+            return show_json(opened, datasets or [], rehash=rehash, deep=deep, against=against)
+        return show_text(opened, datasets or [], rehash=rehash, deep=deep, against=against, every=every)
 
 
 @app.command("ls-remote")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from hashmark.actions.move import Result
-from hashmark.core.errors import HashmarkError, LocalError, RefusedPlan, StoreError
+from hashmark.core.errors import HashmarkError, Interrupted, LocalError, RefusedPlan, StoreError
 from hashmark.core.model import Verdict
 from hashmark.core.report import DatasetStatus, Summary
 
@@ -19,10 +19,13 @@ class Exit(IntEnum):
     STORE = 3
     PARTLY = 4
     INTERRUPTED = 130
+    PIPE = 141
 
 
 def for_error(error: HashmarkError) -> Exit:
     """The status for a command that ended with an error."""
+    if isinstance(error, Interrupted):
+        return Exit.INTERRUPTED
     if isinstance(error, StoreError):
         return Exit.STORE
     if isinstance(error, LocalError | RefusedPlan):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -43,22 +44,34 @@ def guarded(command: Callable[..., Exit]) -> Callable[..., None]:
             status = command(*args, **kwargs)
             sys.stdout.flush()
         except HashmarkError as error:
-            if kwargs.get("as_json"):
-                about = {"code": error.code, "message": error.message, "hint": error.hint}
-                render.print_json({"error": about})
-            else:
-                sys.stderr.write(render.error_text(error) + "\n")
+            _tell(error, as_json=bool(kwargs.get("as_json")))
             status = for_error(error)
         except BrokenPipeError:
-            # The reader had enough (`| head`): not an error, and nothing more can be written.
-            sys.stderr.close()
-            status = Exit.DONE
+            # The reader had enough (`| head`): nothing more can be written, and 0 would be a claim.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            status = Exit.PIPE
         except KeyboardInterrupt:
             sys.stderr.write("\nInterrupted.\n")
             status = Exit.INTERRUPTED
+        except Exception as error:
+            if "HASHMARK_TRACEBACK" in os.environ:
+                raise
+            fault = HashmarkError(
+                f"A fault of hashmark: {type(error).__name__}: {error}.",
+                "Please report it, with what HASHMARK_TRACEBACK=1 shows.",
+            )
+            _tell(fault, as_json=bool(kwargs.get("as_json")))
+            status = Exit.PARTLY
         raise typer.Exit(int(status))
 
     return run
+
+
+def _tell(error: HashmarkError, *, as_json: bool) -> None:
+    if as_json:
+        render.print_json({"error": render.error_json(error)})
+    else:
+        sys.stderr.write(render.error_text(error) + "\n")
 
 
 def chosen(library: Library, names: list[str]) -> list[Dataset]:

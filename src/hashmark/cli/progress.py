@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from types import FrameType, TracebackType
 from typing import Any
 
 from rich.console import Console
 from rich.filesize import decimal
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 from rich.table import Column
 from rich.text import Text
@@ -53,7 +53,7 @@ class Watcher:
 
     def __init__(self, title: str, *, quiet: bool) -> None:
         self.state = JobState()
-        self._title = title
+        self._title = escape(title)
         self._console = Console(stderr=True, highlight=False)
         self._live = self._console.is_terminal and not quiet
         self._quiet = quiet
@@ -115,4 +115,5 @@ class Interruptible:
         if self.cancel.is_set():
             os._exit(130)
         self.cancel.set()
-        sys.stderr.write("\nStopping after the files under way; Ctrl-C again to stop now.\n")
+        # Not through a buffer, which this signal may have interrupted.
+        os.write(2, b"\nStopping after the files under way; Ctrl-C again to stop now.\n")

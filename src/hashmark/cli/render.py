@@ -73,6 +73,11 @@ def error_text(error: HashmarkError) -> str:
     return f"hashmark: {visible(error.message)}" + (f"\n  {visible(error.hint)}" if error.hint else "")
 
 
+def error_json(error: HashmarkError) -> dict[str, str]:
+    """An error as plain data."""
+    return {"code": error.code, "message": error.message, "hint": error.hint}
+
+
 def _style(verdict: Verdict) -> str:
     if verdict in NEEDS_SYNC:
         return "red"

@@ -9,9 +9,9 @@ import typer
 
 from hashmark.actions import trash
 from hashmark.cli import render
-from hashmark.cli.exits import Exit
+from hashmark.cli.exits import Exit, for_error
 from hashmark.cli.options import JsonOption, LibraryOption, guarded
-from hashmark.core.errors import RefusedPlan
+from hashmark.core.errors import HashmarkError, RefusedPlan, StoreError
 from hashmark.library import Library
 
 trash_app = typer.Typer(no_args_is_help=True, help="What was overwritten or deleted, on disk and in the bucket.")
@@ -22,12 +22,20 @@ trash_app = typer.Typer(no_args_is_help=True, help="What was overwritten or dele
 def list_(as_json: JsonOption = False, library: LibraryOption = None) -> Exit:
     """List the batches: one for each run that replaced or deleted something."""
     with Library.open(library) as opened:
-        found = trash.entries(opened)
+        found: list[trash.Entry] = []
+        unseen: HashmarkError | None = None
+        try:
+            found.extend(trash.entries(opened))
+        except StoreError as error:
+            unseen = error
         if as_json:
-            render.print_json({"entries": [entry.to_json() for entry in found]})
+            told = {"entries": [entry.to_json() for entry in found]}
+            render.print_json(told | ({"error": render.error_json(unseen)} if unseen else {}))
         else:
             render.trash_table(found, render.console())
-    return Exit.DONE
+            if unseen:
+                sys.stderr.write(render.error_text(unseen) + "\n")
+    return for_error(unseen) if unseen else Exit.DONE
 
 
 @trash_app.command()
@@ -62,7 +70,7 @@ def empty(
     """Delete the trash for good."""
     with Library.open(library) as opened:
         if not yes:
-            _confirm(sum(1 for entry in trash.entries(opened) if batch in {None, entry.batch}))
+            _confirm(sum(1 for _ in trash.entries(opened, batch)))
         gone, failed = trash.empty(opened, batch)
     if as_json:
         failures = [{"key": f.key, "code": f.code, "message": f.message} for f in failed]

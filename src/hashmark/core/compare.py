@@ -24,13 +24,14 @@ and never asks for more evidence: it names what is missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 from hashmark.core import etags
 from hashmark.core.keys import is_folder_marker, is_ours, unsafe_reason
 from hashmark.core.model import (
+    DISPROVEN,
     Base,
     Content,
     Evidence,
@@ -82,6 +83,8 @@ def weigh(local: LocalFile, remote: RemoteObject, base: Base | None) -> Weighed:
         return Weighed(Content.DIFFERENT, Evidence.SIZE)
     if remote.size == 0 and local.size == 0:
         return Weighed(Content.SAME, Evidence.SIZE)
+    if base is not None and base.md5 == DISPROVEN and remote.etag == base.etag:
+        return Weighed(Content.DIFFERENT, Evidence.RECORDED, "its bytes in the bucket were read and are others")
     if remote.etag is not None and remote.etag == local.md5:
         return Weighed(Content.SAME, Evidence.ETAG_MD5)
     if base is not None and remote.etag == base.etag and remote.size == base.size:
@@ -141,6 +144,8 @@ def judge(joined: Joined, kind: Kind, weighed: Weighed | None = None) -> FileSta
         return _status(joined, kind, Verdict.REFUSED, Weighed(Content.UNKNOWN, None, local.trouble))
     if local is not None and remote is not None and weighed is None:
         weighed = weigh(local, remote, base)
+    if base is not None and base.md5 == DISPROVEN:
+        base = None  # a warning about an object, not a common past
     verdict = conclude(
         weighed.content if weighed else None,
         has_local=local is not None,
@@ -195,10 +200,15 @@ def in_order(items: Iterable[T], side: str) -> Iterator[T]:
         yield item
 
 
-def join(locals_: Iterable[LocalFile], remotes: Iterable[RemoteObject], bases: Iterable[Base]) -> Iterator[Joined]:
+def join(
+    locals_: Iterable[LocalFile],
+    remotes: Iterable[RemoteObject],
+    bases: Iterable[Base],
+    on_gone: Callable[[Key], None] = lambda _key: None,
+) -> Iterator[Joined]:
     """Merge three streams in ascending byte order of their keys into one, in constant memory.
 
-    A key that only the base knows is gone from both sides and is left out.
+    A key that only the base knows is gone from both sides: it is told to `on_gone` and left out.
     """
     left = in_order(locals_, "local")
     right = in_order(remotes, "remote")
@@ -207,12 +217,18 @@ def join(locals_: Iterable[LocalFile], remotes: Iterable[RemoteObject], bases: I
     while local is not None or remote is not None:
         key = min((item.key for item in (local, remote) if item is not None), key=key_bytes)
         while base is not None and key_bytes(base.key) < key_bytes(key):
+            on_gone(base.key)
             base = next(middle, None)
         here = local if local is not None and local.key == key else None
         there = remote if remote is not None and remote.key == key else None
-        yield Joined(key, here, there, base if base is not None and base.key == key else None)
+        own = base if base is not None and base.key == key else None
+        base = next(middle, None) if own is not None else base
+        yield Joined(key, here, there, own)
         local = next(left, None) if here is not None else local
         remote = next(right, None) if there is not None else remote
+    while base is not None:
+        on_gone(base.key)
+        base = next(middle, None)
 
 
 def relevant(joined: Iterable[Joined], pairing: Pairing) -> Iterator[tuple[Joined, Kind]]:

@@ -29,6 +29,8 @@ class HashmarkError(Exception):
 
     code: ClassVar[str] = "error"
     retryable: ClassVar[bool] = False
+    fatal: ClassVar[bool] = False
+    """Whether every other file would meet it as well, so that going on makes no sense."""
     default_hint: ClassVar[str] = ""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
@@ -101,6 +103,7 @@ class DiskFull(LocalError):
     """No space is left for the new content; the old content is untouched."""
 
     code = "disk-full"
+    fatal = True
     default_hint = "Free some space and run the command again; finished files are kept."
 
 
@@ -134,6 +137,7 @@ class Unreachable(StoreError):
     """No answer from the endpoint."""
 
     code = "unreachable"
+    fatal = True
     retryable = True
     default_hint = "Check that the store is running and that `endpoint_url` names its host and port."
 
@@ -142,6 +146,7 @@ class TlsFailure(StoreError):
     """The encrypted connection could not be set up."""
 
     code = "tls"
+    fatal = True
     default_hint = "If the store has a private certificate authority, name its file as `ca_bundle` under [remote]."
 
 
@@ -149,6 +154,7 @@ class ClockSkew(StoreError):
     """The store refuses our signature because the clocks differ too much."""
 
     code = "clock-skew"
+    fatal = True
     default_hint = "Set this machine's clock (NTP) and try again."
 
 
@@ -156,6 +162,7 @@ class NoCredentials(StoreError):
     """No AWS credentials were found."""
 
     code = "no-credentials"
+    fatal = True
     default_hint = (
         "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile in ~/.aws/credentials "
         "named by AWS_PROFILE or `profile` under [remote]."
@@ -166,6 +173,7 @@ class WrongCredentials(StoreError):
     """The store does not know the access key, or the secret does not fit it."""
 
     code = "wrong-credentials"
+    fatal = True
     default_hint = "Check which profile is in use (AWS_PROFILE, `profile` under [remote]) and its keys."
 
 
@@ -173,6 +181,7 @@ class ExpiredCredentials(StoreError):
     """The session token has expired."""
 
     code = "expired-credentials"
+    fatal = True
     default_hint = "Sign in again (for example `aws sso login`) and rerun; finished files are kept."
 
 
@@ -187,6 +196,7 @@ class NoSuchBucket(StoreError):
     """The bucket does not exist at this endpoint."""
 
     code = "no-such-bucket"
+    fatal = True
     default_hint = "Check the bucket's name in `url` and the endpoint in `endpoint_url`."
 
 
@@ -200,6 +210,7 @@ class WrongRegion(StoreError):
     """The bucket lives in another region than the one asked."""
 
     code = "wrong-region"
+    fatal = True
 
 
 class SlowDown(StoreError):

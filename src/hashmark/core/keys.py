@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-from hashmark.core.model import FileStatus, Key, Verdict, key_bytes
+from hashmark.core.model import FileStatus, Verdict
 
 MAX_KEY_BYTES = 1024
 """S3's limit for a whole key, prefix included (Amazon S3 user guide, "Naming Amazon S3 objects")."""
@@ -31,7 +31,6 @@ T = TypeVar("T")
 
 _PLAIN = re.compile(r"[a-z0-9_][a-z0-9_/-]*(\.[a-z0-9]+)?")
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
-_WINDOWS_ONLY = frozenset('<>:"|?*')
 _ASCII_TWINS = {"\u037e": ";", "\u1fef": "`", "\u212a": "K"}
 """The characters outside ASCII whose canonical form is ASCII; macOS takes them for it."""
 
@@ -105,12 +104,6 @@ def _segment_reason(part: str) -> str | None:
     return None
 
 
-def portability_note(key: str) -> str | None:
-    """Why a safe key still can't be a Windows file name (`? * : < > | "`), or None."""
-    odd = sorted(_WINDOWS_ONLY.intersection(key))
-    return f"can't be a file name on Windows ({' '.join(odd)})" if odd else None
-
-
 def fold(key: str) -> str:
     """The form under which macOS and Windows file systems hold two names for one: NFC, lower case.
 
@@ -168,8 +161,3 @@ def as_collision(status: FileStatus, other: str) -> FileStatus:
         settle=None,
         reason=f"is the same file as '{other}' on macOS and Windows (letter case or accents); rename one",
     )
-
-
-def sorted_keys(keys: Iterable[Key]) -> list[Key]:
-    """Keys in S3's order: UTF-8 bytes of the whole key, so `a-b` < `a/b`."""
-    return sorted(keys, key=key_bytes)

@@ -128,6 +128,10 @@ class Base:
     size: int
 
 
+DISPROVEN = ""
+"""In the place of a base's MD5: the object was read under this ETag, and its bytes are not what the ETag says."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileStatus:
     """The verdict on one key, with its evidence. `settle` says what would settle an `unverified`."""

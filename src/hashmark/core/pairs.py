@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from hashmark.core.keys import STATE_FOLDER, TEMPORARY
-from hashmark.core.model import FileStatus, Kind, Problem, Verdict
+from hashmark.core.model import Evidence, FileStatus, Kind, Problem, Verdict
 
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".jxl"}
@@ -153,7 +153,7 @@ def in_bucket(status: FileStatus) -> bool:
     """The `isInS3` of the HTTP API: proven, or nothing local to compare, or present in a list of names."""
     if status.verdict in {Verdict.SYNCED, Verdict.REMOTE_ONLY, Verdict.DELETED_LOCALLY}:
         return True
-    return status.verdict is Verdict.UNVERIFIED and status.remote is not None and status.remote.etag is None
+    return status.verdict is Verdict.UNVERIFIED and status.evidence is Evidence.NAME
 
 
 @dataclass(frozen=True, slots=True)

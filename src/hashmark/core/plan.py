@@ -129,7 +129,8 @@ _EXTRA = {
     Direction.PUSH: frozenset({Verdict.REMOTE_ONLY, Verdict.DELETED_LOCALLY}),
     Direction.PULL: frozenset({Verdict.LOCAL_ONLY, Verdict.DELETED_REMOTELY}),
 }
-_WINNER = {Direction.PUSH: Side.MINE, Direction.PULL: Side.THEIRS}
+WINNER = {Direction.PUSH: Side.MINE, Direction.PULL: Side.THEIRS}
+"""The side that a direction can take."""
 
 _WHY_LEFT = {
     Verdict.REMOTE_CHANGED: "the bucket's version is newer than what was last in sync",
@@ -179,9 +180,9 @@ def _decide(row: FileStatus, policy: Policy) -> Action | LeftAlone:
             return Action(Verb.DELETE_REMOTE if push else Verb.DELETE_LOCAL, row)
         where = "only in the bucket" if push else "only on disk"
         return LeftAlone(row, f"{where}; --delete would remove it")
-    if verdict in _NEEDS_A_SIDE[policy.direction] and policy.take is _WINNER[policy.direction]:
+    if verdict in _NEEDS_A_SIDE[policy.direction] and policy.take is WINNER[policy.direction]:
         return _take(row, policy)
-    winner = _WINNER[policy.direction]
+    winner = WINNER[policy.direction]
     return LeftAlone(row, f"{_why(row)}; --take {winner} would overwrite it")
 
 

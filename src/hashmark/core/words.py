@@ -24,6 +24,9 @@ class Piece:
     text: str
 
 
+MOST_TOKENS = 2000
+"""Longer texts are compared line by line: word by word, the time grows with the square."""
+
 _TOKENS = re.compile(r"\s|[\w'’]+|[^\w\s]")
 
 
@@ -34,6 +37,8 @@ def word_diff(before: str, after: str) -> list[Piece]:
     [('both', 'a '), ('removed', 'red'), ('added', 'blue'), ('both', ' cat')]
     """
     left, right = _TOKENS.findall(before), _TOKENS.findall(after)
+    if len(left) + len(right) > MOST_TOKENS:
+        left, right = before.splitlines(keepends=True), after.splitlines(keepends=True)
     pieces: list[Piece] = []
     matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():

@@ -11,11 +11,12 @@ import hashlib
 import mimetypes
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
-from hashmark.core.errors import UnexpectedAnswer
-from hashmark.core.etags import normal_etag
+from hashmark.core.errors import PreconditionFailed, UnexpectedAnswer
+from hashmark.core.etags import normal_etag, part_count
 from hashmark.core.model import RemoteObject, key_bytes
 from hashmark.s3 import xml
 from hashmark.s3.client import Answer, Client
@@ -24,6 +25,12 @@ from hashmark.s3.listing import list_folders, list_objects
 
 DELETE_BATCH = 1000
 """S3's limit of keys in one DeleteObjects request."""
+
+WHOLE = 64 << 20
+"""Objects up to here are read in one request."""
+
+RANGE = 16 << 20
+"""Bytes of a large object asked for at a time."""
 
 _CHECKSUMS = ("crc32", "crc32c", "crc64nvme", "sha1", "sha256")
 _TYPES = {".txt": "text/plain; charset=utf-8", ".caption": "text/plain; charset=utf-8", ".webp": "image/webp"}
@@ -42,7 +49,6 @@ class Head:
     full_object: bool = True
     metadata: Mapping[str, str] = field(default_factory=dict)
     parts: int | None = None
-    content_range: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +126,36 @@ class Bucket:
     def get_to(
         self, key: str, path: str, *, etag: str | None = None, on_bytes: Callable[[int], None] | None = None
     ) -> Answer:
-        """Read an object into the file at `path`; only the version with `etag`, where one is given."""
+        """Read an object into the file at `path`; only the version with `etag`, where one is given.
+
+        The runtime holds the whole body in memory on its way: large objects are for `download`.
+        """
         headers = {"If-Match": f'"{etag}"'} if etag else {}
-        return self.client.call("GetObject", "GET", key, headers=headers, into=path, on_bytes=on_bytes)
+        answer = self.client.call("GetObject", "GET", key, headers=headers, into=path, on_bytes=on_bytes)
+        Path(path).touch()  # the runtime makes no file for an empty body
+        return _expected(answer, key, etag)
+
+    def download(
+        self, key: str, path: str, size: int | None, *, etag: str, on_bytes: Callable[[int], None] | None = None
+    ) -> None:
+        """Read an object of `size` bytes into the file at `path`, in bounded memory, all of the version `etag`."""
+        if size is None or size <= WHOLE:
+            self.get_to(key, path, etag=etag or None, on_bytes=on_bytes)
+            return
+        with Path(path).open("wb") as file:
+            for start in range(0, size, RANGE):
+                end = min(start + RANGE, size) - 1
+                headers = {"If-Match": f'"{etag}"', "Range": f"bytes={start}-{end}"}
+                answer = self.client.call("GetObject", "GET", key, headers=headers, on_bytes=on_bytes)
+                _expected(answer, key, etag)
+                if answer.status != 206 or len(answer.body) != end + 1 - start:
+                    raise UnexpectedAnswer(f"Reading '{key}': asked for {end + 1 - start} bytes, got another range.")
+                file.write(answer.body)
 
     def read(self, key: str, *, etag: str | None = None) -> bytes:
         """A whole (small) object."""
         headers = {"If-Match": f'"{etag}"'} if etag else {}
-        return self.client.call("GetObject", "GET", key, headers=headers).body
+        return _expected(self.client.call("GetObject", "GET", key, headers=headers), key, etag).body
 
     def copy(self, source: str, target: str, *, etag: str | None = None) -> str:
         """Copy inside the bucket, on the server; only the version with `etag`. Returns the new ETag."""
@@ -178,6 +206,13 @@ class Bucket:
         return failed
 
 
+def _expected(answer: Answer, key: str, etag: str | None) -> Answer:
+    """The answer, if it is of the version that was asked for: some stores ignore If-Match on reads."""
+    if etag and normal_etag(answer.headers.get("etag", "")) != etag:
+        raise PreconditionFailed(f"'{key}' is not the version in the bucket that was expected.")
+    return answer
+
+
 def _meta(metadata: Mapping[str, str] | None) -> dict[str, str]:
     return {f"x-amz-meta-{name}": value for name, value in (metadata or {}).items()}
 
@@ -202,11 +237,18 @@ def _head(answer: Answer, key: str) -> Head:
         last_modified=headers.get("last-modified"),
         encryption=_encryption(headers),
         checksums={c: headers[f"x-amz-checksum-{c}"] for c in _CHECKSUMS if f"x-amz-checksum-{c}" in headers},
-        full_object=headers.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT",
+        full_object=_is_full_object(headers),
         metadata={k.removeprefix("x-amz-meta-"): v for k, v in headers.items() if k.startswith("x-amz-meta-")},
         parts=int(parts) if parts.isdecimal() else None,
-        content_range=headers.get("content-range"),
     )
+
+
+def _is_full_object(headers: Mapping[str, str]) -> bool:
+    """Whether the stored checksums are of the whole object. Stores that do not say so mark composites by `-N`."""
+    if sort := headers.get("x-amz-checksum-type"):
+        return sort == "FULL_OBJECT"
+    composite = any("-" in headers.get(f"x-amz-checksum-{name}", "") for name in _CHECKSUMS)
+    return not composite and part_count(normal_etag(headers.get("etag", ""))) is None
 
 
 def _encryption(headers: Mapping[str, str]) -> str | None:

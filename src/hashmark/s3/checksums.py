@@ -22,19 +22,24 @@ _CRCS: dict[str, tuple[Callable[..., int], int]] = {
 }
 
 
-def file_checksum(path: Path, name: str) -> str:
+def file_checksum(path: Path, name: str) -> tuple[str, str]:
     """Checksum `name` (`crc32`, `crc32c`, `crc64nvme`, `sha1`, `sha256`) of a whole file, in base64 as S3 has it.
+
+    Comes with the MD5 in hex of the very bytes it was computed from.
 
     Raises:
         OSError: the file can't be read.
     """
+    md5 = hashlib.md5(usedforsecurity=False)
+    sha = hashlib.new(name) if name in {"sha1", "sha256"} else None
+    compute, width = _CRCS.get(name, (checksums.crc32, 4))
+    value = 0
     with path.open("rb") as file:
-        if name in {"sha1", "sha256"}:
-            digest = hashlib.file_digest(file, name).digest()
-        else:
-            compute, width = _CRCS[name]
-            value = 0
-            while data := file.read(CHUNK):
+        while data := file.read(CHUNK):
+            md5.update(data)
+            if sha:
+                sha.update(data)
+            else:
                 value = compute(data, value)
-            digest = value.to_bytes(width, "big")
-    return base64.b64encode(digest).decode()
+    digest = sha.digest() if sha else value.to_bytes(width, "big")
+    return base64.b64encode(digest).decode(), md5.hexdigest()

@@ -8,6 +8,7 @@ mean is not known here.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from awscrt.s3 import S3Client, S3RequestTlsMode, S3RequestType, create_default_
 
 from hashmark._version import __version__
 from hashmark.core.errors import HashmarkError
+from hashmark.core.model import key_bytes
 from hashmark.s3 import credentials, tls
 from hashmark.s3.endpoint import Endpoint, Remote, resolve
 from hashmark.s3.errors import from_answer, from_runtime
@@ -78,16 +80,20 @@ class Client:
         """
         request = self._request(method, key, query or {}, headers or {}, body)
         collector = _Collector(operation, f"'{key}'" if key else f"bucket '{self._bucket}'", self.endpoint)
-        collector.request = self._client.make_request(
-            type=S3RequestType.DEFAULT,
-            operation_name=operation,
-            request=request,
-            recv_filepath=into,
-            on_headers=collector.on_headers,
-            on_body=None if into else collector.on_body,
-            on_done=collector.on_done,
-            on_progress=(lambda progress, **_: on_bytes(progress)) if on_bytes else None,
-        )
+        try:
+            collector.request = self._client.make_request(
+                type=S3RequestType.DEFAULT,
+                operation_name=operation,
+                request=request,
+                recv_filepath=into,
+                on_headers=collector.on_headers,
+                on_body=None if into else collector.on_body,
+                on_done=collector.on_done,
+                on_progress=(lambda progress, **_: on_bytes(progress)) if on_bytes else None,
+            )
+        except RuntimeError as error:  # the runtime refuses to begin: "48 (AWS_ERROR_NAME): …"
+            name = re.search(r"AWS_\w+", str(error))
+            collector.on_done(_Refused(name.group() if name else "unknown"), None, None, None)
         if self._watchdog:
             self._watchdog.watch(collector.future, collector.fail)
         return collector.future
@@ -97,7 +103,7 @@ class Client:
     ) -> HttpRequest:
         path = self.endpoint.path(key)
         if query:
-            path += "?" + "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in query.items())
+            path += "?" + "&".join(f"{quote(k, safe='')}={quote(key_bytes(v), safe='')}" for k, v in query.items())
         pairs = [("Host", self.endpoint.host), ("User-Agent", f"hashmark/{__version__}"), *headers.items()]
         if body is not None or method in {"PUT", "POST"}:
             pairs.append(("Content-Length", str(len(body or b""))))
@@ -110,6 +116,12 @@ class Client:
             StoreError: one of its subclasses, for whatever went wrong.
         """
         return self.send(operation, method, key, **options).result()
+
+
+class _Refused(Exception):
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 class _Collector:

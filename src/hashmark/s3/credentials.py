@@ -34,9 +34,15 @@ def provider(remote: Remote) -> AwsCredentialsProvider:
     if remote.profile is None:
         return AwsCredentialsProvider.new_default_chain()
     # A profile in our settings is meant: it comes before the environment.
-    if "credential_process" in config:
-        return AwsCredentialsProvider.new_process(remote.profile)
-    return AwsCredentialsProvider.new_profile(profile_name=remote.profile)
+    try:
+        if "credential_process" in config:
+            return AwsCredentialsProvider.new_process(remote.profile)
+        return AwsCredentialsProvider.new_profile(profile_name=remote.profile)
+    except RuntimeError:
+        # The runtime's own words are of its insides: what is wrong is in the profile.
+        raise NoCredentials(
+            f"The AWS profile '{remote.profile}' can't be used.", "Check its role_arn, source_profile or process."
+        ) from None
 
 
 def _through_botocore(remote: Remote) -> AwsCredentialsProvider:

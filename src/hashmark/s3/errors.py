@@ -104,8 +104,10 @@ def from_runtime(name: str, operation: str, subject: str, host: str, *, tls: boo
     where = f"{operation} of {subject}"
     if "NO_SPACE" in name:
         return e.DiskFull(f"No space is left to write {subject}.")
+    if "NO_PERMISSION" in name or "FILE_" in name:
+        return e.LocalError(f"{where}: the local file can't be written ({name}).", "Check the folder's permissions.")
     if name.startswith("AWS_AUTH"):
-        return e.NoCredentials("No AWS credentials were found.")
+        return e.NoCredentials(f"No AWS credentials could be had ({name}).")
     if "TLS" in name:
         return e.TlsFailure(f"{where}: no trusted encrypted connection to {host} ({name}).")
     if "SLOW_DOWN" in name:

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from xml.sax.saxutils import escape
 
 from hashmark.core.errors import BadDigest, NoSuchObject, PreconditionFailed, StoreError, UnexpectedAnswer
@@ -85,16 +85,20 @@ def _send(
         answer = flying.popleft().result()
         etags.append(normal_etag(answer.headers.get("etag", "")))
 
-    for number, data in enumerate(parts, 1):
-        digest = hashlib.md5(data, usedforsecurity=False)
-        digests.append(digest.digest())
-        query = {"partNumber": str(number), "uploadId": upload_id}
-        headers = {"Content-MD5": content_md5(digest.hexdigest())}
-        flying.append(client.send("UploadPart", "PUT", key, query=query, headers=headers, body=data, on_bytes=on_bytes))
-        if len(flying) == IN_FLIGHT:
+    try:
+        for number, data in enumerate(parts, 1):
+            digest = hashlib.md5(data, usedforsecurity=False)
+            digests.append(digest.digest())
+            query = {"partNumber": str(number), "uploadId": upload_id}
+            headers = {"Content-MD5": content_md5(digest.hexdigest())}
+            sent = client.send("UploadPart", "PUT", key, query=query, headers=headers, body=data, on_bytes=on_bytes)
+            flying.append(sent)
+            if len(flying) == IN_FLIGHT:
+                land()
+        while flying:
             land()
-    while flying:
-        land()
+    finally:
+        wait(flying)  # a part that lands after the upload was given up would stay, and cost
     return etags, digests
 
 

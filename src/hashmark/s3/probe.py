@@ -62,14 +62,14 @@ def _conditions(bucket: Bucket, key: str, etag: str) -> Iterator[Finding]:
     replace = _attempt(
         "replace-only", lambda: bucket.put(key, BODY, expect=Expect(_WRONG)), PreconditionFailed, "If-Match on put"
     )
-    yield create
-    yield replace
     if replace.ok:
         # Refusing everything would look like honouring the condition.
         try:
             bucket.put(key, BODY, expect=Expect(etag))
         except StoreError as error:
-            yield Finding("replace-only", False, f"even the right ETag is refused: {error.message}")
+            replace = Finding("replace-only", False, f"even the right ETag is refused: {error.message}")
+    yield create
+    yield replace
 
 
 def _attempt(name: str, request: Callable[[], object], refusal: type[StoreError], detail: str) -> Finding:

@@ -25,13 +25,17 @@ def connection_options(remote: Remote, endpoint: Endpoint) -> Any:
     """The runtime's TLS options: the system's authorities, or those of `ca_bundle` alone.
 
     Raises:
-        SettingsError: the bundle is not a file.
+        SettingsError: the bundle is not a file, or holds no certificates.
     """
     options = TlsContextOptions()
     options.verify_peer = remote.verify
     if bundle := _bundle(remote):
         options.override_default_trust_store(bundle.read_bytes())
-    connection = ClientTlsContext(options).new_connection_options()
+    try:
+        connection = ClientTlsContext(options).new_connection_options()
+    except RuntimeError:
+        what = f"The ca_bundle '{remote.ca_bundle}'" if remote.ca_bundle else "The system's list of authorities"
+        raise SettingsError(f"{what} can't be used.", "Give a PEM file with certificates as `ca_bundle`.") from None
     connection.set_server_name(endpoint.hostname)
     return connection
 

@@ -9,11 +9,19 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hashmark.core import etags
-from hashmark.core.errors import BadDigest, FileChanged, Interrupted, NoSuchObject, PreconditionFailed, Unreadable
+from hashmark.core.errors import (
+    BadDigest,
+    FileChanged,
+    Interrupted,
+    NoSuchObject,
+    PreconditionFailed,
+    UnexpectedAnswer,
+    Unreadable,
+)
 from hashmark.core.model import Base, Evidence, LocalFile, RemoteObject
 from hashmark.core.plan import Action, Verb
 from hashmark.disk.hashing import ChangedWhileReading, hash_file
@@ -47,6 +55,8 @@ class Ends:
     guarded_deletes: bool
     checks_md5: bool
     odd_etags: bool
+    kept: set[str] = field(default_factory=set)
+    """Keys whose old object is in the trash already: a second try must not put a newer one over it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +98,33 @@ def upload(action: Action, ends: Ends, on_bytes: Progress, cancelled: Callable[[
     local, remote = action.status.local, action.status.remote
     assert local is not None and local.md5 is not None  # noqa: S101 - a plan uploads only what was hashed
     key = ends.prefix + action.key
-    if not ends.guarded_writes:
-        _look_first(ends, key, remote)
-    if remote is not None:
-        ends.bucket.copy(key, ends.remote_trash + action.key, etag=remote.etag)
     expect = Expect(remote.etag if remote else None)
     if local.size > SINGLE_PUT:
+        _clear_the_way(action, ends, guarded=ends.guarded_writes)
         etag = _upload_parts(ends, key, local, expect=expect, on_bytes=on_bytes, cancelled=cancelled)
         return Done(action, Evidence.ETAG_MULTIPART, Base(action.key, local.md5, etag, local.size))
     data = _read(ends.root, local)
     try:
+        _clear_the_way(action, ends, guarded=ends.guarded_writes)
         etag = ends.bucket.put(key, data, md5=local.md5, expect=expect, on_bytes=on_bytes)
     except (PreconditionFailed, NoSuchObject):
         etag = _our_own_retry(ends, key, local)
     evidence = _prove_upload(ends, key, etag, local.md5)
     base = Base(action.key, local.md5, etag, local.size)
     return Done(action, evidence, base, etag_is_md5=etag == local.md5)
+
+
+def _clear_the_way(action: Action, ends: Ends, *, guarded: bool) -> None:
+    """Keep the old object in the trash; then, on a store that ignores conditions, see that it is still the one.
+
+    The look comes last, so that what changes meanwhile is not written over without a copy.
+    """
+    key, remote = ends.prefix + action.key, action.status.remote
+    if remote is not None and key not in ends.kept:
+        ends.bucket.copy(key, ends.remote_trash + action.key, etag=remote.etag)
+        ends.kept.add(key)
+    if not guarded:
+        _look_first(ends, key, remote)
 
 
 def _look_first(ends: Ends, key: str, remote: RemoteObject | None) -> None:
@@ -120,7 +141,7 @@ def _read(root: Path, local: LocalFile) -> bytes:
     """The file's bytes, which must be those that were compared."""
     path = root / local.key
     try:
-        with path.open("rb", buffering=0) as file:
+        with path.open("rb") as file:
             data = file.read(SINGLE_PUT + 1)
             stamp = stamp_of(os.fstat(file.fileno()))
     except OSError as error:
@@ -149,7 +170,8 @@ def _prove_upload(ends: Ends, key: str, etag: str, md5: str) -> Evidence:
         return Evidence.RECORDED
     body = ends.bucket.read(key, etag=etag)
     if hashlib.md5(body, usedforsecurity=False).hexdigest() != md5:
-        raise BadDigest(f"'{key}' was uploaded, but reading it back gave other bytes.")
+        # Not a BadDigest: trying again would meet our own object.
+        raise UnexpectedAnswer(f"'{key}' was uploaded, but reading it back gave other bytes.", "Push it again.")
     return Evidence.BODY
 
 
@@ -161,7 +183,7 @@ def _upload_parts(
 
     def parts() -> Iterator[bytes]:
         size = etags.upload_part_size(local.size, PART_SIZE)
-        with (ends.root / local.key).open("rb", buffering=0) as file:
+        with (ends.root / local.key).open("rb") as file:
             while data := file.read(size):
                 if cancelled():
                     raise Interrupted(f"'{local.key}' was not uploaded.")
@@ -214,7 +236,7 @@ def _fetch(action: Action, ends: Ends, path: str, on_bytes: Progress) -> tuple[s
     parts = etags.part_count(etag)
     cuts = etags.part_size_candidates(remote.size or 0, parts) if parts else []
     key = ends.prefix + action.key
-    md5, size, found = _get(ends.bucket, key, path, etag=etag, cuts=cuts, on_bytes=on_bytes)
+    md5, size, found = _get(ends.bucket, key, path, remote.size, etag=etag, cuts=cuts, on_bytes=on_bytes)
     if remote.size is not None and size != remote.size:
         raise BadDigest(f"'{key}' has {remote.size} bytes in the listing, but {size} arrived.")
     if md5 == etag:
@@ -229,29 +251,22 @@ def _fetch(action: Action, ends: Ends, path: str, on_bytes: Progress) -> tuple[s
             "Try again. If the ETags of this store are no MD5s, `hashmark doctor` finds that out and remembers it.",
         )
     # The ETag says nothing about these bytes, so they are read twice: a fault on the way is not repeated.
-    again, _, _ = _get(ends.bucket, key, path, etag=etag, cuts=[])
+    again, _, _ = _get(ends.bucket, key, path, remote.size, etag=etag, cuts=[])
     if again != md5:
         raise BadDigest(f"'{key}' gave different bytes when it was read twice.")
     return md5, size, Evidence.BODY
 
 
 def _get(
-    bucket: Bucket, key: str, path: str, *, etag: str, cuts: list[int], on_bytes: Progress = None
+    bucket: Bucket, key: str, path: str, size: int | None, *, etag: str, cuts: list[int], on_bytes: Progress = None
 ) -> tuple[str, int, set[str]]:
     Path(path).unlink(missing_ok=True)
-    answer = bucket.get_to(key, path, etag=etag or None, on_bytes=on_bytes)
-    if etag and etags.normal_etag(answer.headers.get("etag", "")) != etag:
-        # Some stores ignore If-Match on reads too.
-        raise PreconditionFailed(f"'{key}' changed in the bucket after it was compared and was not downloaded.")
-    Path(path).touch()  # the runtime makes no file for an empty body
+    bucket.download(key, path, size, etag=etag, on_bytes=on_bytes)
     hasher = etags.MultipartHasher(cuts)
     try:
         md5, stamp = hash_file(path, hasher)
     except ChangedWhileReading as error:
         raise FileChanged(f"'{key}': its unfinished download was changed by another program.") from error
-    length = answer.headers.get("content-length")
-    if length is not None and int(length) != stamp.size:
-        raise BadDigest(f"'{key}' was announced with {length} bytes, but {stamp.size} arrived.")
     return md5, stamp.size, set(hasher.etags().values())
 
 
@@ -265,11 +280,22 @@ def delete_remote(action: Action, ends: Ends) -> Done:
     remote = action.status.remote
     assert remote is not None  # noqa: S101 - a plan deletes only what was listed
     key = ends.prefix + action.key
-    if not ends.guarded_deletes:
-        _look_first(ends, key, remote)
-    ends.bucket.copy(key, ends.remote_trash + action.key, etag=remote.etag)
-    ends.bucket.delete(key, etag=remote.etag)
+    try:
+        _clear_the_way(action, ends, guarded=ends.guarded_deletes)
+        ends.bucket.delete(key, etag=remote.etag)
+    except (PreconditionFailed, NoSuchObject):
+        # It may be the echo of our own delete, answered too late and sent again: then nothing is there.
+        if key not in ends.kept or not _is_gone(ends.bucket, key):
+            raise
     return Done(action, None, None)
+
+
+def _is_gone(bucket: Bucket, key: str) -> bool:
+    try:
+        bucket.head(key)
+    except NoSuchObject:
+        return True
+    return False
 
 
 def delete_local(action: Action, ends: Ends) -> Done:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -34,19 +34,6 @@ MEMORY = 256 << 20
 TRIES = 4
 LARGE = 4 << 20
 """Files from this size on report progress within themselves."""
-
-FATAL = (
-    errors.Unreachable,
-    errors.TlsFailure,
-    errors.ClockSkew,
-    errors.NoCredentials,
-    errors.WrongCredentials,
-    errors.ExpiredCredentials,
-    errors.NoSuchBucket,
-    errors.WrongRegion,
-    errors.DiskFull,
-)
-"""What would fail for every other file as well."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +79,9 @@ class Runner:
         """
         plan = self._plan
         self._tell(Started(len(plan.actions), plan.total_bytes, time.time(), notes))
-        try:
-            self._phase(a for a in plan.actions if a.verb not in DELETES)
-            if not self._state.failures and not self._stopped():
-                self._phase(a for a in plan.actions if a.verb in DELETES)
-        except BaseException:
-            self._cancel.set()
-            raise
+        self._phase(a for a in plan.actions if a.verb not in DELETES)
+        if not self._state.failures and not self._stopped():
+            self._phase(a for a in plan.actions if a.verb in DELETES)
         self._tell(Ended(self._cancel.is_set(), time.time()))
         left = len(plan.actions) - self._state.files_done - len(self._state.failures)
         return Outcome(self._state, self._fatal, left)
@@ -109,18 +92,25 @@ class Runner:
     def _phase(self, actions: Iterable[Action]) -> None:
         """Run these, a bounded number at a time, until all are done or the run is stopped."""
         waiting = iter(actions)
-        running = 0
         with ThreadPoolExecutor(self._workers, thread_name_prefix="transfer") as pool:
-            while True:
-                while running < 2 * self._workers and not self._stopped():
-                    action = next(waiting, None)
-                    if action is None:
-                        break
-                    pool.submit(self._work, action)
-                    running += 1
-                if running == 0:
-                    return
-                running -= self._take_mail()
+            try:
+                self._feed(pool, waiting)
+            except BaseException:
+                self._cancel.set()  # before the pool waits for what was handed to it
+                raise
+
+    def _feed(self, pool: ThreadPoolExecutor, waiting: Iterator[Action]) -> None:
+        running = 0
+        while True:
+            while running < 2 * self._workers and not self._stopped():
+                action = next(waiting, None)
+                if action is None:
+                    break
+                pool.submit(self._work, action)
+                running += 1
+            if running == 0:
+                return
+            running -= self._take_mail()
 
     def _take_mail(self) -> int:
         """Handle one message from a worker; 1 if it was its last, else 0."""
@@ -147,7 +137,7 @@ class Runner:
                     self._mail.put(self._persist(action))
                     self._throttle.succeeded()
         except errors.HashmarkError as error:
-            if isinstance(error, FATAL) and self._fatal is None:
+            if error.fatal and self._fatal is None:
                 self._fatal = error
             self._fail(action, error)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not hang the run; it is reported as one
