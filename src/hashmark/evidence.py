@@ -213,7 +213,7 @@ def body_weighed(bucket: Bucket, key: str, local: LocalFile, remote: RemoteObjec
         return Weighed(Content.SAME if same else Content.DIFFERENT, Evidence.SIZE)
     try:
         scratch.mkdir(parents=True, exist_ok=True)
-        handle, path = tempfile.mkstemp(dir=scratch, prefix="verify-")
+        handle, path = tempfile.mkstemp(dir=scratch, prefix=f"verify-{os.getpid()}-")
         os.close(handle)
         try:
             bucket.download(key, path, remote.size, etag=remote.etag or "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import fcntl
+import hashlib
 import os
 import re
 from collections import Counter
@@ -77,7 +78,9 @@ class Dataset:
         folder = self.library.state_folder / "locks"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            file = (folder / f"{self.name}.lock").open("a+")
+            # By a digest of the name, which may itself be as long as a name can be.
+            digest = hashlib.md5(os.fsencode(self.name), usedforsecurity=False).hexdigest()
+            file = (folder / f"{digest}.lock").open("a+")
         except OSError as error:
             raise explain(error, os.fspath(folder)) from None
         with file:
@@ -205,8 +208,9 @@ class Library:
             StoreError: the bucket can't be listed.
         """
         prefix = f"{self.settings.remote.prefix}/" if self.settings.remote.prefix else ""
-        taken = {dataset.prefix for dataset in self.datasets()}
-        names = [n for n in self.bucket.folders(prefix) if not n.startswith(".") and f"{prefix}{n}/" not in taken]
+        local = {dataset.name: dataset.prefix for dataset in self.datasets()}
+        found = [n for n in self.bucket.folders(prefix) if not n.startswith(".")]
+        names = [n for n in found if f"{prefix}{n}/" not in local.values() and n not in local]
         return self._named([name for name in names if not self._refuses(name)])
 
     def _refuses(self, name: str) -> bool:

@@ -129,6 +129,10 @@ class State:
         rows = [(_text(store), name, value) for name, value in facts.items()]
         self._write("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", rows)
 
+    def forget_facts(self, store: str, names: Iterable[str]) -> None:
+        """Forget what no longer holds."""
+        self._write("DELETE FROM fact WHERE store = ? AND name = ?", [(_text(store), name) for name in names])
+
     def _pages(self, select: str, owner: str | bytes, make: Callable[..., Row]) -> Iterator[Row]:
         """Rows in key order, a page at a time: no cursor stays open, so writing meanwhile is safe."""
         after = b""

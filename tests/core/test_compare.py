@@ -22,7 +22,7 @@ from hashmark.core.compare import (
     relevant,
     weigh,
 )
-from hashmark.core.model import Base, Content, Evidence, Key, Kind, RemoteObject, Verdict
+from hashmark.core.model import DISPROVEN, Base, Content, Evidence, Key, Kind, RemoteObject, Verdict
 from hashmark.core.pairs import Pairing
 from tests.core.build import DATA, base, joined, known, local, md5, remote
 
@@ -180,6 +180,27 @@ def test_dearer_evidence_overrules_the_listing() -> None:
     assert (found.verdict, found.evidence) == (Verdict.DIFFERS, Evidence.BODY)
 
 
+LIE = Base(Key("a.txt"), DISPROVEN, MD5, SIZE)
+
+
+def test_an_etag_that_was_proven_to_lie_is_not_believed_again() -> None:
+    """The object was read under this ETag and has other bytes; under a new ETag it has a new chance."""
+    found = weigh(local("a.txt"), remote("a.txt"), LIE)
+    assert (found.content, found.evidence) == (Content.DIFFERENT, Evidence.RECORDED)
+    moved = Base(Key("a.txt"), DISPROVEN, "moved", SIZE)
+    assert weigh(local("a.txt"), remote("a.txt"), moved).content is Content.SAME
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "verdict"),
+    [(True, True, Verdict.DIFFERS), (True, False, Verdict.LOCAL_ONLY), (False, True, Verdict.REMOTE_ONLY)],
+)
+def test_a_lie_is_no_common_past(here: bool, there: bool, verdict: Verdict) -> None:
+    """The two sides were never proven equal, so nobody has changed or deleted anything."""
+    row = Joined(Key("a.txt"), local("a.txt") if here else None, remote("a.txt") if there else None, LIE)
+    assert judge(row, Kind.CAPTION).verdict is verdict
+
+
 def test_a_bare_name_in_the_bucket_is_never_called_deleted_here() -> None:
     """Without an ETag it can't be told that the object is still the base, so nothing may follow from it."""
     row = Joined(Key("a.txt"), None, RemoteObject(Key("a.txt")), base("a.txt"))
@@ -238,6 +259,14 @@ def test_the_join_brings_three_sides_together_and_drops_what_only_the_base_knows
         ("c", False, True, True),
         ("d", True, False, True),
     ]
+
+
+def test_the_join_tells_what_is_gone_from_both_sides() -> None:
+    """Before, between and after the other keys, each once and in order."""
+    gone: list[str] = []
+    bases = [base(key) for key in ("a", "b", "c", "d", "e", "f")]
+    assert len(list(join([local("b")], [remote("d")], bases, gone.append))) == 2
+    assert gone == ["a", "c", "e", "f"]
 
 
 def test_the_join_of_nothing_is_nothing() -> None:

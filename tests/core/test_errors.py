@@ -58,6 +58,14 @@ def test_what_may_pass_by_itself_is_retryable_and_nothing_else_is() -> None:
     assert {kind.code for kind in ALL if kind.retryable} == {"unreachable", "slow-down", "server-fault", "bad-digest"}
 
 
+def test_what_every_other_file_would_meet_as_well_is_fatal_and_nothing_else_is() -> None:
+    """A job stops at these, and goes on with the next file at the others."""
+    assert {kind.code for kind in ALL if kind.fatal} == {
+        *("clock-skew", "disk-full", "expired-credentials", "no-credentials", "no-such-bucket"),
+        *("tls", "unreachable", "wrong-credentials", "wrong-region"),
+    }
+
+
 def test_a_refused_plan_knows_what_a_person_may_agree_to() -> None:
     """None where agreeing would not help."""
     assert RefusedPlan("No.", deletes=5).deletes == 5

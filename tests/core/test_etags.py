@@ -170,6 +170,13 @@ def test_known_uploaders_part_sizes_are_among_the_candidates(size: int, parts: i
     assert expected in part_size_candidates(size, parts)
 
 
+def test_part_sizes_of_known_uploaders_are_whole_mebibytes() -> None:
+    """As read in their sources."""
+    assert MIB == 1024 * 1024
+    assert UPLOADER_PART_SIZES[:2] == (8 * MIB, 5 * MIB)
+    assert sorted(size / MIB for size in UPLOADER_PART_SIZES) == [5, 8, 10, 15, 16, 17, 25, 32, 50, 64, 100, 128]
+
+
 @given(st.integers(0, 1 << 45), st.integers(1, MAX_PARTS), st.lists(st.integers(-1, 1 << 40), max_size=3))
 def test_every_candidate_fits_once_and_hints_come_first(size: int, parts: int, hints: list[int]) -> None:
     """What does not make so many parts is not worth hashing."""

@@ -31,6 +31,15 @@ def after(*events: Event) -> JobState:
     return fold(reduce, events, JobState())
 
 
+def test_before_it_starts_a_job_is_nothing() -> None:
+    """And has neither ended nor been interrupted."""
+    state = JobState()
+    assert (state.files, state.bytes, state.files_done, state.bytes_moved) == (0, 0, 0, 0)
+    assert (state.failures, state.notes, dict(state.active), dict(state.by_verb)) == ((), (), {}, {})
+    assert not state.ended
+    assert not state.interrupted
+
+
 def test_a_whole_job_adds_up() -> None:
     """Two files done, one failed, one delete; nothing is left in work."""
     state = after(
@@ -86,6 +95,8 @@ def test_rate_and_time_left_follow_from_bytes_and_time() -> None:
     state = after(STARTED, FileProgress("a", 100, 1010.0))
     assert state.rate == pytest.approx(10.0)
     assert state.eta == pytest.approx(20.0)
+    assert after(STARTED, FileProgress("a", 1, 1000.5)).rate == pytest.approx(2.0)
+    assert after(STARTED, FileProgress("a", 1, 1002.0)).eta == pytest.approx(598.0)
     state = after(STARTED, FileDone("a", "upload", 300, None, 1030.0))
     assert state.eta == 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import sys
 import unicodedata
+import weakref
 from collections import defaultdict
 
 import pytest
@@ -217,7 +218,7 @@ def test_names_that_macos_or_windows_take_for_one_have_one_fold(one: str, other:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("a", "b"), ("e", "\u00e9"), ("a b", "a_b"), ("\u0441", "c"), ("strasse", "stra\u00dfe")],
+    [("a", "b"), ("e", "\u00e9"), ("a b", "a_b"), ("\u0441", "c"), ("strasse", "stra\u00dfe"), ("\u0149", "\u02bcn")],
     ids=ascii,
 )
 def test_names_that_only_look_alike_do_not_collide(one: str, other: str) -> None:
@@ -241,6 +242,8 @@ COLLIDING: list[tuple[list[str], set[str]]] = [
     (["CAFE\u0301", "caf\u00e9", "cafe", "cafe\u0301"], {"CAFE\u0301", "caf\u00e9", "cafe\u0301"}),
     (["a/B", "a/b", "a-b", "a-B"], {"a/B", "a/b", "a-b", "a-B"}),
     (["A\udcff", "a\udcff"], {"A\udcff", "a\udcff"}),
+    (["\u00df.png", "\u1e9e.png"], {"\u00df.png", "\u1e9e.png"}),
+    (["\u00e5.png", "\u212b.png"], {"\u00e5.png", "\u212b.png"}),
 ]
 
 
@@ -283,6 +286,22 @@ def test_collisions_are_found_though_plain_names_are_not_kept(listed: set[str]) 
     for key in safe:
         groups[fold(key)].add(key)
     assert refused(*safe) == {key for group in groups.values() if len(group) > 1 for key in group}
+
+
+class Thing:
+    """Something that can be watched being forgotten."""
+
+
+def test_plain_names_cost_no_memory() -> None:
+    """What is stored with them is let go; with a name that a later one may collide with it is kept."""
+    watch: Collisions[Thing] = Collisions()
+    stored = {key: Thing() for key in ("A.png", "a_0001.png", "b/c-2.txt", "\u00e9.png")}
+    references = {key: weakref.ref(thing) for key, thing in stored.items()}
+    for key, thing in stored.items():
+        watch.add(key, thing)
+    stored.clear()
+    del thing
+    assert {key for key, reference in references.items() if reference() is not None} == {"A.png", "\u00e9.png"}
 
 
 def test_no_other_character_than_the_refused_ones_folds_into_ascii() -> None:

@@ -144,6 +144,12 @@ def test_the_strict_check_names_what_breaks(listed: list[str]) -> None:
         next(rows)
 
 
+def test_the_marker_of_the_folder_itself_may_come_first() -> None:
+    """Its key, without the folder's name, is empty."""
+    assert out(["", "a"]) == ["", "a"]
+    assert [row.key for row in checked([remote(""), remote("a")], "x")] == ["", "a"]
+
+
 def test_an_empty_listing_is_empty() -> None:
     """Whether it may be is for others to judge."""
     assert out([]) == []

@@ -172,7 +172,7 @@ def test_nothing_at_all_is_in_sync() -> None:
     assert (Summary().in_sync, Summary().total, dataset().in_sync, dataset().counts) == (True, 0, True, {})
 
 
-rows_of = st.dictionaries(keys, verdicts, max_size=14).map(
+rows_of = st.dictionaries(st.one_of(keys, st.text("aAé", min_size=1, max_size=2)), verdicts, max_size=14).map(
     lambda found: [
         status(key, found[key], evidence=Evidence.ETAG_MD5 if found[key] is Verdict.SYNCED else None)
         for key in in_bytes(found)
@@ -187,6 +187,7 @@ FULL = [status(key, Verdict.LOCAL_ONLY) for key in ("A", "AA", "AAa", "Aa", "B",
 @example(THREE, 1)
 @example(FULL, 1)
 @example([status("A", Verdict.REFUSED), status("a")], 20)
+@example([status("A", evidence=Evidence.ETAG_MD5), status("a", evidence=Evidence.ETAG_MD5)], 20)
 def test_a_summary_of_a_stream_counts_what_the_whole_list_counts(rows: list[FileStatus], keep: int) -> None:
     """Collisions included, which turn files that were counted already; however few files are kept."""
     whole, summary = dataset(*refuse_collisions(rows)), Summary.of(rows, keep)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hashmark.core.words import Change, visible, word_diff
+from hashmark.core.words import Change, Piece, visible, word_diff
 
 BOTH, REMOVED, ADDED = Change.BOTH, Change.REMOVED, Change.ADDED
 
@@ -40,6 +40,20 @@ texts = st.one_of(
 def test_what_changed_is_told_by_whole_words(before: str, after: str, pieces: list[tuple[Change, str]]) -> None:
     """Each blank and each mark is a word of its own, so that an edit of one character is seen as that."""
     assert [(piece.change, piece.text) for piece in word_diff(before, after)] == pieces
+
+
+def test_a_word_that_comes_often_is_compared_like_any_other() -> None:
+    """Long captions repeat themselves; an edit at both ends is still only that."""
+    often = " very" * 150 + " "
+    assert Piece(BOTH, often) in word_diff(f"a{often}good", f"one{often}bad")
+
+
+def test_texts_too_long_to_compare_by_words_are_compared_by_lines() -> None:
+    """And still spelled whole."""
+    lines = [f"line {n} of a long text\n" for n in range(300)]
+    before, after = "".join(lines), "".join([*lines[:9], "line nine\n", *lines[10:]])
+    expected = [(BOTH, "".join(lines[:9])), (REMOVED, lines[9]), (ADDED, "line nine\n"), (BOTH, "".join(lines[10:]))]
+    assert [(piece.change, piece.text) for piece in word_diff(before, after)] == expected
 
 
 @given(texts, texts)

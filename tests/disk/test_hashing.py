@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import mmap
 import os
+import sys
 import tempfile
 import threading
 import time
@@ -306,3 +308,18 @@ def test_only_files_without_a_known_digest_are_read(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(hashing, "hash_file", watched)
     hashed(tmp_path, lambda file: None if file.key == "b.txt" else "known")
     assert read == ["b.txt"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the call that flushes mapped pages is Linux's")
+def test_a_write_through_a_memory_map_is_stamped_after_a_hash() -> None:
+    """The kernel stamps a mapped page's first write only, until the page was sent to the disk."""
+    with tempfile.NamedTemporaryFile(dir=Path.cwd()) as file:  # not tmpfs, which never sends pages anywhere
+        file.write(b"Aaaa")
+        file.flush()
+        with mmap.mmap(file.fileno(), 0) as mapped:
+            mapped[0:1] = b"B"
+            digest, before = hash_file(file.name)
+            time.sleep(0.05)
+            mapped[0:1] = b"C"
+            assert stamp_of(Path(file.name).stat()) != before
+            assert hash_file(file.name)[0] != digest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from hashmark.core.errors import FileChanged, LocalError, UnsafePath
 from hashmark.core.keys import TEMPORARY
 from hashmark.disk.place import open_slot, write_bytes
+from hashmark.disk.walk import stamp_of
 from tests.disk.tools import fill, place, stamp, tree
 
 TICK = 0.03
@@ -305,3 +307,40 @@ def test_writing_where_a_folder_is_or_below_a_file_is_refused_and_leaves_nothing
         with pytest.raises(LocalError, match=path.name):
             write_bytes(path, b"new")
     assert tree(tmp_path) == {"file": b"file", "folder/x": b"folder/x"}
+
+
+def test_files_that_share_an_inode_can_all_be_replaced_and_their_trash_stays_as_it_was(tmp_path: Path) -> None:
+    """Replacing one moves the ctime of the others; and the trash must not change with the last of them."""
+    root, old = tmp_path / "set", b"shared"
+    root.mkdir()
+    (root / "0.txt").write_bytes(old)
+    for n in (1, 2):
+        os.link(root / "0.txt", root / f"{n}.txt")
+    stamp, md5 = stamp_of((root / "0.txt").stat()), hashlib.md5(old).hexdigest()
+    for n in range(3):
+        with open_slot(root, f"{n}.txt") as slot:
+            temporary = slot.temporary()
+            Path(slot.path_of(temporary)).write_bytes(b"new")
+            slot.put(temporary, stamp, tmp_path / "trash" / f"{n}.txt", md5)
+        if n == 0:
+            with (root / "2.txt").open("r+b") as file:
+                file.write(b"SHARED")
+            stamp, md5 = stamp_of((root / "2.txt").stat()), hashlib.md5(b"SHARED").hexdigest()
+    assert (tmp_path / "trash" / "0.txt").read_bytes() == old
+    assert [(tmp_path / "trash" / f"{n}.txt").read_bytes() for n in (1, 2)] == [b"SHARED"] * 2
+    assert [(root / f"{n}.txt").read_bytes() for n in range(3)] == [b"new"] * 3
+
+
+def test_an_edit_that_put_everything_back_but_the_ctime_is_not_overwritten(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    root.mkdir()
+    (root / "a.txt").write_bytes(b"before")
+    facts = (root / "a.txt").stat()
+    (root / "a.txt").write_bytes(b"edited")
+    os.utime(root / "a.txt", ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    with open_slot(root, "a.txt") as slot:
+        temporary = slot.temporary()
+        Path(slot.path_of(temporary)).write_bytes(b"new")
+        with pytest.raises(FileChanged):
+            slot.put(temporary, stamp_of(facts), tmp_path / "trash" / "a.txt", hashlib.md5(b"before").hexdigest())
+    assert (root / "a.txt").read_bytes() == b"edited"

@@ -357,7 +357,7 @@ def test_the_disk_s_trash_comes_back_without_the_bucket(shell: Shell, seaweedfs:
 
 def test_folders_that_cannot_be_datasets_are_named(shell: Shell, seaweedfs: Store, prefix: str) -> None:
     seaweedfs.bucket().put(f"{prefix}/CON/a.txt", b"x")
-    os.mkdir(os.fsencode(shell.cwd) + b"/83_\xff")
+    (shell.cwd / os.fsdecode(b"83_\xff")).mkdir()
     ran = shell("status")
     assert ran.status == 4
     assert "CON: is a folder whose name" in ran.out

@@ -168,3 +168,26 @@ def test_losing_the_state_loses_nothing(full: Shell) -> None:
     assert list(state.parent.glob("state.sqlite.damaged-*"))
     shutil.rmtree(state.parent)
     assert full("status", "82").status == 0
+
+
+@pytest.mark.slow
+def test_the_parts_of_a_killed_upload_are_given_up_by_the_next_push(
+    seaweedfs: Store, tmp_path: Path, prefix: str
+) -> None:
+    shell = library(seaweedfs, tmp_path / "styles", prefix)
+    (shell.cwd / "82_x").mkdir()
+    (shell.cwd / "82_x" / "big.png").write_bytes(random.Random(1).randbytes(200 << 20))
+    bucket = seaweedfs.bucket()
+
+    def uploads() -> int:
+        query = {"uploads": "", "prefix": prefix}
+        return bucket.client.call("ListMultipartUploads", "GET", query=query).body.count(b"<UploadId>")
+
+    process = shell.start("push", "82")
+    wait_for(lambda: uploads() or process.poll() is not None)
+    process.kill()
+    process.communicate()
+    assert uploads() == 1
+    assert shell("push", "82").status == 0
+    assert uploads() == 0
+    assert shell("status", "82").status == 0

@@ -183,7 +183,8 @@ def test_a_file_above_the_threshold_goes_up_in_parts_and_comes_back(
         (Evidence.ETAG_MD5, False) if store.name == "rclone" else (Evidence.RECORDED, True)
     )
     other = library_on(store, "there").dataset("82")
-    assert pull(other).done
+    result = pull(other)
+    assert result.done, result.failures
     assert (other.path / "big.png").read_bytes() == data
 
 

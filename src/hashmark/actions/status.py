@@ -103,7 +103,7 @@ class Scan:
         if self.options.rehash:
             state.forget_digests(dataset.name)
         known = _Remembered(state.digests(dataset.name))
-        now = file_system_now(dataset.library.state_folder) if state.persistent else None
+        now = _clock(dataset) if state.persistent else None
         fresh: list[LocalFile] = []
         for hashed in hash_all(dataset.path, self._walk, known, now_ns=now):
             if hashed.file.trouble and hashed.file.stamp.inode:  # without one the walk has said so
@@ -165,6 +165,16 @@ def read_body(dataset: Dataset, status: FileStatus) -> FileStatus:
             raise
         weighed = Weighed(Content.UNKNOWN, None, f"reading it failed: {error.message}", "`hashmark verify` again")
     return judge(row, status.kind, weighed)
+
+
+def _clock(dataset: Dataset) -> int | None:
+    """The clock of the file system that holds the dataset, which may be another than the library's."""
+    here = dataset.library.state_folder
+    try:
+        same = dataset.path.stat().st_dev == here.stat().st_dev
+    except OSError:
+        return None
+    return file_system_now(here if same else dataset.path)
 
 
 class _Remembered:

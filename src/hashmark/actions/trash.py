@@ -142,9 +142,12 @@ def empty(library: Library, batch: str | None = None) -> tuple[int, list[Failure
     """Delete a batch, or the whole trash, for good. Returns how many files went, and what would not go and why.
 
     Raises:
+        UsageError: there is no such batch.
         StoreError: the bucket can't be listed.
     """
     chosen = list(entries(library, batch))
+    if batch is not None and not chosen:
+        raise UsageError(f"There is no batch '{batch}' in the trash.", "See `hashmark trash list`.")
     failed: list[Failure] = []
     for entry in (e for e in chosen if e.side == "disk"):
         path = library.trash / entry.batch / entry.dataset / entry.key

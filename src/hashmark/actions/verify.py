@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -53,12 +54,22 @@ def verify(
 
 
 def _sweep(scratch: Path) -> None:
-    """Remove downloads of verifications that were killed: whatever no running one can have begun."""
-    long_ago = time.time() - 24 * 3600
-    for path in scratch.glob("verify-*"):
+    """Remove downloads of verifications that were killed: their names have the process that began them."""
+    for path in scratch.glob("verify-*-*"):
+        pid = path.name.split("-")[1]
         with contextlib.suppress(OSError):
-            if path.stat().st_mtime < long_ago:
+            if not (pid.isdecimal() and _is_alive(int(pid))):
                 path.unlink()
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _each(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from hashmark._version import __version__
 
@@ -12,9 +15,30 @@ def main() -> None:
     if sys.argv[1:] in (["--version"], ["-V"]):
         sys.stdout.write(f"hashmark {__version__}\n")
         return
-    from hashmark.cli.commands import app  # noqa: PLC0415 - the start-up path of --version stays short
+    try:
+        from hashmark.cli.commands import app  # noqa: PLC0415 - the start-up path of --version stays short
 
-    app()
+        if "--json" in sys.argv:
+            _with_json(app)
+        app()
+    except KeyboardInterrupt:
+        os._exit(130)  # before the command could begin; nothing is open yet
+
+
+def _with_json(app: Callable[..., Any]) -> None:
+    """Run the command; a wrong option or argument is told as JSON too."""
+    try:
+        status = app(standalone_mode=False)
+    except Exception as error:
+        tell = getattr(error, "format_message", None)
+        if tell is None:
+            raise
+        import json  # noqa: PLC0415 - as above
+
+        message = {"code": "usage", "message": tell(), "hint": "See --help."}
+        sys.stdout.write(json.dumps({"error": message}) + "\n")
+        status = getattr(error, "exit_code", 2)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def _checked(planned: Planned, policy: Policy) -> Planned:
 
 def _run(planned: Planned, *, as_json: bool) -> tuple[dict[str, Any], Exit]:
     verb = "Pushing" if planned.plan.direction is Direction.PUSH else "Pulling"
-    with Interruptible() as stop, Watcher(f"{verb} {planned.dataset.name}", quiet=as_json) as watcher:
+    with Interruptible() as stop, Watcher(f"{verb} {render.name(planned.dataset.name)}", quiet=as_json) as watcher:
         result = run(planned, watcher.on_event, stop.cancel)
     if not as_json:
         render.result_text(result, render.console())
@@ -92,7 +92,7 @@ def verify_all(library: Library, datasets: list[Dataset], select: tuple[str, ...
     documents, exits = [], []
     for dataset in datasets:
         policy = Policy(Direction.PULL, select=select)
-        with Interruptible() as stop, Watcher(f"Verifying {dataset.name}", quiet=as_json) as watcher:
+        with Interruptible() as stop, Watcher(f"Verifying {render.name(dataset.name)}", quiet=as_json) as watcher:
             found = verify(dataset, policy, watcher.on_event, stop.cancel)
         documents.append(found.to_json())
         exits.append(Exit.INTERRUPTED if stop.cancel.is_set() else for_status(found, complete=found.complete))

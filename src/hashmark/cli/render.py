@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.filesize import decimal
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from hashmark.actions.diff import CaptionDiff, plain
@@ -51,9 +51,15 @@ _MEANING = {
 }
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command: rich would end the process with a status of its own."""
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Where results go; plain text in a pipe."""
-    return Console(highlight=False, soft_wrap=True)
+    return _Console(highlight=False, soft_wrap=True)
 
 
 def print_json(data: Any) -> None:
@@ -124,7 +130,7 @@ def proof(summary: Summary) -> str:
 def status_line(dataset: Dataset, summary: Summary) -> Text:
     """One dataset on one line."""
     line = Text()
-    line.append(f"{shown(dataset.name):<24} ", "bold")
+    line.append(f"{name(dataset.name):<24} ", "bold")
     line.append_text(bar(summary))
     line.append("  ")
     line.append_text(counts(summary))
@@ -174,7 +180,7 @@ def plan_text(planned: Planned, out: Console, *, every: bool) -> None:
     for action in plan.actions:
         verbs[action.verb] = verbs.get(action.verb, 0) + 1
     does = ", ".join(f"{verb} {count}" for verb, count in verbs.items()) or "nothing to do"
-    out.print(Text(f"{shown(planned.dataset.name)}: {does} ({decimal(plan.total_bytes)})", "bold"))
+    out.print(Text(f"{name(planned.dataset.name)}: {does} ({decimal(plan.total_bytes)})", "bold"))
     if every:
         for action in plan.actions:
             mark = " (replaces)" if action.replaces else ""
@@ -198,7 +204,7 @@ def result_text(result: Result, out: Console) -> None:
     state = result.outcome.state
     verbs = ", ".join(f"{verb} {count}" for verb, count in state.by_verb.items()) or "nothing to do"
     seconds = max(0.0, state.now - state.started_at)
-    out.print(Text(f"{shown(result.planned.dataset.name)}: {verbs}", "bold"), end="")
+    out.print(Text(f"{name(result.planned.dataset.name)}: {verbs}", "bold"), end="")
     out.print(Text(f"  {decimal(state.bytes_done)} in {seconds:.1f} s", "dim"))
     failures(result.failures, out)
     if result.outcome.fatal:
@@ -255,7 +261,9 @@ def trash_table(entries: Iterable[Entry], out: Console) -> None:
     if not sums:
         out.print(Text("The trash is empty.", "dim"))
         return
-    table = Table("batch", "dataset", "from", "files", "size", box=None, pad_edge=False)
+    table = Table(
+        Column("batch", no_wrap=True, overflow="fold"), "dataset", "from", "files", "size", box=None, pad_edge=False
+    )
     for (batch, dataset, side), (files, size) in sorted(sums.items()):
-        table.add_row(batch, Text(shown(dataset)), side, str(files), decimal(size))
+        table.add_row(Text(name(batch)), Text(name(dataset)), side, str(files), decimal(size))
     out.print(table)

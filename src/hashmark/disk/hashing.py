@@ -9,9 +9,11 @@ Where digests are kept is not known here.
 from __future__ import annotations
 
 import errno
+import functools
 import hashlib
 import os
 import stat
+import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -72,7 +74,8 @@ def hash_file(path: str, hasher: MultipartHasher | None = None) -> tuple[str, St
         facts = os.fstat(file.fileno())
         if not stat.S_ISREG(facts.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file", path)
-        before = stamp_of(facts)
+        _write_back(file.fileno())
+        before = stamp_of(os.fstat(file.fileno()))
         if hasher is None and before.size <= CHUNK:
             data = file.read(CHUNK + 1)
             digest, count = hashlib.md5(data, usedforsecurity=False).hexdigest(), len(data)
@@ -148,6 +151,30 @@ def _batches(
 
 def _hash_batch(base: str, batch: list[Hashed], now_ns: int | None) -> list[Hashed]:
     return [item if item.file.md5 or item.file.trouble else _hash_one(base, item.file, now_ns) for item in batch]
+
+
+def _write_back(descriptor: int) -> None:
+    """Have pages written through a memory map sent to the disk.
+
+    Until then the kernel does not see, nor stamp, further writes through the same map: a remembered digest would
+    outlive them (Linux stamps a mapped page when it is first made writable). It costs nothing where no page is
+    dirty, unlike fsync, which flushes the device. Other systems have no such call; `--rehash` reads everything.
+    """
+    call = _sync_file_range()
+    if call is not None:
+        call(descriptor, 0, 0, 7)  # wait before, write, wait after: sync_file_range(2)
+
+
+@functools.cache
+def _sync_file_range() -> Callable[..., int] | None:
+    if sys.platform != "linux":
+        return None
+    import ctypes  # noqa: PLC0415 - only where a file is read at all
+
+    call = getattr(ctypes.CDLL(None, use_errno=True), "sync_file_range", None)
+    if call is not None:
+        call.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+    return call
 
 
 def _hash_one(base: str, file: LocalFile, now_ns: int | None) -> Hashed:

@@ -21,6 +21,7 @@ from pathlib import Path
 from hashmark.core.errors import DiskFull, FileChanged, LocalError, ReadOnly, UnsafePath
 from hashmark.core.keys import unsafe_reason
 from hashmark.core.model import Stamp
+from hashmark.disk.hashing import hash_file
 from hashmark.disk.walk import stamp_of
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -70,10 +71,11 @@ class Slot:
         """A fresh name for unfinished content, recognised by `core.keys.TEMPORARY`."""
         return f".hashmark-{os.getpid()}-{secrets.token_hex(6)}.part"
 
-    def put(self, temporary: str, expected: Stamp | None, trash: Path) -> None:
+    def put(self, temporary: str, expected: Stamp | None, trash: Path, md5: str | None = None) -> None:
         """Move finished content from `temporary` into place.
 
-        `expected` is what the user was shown there (None: nothing). What is replaced is kept at `trash`.
+        `expected` is what the user was shown there (None: nothing), and `md5` its digest. What is replaced is kept
+        at `trash`.
 
         Raises:
             FileChanged: something else is in the place now.
@@ -81,7 +83,7 @@ class Slot:
         """
         try:
             sync_file(self.path_of(temporary))
-            self._check(expected, whole=True)
+            self._check_whole(expected, md5)
             if expected is None:
                 # Unlike a rename, a link fails where something has appeared meanwhile.
                 self._link_new(temporary)
@@ -135,22 +137,34 @@ class Slot:
         mode = stat.S_IMODE(os.stat(self.name, dir_fd=self._folder, follow_symlinks=False).st_mode)
         os.chmod(self.path_of(temporary), mode & 0o777)  # noqa: PTH101 - the path is relative to a descriptor
 
-    def _check(self, expected: Stamp | None, *, whole: bool = False) -> None:
+    def _check(self, expected: Stamp | None) -> None:
+        """That the place holds `expected`, its ctime aside."""
         now = self.stamp()
         if now is None and expected is None:
             return
-        if now is None or expected is None or now != (expected if whole else replace(expected, ctime_ns=now.ctime_ns)):
+        if now is None or expected is None or now != replace(expected, ctime_ns=now.ctime_ns):
             raise FileChanged(f"'{self.key}' changed on disk after it was compared and is left as it is.")
 
-    def remove(self, expected: Stamp, trash: Path) -> None:
-        """Move the file to `trash`, if it is still what the user was shown.
+    def _check_whole(self, expected: Stamp | None, md5: str | None) -> None:
+        """That the place holds `expected`, its ctime included.
+
+        Hard links, permissions and renames move the ctime too. So where nothing else moved, the bytes decide.
+        """
+        self._check(expected)
+        now = self.stamp()
+        if now == expected or (md5 is not None and hash_file(self.path_of(self.name))[0] == md5):
+            return
+        raise FileChanged(f"'{self.key}' changed on disk after it was compared and is left as it is.")
+
+    def remove(self, expected: Stamp, trash: Path, md5: str | None = None) -> None:
+        """Move the file to `trash`, if it is still what the user was shown (`md5` is the digest of that).
 
         Raises:
             FileChanged: it is not.
             LocalError: the system refuses; the file is where it was.
         """
         try:
-            self._check(expected, whole=True)
+            self._check_whole(expected, md5)
             with self._kept(expected, trash):
                 os.unlink(self.name, dir_fd=self._folder)
             os.fsync(self._folder)
@@ -213,21 +227,31 @@ def sync_file(path: str) -> None:
 
 
 def keep(path: str, trash: Path) -> None:
-    """Give the file at `path` a second place at `trash`: a hard link, or a synced copy where there are none.
+    """Give the file at `path` a second place at `trash`: a hard link, or a synced copy where that would not do.
+
+    A file with other names already is copied: an edit under one of them would change the trash too.
 
     Raises:
         OSError: neither could be made.
     """
     trash.parent.mkdir(parents=True, exist_ok=True)
     trash.unlink(missing_ok=True)
+    if not _linked(path, trash):
+        shutil.copy2(path, trash, follow_symlinks=False)
+        sync_file(os.fspath(trash))
+    sync_folder(trash.parent)
+
+
+def _linked(path: str, trash: Path) -> bool:
+    if os.stat(path, follow_symlinks=False).st_nlink > 1:  # noqa: PTH116 - the path is relative to a descriptor
+        return False
     try:
         os.link(path, trash, follow_symlinks=False)
     except OSError as error:
         if error.errno not in {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}:
             raise
-        shutil.copy2(path, trash, follow_symlinks=False)
-        sync_file(os.fspath(trash))
-    sync_folder(trash.parent)
+        return False
+    return True
 
 
 def sync_folder(path: Path) -> None:

@@ -133,6 +133,8 @@ _PLAIN = {
     "AWS_IO_SOCKET_CLOSED": "the connection was closed",
     "AWS_ERROR_HTTP_CONNECTION_CLOSED": "the connection was closed",
     "AWS_IO_SOCKET_NO_ROUTE_TO_HOST": "no route to the host",
+    "AWS_ERROR_HTTP_CHANNEL_THROUGHPUT_FAILURE": "the connection stood still",
+    "AWS_ERROR_HTTP_RESPONSE_FIRST_BYTE_TIMEOUT": "it did not answer in time",
 }
 
 

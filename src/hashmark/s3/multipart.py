@@ -31,17 +31,20 @@ def upload(
     expect: Expect,
     metadata: dict[str, str],
     confirm: Callable[[], None],
+    on_upload: Callable[[str | None], None] = lambda _upload_id: None,
     on_bytes: Callable[[int], None] | None = None,
 ) -> str:
     """Upload `parts` as one object; nothing is visible before the end. Returns the ETag, checked by arithmetic.
 
-    `confirm` is called when all parts are up and before they become an object; it raises to abort.
+    `confirm` is called when all parts are up and before they become an object; it raises to abort. `on_upload` is
+    told the upload's id when it begins, and None when it has ended either way: what a kill leaves can be aborted.
 
     Raises:
         StoreError: the store refuses; the upload has been aborted.
         BadDigest: the resulting ETag is not that of these parts.
     """
     upload_id = _create(client, key, metadata)
+    on_upload(upload_id)
     try:
         etags, digests = _send(client, key, upload_id, parts, on_bytes)
         confirm()
@@ -56,7 +59,9 @@ def upload(
     except BaseException:
         with contextlib.suppress(StoreError):
             abort(client, key, upload_id)
+            on_upload(None)
         raise
+    on_upload(None)
     if all(etag == digest.hex() for etag, digest in zip(etags, digests, strict=True)) and final != wanted:
         raise BadDigest(f"'{key}' was uploaded in parts, but its ETag is {final} and not {wanted}.")
     return final

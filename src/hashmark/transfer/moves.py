@@ -55,6 +55,8 @@ class Ends:
     guarded_deletes: bool
     checks_md5: bool
     odd_etags: bool
+    on_upload: Callable[[str, str | None], None] = lambda _key, _upload_id: None
+    """Told of every upload in parts: the whole key, with the upload's id when it begins and None when it has ended."""
     kept: set[str] = field(default_factory=set)
     """Keys whose old object is in the trash already: a second try must not put a newer one over it."""
 
@@ -198,7 +200,14 @@ def _upload_parts(
     metadata = {"md5chksum": content_md5(md5)}
     try:
         return multipart.upload(
-            ends.bucket.client, key, parts(), expect=expect, metadata=metadata, confirm=confirm, on_bytes=on_bytes
+            ends.bucket.client,
+            key,
+            parts(),
+            expect=expect,
+            metadata=metadata,
+            confirm=confirm,
+            on_upload=lambda upload_id: ends.on_upload(key, upload_id),
+            on_bytes=on_bytes,
         )
     except OSError as error:
         raise Unreadable(f"'{local.key}' can't be read: {error.strerror}.") from None
@@ -219,7 +228,7 @@ def download(action: Action, ends: Ends, on_bytes: Progress) -> Done:
         path = slot.path_of(temporary)
         try:
             md5, size, evidence = _fetch(action, ends, path, on_bytes)
-            slot.put(temporary, local.stamp if local else None, ends.trash / action.key)
+            slot.put(temporary, local.stamp if local else None, ends.trash / action.key, local.md5 if local else None)
         except OSError as error:
             raise explain(error, action.key) from None
         finally:
@@ -308,5 +317,5 @@ def delete_local(action: Action, ends: Ends) -> Done:
     local = action.status.local
     assert local is not None  # noqa: S101 - a plan deletes only what was walked
     with open_slot(ends.root, action.key) as slot:
-        slot.remove(local.stamp, ends.trash / action.key)
+        slot.remove(local.stamp, ends.trash / action.key, local.md5)
     return Done(action, None, None)
