@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hashmark.actions.probe import remember
+from hashmark.actions.abilities import remember
 from hashmark.core.errors import (
     AccessDenied,
     ClockSkew,

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from hashmark.actions.probe import Abilities, abilities
+from hashmark.actions.abilities import Abilities, abilities
 from hashmark.actions.status import TRUST, Options, status
 from hashmark.core.errors import NoSuchObject
 from hashmark.core.events import Event, Failure

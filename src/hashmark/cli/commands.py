@@ -37,7 +37,7 @@ app = typer.Typer(
     help="Proves whether the training images and captions on your disk are the ones in your S3 bucket, "
     "and moves exactly what differs.",
     epilog="Exit status: 0 all in sync or done · 1 something is not in sync · 2 wrong usage or settings · "
-    "3 the store can't be reached or refuses · 4 done in part · 130 interrupted.",
+    "3 the store can't be reached or refuses · 4 refused or done in part · 130 interrupted.",
 )
 app.add_typer(trash_app, name="trash")
 

@@ -14,7 +14,7 @@ import typer
 
 from hashmark.cli import render
 from hashmark.cli.exits import Exit, for_error
-from hashmark.core.errors import HashmarkError
+from hashmark.core.errors import HashmarkError, LocalError
 from hashmark.library import Dataset, Library
 
 LibraryOption = Annotated[
@@ -50,6 +50,9 @@ def guarded(command: Callable[..., Exit]) -> Callable[..., None]:
             # The reader had enough (`| head`): nothing more can be written, and 0 would be a claim.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             status = Exit.PIPE
+        except OSError as error:
+            _tell(LocalError(f"{error.filename or 'The output'}: {error.strerror or error}."), as_json=False)
+            status = Exit.PARTLY
         except KeyboardInterrupt:
             sys.stderr.write("\nInterrupted.\n")
             status = Exit.INTERRUPTED
