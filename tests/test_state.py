@@ -217,7 +217,7 @@ def endless():
     print("in the middle", flush=True)
     import time
     time.sleep(60)
-state._write("INSERT OR REPLACE INTO base VALUES (?, ?, ?, ?, ?)", endless())
+state._write("INSERT OR REPLACE INTO base VALUES (?, ?, ?, ?, ?, 1)", endless())
 """
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hashmark.core import etags
-from hashmark.core.compare import Joined, Weighed, judge, refuse_unsafe, weigh
+from hashmark.core.compare import Joined, Weighed, judge, refuse_unsafe
 from hashmark.core.errors import HashmarkError, NoSuchObject
 from hashmark.core.model import Content, Evidence, FileStatus, Kind, LocalFile, RemoteObject, Verdict
 from hashmark.disk.hashing import hash_file
@@ -200,17 +200,14 @@ class Settler:
         return tuple(sizes) if sum(sizes) == remote.size else None
 
 
-def body_weighed(bucket: Bucket, key: str, local: LocalFile, remote: RemoteObject, scratch: Path) -> Weighed:
-    """Download the object and compare its bytes with the file's digest: the dearest proof, and the last word.
+def body_digest(bucket: Bucket, key: str, remote: RemoteObject, scratch: Path) -> str:
+    """Download the object and give the MD5 of its bytes: the dearest proof, and the last word.
 
     `scratch` is a folder for the temporary file.
 
     Raises:
         HashmarkError: the object can't be read.
     """
-    if weigh(local, remote, None).evidence is Evidence.SIZE:
-        same = local.size == remote.size
-        return Weighed(Content.SAME if same else Content.DIFFERENT, Evidence.SIZE)
     try:
         scratch.mkdir(parents=True, exist_ok=True)
         handle, path = tempfile.mkstemp(dir=scratch, prefix=f"verify-{os.getpid()}-")
@@ -222,5 +219,4 @@ def body_weighed(bucket: Bucket, key: str, local: LocalFile, remote: RemoteObjec
             Path(path).unlink(missing_ok=True)
     except OSError as error:
         raise explain(error, str(scratch)) from None
-    same = md5 == local.md5
-    return Weighed(Content.SAME if same else Content.DIFFERENT, Evidence.BODY)
+    return md5

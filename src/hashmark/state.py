@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS digest (
     PRIMARY KEY (dataset, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS base (
     remote TEXT NOT NULL, key BLOB NOT NULL, md5 TEXT NOT NULL, etag TEXT NOT NULL, size INTEGER NOT NULL,
-    PRIMARY KEY (remote, key)) WITHOUT ROWID;
+    common INTEGER NOT NULL, PRIMARY KEY (remote, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS fact (
     store TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (store, name)) WITHOUT ROWID;
 """
@@ -109,12 +109,12 @@ class State:
 
     def bases(self, remote: str) -> Iterator[Base]:
         """What was last proven equal with `remote`, in key order."""
-        return self._pages("SELECT key, md5, etag, size FROM base WHERE remote = ?", _text(remote), _base)
+        return self._pages("SELECT key, md5, etag, size, common FROM base WHERE remote = ?", _text(remote), _base)
 
     def record_bases(self, remote: str, bases: Iterable[Base]) -> None:
         """Record what is proven equal now, in one transaction."""
-        rows = [(_text(remote), key_bytes(b.key), b.md5, b.etag, b.size) for b in bases]
-        self._write("INSERT OR REPLACE INTO base VALUES (?, ?, ?, ?, ?)", rows)
+        rows = [(_text(remote), key_bytes(b.key), b.md5, b.etag, b.size, b.common) for b in bases]
+        self._write("INSERT OR REPLACE INTO base VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def forget_bases(self, remote: str, keys: Iterable[str]) -> None:
         """Forget the bases of keys that were deleted on both sides."""
@@ -195,8 +195,8 @@ def _digest(key: bytes, size: int, mtime: int, ctime: int, inode: str, device: s
     return LocalFile(_key(key), Stamp(size, mtime, ctime, int(inode), int(device)), md5)
 
 
-def _base(key: bytes, md5: str, etag: str, size: int) -> Base:
-    return Base(_key(key), md5, etag, size)
+def _base(key: bytes, md5: str, etag: str, size: int, common: int) -> Base:
+    return Base(_key(key), md5, etag, size, bool(common))
 
 
 def _fact(name: str, value: str) -> tuple[str, str]:

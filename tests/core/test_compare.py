@@ -22,7 +22,7 @@ from hashmark.core.compare import (
     relevant,
     weigh,
 )
-from hashmark.core.model import DISPROVEN, Base, Content, Evidence, Key, Kind, RemoteObject, Verdict
+from hashmark.core.model import Base, Content, Evidence, Key, Kind, RemoteObject, Verdict
 from hashmark.core.pairs import Pairing
 from tests.core.build import DATA, base, joined, known, local, md5, remote
 
@@ -180,15 +180,21 @@ def test_dearer_evidence_overrules_the_listing() -> None:
     assert (found.verdict, found.evidence) == (Verdict.DIFFERS, Evidence.BODY)
 
 
-LIE = Base(Key("a.txt"), DISPROVEN, MD5, SIZE)
+LIE = Base(Key("a.txt"), OTHER_MD5, MD5, SIZE, common=False)
 
 
 def test_an_etag_that_was_proven_to_lie_is_not_believed_again() -> None:
     """The object was read under this ETag and has other bytes; under a new ETag it has a new chance."""
     found = weigh(local("a.txt"), remote("a.txt"), LIE)
     assert (found.content, found.evidence) == (Content.DIFFERENT, Evidence.RECORDED)
-    moved = Base(Key("a.txt"), DISPROVEN, "moved", SIZE)
+    moved = Base(Key("a.txt"), OTHER_MD5, "moved", SIZE, common=False)
     assert weigh(local("a.txt"), remote("a.txt"), moved).content is Content.SAME
+
+
+def test_a_file_that_has_what_was_read_is_the_same_whatever_the_etag_says() -> None:
+    """The object was read, and the disk now holds those very bytes."""
+    found = weigh(local("a.txt", b"another sketch..\n"), remote("a.txt"), LIE)
+    assert (found.content, found.evidence) == (Content.SAME, Evidence.RECORDED)
 
 
 @pytest.mark.parametrize(

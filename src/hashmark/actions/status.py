@@ -14,6 +14,7 @@ from hashmark.core.keys import refuse_collisions
 from hashmark.core.model import (
     Base,
     Content,
+    Evidence,
     FileStatus,
     Key,
     LocalFile,
@@ -26,7 +27,7 @@ from hashmark.core.pairs import pair_up
 from hashmark.core.report import DatasetStatus
 from hashmark.disk.hashing import file_system_now, hash_all
 from hashmark.disk.walk import Walk
-from hashmark.evidence import Settler, body_weighed
+from hashmark.evidence import Settler, body_digest
 from hashmark.library import Dataset
 
 BATCH = 2000
@@ -137,7 +138,7 @@ class Scan:
 
     def _deepened(self, statuses: Iterable[FileStatus]) -> Iterator[FileStatus]:
         for status in statuses:
-            yield read_body(self.dataset, status) if status.verdict is Verdict.UNVERIFIED else status
+            yield read_body(self.dataset, status)[0] if status.verdict is Verdict.UNVERIFIED else status
 
 
 def new_base(status: FileStatus) -> Base | None:
@@ -151,20 +152,29 @@ def new_base(status: FileStatus) -> Base | None:
     return None if base == status.base else base
 
 
-def read_body(dataset: Dataset, status: FileStatus) -> FileStatus:
-    """The status again, judged by the object's bytes; as it was, with the reason, where they can't be read."""
+def read_body(dataset: Dataset, status: FileStatus) -> tuple[FileStatus, Base | None]:
+    """The status again, judged by the object's bytes, with what is now known of the object.
+
+    As it was, with the reason, where they can't be read.
+
+    Raises:
+        HashmarkError: one that every other file would meet as well.
+    """
     local, remote = status.local, status.remote
-    if local is None or remote is None or local.md5 is None:
-        return status
-    scratch = dataset.library.state_folder / "tmp"
+    if local is None or remote is None or local.md5 is None or remote.size != local.size:
+        return status, None  # another size is proof enough
     row = Joined(status.key, local, remote, None if status.verdict is Verdict.SYNCED else status.base)
+    scratch = dataset.library.state_folder / "tmp"
     try:
-        weighed = body_weighed(dataset.library.bucket, dataset.prefix + status.key, local, remote, scratch)
+        md5 = body_digest(dataset.library.bucket, dataset.prefix + status.key, remote, scratch)
     except HashmarkError as error:
         if error.fatal:
             raise
-        weighed = Weighed(Content.UNKNOWN, None, f"reading it failed: {error.message}", "`hashmark verify` again")
-    return judge(row, status.kind, weighed)
+        why = Weighed(Content.UNKNOWN, None, f"reading it failed: {error.message}", "`hashmark verify` again")
+        return judge(row, status.kind, why), None
+    same = md5 == local.md5
+    found = judge(row, status.kind, Weighed(Content.SAME if same else Content.DIFFERENT, Evidence.BODY))
+    return found, Base(status.key, md5, remote.etag, local.size, common=same) if remote.etag else None
 
 
 def _clock(dataset: Dataset) -> int | None:

@@ -11,9 +11,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
-from hashmark.actions.status import Options, new_base, read_body, status
+from hashmark.actions.status import Options, read_body, status
 from hashmark.core.events import Ended, Event, FileDone, FileFailed, FileStarted, Started
-from hashmark.core.model import DISPROVEN, Base, Evidence, FileStatus, Verdict
+from hashmark.core.model import Base, FileStatus, Verdict
 from hashmark.core.pairs import pair_up
 from hashmark.core.plan import Policy
 from hashmark.core.report import DatasetStatus
@@ -44,9 +44,11 @@ def verify(
     _sweep(dataset.library.state_folder / "tmp")
     on_event(Started(len(chosen), sum(f.local.size for f in chosen if f.local), time.time()))
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="verify") as pool:
-        for before, after in _each(dataset, chosen, pool, on_event, stop):
+        for after, known in _each(dataset, chosen, pool, on_event, stop):
             rows[after.key] = after
-            _record(dataset, before, after)
+            if known is not None and (known.common or after.verdict is Verdict.DIFFERS):
+                # A conflict or a change keeps its base: the past of both sides says more than this one reading.
+                dataset.library.state.record_bases(dataset.remote, [known])
             on_event(_told(after))
     on_event(Ended(stop.is_set(), time.time()))
     files = tuple(rows.values())
@@ -78,30 +80,19 @@ def _each(
     pool: ThreadPoolExecutor,
     on_event: Callable[[Event], None],
     stop: threading.Event,
-) -> Iterator[tuple[FileStatus, FileStatus]]:
-    """Pairs of a status before and after reading its body, as they come."""
-    running: dict[Future[FileStatus], FileStatus] = {}
+) -> Iterator[tuple[FileStatus, Base | None]]:
+    """Statuses by what was read, with what is known of the objects now, as they come."""
+    running: set[Future[tuple[FileStatus, Base | None]]] = set()
     waiting = iter(chosen)
     while True:
         while len(running) < 2 * WORKERS and not stop.is_set() and (row := next(waiting, None)) is not None:
             on_event(FileStarted(row.key, "verify", time.time()))
-            running[pool.submit(read_body, dataset, row)] = row
+            running.add(pool.submit(read_body, dataset, row))
         if not running:
             return
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        done, running = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
-            yield running.pop(future), future.result()
-
-
-def _record(dataset: Dataset, before: FileStatus, after: FileStatus) -> None:
-    state = dataset.library.state
-    base = new_base(after)
-    contradicted = before.verdict is Verdict.SYNCED and after.verdict is not Verdict.SYNCED
-    if base is not None:
-        state.record_bases(dataset.remote, [base])
-    elif contradicted and after.evidence is Evidence.BODY and after.remote is not None:
-        lie = Base(after.key, DISPROVEN, after.remote.etag or "", after.remote.size or 0)
-        state.record_bases(dataset.remote, [lie])
+            yield future.result()
 
 
 def _told(status: FileStatus) -> Event:

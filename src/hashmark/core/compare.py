@@ -31,7 +31,6 @@ from typing import TypeVar
 from hashmark.core import etags
 from hashmark.core.keys import is_folder_marker, is_ours, unsafe_reason
 from hashmark.core.model import (
-    DISPROVEN,
     Base,
     Content,
     Evidence,
@@ -83,13 +82,15 @@ def weigh(local: LocalFile, remote: RemoteObject, base: Base | None) -> Weighed:
         return Weighed(Content.DIFFERENT, Evidence.SIZE)
     if remote.size == 0 and local.size == 0:
         return Weighed(Content.SAME, Evidence.SIZE)
-    if base is not None and base.md5 == DISPROVEN and remote.etag == base.etag:
-        return Weighed(Content.DIFFERENT, Evidence.RECORDED, "its bytes in the bucket were read and are others")
-    if remote.etag is not None and remote.etag == local.md5:
+    known = base.md5 if base is not None and remote.etag == base.etag and remote.size == base.size else None
+    matches = remote.etag is not None and remote.etag == local.md5
+    if known is not None and known != local.md5:
+        # Also where the ETag matches: it was read once, and what was read outweighs what an ETag claims.
+        return Weighed(Content.DIFFERENT, Evidence.RECORDED, "its bytes were read and are others" if matches else None)
+    if matches:
         return Weighed(Content.SAME, Evidence.ETAG_MD5)
-    if base is not None and remote.etag == base.etag and remote.size == base.size:
-        same = local.md5 == base.md5
-        return Weighed(Content.SAME if same else Content.DIFFERENT, Evidence.RECORDED)
+    if known is not None:
+        return Weighed(Content.SAME, Evidence.RECORDED)
     return _unsettled(remote.etag)
 
 
@@ -144,8 +145,8 @@ def judge(joined: Joined, kind: Kind, weighed: Weighed | None = None) -> FileSta
         return _status(joined, kind, Verdict.REFUSED, Weighed(Content.UNKNOWN, None, local.trouble))
     if local is not None and remote is not None and weighed is None:
         weighed = weigh(local, remote, base)
-    if base is not None and base.md5 == DISPROVEN:
-        base = None  # a warning about an object, not a common past
+    if base is not None and not base.common:
+        base = None  # knowledge of an object, not a past of both sides
     verdict = conclude(
         weighed.content if weighed else None,
         has_local=local is not None,

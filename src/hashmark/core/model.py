@@ -120,16 +120,16 @@ class RemoteObject:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What was last proven equal on both sides: this digest, under this ETag, of this size."""
+    """What was last proven equal on both sides: this digest, under this ETag, of this size.
+
+    With `common` False the disk never had these bytes: the object was read, and this is what it held.
+    """
 
     key: Key
     md5: str
     etag: str
     size: int
-
-
-DISPROVEN = ""
-"""In the place of a base's MD5: the object was read under this ETag, and its bytes are not what the ETag says."""
+    common: bool = True
 
 
 @dataclass(frozen=True, slots=True)
