@@ -68,14 +68,14 @@ def test_two_users_share_one_server_and_a_killed_one_does_not_stop_it(tmp_path: 
     box = EmbeddedBucket(folder, "styles")
     bucket_of(box).put("a.txt", b"x")
     box.stop()
-    wait_for(lambda: servers(folder) == [])
+    wait_for(lambda: servers(folder) == [], seconds=60)
 
 
 def test_a_killed_supervisor_takes_the_server_with_it_and_the_next_user_starts_anew(tmp_path: Path) -> None:
     folder = tmp_path / "box"
     box = EmbeddedBucket(folder, "styles")
     os.kill(json.loads((folder / "address.json").read_text())["pid"], signal.SIGKILL)
-    wait_for(lambda: servers(folder) == [])
+    wait_for(lambda: servers(folder) == [], seconds=60)
     box.close()
     again = EmbeddedBucket(folder, "styles")
     assert list(bucket_of(again).objects("")) == []
