@@ -11,7 +11,7 @@ from hashmark.core.captions import decode
 from hashmark.core.errors import UsageError
 from hashmark.core.model import FileStatus, Kind, Verdict
 from hashmark.core.report import DatasetStatus, shown
-from hashmark.core.words import Piece, visible, word_diff
+from hashmark.core.words import Piece, word_diff
 from hashmark.library import Dataset
 
 MAX_TEXT = 1 << 20
@@ -96,8 +96,3 @@ def _note(row: FileStatus, old: str, new: str, *, same: bool) -> str | None:
     if old != new:
         return f"encoded as {old} in the bucket, {new} on disk"
     return "the same bytes" if same else None
-
-
-def plain(piece: Piece) -> str:
-    """The text of a piece with everything invisible spelled out."""
-    return visible(piece.text)

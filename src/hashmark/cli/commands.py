@@ -1,4 +1,8 @@
-"""The commands: each parses its options, calls an action, and renders what it returns."""
+"""The commands: each parses its options, calls an action, and renders what it returns.
+
+Actions are imported where they are called: a `status` must not pay for a `push`.
+"""
+# ruff: noqa: PLC0415
 
 from __future__ import annotations
 
@@ -8,12 +12,9 @@ from typing import Annotated
 import typer
 
 from hashmark._version import __version__
-from hashmark.actions import diff as diffs
-from hashmark.actions import doctor as doctors
 from hashmark.actions import listing
 from hashmark.cli import render
 from hashmark.cli.exits import Exit, worst
-from hashmark.cli.moving import move, verify_all
 from hashmark.cli.options import (
     DatasetArgument,
     DatasetsArgument,
@@ -115,8 +116,10 @@ def diff(
     library: LibraryOption = None,
 ) -> Exit:
     """Show captions on disk against the bucket, word by word: [-bucket-] {+disk+}."""
+    from hashmark.actions.diff import diff as compare
+
     with Library.open(library) as opened:
-        found = diffs.diff(opened.dataset(dataset), keys or [])
+        found = compare(opened.dataset(dataset), keys or [])
         if as_json:
             rows = [row.to_json() for row in found]
             render.print_json({"captions": rows})
@@ -149,6 +152,8 @@ def push(
     library: LibraryOption = None,
 ) -> Exit:
     """Upload what the bucket does not have. Nothing is overwritten that you were not shown."""
+    from hashmark.cli.moving import move
+
     policy = Policy(Direction.PUSH, take, delete, max_delete, tuple(select or ()))
     with Library.open(library) as opened:
         return move(opened, datasets, policy, dry_run=dry_run, as_json=as_json)
@@ -167,6 +172,8 @@ def pull(
     library: LibraryOption = None,
 ) -> Exit:
     """Download what the disk does not have. Edits on disk are left alone unless you --take theirs."""
+    from hashmark.cli.moving import move
+
     policy = Policy(Direction.PULL, take, delete, max_delete, tuple(select or ()))
     with Library.open(library) as opened:
         return move(opened, datasets, policy, dry_run=dry_run, as_json=as_json)
@@ -178,6 +185,8 @@ def verify(
     datasets: DatasetsArgument, select: SelectOption = None, as_json: JsonOption = False, library: LibraryOption = None
 ) -> Exit:
     """Download every object and compare its bytes: the proof that rests on no ETag."""
+    from hashmark.cli.moving import verify_all
+
     with Library.open(library) as opened:
         return verify_all(opened, chosen(opened, datasets), tuple(select or ()), as_json=as_json)
 
@@ -186,6 +195,8 @@ def verify(
 @guarded
 def doctor(as_json: JsonOption = False, library: LibraryOption = None) -> Exit:
     """Check credentials, reach and what this store can do; the bucket is left as it was."""
+    from hashmark.actions import doctor as doctors
+
     out = render.console()
     checks = []
     with Library.open(library) as opened:
@@ -208,6 +219,6 @@ def demo(
     as_json: JsonOption = False,
 ) -> Exit:
     """Make a sample library with its own bucket, and walk through a day with it."""
-    from hashmark.cli.demo import Story  # noqa: PLC0415 - images are drawn only here
+    from hashmark.cli.demo import Story
 
     return Story(folder.expanduser(), as_json=as_json).play(serve=serve)

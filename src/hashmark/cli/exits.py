@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-from hashmark.actions.move import Result
 from hashmark.core.errors import HashmarkError, Interrupted, LocalError, RefusedPlan, StoreError
 from hashmark.core.model import Verdict
 from hashmark.core.report import DatasetStatus, Summary
+
+if TYPE_CHECKING:
+    from hashmark.actions.move import Result
 
 
 class Exit(IntEnum):

@@ -9,23 +9,25 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Column, Table
 from rich.text import Text
 
-from hashmark.actions.diff import CaptionDiff, plain
-from hashmark.actions.doctor import Check
-from hashmark.actions.move import Planned, Result
-from hashmark.actions.trash import Entry
 from hashmark.core.errors import HashmarkError
-from hashmark.core.events import Failure
 from hashmark.core.model import NEEDS_SYNC, FileStatus, Problem, Verdict
 from hashmark.core.report import ATTENTION, Summary, reason_of, shown
 from hashmark.core.words import Change, visible
 from hashmark.library import Dataset
+
+if TYPE_CHECKING:  # `status` must not pay for what it does not show
+    from hashmark.actions.diff import CaptionDiff
+    from hashmark.actions.doctor import Check
+    from hashmark.actions.move import Planned, Result
+    from hashmark.actions.trash import Entry
+    from hashmark.core.events import Failure
 
 BAR = 20
 SHOWN = 20
@@ -231,7 +233,7 @@ def diff_text(diff: CaptionDiff, out: Console) -> None:
         out.print(Text(f"  {visible(diff.note)}", "dim"))
     line = Text("  ")
     for piece in diff.pieces:
-        text = plain(piece).replace("\n", "\n  ")
+        text = visible(piece.text).replace("\n", "\n  ")
         if piece.change is Change.BOTH:
             line.append(text)
         else:

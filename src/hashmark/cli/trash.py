@@ -1,4 +1,5 @@
-"""`trash list`, `trash restore` and `trash empty`."""
+"""`trash list`, `trash restore` and `trash empty`; the action is imported when one of them is called."""
+# ruff: noqa: PLC0415
 
 from __future__ import annotations
 
@@ -7,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from hashmark.actions import trash
 from hashmark.cli import render
 from hashmark.cli.exits import Exit, for_error
 from hashmark.cli.options import JsonOption, LibraryOption, guarded
@@ -21,6 +21,8 @@ trash_app = typer.Typer(no_args_is_help=True, help="What was overwritten or dele
 @guarded
 def list_(as_json: JsonOption = False, library: LibraryOption = None) -> Exit:
     """List the batches: one for each run that replaced or deleted something."""
+    from hashmark.actions import trash
+
     with Library.open(library) as opened:
         found: list[trash.Entry] = []
         unseen: HashmarkError | None = None
@@ -47,6 +49,8 @@ def restore(
     library: LibraryOption = None,
 ) -> Exit:
     """Bring a batch back to where it was; what is in the way goes to the trash in turn."""
+    from hashmark.actions import trash
+
     with Library.open(library) as opened:
         restored, failed = trash.restore(opened, batch, dataset)
     if as_json:
@@ -68,6 +72,8 @@ def empty(
     library: LibraryOption = None,
 ) -> Exit:
     """Delete the trash for good."""
+    from hashmark.actions import trash
+
     with Library.open(library) as opened:
         if not yes:
             _confirm(sum(1 for _ in trash.entries(opened, batch)))

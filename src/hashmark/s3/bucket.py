@@ -11,9 +11,9 @@ import hashlib
 import mimetypes
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from urllib.parse import quote
-from xml.sax.saxutils import escape
 
 from hashmark.core.errors import PreconditionFailed, UnexpectedAnswer
 from hashmark.core.etags import normal_etag, part_count
@@ -191,7 +191,7 @@ class Bucket:
         return failed | (self._delete_batch(batch) if batch else {})
 
     def _delete_batch(self, keys: list[str]) -> dict[str, str]:
-        entries = "".join(f"<Object><Key>{escape(key)}</Key></Object>" for key in keys)
+        entries = "".join(f"<Object><Key>{escape(key, quote=False)}</Key></Object>" for key in keys)
         body = f'<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{entries}</Delete>'.encode()
         digest = hashlib.md5(body, usedforsecurity=False).hexdigest()
         headers = {"Content-MD5": content_md5(digest), "Content-Type": "application/xml"}

@@ -11,7 +11,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
-from xml.sax.saxutils import escape
+from html import escape
 
 from hashmark.core.errors import BadDigest, NoSuchObject, PreconditionFailed, StoreError, UnexpectedAnswer
 from hashmark.core.etags import multipart_etag, normal_etag
@@ -109,7 +109,7 @@ def _send(
 
 def _complete(client: Client, key: str, upload_id: str, etags: list[str], expect: Expect) -> str:
     rows = "".join(
-        f"<Part><PartNumber>{number}</PartNumber><ETag>&quot;{escape(etag)}&quot;</ETag></Part>"
+        f"<Part><PartNumber>{number}</PartNumber><ETag>&quot;{escape(etag, quote=False)}&quot;</ETag></Part>"
         for number, etag in enumerate(etags, 1)
     )
     body = (
