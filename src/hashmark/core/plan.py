@@ -217,7 +217,7 @@ def _check_deletes(rows: list[FileStatus], deletes: list[Action], policy: Policy
             f"{where} is empty, and {count} deletes would empty the other side too; nothing was done.",
             "Check that the right folder is mounted and that `url` is right.",
         )
-    cap = -(-target // 10) if policy.max_delete is None else policy.max_delete
+    cap = target // 10 if policy.max_delete is None else policy.max_delete
     if count > cap:
         raise RefusedPlan(
             f"{count} of {target} files would be deleted, more than the limit of {cap}; nothing was done.",
