@@ -91,6 +91,9 @@ def test_odd_pairs_are_visible_in_the_json(shell: Shell) -> None:
     assert verdicts["0002.txt"] == "deleted-locally", "a caption that only the bucket has"
     problems = {(problem["key"], problem["code"]) for problem in dataset["problems"]}
     assert problems == {("0001.png", "shared-caption"), ("nobody.txt", "orphan-caption")}
+    out = shell("status", "82").out
+    assert "nobody.txt: is a caption without an image" in out
+    assert "0001.png: shares the caption '0001.txt'" in out
 
 
 def test_ls_remote_json_speaks_the_shape_of_the_original_page(shell: Shell) -> None:

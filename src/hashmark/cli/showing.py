@@ -11,11 +11,14 @@ from hashmark.cli import render
 from hashmark.cli.exits import Exit, for_status, worst
 from hashmark.cli.options import chosen
 from hashmark.core.errors import UsageError
-from hashmark.core.model import Problem
+from hashmark.core.model import FileStatus, Problem
+from hashmark.core.pairs import pair_up
 from hashmark.core.report import Summary
 from hashmark.library import Dataset, Library
 
 ENDLESS = 1 << 60
+MOST_PAIRED = 20_000
+"""Files up to which the text also says what is odd about the pairs; `--json` always does."""
 
 
 def _selected(
@@ -53,14 +56,18 @@ def _show_one(scan: Scan, limit: int, told: set[Problem], *, detailed: bool) -> 
     """One dataset; problems that were `told` with another one are not told again."""
     out = render.console()
     summary = Summary(keep=limit if detailed else 0)
+    rows: list[FileStatus] = []
     for row in scan:
         summary.add(row)
+        if detailed and summary.total <= MOST_PAIRED:
+            rows.append(row)
+    odd = pair_up(rows, scan.dataset.pairing).problems if len(rows) == summary.total else ()
     out.print(render.status_line(scan.dataset, summary))
     if detailed:
         render.attention(summary, out, limit)
         if scan.ignored:
             out.print(f"\n{scan.ignored} ignored (trainers' caches and desktop litter)", style="dim")
-    render.problems([problem for problem in scan.problems if problem not in told], out)
+    render.problems([problem for problem in (*scan.problems, *odd) if problem not in told], out)
     told.update(scan.problems)
     return for_status(summary, complete=scan.complete)
 
