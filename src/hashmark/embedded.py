@@ -93,13 +93,16 @@ class EmbeddedBucket:
 
     def stop(self) -> None:
         """Stop using it, and wait until the server has stopped, unless somebody else uses it."""
+        address, asked = self.folder / _ADDRESS, self.folder / _STOP
+        supervisor = _supervisor_of(address)
         self._lock.close()
-        asked = self.folder / _STOP
         asked.touch()
         deadline = time.monotonic() + STOP_SECONDS + 5
-        # The supervisor takes the request away when it is done, or when others use the server.
-        while asked.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        # The supervisor takes the request away when it is done, or when others use the server: it is then theirs.
+        while time.monotonic() < deadline:
+            if not asked.exists() and (address.exists() or supervisor is None or _has_ended(supervisor)):
+                return
+            time.sleep(0.02)
 
     def _running(self) -> Address | None:
         try:
@@ -139,6 +142,24 @@ class EmbeddedBucket:
         process.kill()
         process.wait()
         raise LocalError("The embedded bucket did not start.", f"Its log is {self.folder / 'server.log'}.")
+
+
+def _supervisor_of(address: Path) -> int | None:
+    try:
+        return int(json.loads(address.read_text(encoding="utf-8"))["pid"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process is gone; one of our own is taken leave of, so that it does not stay as a zombie."""
+    with contextlib.suppress(ChildProcessError):
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return True
+    return False
 
 
 def _write_credentials(path: Path) -> None:
