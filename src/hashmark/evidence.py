@@ -48,8 +48,9 @@ Looked = Weighed | _Mismatch
 
 
 class Settler:
-    """Settles, for one dataset, what the listing leaves open. `trusted`: this bucket's ETags are known to be MD5s.
+    """Settles, for one dataset, what the listing leaves open.
 
+    `trusted`: this bucket's ETags are known to be MD5s; `may_earn`: a match in the listing may show that they are.
     Without a `bucket` (a saved listing) nothing can be asked, and only the listing counts.
     """
 
@@ -111,10 +112,10 @@ class Settler:
 
     def _look(self, local: LocalFile, remote: RemoteObject) -> Looked:
         """What requests and reads can add; runs on a worker's thread."""
-        if self._bucket is None:
-            etag = remote.etag or ""
-            return _Mismatch() if etags.looks_like_md5(etag) else self._by_parts(local, remote, None)
         try:
+            if self._bucket is None:
+                etag = remote.etag or ""
+                return _Mismatch() if etags.looks_like_md5(etag) else self._by_parts(local, remote, None)
             head = self._bucket.head(self._prefix + remote.key)
             return self._by_head(local, remote, head)
         except NoSuchObject:

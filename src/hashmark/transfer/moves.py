@@ -78,7 +78,7 @@ def carry_out(action: Action, ends: Ends, on_bytes: Progress, cancelled: Callabl
     """Do what `action` says.
 
     Raises:
-        HashmarkError: it was not done; both sides are as they were.
+        HashmarkError: it was not done; both sides are as they were, or else the message says how they are.
     """
     if action.verb is Verb.UPLOAD:
         return upload(action, ends, on_bytes, cancelled)
