@@ -389,3 +389,18 @@ def test_settings_of_aws_that_the_runtime_refuses_are_told_plainly(what: str, sh
         settings.write_text(settings.read_text() + 'profile = "work"\n')
         ran = Shell(shell.cwd, shell.environment | {"AWS_CONFIG_FILE": str(tmp_path / "config")})("status", "82")
         assert (ran.status, "'work'" in ran.err) == (3, True)
+
+
+@pytest.mark.parametrize("batch", ["", ".", "..", "../..", "../../82_stellar_sketch", "/", "a/b"])
+@pytest.mark.parametrize("verb", [("empty", "--yes"), ("restore",)])
+def test_a_batch_that_is_no_name_touches_nothing(batch: str, verb: tuple[str, ...], shell: Shell) -> None:
+    """An unset variable in a script, or a path, must neither empty the trash nor reach the library's own files."""
+    folder = shell.cwd / "82_stellar_sketch"
+    kept = shell.cwd / ".hashmark" / "trash" / "20260101T000000Z-pull-abcd" / "82_stellar_sketch" / "old.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("an old caption\n")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    ran = shell("trash", verb[0], *verb[1:], "--", batch)
+    assert ran.status == 2, ran.out
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert kept.read_text() == "an old caption\n"

@@ -7,6 +7,7 @@ Each run that replaces or deletes has a batch of its own. The trash describes it
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 import shutil
 import time
@@ -17,11 +18,15 @@ from typing import Any
 
 from hashmark.core.errors import HashmarkError, NoSuchObject, PreconditionFailed, StoreError, UsageError
 from hashmark.core.events import Failure
+from hashmark.core.keys import unsafe_reason
 from hashmark.core.report import shown
 from hashmark.disk.place import explain, open_slot
 from hashmark.disk.walk import Walk
 from hashmark.library import Dataset, Library
 from hashmark.s3.bucket import Bucket
+
+_BATCH = re.compile(r"\d{8}T\d{6}Z-(push|pull|restore)-[0-9a-f]{4}")
+"""The names that runs give their batches."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,13 @@ def entries(library: Library, batch: str | None = None) -> Iterator[Entry]:
     """Everything in the trash, or in one batch, the disk's first, each side in order.
 
     Raises:
+        UsageError: `batch` is not the name of a batch.
         StoreError: the bucket's trash can't be listed; the disk's entries have been given by then.
     """
-    inside = f"{batch}/" if batch else ""
+    if batch is not None and not _BATCH.fullmatch(batch):
+        # Not the empty text of an unset variable, which would mean everything, and no path out of the trash.
+        raise UsageError(f"'{batch}' is not the name of a batch.", "See `hashmark trash list`.")
+    inside = f"{batch}/" if batch is not None else ""
     for file in Walk(library.trash / inside):
         if entry := _entry("disk", inside + file.key, file.size):
             yield entry
@@ -62,7 +71,8 @@ def entries(library: Library, batch: str | None = None) -> Iterator[Entry]:
 
 def _entry(side: str, path: str, size: int) -> Entry | None:
     parts = path.split("/", 2)
-    if len(parts) < 3 or not parts[2]:
+    # What is not laid out as our trash is, is not ours to restore or delete: above all nothing with `..` in it.
+    if len(parts) < 3 or not _BATCH.fullmatch(parts[0]) or unsafe_reason(parts[1]) or unsafe_reason(parts[2]):
         return None
     return Entry(side, parts[0], parts[1], parts[2], size)
 
