@@ -3,11 +3,13 @@
     HashmarkError
     ├── UsageError               the command or the settings are wrong
     │   ├── SettingsError          hashmark.toml can't be understood
-    │   └── NoSuchDataset          no dataset of that name
+    │   ├── NoSuchDataset          no dataset of that name
+    │   └── FilterError            a search can't be understood
     ├── RefusedPlan              what was asked is unsafe; nothing was done
     ├── Interrupted              it was asked to stop
     ├── LocalError               the disk
     │   ├── Unreadable, ReadOnly, DiskFull, FileChanged, UnsafePath, Busy
+    ├── ImageRefused             an image can't be decoded within its limits
     └── StoreError               the bucket
         ├── Unreachable, TlsFailure, ClockSkew
         ├── NoCredentials, WrongCredentials, ExpiredCredentials, AccessDenied
@@ -58,6 +60,16 @@ class NoSuchDataset(UsageError):
     """No dataset goes by that name, or several do."""
 
     code = "no-such-dataset"
+
+
+class FilterError(UsageError):
+    """A search can't be understood. `position` is where: how many characters stand before it."""
+
+    code = "filter"
+
+    def __init__(self, message: str, hint: str | None = None, *, position: int = 0) -> None:
+        super().__init__(message, hint)
+        self.position = position
 
 
 class RefusedPlan(HashmarkError):
@@ -125,6 +137,12 @@ class Busy(LocalError):
 
     code = "busy"
     default_hint = "Wait for it to end, then run the command again."
+
+
+class ImageRefused(HashmarkError):
+    """An image is not decoded: its format, its size or its data forbid it. Where it came from does not matter."""
+
+    code = "image-refused"
 
 
 class StoreError(HashmarkError):
