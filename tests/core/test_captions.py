@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hashmark.core.captions import KAOMOJI, PROFILES, RULES, apply, clean, decode
+from hashmark.core.captions import KAOMOJI, PROFILES, RULES, apply, clean
+from hashmark.core.encoding import decode
 
 FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hashmark.core.compare import Joined, Weighed, conclude, in_order, join, judge, weigh
@@ -65,17 +65,25 @@ def test_green_means_the_same_bytes_and_red_means_other_bytes(world: World) -> N
 
 
 @given(st.sampled_from([b"", b"one", b"two"]), st.sampled_from([None, 0, 3]), etag_values, st.booleans(), etag_values)
+@example(b"two", 3, md5(b"two"), True, md5(b"two"))
+@example(b"two", 3, "opaque", True, "opaque")
 def test_the_listing_alone_never_calls_a_mismatch_different(
     data: bytes, size: int | None, etag: str | None, has_base: bool, recorded: str | None
 ) -> None:
-    """Different takes another size or a recorded ETag; unknown has a reason and says what would settle it."""
+    """Different takes another size or a recorded ETag; unknown has a reason and says what would settle it.
+
+    A difference needs words only where the ETag claims the opposite: its bytes were read, and that outweighs it.
+    """
     proven = Base(Key("a"), md5(b"one"), recorded or "", 3) if has_base else None
     found = weigh(local("a", data), RemoteObject(Key("a"), size, etag), proven)
     if found.content is Content.DIFFERENT:
         assert size not in (None, len(data)) or (proven is not None and etag == proven.etag)
     if found.content is Content.SAME:
         assert etag == md5(data) or size == len(data) == 0 or (proven is not None and etag == proven.etag)
-    assert (found.content is Content.UNKNOWN) == bool(found.reason) == bool(found.settle)
+    unknown = found.content is Content.UNKNOWN
+    contradicted = (found.content, found.evidence) == (Content.DIFFERENT, Evidence.RECORDED) and etag == md5(data)
+    assert bool(found.settle) == unknown
+    assert bool(found.reason) == (unknown or contradicted)
 
 
 @given(contents, contents, contents, st.sampled_from(Content))

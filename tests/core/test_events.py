@@ -21,6 +21,7 @@ from hashmark.core.events import (
     JobState,
     Started,
     reduce,
+    state_json,
     to_json,
 )
 
@@ -196,3 +197,61 @@ def test_whatever_happens_the_numbers_agree(happened: list[Event]) -> None:
     assert state.bytes_moved == state.bytes_done + sum(state.active.values())
     assert state.rate >= 0
     assert state.eta is None or state.eta >= 0
+
+
+# --- as plain data -----------------------------------------------------------------------------------------------
+
+
+def test_a_job_as_plain_data_has_the_shape_that_the_page_reads() -> None:
+    state = after(
+        Started(files=3, bytes=300, at=1000.0, notes=("a note",)),
+        FileStarted("a\udcff", "upload", 1000.5),
+        FileProgress("a\udcff", 40, 1001.0),
+        FileDone("b", "delete-remote", 0, None, 1002.0),
+        FileDone("c", "upload", 60, "etag-md5", 1002.0),
+        FileFailed("d\udcff", "upload", "access-denied", "The bucket refuses 'd\udcff'.", 1002.0),
+    )
+    assert state_json(state) == {
+        "files": 3,
+        "bytes": 300,
+        "filesDone": 2,
+        "bytesDone": 60,
+        "bytesMoved": 100,
+        "failures": [{"key": "d\\xff", "code": "access-denied", "message": "The bucket refuses 'd\\xff'."}],
+        "notes": ["a note"],
+        "active": {"a\\xff": 40},
+        "byVerb": {"delete-remote": 1, "upload": 1},
+        "rate": 50.0,
+        "eta": 4.0,
+        "startedAt": 1000.0,
+        "now": 1002.0,
+        "interrupted": False,
+    }
+
+
+def test_before_anything_moved_the_time_left_is_not_made_up() -> None:
+    shown = state_json(after(STARTED))
+    assert (shown["rate"], shown["eta"], shown["bytesMoved"]) == (0.0, None, 0)
+    assert state_json(after(STARTED, Ended(interrupted=True, at=1001.0)))["interrupted"] is True
+
+
+ODD = st.sampled_from(["a", "b/c", "é", "\udcff"])
+EVENTS = st.one_of(
+    st.builds(FileStarted, ODD, st.just("upload"), st.floats(1000, 2000)),
+    st.builds(FileProgress, ODD, st.integers(0, 100), st.floats(1000, 2000)),
+    st.builds(FileDone, ODD, st.just("upload"), st.integers(0, 100), st.just("etag-md5"), st.floats(1000, 2000)),
+    st.builds(FileFailed, ODD, st.just("upload"), st.just("local"), ODD, st.floats(1000, 2000)),
+    st.builds(Ended, st.booleans(), st.floats(1000, 2000)),
+)
+
+
+@given(st.lists(EVENTS))
+def test_any_state_can_be_sent_and_says_what_the_state_says(events: list[Event]) -> None:
+    """Whatever a job went through, its JSON is strict (no NaN, no lone surrogates) and adds up as the state does."""
+    state = after(STARTED, *events)
+    sent = json.loads(json.dumps(state_json(state), allow_nan=False).encode())
+    assert sent == state_json(state)
+    assert (sent["filesDone"], sent["bytesMoved"]) == (state.files_done, state.bytes_moved)
+    assert len(sent["failures"]) == len(state.failures)
+    assert sum(sent["active"].values()) == sum(state.active.values())
+    json.dumps(state_json(state), ensure_ascii=False).encode()

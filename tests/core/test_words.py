@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hashmark.core.words import Change, Piece, visible, word_diff
+from hashmark.core.words import Change, Piece, common_ends, visible, word_diff
 
 BOTH, REMOVED, ADDED = Change.BOTH, Change.REMOVED, Change.ADDED
 
@@ -69,6 +70,35 @@ def test_the_pieces_spell_both_texts(before: str, after: str) -> None:
 def test_there_is_a_change_exactly_where_the_texts_differ(before: str, after: str) -> None:
     """Equal texts have no removed and no added piece, different ones have."""
     assert any(piece.change is not BOTH for piece in word_diff(before, after)) == (before != after)
+
+
+@given(st.text(st.sampled_from("ab")), st.text(st.sampled_from("ab")))
+def test_common_ends_are_common_and_do_not_overlap(left: str, right: str) -> None:
+    """And what lies between begins and ends with a difference."""
+    start, tail = common_ends(left, right)
+    assert start + tail <= min(len(left), len(right))
+    assert left[:start] == right[:start]
+    assert left[len(left) - tail :] == right[len(right) - tail :]
+    inner, other = left[start : len(left) - tail], right[start : len(right) - tail]
+    assert not (inner and other) or (inner[0] != other[0] and inner[-1] != other[-1])
+
+
+def test_a_megabyte_of_equal_lines_is_compared_in_no_time() -> None:
+    """A diff of them all would take hours; what differs at both ends is still told apart or shown as one change."""
+    many = "\n" * 400_000
+    began = time.monotonic()
+    assert word_diff(f"{many}a\n{many}", f"{many}b\n{many}") == [
+        Piece(BOTH, many),
+        Piece(REMOVED, "a\n"),
+        Piece(ADDED, "b\n"),
+        Piece(BOTH, many),
+    ]
+    assert word_diff(f"a\n{many}a\n", f"b\n{many}b\n") == [
+        Piece(REMOVED, f"a\n{many}a\n"),
+        Piece(ADDED, f"b\n{many}b\n"),
+    ]
+    assert word_diff(many, many) == [Piece(BOTH, many)]
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 """Caption cleaning: rules that are each a pure, idempotent `str -> str`, the profiles that pick
-among them, and the one decoder.
+among them.
 
 Refuses to know files, trainers and what the caller does with the answer. A rule never judges
 whether an empty caption is acceptable, and `clean` never touches a final newline.
@@ -46,7 +46,6 @@ _BOILERPLATE = re.compile(
     r"\s+(?:shows|depicts|features|captures|showcases)\s+)+(?=\S)",
     re.IGNORECASE,
 )
-_CP1252 = {byte: bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xA0)}
 _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b\u2060]")
 _PUNCTUATION = re.compile(
     rf"(?P<face>{_FACE})"
@@ -56,26 +55,6 @@ _PUNCTUATION = re.compile(
 )
 
 _MOST_PASSES = 64
-
-
-def decode(data: bytes) -> tuple[str, str]:
-    """Return the text of a caption file and the name of the encoding it was read as.
-
-    `utf-16` if a UTF-16 byte order mark leads and the rest fits it; else `utf-8` if the bytes are
-    strictly that, called `utf-8-sig` where they begin with a byte order mark; else `cp1252`, whose
-    five undefined bytes become the control characters of the same number. Never raises and never
-    puts in a U+FFFD. A UTF-8 mark stays in the text as U+FEFF, so that `bom` can be seen to drop it
-    and `text.encode()` gives back what was read: `b"\\xef\\xbb\\xbfcat"` -> `"\\ufeffcat", "utf-8-sig"`.
-    """
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        try:
-            return data.decode("utf-16"), "utf-16"
-        except UnicodeDecodeError:
-            pass
-    try:
-        return data.decode("utf-8"), "utf-8-sig" if data.startswith(b"\xef\xbb\xbf") else "utf-8"
-    except UnicodeDecodeError:
-        return data.decode("latin-1").translate(_CP1252), "cp1252"
 
 
 def bom(text: str) -> str:

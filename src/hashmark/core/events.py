@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 
+from hashmark.core.report import shown
+
 
 @dataclass(frozen=True, slots=True)
 class Started:
@@ -164,4 +166,27 @@ def _without(old: Mapping[str, int], key: str) -> Mapping[str, int]:
 
 def to_json(event: Event) -> dict[str, object]:
     """The event as plain data, `event` naming its kind."""
-    return {"event": _NAMES[type(event)], **asdict(event)}
+    fields = asdict(event)
+    if "key" in fields:
+        fields["key"] = shown(fields["key"])
+    return {"event": _NAMES[type(event)], **fields}
+
+
+def state_json(state: JobState) -> dict[str, object]:
+    """What events add up to, as plain data; `rate` in bytes a second, `eta` in seconds or None."""
+    return {
+        "files": state.files,
+        "bytes": state.bytes,
+        "filesDone": state.files_done,
+        "bytesDone": state.bytes_done,
+        "bytesMoved": state.bytes_moved,
+        "failures": [{"key": shown(f.key), "code": f.code, "message": shown(f.message)} for f in state.failures],
+        "notes": list(state.notes),
+        "active": {shown(key): moved for key, moved in state.active.items()},
+        "byVerb": dict(state.by_verb),
+        "rate": state.rate,
+        "eta": state.eta,
+        "startedAt": state.started_at,
+        "now": state.now,
+        "interrupted": state.interrupted,
+    }

@@ -20,6 +20,8 @@ class Direction(StrEnum):
 
     PUSH = "push"
     PULL = "pull"
+    DELETE = "delete"
+    """Neither: what was chosen goes to the trash, on one side or on both (`make_delete_plan`)."""
 
 
 class Side(StrEnum):
@@ -27,6 +29,14 @@ class Side(StrEnum):
 
     MINE = "mine"
     THEIRS = "theirs"
+
+
+class Where(StrEnum):
+    """The side or sides that a delete empties."""
+
+    DISK = "disk"
+    BUCKET = "bucket"
+    BOTH = "both"
 
 
 class Verb(StrEnum):
@@ -42,11 +52,30 @@ DELETES = frozenset({Verb.DELETE_REMOTE, Verb.DELETE_LOCAL})
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """What the user asked for.
+class Selection:
+    """Which keys are meant: `select` are globs over whole keys (`*` also matches `/`), `keys` are keys themselves.
 
-    `select` are globs over whole keys (`*` also matches `/`); `max_delete` is the number of deletes that is
-    agreed to, else the cap is a tenth of the side that loses files.
+    What both allow is selected; one that is not given (no glob, None) allows everything.
+    """
+
+    select: tuple[str, ...] = ()
+    keys: frozenset[str] | None = None
+
+    def selects(self, key: str) -> bool:
+        """Whether `key` is within the selection."""
+        if self.keys is not None and key not in self.keys:
+            return False
+        return not self.select or any(fnmatch.fnmatchcase(key, glob) for glob in self.select)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the user asked for: a push or a pull, and of what (`select` and `keys` as in `Selection`).
+
+    `max_delete` is the number of deletes that is agreed to, else the cap is a tenth of the side that loses files.
+
+    Raises:
+        ValueError: the direction is a delete, which has no side to follow: `make_delete_plan` takes a `Selection`.
     """
 
     direction: Direction
@@ -54,10 +83,15 @@ class Policy:
     delete: bool = False
     max_delete: int | None = None
     select: tuple[str, ...] = ()
+    keys: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.direction is Direction.DELETE:
+            raise ValueError("a delete is planned by make_delete_plan, from a Selection")
 
     def selects(self, key: str) -> bool:
         """Whether `key` is within the selection; everything is where none was given."""
-        return not self.select or any(fnmatch.fnmatchcase(key, glob) for glob in self.select)
+        return Selection(self.select, self.keys).selects(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,3 +258,34 @@ def _check_deletes(rows: list[FileStatus], deletes: list[Action], policy: Policy
             f"If that is meant, run again with --max-delete {count}.",
             deletes=count,
         )
+
+
+def make_delete_plan(statuses: Iterable[FileStatus], chosen: Selection, where: Where, *, complete: bool) -> Plan:
+    """Every selected file that `where` holds is deleted there, whatever its verdict; refused names are left alone.
+
+    The number is for the user to confirm: no cap stands in for that.
+
+    Raises:
+        RefusedPlan: a side was not read completely, so it is not known what would be deleted.
+    """
+    remote: list[Action] = []
+    local: list[Action] = []
+    left: list[LeftAlone] = []
+    for row in statuses:
+        there, here = where is not Where.DISK and row.remote, where is not Where.BUCKET and row.local
+        if not chosen.selects(row.key) or not (there or here):
+            continue
+        if row.verdict is Verdict.REFUSED:
+            left.append(LeftAlone(row, row.reason or "refused"))
+            continue
+        if there:
+            remote.append(Action(Verb.DELETE_REMOTE, row))
+        if here:
+            local.append(Action(Verb.DELETE_LOCAL, row))
+    if not complete:
+        raise RefusedPlan(
+            f"{len(remote) + len(local)} deletes were planned, but not everything could be read, so nothing was done.",
+            "Mend what `hashmark status` reports.",
+        )
+    # The bucket first: should it refuse, the disk still has everything.
+    return Plan(Direction.DELETE, (*remote, *local), tuple(left))

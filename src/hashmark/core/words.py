@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -27,6 +28,9 @@ class Piece:
 MOST_TOKENS = 2000
 """Longer texts are compared line by line: word by word, the time grows with the square."""
 
+MOST_PAIRS = 4_000_000
+"""Pairs of lines that are compared, in a second or so; where more of two texts differs, it is shown as one change."""
+
 _TOKENS = re.compile(r"\s|[\w'’]+|[^\w\s]")
 
 
@@ -37,8 +41,19 @@ def word_diff(before: str, after: str) -> list[Piece]:
     [('both', 'a '), ('removed', 'red'), ('added', 'blue'), ('both', ' cat')]
     """
     left, right = _TOKENS.findall(before), _TOKENS.findall(after)
-    if len(left) + len(right) > MOST_TOKENS:
-        left, right = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    if len(left) + len(right) <= MOST_TOKENS:
+        return _pieces(left, right)
+    left, right = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    start, tail = common_ends(left, right)
+    head, end = "".join(left[:start]), "".join(left[len(left) - tail :])
+    middle = _pieces(left[start : len(left) - tail], right[start : len(right) - tail])
+    whole = [Piece(Change.BOTH, head), *middle, Piece(Change.BOTH, end)]
+    return [piece for piece in whole if piece.text]
+
+
+def _pieces(left: list[str], right: list[str]) -> list[Piece]:
+    if len(left) * len(right) > MOST_PAIRS:
+        return [Piece(Change.REMOVED, "".join(left)), Piece(Change.ADDED, "".join(right))]
     pieces: list[Piece] = []
     matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
@@ -50,6 +65,18 @@ def word_diff(before: str, after: str) -> list[Piece]:
         if j2 > j1:
             pieces.append(Piece(Change.ADDED, "".join(right[j1:j2])))
     return pieces
+
+
+def common_ends(left: Sequence[str], right: Sequence[str]) -> tuple[int, int]:
+    """How many items both begin with, and how many of the others both end with.
+
+    >>> common_ends("abcd", "axcd")
+    (1, 2)
+    """
+    most = min(len(left), len(right))
+    start = next((n for n in range(most) if left[n] != right[n]), most)
+    rest = most - start
+    return start, next((n for n in range(rest) if left[-1 - n] != right[-1 - n]), rest)
 
 
 def visible(text: str) -> str:

@@ -1,0 +1,117 @@
+"""Caption files as text and back: which encoding a file has, and how an edit keeps it.
+
+An edit through the text must leave alone what the editor did not touch: encoding, byte order mark and line ends.
+What a caption ought to look like is the business of `core.captions`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterator
+
+from hashmark.core.words import common_ends
+
+_CP1252 = {byte: bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xA0)}
+_FROM_CP1252 = {ord(char): byte for byte, char in _CP1252.items()}
+
+MOST_COMPARED = 1_000_000
+"""Pairs of lines that a diff looks at: its time grows with them, and a megabyte of empty lines would take for ever."""
+
+_UTF16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+
+
+def decode(data: bytes) -> tuple[str, str]:
+    """Return the text of a caption file and the name of the encoding it was read as.
+
+    `utf-16` if a UTF-16 byte order mark leads and the rest fits it; else `utf-8` if the bytes are
+    strictly that, called `utf-8-sig` where they begin with a byte order mark; else `cp1252`, whose
+    five undefined bytes become the control characters of the same number. Never raises and never
+    puts in a U+FFFD. A UTF-8 mark stays in the text as U+FEFF, so that the rule `bom` can be seen to
+    drop it and `text.encode()` gives back what was read: `b"\\xef\\xbb\\xbfcat"` -> `"\\ufeffcat", "utf-8-sig"`.
+    """
+    if data.startswith(tuple(_UTF16)):
+        try:
+            return data.decode("utf-16"), "utf-16"
+        except UnicodeDecodeError:
+            pass
+    try:
+        return data.decode("utf-8"), "utf-8-sig" if data.startswith(b"\xef\xbb\xbf") else "utf-8"
+    except UnicodeDecodeError:
+        return data.decode("latin-1").translate(_CP1252), "cp1252"
+
+
+def encode(text: str, like: bytes) -> bytes:
+    """The text as bytes, in the encoding that `decode` finds in `like`, the file it replaces.
+
+    Where the encoding found would not be found again in the result, the text is written as UTF-8: the last odd
+    byte of a cp1252 file may just have been mended.
+
+    Raises:
+        UnicodeEncodeError: that encoding has no bytes for a character of the text.
+    """
+    encoding = decode(like)[1]
+    if encoding == "utf-16":
+        mark = like[:2]
+        return mark + text.encode(_UTF16[mark])
+    if encoding == "cp1252":
+        data = text.translate(_FROM_CP1252).encode("latin-1") if _fits(text) else text.encode("cp1252")
+        return data if decode(data) == (text, "cp1252") else text.encode()
+    return text.encode()
+
+
+def _fits(text: str) -> bool:
+    """Whether every character has a byte in cp1252, its five undefined ones included."""
+    return all(ord(char) < 0x80 or 0xA0 <= ord(char) <= 0xFF or ord(char) in _FROM_CP1252 for char in text)
+
+
+def keep_line_ends(before: str, after: str) -> str:
+    r"""`after`, as a browser or editor gives it (LF only), with the line ends that `before` had.
+
+    A line that stayed keeps its own; a new one gets the end that most lines of `before` have.
+
+    >>> keep_line_ends("a\r\nb\r\n", "a\nc\n")
+    'a\r\nc\r\n'
+    """
+    old = _lines(before)
+    ends = [end for _, end in old if end]
+    if not ends or set(ends) == {"\n"}:
+        return after
+    usual = Counter(ends).most_common(1)[0][0]
+    new = [(line, usual if end else "") for line, end in _lines(after)]
+    for left, right in _stayed([line for line, _ in old], [line for line, _ in new]):
+        line, end = new[right]
+        new[right] = (line, old[left][1] or end) if end else (line, end)
+    for n in range(1, len(new)):
+        if new[n] == ("", "\n") and new[n - 1][1] == "\r":
+            new[n] = ("", "\r")  # a CR and an LF that come together here would be one end, and a line would be lost
+    return "".join(line + end for line, end in new)
+
+
+def _stayed(old: list[str], new: list[str]) -> Iterator[tuple[int, int]]:
+    """Places in both of the lines that stayed: those before and after the edit, and between what a diff finds."""
+    start, tail = common_ends(old, new)
+    yield from ((n, n) for n in range(start))
+    yield from ((len(old) - n, len(new) - n) for n in range(tail, 0, -1))
+    left, right = old[start : len(old) - tail], new[start : len(new) - tail]
+    if len(left) * len(right) > MOST_COMPARED:
+        return  # these lines get the usual end
+    matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
+    for at, to, count in matcher.get_matching_blocks():
+        yield from ((start + at + n, start + to + n) for n in range(count))
+
+
+def _lines(text: str) -> list[tuple[str, str]]:
+    """Lines with their ends; only CRLF, CR and LF end one, as in a browser's text field."""
+    found: list[tuple[str, str]] = []
+    start = 0
+    while start < len(text):
+        stops = [at for at in (text.find("\r", start), text.find("\n", start)) if at >= 0]
+        if not stops:
+            found.append((text[start:], ""))
+            break
+        at = min(stops)
+        end = "\r\n" if text.startswith("\r\n", at) else text[at]
+        found.append((text[start:at], end))
+        start = at + len(end)
+    return found
