@@ -9,7 +9,8 @@ from typing import Literal
 import pytest
 from PIL import Image
 
-from hashmark.core.captions import PROFILES, clean, decode
+from hashmark.core.captions import PROFILES, clean
+from hashmark.core.encoding import decode
 from hashmark.sketches import caption, dirty_caption, image, profile
 from hashmark.sketches.drawings import SUBJECTS, Subject
 from hashmark.sketches.scene import scene_of

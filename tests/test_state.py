@@ -81,6 +81,30 @@ def test_any_key_and_stamp_comes_back_bit_by_bit_in_key_order(stamps: dict[str, 
         assert [row.key for row in state.bases("remote")] == sorted(stamps, key=key_bytes)
 
 
+@given(st.dictionaries(KEYS, STAMPS, max_size=8), st.lists(KEYS, max_size=8))
+def test_some_keys_come_back_as_from_the_whole(stamps: dict[str, Stamp], more: list[str]) -> None:
+    """In key order and each once, however often and in whatever order they are asked for; unknown ones not at all."""
+    asked = [*list(stamps)[::2], *more, *list(stamps)[::-2]]
+    files = [LocalFile(Key(key), stamp, MD5) for key, stamp in stamps.items()]
+    with opened(Path("/dev/null/none")) as state:
+        for owner in ("set", "other"):
+            state.remember_digests(owner, files)
+            state.record_bases(owner, [base(key) for key in stamps])
+        assert list(state.digests("set", asked)) == [f for f in state.digests("set") if f.key in asked]
+        assert list(state.bases("set", asked)) == [b for b in state.bases("set") if b.key in asked]
+
+
+def test_no_keys_are_none_and_not_all() -> None:
+    with opened(Path("/dev/null/none")) as state:
+        state.remember_digests("set", [digest("a.txt")])
+        state.record_bases("remote", [base("a.txt")])
+        assert list(state.digests("set", frozenset())) == []
+        assert list(state.bases("remote", frozenset())) == []
+        assert list(state.digests("another", {"a.txt"})) == []
+        assert list(state.bases("another", {"a.txt"})) == []
+        assert [b.key for b in state.bases("remote", {"a.txt"})] == ["a.txt"]
+
+
 def test_datasets_remotes_and_stores_do_not_see_each_others(path: Path) -> None:
     with opened(path) as state:
         state.remember_digests("a", [digest("x")])

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -89,9 +89,11 @@ class State:
         """Write what is pending and let go of the file."""
         self._db.close()
 
-    def digests(self, dataset: str) -> Iterator[LocalFile]:
-        """Remembered digests in key order."""
+    def digests(self, dataset: str, keys: Collection[str] | None = None) -> Iterator[LocalFile]:
+        """Remembered digests in key order: all, or those of some keys."""
         select = "SELECT key, size, mtime_ns, ctime_ns, inode, device, md5 FROM digest WHERE dataset = ?"
+        if keys is not None:
+            return self._some(select, key_bytes(dataset), keys, _digest)
         return self._pages(select, key_bytes(dataset), _digest)
 
     def remember_digests(self, dataset: str, files: Iterable[LocalFile]) -> None:
@@ -107,9 +109,12 @@ class State:
         """Forget every digest of a dataset, so that the next status reads every byte."""
         self._write("DELETE FROM digest WHERE dataset = ?", [(key_bytes(dataset),)])
 
-    def bases(self, remote: str) -> Iterator[Base]:
-        """What was last proven equal with `remote`, in key order."""
-        return self._pages("SELECT key, md5, etag, size, common FROM base WHERE remote = ?", _text(remote), _base)
+    def bases(self, remote: str, keys: Collection[str] | None = None) -> Iterator[Base]:
+        """What was last proven equal with `remote`, in key order: all, or those of some keys."""
+        select = "SELECT key, md5, etag, size, common FROM base WHERE remote = ?"
+        if keys is not None:
+            return self._some(select, _text(remote), keys, _base)
+        return self._pages(select, _text(remote), _base)
 
     def record_bases(self, remote: str, bases: Iterable[Base]) -> None:
         """Record what is proven equal now, in one transaction."""
@@ -143,6 +148,10 @@ class State:
             if len(rows) < PAGE or (last := key_bytes(rows[-1].key)) <= after:
                 return
             after = last
+
+    def _some(self, select: str, owner: str | bytes, keys: Collection[str], make: Callable[..., Row]) -> Iterator[Row]:
+        for key in sorted(set(map(key_bytes, keys))):
+            yield from self._read(f"{select} AND key = ?", (owner, key), make)
 
     def _read(self, sql: str, values: tuple[str | bytes, ...], make: Callable[..., T]) -> list[T]:
         with self._lock:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hashmark.actions.status import Options, status
-from hashmark.core.captions import decode
+from hashmark.core.encoding import decode
 from hashmark.core.errors import UsageError
 from hashmark.core.model import FileStatus, Kind, Verdict
 from hashmark.core.report import DatasetStatus, shown
@@ -46,7 +46,7 @@ def diff(dataset: Dataset, keys: Iterable[str] = ()) -> Iterator[CaptionDiff]:
     found = status(dataset, Options())
     for row in _chosen(found, list(keys)):
         if row.verdict is not Verdict.SYNCED:
-            yield _compare(dataset, row)
+            yield compare_caption(dataset, row)
 
 
 def _chosen(found: DatasetStatus, keys: list[str]) -> list[FileStatus]:
@@ -65,7 +65,13 @@ def _chosen(found: DatasetStatus, keys: list[str]) -> list[FileStatus]:
     return chosen
 
 
-def _compare(dataset: Dataset, row: FileStatus) -> CaptionDiff:
+def compare_caption(dataset: Dataset, row: FileStatus) -> CaptionDiff:
+    """One caption, in sync or not.
+
+    Raises:
+        UsageError: it can't be read on disk.
+        StoreError: it can't be read in the bucket.
+    """
     if row.verdict is Verdict.REFUSED:
         return CaptionDiff(row, (), row.reason)
     size = max(row.local.size if row.local else 0, (row.remote.size or 0) if row.remote else 0)

@@ -1,4 +1,4 @@
-"""Push and pull: plan, then run, then record what was proven.
+"""Push, pull and delete: plan, then run, then record what was proven.
 
 A plan is made from a fresh comparison and shown before anything moves. Which side wins a conflict is the
 user's to say. Progress is told in events; nothing is printed here.
@@ -7,19 +7,31 @@ user's to say. Progress is told in events; nothing is printed here.
 from __future__ import annotations
 
 import contextlib
-import secrets
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from hashmark.actions.abilities import Abilities, abilities
 from hashmark.actions.status import TRUST, Options, status
+from hashmark.actions.trash import new_batch_name
+from hashmark.core.compare import Joined, judge
 from hashmark.core.errors import NoSuchObject
 from hashmark.core.events import Event, Failure
-from hashmark.core.model import Base, Key
-from hashmark.core.plan import DELETES, Action, Direction, LeftAlone, Plan, Policy, Verb, make_plan
+from hashmark.core.model import Base, FileStatus, Key, LocalFile, RemoteObject, Stamp
+from hashmark.core.plan import (
+    DELETES,
+    Action,
+    Direction,
+    LeftAlone,
+    Plan,
+    Policy,
+    Selection,
+    Verb,
+    Where,
+    make_delete_plan,
+    make_plan,
+)
 from hashmark.core.report import DatasetStatus, shown
 from hashmark.disk.place import explain
 from hashmark.disk.walk import leftovers
@@ -110,12 +122,27 @@ def plan(dataset: Dataset, policy: Policy) -> Planned:
     return Planned(dataset, found, make_plan(found.files, policy, complete=found.complete))
 
 
+def plan_delete(
+    dataset: Dataset, where: Where, *, select: tuple[str, ...] = (), keys: frozenset[str] | None = None
+) -> Planned:
+    """Compare, and decide which files would go to the trash, on which side.
+
+    Raises:
+        RefusedPlan: not everything could be read.
+        StoreError: the bucket can't be listed completely.
+    """
+    found = status(dataset, Options())
+    chosen = Selection(select, keys)
+    return Planned(dataset, found, make_delete_plan(found.files, chosen, where, complete=found.complete))
+
+
 def run(
     planned: Planned,
     on_event: Callable[[Event], None] = lambda _event: None,
     cancel: threading.Event | None = None,
+    on_done: Callable[[Done], None] = lambda _done: None,
 ) -> Result:
-    """Carry a plan out and record what it proves.
+    """Carry a plan out and record what it proves. `on_done` is given each proof before its event.
 
     Raises:
         Busy: another hashmark is changing this dataset.
@@ -127,9 +154,9 @@ def run(
         _sweep(dataset, planned.plan)
         writes = any(a.verb in {Verb.UPLOAD, Verb.DELETE_REMOTE} for a in planned.plan.actions)
         can = abilities(dataset.library) if writes else None
-        batch = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{planned.plan.direction}-{secrets.token_hex(2)}"
+        batch = new_batch_name(planned.plan.direction)
         ends = _ends(dataset, batch, can)
-        recorder = _Recorder(dataset)
+        recorder = _Recorder(dataset, on_done)
         runner = Runner(planned.plan, ends, on_event=on_event, record=recorder.add, cancel=cancel or threading.Event())
         notes = can.notes if can else ()
         try:
@@ -193,8 +220,9 @@ def _sweep(dataset: Dataset, plan: Plan) -> None:
 class _Recorder:
     """Writes proofs to the state in batches; what a kill loses is proven again from the listing."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, on_done: Callable[[Done], None]) -> None:
         self._dataset = dataset
+        self._on_done = on_done
         self._bases: list[Base] = []
         self._gone: list[Key] = []
         self._trusted = False
@@ -207,6 +235,7 @@ class _Recorder:
         self._trusted = self._trusted or (done.etag_is_md5 and done.action.size > 0)
         if len(self._bases) + len(self._gone) >= BATCH:
             self.flush()
+        self._on_done(done)
 
     def flush(self) -> None:
         library = self._dataset.library
@@ -215,6 +244,25 @@ class _Recorder:
         if self._trusted:
             library.state.record_facts(library.bucket.store, {TRUST: "yes"})
         self._bases, self._gone = [], []
+
+
+def status_after(done: Done, now: FileStatus) -> FileStatus | None:
+    """What is known of a key once an action on it is done, or None where neither side holds it any more.
+
+    It is what a fresh comparison would say, with the new base. `now` is what was known before: it tells which side
+    still holds a file that was deleted on the other. The stamp of a downloaded file and the time of an uploaded
+    object are not looked up: this is for showing, and a plan compares anew.
+    """
+    key, verb, base = now.key, done.action.verb, done.base
+    if base is not None:
+        # What was sent or fetched, and not what the disk may hold by now: only that is proven.
+        sent = done.action.status.local if verb is Verb.UPLOAD else None
+        local = sent or LocalFile(key, Stamp(base.size, 0, 0, 0, 0), base.md5)
+        return judge(Joined(key, local, RemoteObject(key, base.size, base.etag), base), now.kind)
+    left = Joined(
+        key, now.local if verb is Verb.DELETE_REMOTE else None, now.remote if verb is Verb.DELETE_LOCAL else None, None
+    )
+    return judge(left, now.kind) if left.local or left.remote else None
 
 
 def push(dataset: Dataset, **options: Any) -> Result:

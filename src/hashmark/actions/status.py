@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from hashmark.core.compare import Joined, Weighed, join, judge, relevant
@@ -26,7 +26,7 @@ from hashmark.core.model import (
 from hashmark.core.pairs import pair_up
 from hashmark.core.report import DatasetStatus
 from hashmark.disk.hashing import file_system_now, hash_all
-from hashmark.disk.walk import Walk
+from hashmark.disk.walk import Look, Walk
 from hashmark.evidence import Settler, body_digest
 from hashmark.library import Dataset
 
@@ -58,7 +58,7 @@ class Scan:
     def __init__(self, dataset: Dataset, options: Options | None = None) -> None:
         self.dataset = dataset
         self.options = options or Options()
-        self._walk = Walk(dataset.path, dataset.pairing.ignores)
+        self._walk: Walk = Walk(dataset.path, dataset.pairing.ignores)
         self._problems: list[Problem] = []
         self._gone: list[Key] = []
 
@@ -91,19 +91,23 @@ class Scan:
         dataset, against = self.dataset, self.options.against
         if against is not None:
             return against, (), Settler(None, dataset.path, dataset.prefix, trusted=False)
+        # Asked for first: the listing travels while the disk is read.
+        objects = dataset.library.bucket.objects(dataset.prefix)
+        return objects, dataset.library.state.bases(dataset.remote), self._settler()
+
+    def _settler(self) -> Settler:
+        dataset = self.dataset
         bucket, state = dataset.library.bucket, dataset.library.state
         known = state.facts(bucket.store).get(TRUST)
         trusted = known == "yes" or (known is None and bucket.client.endpoint.is_aws)
-        settler = Settler(bucket, dataset.path, dataset.prefix, trusted=trusted, may_earn=known != "no")
-        # Asked for first: the listing travels while the disk is read.
-        return bucket.objects(dataset.prefix), state.bases(dataset.remote), settler
+        return Settler(bucket, dataset.path, dataset.prefix, trusted=trusted, may_earn=known != "no")
 
     def _locals(self) -> Iterator[LocalFile]:
         dataset = self.dataset
         state = dataset.library.state
         if self.options.rehash:
             state.forget_digests(dataset.name)
-        known = _Remembered(state.digests(dataset.name))
+        known = _Remembered(self._digests())
         now = _clock(dataset) if state.persistent else None
         fresh: list[LocalFile] = []
         for hashed in hash_all(dataset.path, self._walk, known, now_ns=now):
@@ -116,6 +120,9 @@ class Scan:
                 fresh = []
             yield hashed.file
         state.remember_digests(dataset.name, fresh)
+
+    def _digests(self) -> Iterator[LocalFile]:
+        return self.dataset.library.state.digests(self.dataset.name)
 
     def _recorded(self, statuses: Iterable[FileStatus], settler: Settler) -> Iterator[FileStatus]:
         """The same statuses; what they prove equal is remembered as the base."""
@@ -131,10 +138,13 @@ class Scan:
                 proven = []
             yield status
         state.record_bases(remote, proven)
-        if self.complete:
-            state.forget_bases(remote, self._gone)
+        self._forget_gone()
         if settler.trusted and not trusted_before:
             state.record_facts(self.dataset.library.bucket.store, {TRUST: "yes"})
+
+    def _forget_gone(self) -> None:
+        if self.complete:
+            self.dataset.library.state.forget_bases(self.dataset.remote, self._gone)
 
     def _deepened(self, statuses: Iterable[FileStatus]) -> Iterator[FileStatus]:
         for status in statuses:
@@ -202,14 +212,41 @@ class _Remembered:
         return None
 
 
-def status(dataset: Dataset, options: Options | None = None) -> DatasetStatus:
-    """Compare a dataset with its folder in the bucket, file by file, with pairs.
+class Rescan(Scan):
+    """Some keys again, against objects that were listed a moment ago: for edits on disk, seen as they happen.
+
+    `listed` are the objects of these keys, as listed. What is concluded is as old as that listing.
+    """
+
+    def __init__(self, dataset: Dataset, keys: Iterable[Key], listed: Iterable[RemoteObject]) -> None:
+        super().__init__(dataset)
+        self._keys = frozenset(keys)
+        self._listed = sorted(listed, key=lambda item: key_bytes(item.key))
+        self._walk = Look(dataset.path, self._keys, dataset.pairing.ignores)
+
+    def _other_side(self) -> tuple[Iterable[RemoteObject], Iterable[Base], Settler]:
+        dataset = self.dataset
+        return self._listed, dataset.library.state.bases(dataset.remote, self._keys), self._settler()
+
+    def _digests(self) -> Iterator[LocalFile]:
+        return self.dataset.library.state.digests(self.dataset.name, self._keys)
+
+    def _forget_gone(self) -> None:
+        """Nothing: an old listing can't tell that a key is gone from the bucket."""
+
+
+def status(
+    dataset: Dataset,
+    options: Options | None = None,
+    on_file: Callable[[FileStatus], None] = lambda _status: None,
+) -> DatasetStatus:
+    """Compare a dataset with its folder in the bucket, file by file, with pairs. `on_file` is told of each.
 
     Raises:
         StoreError: the bucket can't be reached or listed completely.
     """
     scan = Scan(dataset, options)
-    files = refuse_collisions(scan)
+    files = refuse_collisions(_telling(scan, on_file))
     paired = pair_up(files, dataset.pairing)
     return DatasetStatus(
         id=dataset.id,
@@ -220,3 +257,9 @@ def status(dataset: Dataset, options: Options | None = None) -> DatasetStatus:
         problems=(*scan.problems, *paired.problems),
         ignored=scan.ignored,
     )
+
+
+def _telling(statuses: Iterable[FileStatus], on_file: Callable[[FileStatus], None]) -> Iterator[FileStatus]:
+    for found in statuses:
+        on_file(found)
+        yield found

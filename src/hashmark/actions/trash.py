@@ -25,8 +25,13 @@ from hashmark.disk.walk import Walk
 from hashmark.library import Dataset, Library
 from hashmark.s3.bucket import Bucket
 
-_BATCH = re.compile(r"\d{8}T\d{6}Z-(push|pull|restore)-[0-9a-f]{4}")
+_BATCH = re.compile(r"\d{8}T\d{6}Z-(push|pull|delete|edit|restore)-[0-9a-f]{4,8}")
 """The names that runs give their batches."""
+
+
+def new_batch_name(kind: str) -> str:
+    """A name for what one run puts aside: when (UTC), what it did, and a few digits so that two never share one."""
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{kind}-{secrets.token_hex(4)}"
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ def restore(library: Library, batch: str, dataset: str | None = None) -> tuple[l
     if not chosen:
         raise UsageError(f"There is no batch '{batch}' in the trash.", "See `hashmark trash list`.")
     homes = {d.name: d for d in library.datasets()}
-    new_batch = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-restore-{secrets.token_hex(2)}"
+    new_batch = new_batch_name("restore")
     restored: list[Entry] = []
     for entry in chosen:
         home = homes.get(entry.dataset) or Dataset(library, entry.dataset, entry.dataset)

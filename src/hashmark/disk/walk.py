@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from hashmark.core.keys import STATE_FOLDER, TEMPORARY
@@ -112,6 +112,42 @@ class Walk:
 
     def _problem(self, key: str, code: str, message: str) -> None:
         self.problems.append(Problem(key, code, message))
+
+
+class Look(Walk):
+    """A walk over some keys alone, for those that hold a file now; in key order like any other.
+
+    What the whole walk would not reach is not seen here either: ignored names, and what lies behind a symlinked
+    folder.
+    """
+
+    def __init__(self, root: Path, keys: Iterable[str], ignores: Callable[[str], bool] = lambda _key: False) -> None:
+        super().__init__(root, ignores)
+        self._chosen = sorted(set(keys), key=os.fsencode)
+
+    def _tree(self) -> Iterator[LocalFile]:
+        for key in self._chosen:
+            if self._reached(key) and (file := self._there(key)) is not None:
+                yield file
+
+    def _there(self, key: str) -> LocalFile | None:
+        """The file at `key`; None where it is sure that there is none, or a folder, in which no file has this key."""
+        try:
+            facts = os.lstat(self._path(key))
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: a NUL, which no file's name has
+            return None
+        except OSError as error:
+            return self._unreadable(key, f"can't be read: {error.strerror}")
+        return None if stat.S_ISDIR(facts.st_mode) else self._file(key)
+
+    def _reached(self, key: str) -> bool:
+        parts = key.split("/")
+        folders = ["/".join(parts[:n]) for n in range(1, len(parts))]
+        if any(part in {"", ".", ".."} for part in parts) or any(self._skip(f"{folder}/") for folder in folders):
+            return False
+        if any(os.path.islink(self._path(folder)) for folder in folders):  # noqa: PTH114 - as in `_file`
+            return False
+        return not self._skip(key)
 
 
 def leftovers(root: Path) -> Iterator[Path]:

@@ -1,7 +1,8 @@
 """Runs a plan with many actions at once, tells of it in events, and stops where going on makes no sense.
 
-Transfers come first; deletes follow only if every transfer went well. The calling thread gets every event and
-every result, in the order they happen. What is recorded, shown or asked is not known here.
+Transfers come first, then deletes in the bucket, then those on disk, each only if all before it went well. The
+calling thread gets every event and every result, in the order they happen. What is recorded, shown or asked is not
+known here.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from hashmark.core.events import (
     Started,
     reduce,
 )
-from hashmark.core.plan import DELETES, Action, Plan
+from hashmark.core.plan import DELETES, Action, Plan, Verb
 from hashmark.transfer.moves import SINGLE_PUT, Done, Ends, carry_out
 from hashmark.transfer.throttle import Throttle
 
@@ -34,6 +35,9 @@ MEMORY = 256 << 20
 TRIES = 4
 LARGE = 4 << 20
 """Files from this size on report progress within themselves."""
+
+_PHASES = (frozenset(Verb) - DELETES, {Verb.DELETE_REMOTE}, {Verb.DELETE_LOCAL})
+"""What is done together. Each waits until all before it went well, so that a bucket that refuses costs no file."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +83,9 @@ class Runner:
         """
         plan = self._plan
         self._tell(Started(len(plan.actions), plan.total_bytes, time.time(), notes))
-        self._phase(a for a in plan.actions if a.verb not in DELETES)
-        if not self._state.failures and not self._stopped():
-            self._phase(a for a in plan.actions if a.verb in DELETES)
+        for verbs in _PHASES:
+            if not self._state.failures and not self._stopped():
+                self._phase(action for action in plan.actions if action.verb in verbs)
         self._tell(Ended(self._cancel.is_set(), time.time()))
         left = len(plan.actions) - self._state.files_done - len(self._state.failures)
         return Outcome(self._state, self._fatal, left)
