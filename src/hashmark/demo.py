@@ -16,7 +16,8 @@ from pathlib import Path
 from hashmark import sketches
 from hashmark.actions.move import Planned, Result, run
 from hashmark.actions.status import status
-from hashmark.core.captions import clean, decode
+from hashmark.core.captions import clean
+from hashmark.core.encoding import decode
 from hashmark.core.errors import Interrupted, SettingsError
 from hashmark.core.events import Event
 from hashmark.core.model import Verdict

@@ -119,7 +119,8 @@ def test_an_unseen_edit_is_named_shown_and_pushed_and_rclone_agrees(played: tupl
 
     ran = end(serving, signal.SIGINT)
     assert ran.status == 0, ran.err
-    assert "The bucket runs until Ctrl-C" in ran.out
+    assert "Ctrl-C ends the page and the bucket" in ran.out
+    assert re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", ran.out)
     wait_for(lambda: processes_in(shell.cwd) == [], seconds=30)
 
 

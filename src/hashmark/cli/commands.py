@@ -27,7 +27,7 @@ from hashmark.cli.options import (
 from hashmark.cli.showing import show_json, show_text
 from hashmark.cli.trash import trash_app
 from hashmark.core import listing as shapes
-from hashmark.core.plan import Direction, Policy, Side
+from hashmark.core.plan import Direction, Policy, Side, Where
 from hashmark.library import Library
 from hashmark.settings import create
 
@@ -181,6 +181,24 @@ def pull(
 
 @app.command()
 @guarded
+def delete(
+    datasets: DatasetsArgument,
+    select: Annotated[list[str], typer.Option("--select", help="The keys that match this glob; may be repeated.")],
+    where: Annotated[Where, typer.Option("--from", help="The side that loses them.")],
+    dry_run: DryRunOption = False,
+    yes: Annotated[int | None, typer.Option("--yes", min=0, help="Agree to exactly this many deletes.")] = None,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> Exit:
+    """Move the selected files to the trash: on the disk, in the bucket, or both."""
+    from hashmark.cli.deleting import delete as delete_all
+
+    with Library.open(library) as opened:
+        return delete_all(opened, datasets, tuple(select), where, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+@app.command()
+@guarded
 def verify(
     datasets: DatasetsArgument, select: SelectOption = None, as_json: JsonOption = False, library: LibraryOption = None
 ) -> Exit:
@@ -213,12 +231,44 @@ def doctor(as_json: JsonOption = False, library: LibraryOption = None) -> Exit:
 
 @app.command()
 @guarded
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 for any that is free.", min=0, max=65535)] = 8271,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in your browser.")] = False,
+    every: Annotated[
+        float | None, typer.Option(min=5, help="Compare with the bucket again after so many seconds.")
+    ] = None,
+    against: Annotated[
+        list[str] | None, typer.Option(help="DATASET=FILE: show a dataset against a saved listing.")
+    ] = None,
+    name: Annotated[list[str] | None, typer.Option(help="Another Host to answer to, such as a proxy's.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Serve https with this certificate.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="The certificate's private key.")] = None,
+    insecure_http: Annotated[
+        bool, typer.Option("--insecure-http", help="Agree to plain http beyond this machine.")
+    ] = False,
+    library: LibraryOption = None,
+) -> Exit:
+    """Show the library in the browser: the S3 Manager. Only who has the printed link gets in."""
+    from hashmark.cli.serve import run
+    from hashmark.web import server
+
+    token = server.token_from_environment()
+    where = server.Where(host, port, tuple(name or ()), tls_cert, tls_key, insecure_http=insecure_http, token=token)
+    with Library.open(library) as opened:
+        return run(opened, where, against=against or [], every=every, open_page=open_page)
+
+
+@app.command()
+@guarded
 def demo(
     folder: Annotated[Path, typer.Option("--dir", help="Where the sample library is made.")] = Path("demo-library"),
-    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Keep the bucket running at the end.")] = True,
+    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Show the page at the end, until Ctrl-C.")] = True,
+    port: Annotated[int, typer.Option(help="The page's port; another one where it is taken.", min=0, max=65535)] = 8271,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in your browser.")] = False,
     as_json: JsonOption = False,
 ) -> Exit:
     """Make a sample library with its own bucket, and walk through a day with it."""
     from hashmark.cli.demo import Story
 
-    return Story(folder.expanduser(), as_json=as_json).play(serve=serve)
+    return Story(folder.expanduser(), as_json=as_json).play(serve=serve, port=port, open_page=open_page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import webbrowser
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from hashmark.core.errors import Interrupted
 from hashmark.core.plan import Direction, Policy
 from hashmark.core.report import Summary
 
+RELIST = 30.0
+"""Seconds after which the page looks at the bucket again, so that it follows what other terminals do."""
+
 
 def _command() -> str:
     """How the user can call hashmark: by name, or where that is not found, by its path."""
@@ -34,15 +38,19 @@ class Story:
         self._as_json = as_json
         self._out = Console(file=Path(os.devnull).open("w")) if as_json else render.console()  # noqa: SIM115
         self._told: dict[str, Any] = {}
+        self._red = 0
 
-    def play(self, *, serve: bool) -> Exit:
-        """Make the library, push it, clean captions, compare; then push again, or keep the bucket running."""
-        with Interruptible() as self._stop, demo.open_library(self._folder) as self._library:
+    def play(self, *, serve: bool, port: int, open_page: bool) -> Exit:
+        """Make the library, push it, clean captions, compare; then push again, or show the page until Ctrl-C."""
+        with demo.open_library(self._folder) as self._library:
             try:
-                self._draw()
-                self._begin()
-                self._clean()
-                return self._serve() if serve else self._finish()
+                with Interruptible() as self._stop:
+                    self._draw()
+                    self._begin()
+                    self._clean()
+                    if not serve:
+                        return self._finish()
+                return self._serve(port, open_page=open_page)
             except Interrupted as error:
                 self._out.print(render.error_text(error))
                 return Exit.INTERRUPTED
@@ -90,6 +98,7 @@ class Story:
         for dataset in self._library.datasets():
             rows.append((dataset, Summary.of(Scan(dataset), keep=0)))
             self._out.print(render.status_line(*rows[-1]))
+        self._red = next(summary.red for dataset, summary in rows if dataset.name == demo.STORY)
         self._told["datasets"] = [{"name": d.name, "counts": {v: n for v, n in s.counts.items() if n}} for d, s in rows]
         return all(summary.in_sync for _, summary in rows)
 
@@ -109,23 +118,42 @@ class Story:
         self._tell()
         return Exit.DONE if green else Exit.NOT_IN_SYNC
 
-    def _serve(self) -> Exit:
-        """Keep the bucket running, and tell how other tools reach it."""
-        box = self._library.embedded
-        self._tell()
-        if box is None:
-            return Exit.DONE
-        out = self._out
-        out.print("\nIn another terminal, try:", style="bold")
-        out.print(f"  cd {self._library.root}")
-        for verb in ("status", "diff", "push"):
-            out.print(f"  {_command()} {verb} 82")
-        out.print("\nOther tools reach the bucket so:", style="bold")
-        out.print(f"  export AWS_SHARED_CREDENTIALS_FILE='{box.credentials_file}' AWS_REGION=us-east-1")
-        out.print(f"  aws --endpoint-url {box.address.endpoint_url} s3 ls {demo.URL}/")
-        out.print("\nThe bucket runs until Ctrl-C.")
-        self._stop.cancel.wait()
+    def _serve(self, port: int, *, open_page: bool) -> Exit:
+        """Show the page until Ctrl-C, and tell how else the library and its bucket can be reached."""
+        from hashmark.web.server import Where, serve  # noqa: PLC0415 - not for --no-serve
+
+        def tell(link: str) -> None:
+            if "page" in self._told:
+                self._out.print(f"That link is used up. For another browser: {link}", soft_wrap=True)
+            else:
+                self._told["page"] = link
+                self._guide(link)
+
+        def ready(link: str) -> None:
+            if open_page:
+                webbrowser.open(link)
+
+        serve(self._library, Where(port=port, or_any_port=True), tell, every=RELIST, on_ready=ready)
         return Exit.DONE
+
+    def _guide(self, link: str) -> None:
+        out = self._out
+        out.print("\nNow open the page (this link works once):", style="bold")
+        out.print(f"  {link}", soft_wrap=True)
+        if red := self._red:
+            out.print(f"{demo.STORY} has {red} red files there. Open it, select all, then Upload to S3.")
+        out.print("\nOr use another terminal:", style="bold")
+        out.print(f"  cd {self._library.root}", soft_wrap=True)
+        for verb in ("status", "diff", "push"):
+            out.print(f"  {_command()} {verb} 82", soft_wrap=True)
+        if box := self._library.embedded:
+            out.print("\nOther tools reach the bucket so:", style="bold")
+            out.print(
+                f"  export AWS_SHARED_CREDENTIALS_FILE='{box.credentials_file}' AWS_REGION=us-east-1", soft_wrap=True
+            )
+            out.print(f"  aws --endpoint-url {box.address.endpoint_url} s3 ls {demo.URL}/", soft_wrap=True)
+        out.print("\nCtrl-C ends the page and the bucket.")
+        self._tell()
 
     def _tell(self) -> None:
         if self._as_json:

@@ -48,7 +48,7 @@ _STILL_OPEN = {Verdict.CONFLICT, Verdict.UNVERIFIED, Verdict.REMOTE_CHANGED, Ver
 
 
 def for_result(result: Result) -> Exit:
-    """The status for a push or pull: 1 where something needs a decision that the user has not made."""
+    """The status for a push, pull or delete: 1 where something needs a decision that the user has not made."""
     state = result.outcome.state
     if state.interrupted:
         return Exit.INTERRUPTED

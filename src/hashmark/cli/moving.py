@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from hashmark.actions.move import Planned, plan, run
@@ -14,9 +16,12 @@ from hashmark.cli.options import chosen
 from hashmark.cli.progress import Interruptible, Watcher
 from hashmark.core.errors import HashmarkError, RefusedPlan, UsageError
 from hashmark.core.model import Verdict
-from hashmark.core.plan import WINNER, Direction, Policy
+from hashmark.core.plan import WINNER, Direction, Policy, Selection
 from hashmark.core.report import Summary
 from hashmark.library import Dataset, Library
+
+Told = tuple[dict[str, Any], Exit]
+"""What is told of one dataset, as plain data, and the status it leads to."""
 
 
 def move(library: Library, names: list[str], policy: Policy, *, dry_run: bool, as_json: bool) -> Exit:
@@ -25,12 +30,21 @@ def move(library: Library, names: list[str], policy: Policy, *, dry_run: bool, a
         raise UsageError(
             f"A {policy.direction} can't take what is {policy.take}.", f"Use --take {WINNER[policy.direction]}."
         )
+
+    def one(dataset: Dataset) -> Told:
+        planned = _plan(dataset, policy, ask=not as_json and not dry_run)
+        return (show if dry_run else carry_out)(planned, as_json=as_json)
+
+    return in_turn({dataset: partial(one, dataset) for dataset in chosen(library, names)}, as_json=as_json)
+
+
+def in_turn(work: Mapping[Dataset, Callable[[], Told]], *, as_json: bool) -> Exit:
+    """Work on each dataset, and tell of each; an error of one is told in its place."""
     documents: list[dict[str, Any]] = []
     exits: list[Exit] = []
-    for dataset in chosen(library, names):
+    for dataset, begin in work.items():
         try:
-            planned = _plan(dataset, policy, ask=not as_json and not dry_run)
-            document, status = (_show if dry_run else _run)(planned, as_json=as_json)
+            document, status = begin()
         except HashmarkError as error:
             # What was done for the datasets before it must be told all the same.
             document, status = {"dataset": dataset.name, "error": render.error_json(error)}, for_error(error)
@@ -45,7 +59,8 @@ def move(library: Library, names: list[str], policy: Policy, *, dry_run: bool, a
     return worst(exits)
 
 
-def _show(planned: Planned, *, as_json: bool) -> tuple[dict[str, Any], Exit]:
+def show(planned: Planned, *, as_json: bool) -> Told:
+    """What would be done."""
     if not as_json:
         render.plan_text(planned, render.console(), every=True)
     return planned.to_json(), Exit.NOT_IN_SYNC if planned.plan.actions else Exit.DONE
@@ -54,7 +69,7 @@ def _show(planned: Planned, *, as_json: bool) -> tuple[dict[str, Any], Exit]:
 def _plan(dataset: Dataset, policy: Policy, *, ask: bool) -> Planned:
     """The plan; where only the number of deletes stands in its way, the user may type that number."""
     try:
-        return _checked(plan(dataset, policy), policy)
+        return checked(plan(dataset, policy), policy.select)
     except RefusedPlan as refusal:
         if refusal.deletes is None or not ask or not sys.stdin.isatty():
             raise
@@ -65,21 +80,25 @@ def _plan(dataset: Dataset, policy: Policy, *, ask: bool) -> Planned:
         return plan(dataset, replace(policy, max_delete=refusal.deletes))
 
 
-def _checked(planned: Planned, policy: Policy) -> Planned:
+def checked(planned: Planned, select: tuple[str, ...]) -> Planned:
     """The plan, if its selection selects anything: a glob without a match is a slip of the pen.
 
     Raises:
         UsageError: it does not.
     """
-    if policy.select and not any(policy.selects(row.key) for row in planned.status.files):
-        globs = ", ".join(f"'{glob}'" for glob in policy.select)
+    if select and not any(Selection(select).selects(row.key) for row in planned.status.files):
+        globs = ", ".join(f"'{glob}'" for glob in select)
         raise UsageError(f"Nothing in {planned.dataset.name} matches --select {globs}.", "A * also matches /.")
     return planned
 
 
-def _run(planned: Planned, *, as_json: bool) -> tuple[dict[str, Any], Exit]:
-    verb = "Pushing" if planned.plan.direction is Direction.PUSH else "Pulling"
-    with Interruptible() as stop, Watcher(f"{verb} {render.name(planned.dataset.name)}", quiet=as_json) as watcher:
+_DOING = {Direction.PUSH: "Pushing", Direction.PULL: "Pulling", Direction.DELETE: "Deleting from"}
+
+
+def carry_out(planned: Planned, *, as_json: bool) -> Told:
+    """Do it, with a bar or lines of progress."""
+    title = f"{_DOING[planned.plan.direction]} {render.name(planned.dataset.name)}"
+    with Interruptible() as stop, Watcher(title, quiet=as_json) as watcher:
         result = run(planned, watcher.on_event, stop.cancel)
     if not as_json:
         render.result_text(result, render.console())

@@ -182,7 +182,8 @@ def plan_text(planned: Planned, out: Console, *, every: bool) -> None:
     for action in plan.actions:
         verbs[action.verb] = verbs.get(action.verb, 0) + 1
     does = ", ".join(f"{verb} {count}" for verb, count in verbs.items()) or "nothing to do"
-    out.print(Text(f"{name(planned.dataset.name)}: {does} ({decimal(plan.total_bytes)})", "bold"))
+    size = "" if plan.actions and plan.deletes == len(plan.actions) else f" ({decimal(plan.total_bytes)})"
+    out.print(Text(f"{name(planned.dataset.name)}: {does}{size}", "bold"))
     if every:
         for action in plan.actions:
             mark = " (replaces)" if action.replaces else ""
@@ -216,7 +217,10 @@ def result_text(result: Result, out: Console) -> None:
     for note in result.notes:
         out.print(Text(f"  note: {note}", "dim"))
     if result.trash:
-        out.print(Text(f"  what was replaced is in the trash: hashmark trash restore {result.trash}", "dim"))
+        plan = result.planned.plan
+        seen = {"replaced": any(action.replaces for action in plan.actions), "deleted": plan.deletes > 0}
+        what = " or ".join(word for word, is_so in seen.items() if is_so)
+        out.print(Text(f"  what was {what} is in the trash: hashmark trash restore {result.trash}", "dim"))
     left_alone(result.planned, out)
 
 
