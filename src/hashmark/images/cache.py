@@ -1,0 +1,70 @@
+"""Finished thumbnails in a folder, by what they show and how large. All of it can be lost at any time.
+
+So nothing is synced, and what can't be written is left out. How thumbnails are made is not known here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+from pathlib import Path
+
+MAX_SIDE = 4096
+"""Pixels; a thumbnail is not larger."""
+
+_DIGEST = re.compile(r"[0-9a-f-]{8,80}")
+
+
+class Cache:
+    """Thumbnails under `folder`, which is made when the first is kept."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, digest: str, side: int) -> Path:
+        """Where the thumbnail of these pixels is kept.
+
+        Raises:
+            ValueError: `digest` is no digest (it becomes part of a path), or `side` is not 1 to `MAX_SIDE` pixels.
+        """
+        if not _DIGEST.fullmatch(digest):
+            raise ValueError(f"{digest!r} is not a digest")
+        if not 1 <= side <= MAX_SIDE:
+            raise ValueError(f"a thumbnail's side is 1 to {MAX_SIDE} pixels, not {side}")
+        return self._folder / digest[:2] / f"{digest}-{side}.webp"
+
+    def read(self, digest: str, side: int) -> bytes | None:
+        """The thumbnail, or None. A damaged one is dropped.
+
+        Raises:
+            ValueError: as `path`.
+        """
+        path = self.path(digest, side)
+        try:
+            data = path.read_bytes()
+        except OSError:
+            return None
+        # Its own length shows a file whose end never reached the disk.
+        if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and int.from_bytes(data[4:8], "little") + 8 == len(data):
+            return data
+        with contextlib.suppress(OSError):
+            path.unlink()
+        return None
+
+    def write(self, digest: str, side: int, data: bytes) -> None:
+        """Keep the thumbnail, if the disk lets us.
+
+        Raises:
+            ValueError: as `path`.
+        """
+        path = self.path(digest, side)
+        temporary = path.with_name(f".hashmark-{os.getpid()}-{secrets.token_hex(6)}.part")
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                temporary.write_bytes(data)
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)

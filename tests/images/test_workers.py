@@ -1,0 +1,114 @@
+"""What a worker may not do, asked from the inside."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import resource
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hashmark.core.errors import ImageRefused
+from hashmark.images import decode, heads, workers
+from hashmark.images.workers import Died, Limits, Workers
+from tests.images.build import encoded, quarters
+
+
+@pytest.fixture(scope="module")
+def one() -> Iterator[Workers]:
+    made = Workers(1, Limits(seconds=5, memory=1 << 30), decode.prepare)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("which", "most"), [(resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_AS, 1 << 30)]
+)
+def test_its_limits_can_t_be_raised_again(one: Workers, which: int, most: int) -> None:
+    assert one.run(resource.getrlimit, which) == (most, most)
+
+
+def test_it_can_t_write_a_file(one: Workers, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="File too large"):
+        one.run(Path(tmp_path, "a.txt").write_bytes, b"loot")
+
+
+def test_it_runs_out_of_memory_before_the_machine_does(one: Workers) -> None:
+    with pytest.raises(MemoryError):
+        one.run(bytes, 1 << 30)
+
+
+def test_ctrl_c_in_the_terminal_is_not_its_business(one: Workers) -> None:
+    pid = one.run(os.getpid)
+    os.kill(pid, signal.SIGINT)
+    assert one.run(os.getpid) == pid
+
+
+def test_a_decoder_that_crashes_is_told_by_its_signal(one: Workers) -> None:
+    with pytest.raises(Died, match="ended with SIGSEGV"):
+        one.run(ctypes.string_at, 0)
+    assert one.run(len, b"abc") == 3
+
+
+def test_a_decoder_that_hangs_is_ended_at_once(one: Workers) -> None:
+    """Without waiting for it to notice: it holds the interpreter's lock in C."""
+    hung = Workers(1, Limits(seconds=0.3), decode.prepare)
+    hung.run(len, b"")
+    began = time.monotonic()
+    with pytest.raises(Died, match="It took longer than"):
+        hung.run(eval, "__import__('ctypes').PyDLL(None).sleep(60)")
+    assert time.monotonic() - began < 2.5
+    hung.close()
+
+
+def test_it_knows_little_of_hashmark(one: Workers) -> None:
+    """So that it starts quickly, and holds no credentials."""
+    loaded = one.run(eval, "sorted(name for name in __import__('sys').modules if name.startswith('hashmark'))")
+    assert loaded == [
+        *("hashmark", "hashmark._version", "hashmark.core", "hashmark.core.errors", "hashmark.images"),
+        *("hashmark.images.decode", "hashmark.images.heads", "hashmark.images.workers"),
+    ]
+
+
+def test_pillow_knows_no_other_format(one: Workers) -> None:
+    """Not even after it has been given something that it does not know."""
+    with pytest.raises(ImageRefused):
+        one.run(decode.thumbnail, b"%!PS-Adobe-3.0 EPSF-3.0\n", 64)
+    one.run(decode.thumbnail, encoded(quarters(), "AVIF"), 64)
+    known = set(one.run(eval, "list(__import__('PIL.Image').Image.OPEN)"))
+    assert known == {*heads.FORMATS, "DIB", "PPM"}  # these two come along with others
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("Image.MAX_IMAGE_PIXELS", decode.MAX_PIXELS),
+        ("ImageFile.LOAD_TRUNCATED_IMAGES", False),
+        ("AvifImagePlugin.DEFAULT_MAX_THREADS", 1),
+    ],
+)
+def test_pillow_is_strict_in_it_and_stays_so(one: Workers, setting: str, value: object) -> None:
+    one.run(decode.facts, [b"", encoded(quarters(), "PNG")])
+    module, name = setting.split(".")
+    assert one.run(eval, f"getattr(__import__('PIL.{module}').{module}, {name!r})") == value
+
+
+def test_a_worker_is_replaced_after_many_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_TASKS", 3)
+    made = Workers(1, Limits(seconds=5), decode.prepare)
+    pids = [made.run(os.getpid) for _ in range(7)]
+    made.close()
+    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]
+
+
+def test_it_is_not_forked(one: Workers) -> None:
+    """The AWS runtime's threads and locks do not survive that."""
+    one.run(len, b"")
+    assert "spawn" in {
+        type(child).__name__.removesuffix("Process").lower() for child in multiprocessing.active_children()
+    }
