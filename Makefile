@@ -1,5 +1,6 @@
 # Each target sets up what it needs in .venv, and is quick the second time.
-#   make demo [ARGS="--dir X --no-serve"]   make test [ARGS="-k word"]   make check   make bench   make clean
+#   make demo [ARGS="--dir X --no-serve"]   make test [ARGS="-k word"]   make check   make bench   make page
+#   make screenshots   make clean
 
 PYTHON ?= python3.11
 VENV   := .venv
@@ -7,7 +8,7 @@ BIN    := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install --constraint constraints.txt
 
-.PHONY: setup demo test check format bench clean
+.PHONY: setup page browser demo test check format bench screenshots clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMPS)/test $(STAMPS)/check
@@ -17,8 +18,13 @@ $(STAMPS)/venv:
 	$(PYTHON) -m venv $(VENV)
 	@mkdir -p $(STAMPS) && touch $@
 
-$(STAMPS)/demo: $(STAMPS)/venv pyproject.toml constraints.txt
-	$(PIP) --editable '.[demo]'
+# What builds the package, Node for the page included, in the versions that were tested.
+$(STAMPS)/build: $(STAMPS)/venv pyproject.toml constraints.txt
+	$(PIP) $$($(BIN)/python tools/group.py build)
+	@touch $@
+
+$(STAMPS)/demo: $(STAMPS)/build hatch_build.py
+	$(PIP) --no-build-isolation --editable '.[demo]'
 	@touch $@
 
 $(STAMPS)/test: $(STAMPS)/demo
@@ -29,10 +35,18 @@ $(STAMPS)/check: $(STAMPS)/demo
 	$(PIP) $$($(BIN)/python tools/group.py check test)
 	@touch $@
 
-demo: $(STAMPS)/demo
+# No stamp: it finds out by itself whether the frontend has changed, say by a `git pull`.
+page: $(STAMPS)/demo
+	@$(BIN)/python tools/frontend.py build
+
+demo: $(STAMPS)/demo page
 	$(BIN)/hashmark demo $(ARGS)
 
-test: $(STAMPS)/test
+# No stamp either: a browser can be removed again.
+browser: $(STAMPS)/test
+	@$(BIN)/python tools/browser.py
+
+test: $(STAMPS)/test page browser
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(STAMPS)/check
@@ -40,6 +54,7 @@ check: $(STAMPS)/check
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/frontend.py check
 
 format: $(STAMPS)/check
 	$(BIN)/ruff check --fix .
@@ -48,6 +63,10 @@ format: $(STAMPS)/check
 bench: $(STAMPS)/test
 	$(BIN)/python -m bench $(ARGS)
 
+screenshots: $(STAMPS)/test page browser
+	$(BIN)/python -m tools.screenshots
+
 clean:
+	rm -rf src/hashmark/web/static src/hashmark/web/frontend/node_modules
 	rm -rf $(VENV) demo-library build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
