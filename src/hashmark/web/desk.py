@@ -1,0 +1,248 @@
+"""The library as the server holds it: a board for each dataset, kept true by checks, jobs and edits on disk.
+
+Everything here runs on the event loop's thread; comparing, hashing and reading run on others. Two browsers see
+the same desk. How it is drawn, and who may ask, is not known here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from hashmark.actions.move import status_after
+from hashmark.actions.status import Options, Rescan, status
+from hashmark.core.encoding import decode
+from hashmark.core.errors import HashmarkError
+from hashmark.core.events import Event
+from hashmark.core.items import Item, make_items
+from hashmark.core.model import FileStatus, Key, Kind, LocalFile, RemoteObject, Verdict
+from hashmark.core.report import DatasetStatus
+from hashmark.disk.read import read_file
+from hashmark.disk.walk import Walk
+from hashmark.library import Dataset, Library
+from hashmark.transfer.moves import Done
+from hashmark.web.board import Board, Checked, Checking
+from hashmark.web.jobs import Job, Jobs
+from hashmark.web.news import News
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MANY = 500
+"""So many changed files at once are found by comparing the whole dataset, not one by one."""
+
+LONGEST = 1 << 16
+"""Bytes of a caption that are searched and shown in a list."""
+
+
+class Desk:
+    """Every dataset of a library. Make it on the running loop; `close` when done.
+
+    `against` holds saved listings, by dataset name, that stand in for the bucket.
+    """
+
+    def __init__(self, library: Library, against: Mapping[str, tuple[RemoteObject, ...]] | None = None) -> None:
+        self.library = library
+        self.against = dict(against or {})
+        self.boards: dict[str, Board] = {}
+        self.news = News()
+        self.jobs = Jobs(self._on_job)
+        self.trouble: HashmarkError | None = None
+        """Why the bucket's datasets can't be listed, if they can't."""
+        self._looking = ThreadPoolExecutor(2, thread_name_prefix="check")
+        self._reading = ThreadPoolExecutor(4, thread_name_prefix="read")
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def close(self) -> None:
+        """Stop what runs; files under way are finished first."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await self.jobs.close()
+        await asyncio.to_thread(self._looking.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self._reading.shutdown, cancel_futures=True)
+
+    async def read(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do something short that waits for disk or bucket, off the loop."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._reading, lambda: work(*args, **kwargs))
+
+    async def look(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do something long, such as comparing a dataset, off the loop."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._looking, lambda: work(*args, **kwargs))
+
+    # ---- datasets
+
+    async def refresh(self) -> None:
+        """See which datasets there are now, on disk and in the bucket."""
+        found = await self.read(self.library.datasets)
+        try:
+            found += await self.read(self.library.remote_only)
+            self.trouble = None
+        except HashmarkError as error:
+            self.trouble = error
+            found += [b.dataset for b in self.boards.values() if not b.dataset.path.exists()]
+        kept = {board.dataset.name: board for board in self.boards.values()}
+        boards = {}
+        for dataset in found:
+            board = kept.get(dataset.name) or Board(dataset)
+            board.dataset = dataset  # its id may have changed, with another of the same number
+            boards[dataset.id] = board
+        changed = list(boards) != list(self.boards)
+        self.boards = boards
+        if changed:
+            self.news.library()
+
+    # ---- checks
+
+    def check(self, board: Board, *, rehash: bool = False) -> asyncio.Task[None]:
+        """Compare a dataset with the bucket, unless that is being done already; the task never fails."""
+        running = self._tasks.get(board.dataset.name)
+        if running is None or running.done():
+            running = asyncio.get_running_loop().create_task(self._check(board, rehash=rehash))
+            self._tasks[board.dataset.name] = running
+        return running
+
+    async def _check(self, board: Board, *, rehash: bool) -> None:
+        board.checking = Checking(time.time())
+        self.news.summary(board)
+        try:
+            if board.stale and not board.items:
+                files = await self.look(lambda: list(Walk(board.dataset.path, board.dataset.pairing.ignores)))
+                self._show_unchecked(board, files)
+            while not await self._compare(board, rehash=rehash):
+                pass  # a job began meanwhile: what was seen while files moved may be old already
+        except HashmarkError as error:
+            board.fail(error)
+        finally:
+            board.checking = None
+            self.news.structure(board)
+        await self.read_texts(board)
+        self._recheck_soon(board)
+
+    def _show_unchecked(self, board: Board, files: list[LocalFile]) -> None:
+        board.show_unchecked(files, board.dataset.pairing)
+        self.news.structure(board)
+
+    async def _compare(self, board: Board, *, rehash: bool) -> bool:
+        """Compare everything once, when no job runs; False where one began meanwhile, and nothing was taken in."""
+        dataset = board.dataset
+        while self.jobs.running(dataset):
+            await asyncio.sleep(0.1)
+        checking = board.checking = Checking(time.time())
+        against = self.against.get(dataset.name)
+        board.dirty.clear()
+
+        def on_file(_status: FileStatus) -> None:
+            checking.seen += 1
+
+        def work() -> tuple[DatasetStatus, list[Item]]:
+            found = status(dataset, Options(rehash=rehash, against=against), on_file)
+            return found, make_items(found.files, found.pairs, found.problems)
+
+        task = asyncio.ensure_future(self.look(work))
+        while not (await asyncio.wait([task], timeout=0.3))[0]:
+            self.news.summary(board)
+        found, items = task.result()
+        if self.jobs.running(dataset):
+            return False
+        board.show(found, items, Checked(checking.since, "listing" if against is None else "saved listing"))
+        return True
+
+    async def read_texts(self, board: Board) -> None:
+        """Read the captions that changed since they were read, so that they can be searched and shown."""
+        structure = board.structure
+        missing = board.unread()
+        for start in range(0, len(missing), 2000):
+            board.texts |= await self.read(_texts, board.dataset, missing[start : start + 2000])
+            if board.structure != structure:
+                return  # the next check reads the rest
+        if missing:
+            self.news.summary(board)
+
+    # ---- edits on disk
+
+    def changed_on_disk(self, board: Board, keys: set[Key]) -> None:
+        """These keys may have changed on disk."""
+        board.dirty |= keys
+        self._recheck_soon(board)
+
+    def _recheck_soon(self, board: Board) -> None:
+        running = self._tasks.get(board.dataset.name)
+        if not board.dirty or board.stale or (running and not running.done() and running is not asyncio.current_task()):
+            return  # the running check looks at what is dirty when it ends
+        if self.jobs.running(board.dataset):
+            return  # so does the end of a job, which checks everything
+        task = asyncio.get_running_loop().create_task(self._recheck(board))
+        self._tasks[board.dataset.name] = task
+
+    async def _recheck(self, board: Board) -> None:
+        while board.dirty and not self.jobs.running(board.dataset):
+            keys, board.dirty = board.dirty, set()
+            refused = any(row.verdict is Verdict.REFUSED for key in keys if (row := board.files.get(key)))
+            if len(keys) > MANY or refused or board.dataset.name in self.against:
+                await self._check(board, rehash=False)
+                return
+            listed = [row.remote for key in keys if (row := board.files.get(key)) and row.remote]
+            try:
+                found = await self.read(list[FileStatus], Rescan(board.dataset, keys, listed))
+                texts = await self.read(_texts, board.dataset, [row for row in found if row.kind is Kind.CAPTION])
+            except HashmarkError as error:
+                board.fail(error)
+                self.news.summary(board)
+                return
+            board.texts |= texts
+            here: dict[Key, FileStatus | None] = {key: None for key in keys if key in board.files}
+            self._apply(board, here | {row.key: row for row in found})
+
+    def _apply(self, board: Board, now: Mapping[Key, FileStatus | None]) -> None:
+        if not now:
+            return
+        structure = board.structure
+        items = board.apply(now)
+        if board.structure != structure:
+            self.news.structure(board)
+        else:
+            self.news.items(board, items)
+
+    # ---- jobs
+
+    def _on_job(self, job: Job, _events: list[Event], proofs: list[Done]) -> None:
+        board = self.boards.get(job.dataset.id)
+        self.news.jobs(job.dataset)
+        if board is None:
+            return
+        now: dict[Key, FileStatus | None] = {}
+        for done in proofs:
+            key = done.action.key
+            before = now.get(key) or board.files.get(key) or done.action.status
+            now[key] = status_after(done, before)
+        self._apply(board, now)
+        if job.ended:
+            self._after(job, board)
+
+    def _after(self, job: Job, board: Board) -> None:
+        """The end of a job: what a verification found is shown; what a plan did is looked at anew."""
+        if job.found is not None:
+            items = make_items(job.found.files, job.found.pairs, job.found.problems)
+            board.show(job.found, items, Checked(job.since, "bytes" if job.keys is None else "listing"))
+            self.news.structure(board)
+        elif job.state.files_done or job.error:
+            self.check(board)
+
+
+def _texts(dataset: Dataset, rows: list[FileStatus]) -> dict[Key, tuple[str | None, str]]:
+    """The first part of these captions as they are on disk, each with the digest it belongs to."""
+    return {row.key: (row.local.md5 if row.local else None, _text(dataset, row.key)) for row in rows}
+
+
+def _text(dataset: Dataset, key: Key) -> str:
+    try:
+        found = read_file(dataset.path, key, LONGEST, head=True)
+    except HashmarkError:
+        return ""  # its badge says why
+    return decode(found[0])[0] if found else ""

@@ -1,0 +1,149 @@
+// One item, large: picture, evidence, caption. The server draws it; here it is opened, moved through and kept fresh.
+import { datasetId, fragment, type Row } from "./api.ts";
+import { Editor } from "./editor.ts";
+import type { Action, Take } from "./plans.ts";
+import { dialog, isTyping } from "./sheet.ts";
+import { showTimes } from "./times.ts";
+import { trying } from "./toast.ts";
+import { makeZoomable } from "./zoom.ts";
+
+interface Page {
+  /** The id of the item so many places on in the filter, where the cursor then is; null at an end. */
+  neighbour(step: number): Promise<string | null>;
+  plan(action: Action, id: string, take: Take): void;
+}
+
+export class Detail {
+  private readonly dialog = dialog("detail");
+  private readonly body = document.getElementById("detail-body") as HTMLElement;
+  private readonly page: Page;
+  private id = "";
+  private editor: Editor | null = null;
+
+  constructor(page: Page) {
+    this.page = page;
+    this.dialog.addEventListener("click", (event) => this.clicked(event));
+    this.dialog.addEventListener("keydown", (event) => this.key(event));
+    this.dialog.addEventListener("cancel", (event) => {
+      if (!this.leave()) event.preventDefault();
+    });
+    window.addEventListener("beforeunload", (event) => {
+      if (this.editor?.dirty) event.preventDefault();
+    });
+  }
+
+  /** Open an item; with `edit`, its caption at once. */
+  async open(id: string, edit: boolean): Promise<void> {
+    this.id = id;
+    await this.draw();
+    if (!this.dialog.open) this.dialog.showModal();
+    if (edit) this.editor?.focus();
+  }
+
+  /** Items changed: what is shown of one is asked for again, unless it is being edited. */
+  changed(items: readonly Row[]): void {
+    if (items.some((row) => row.id === this.id)) this.refresh();
+  }
+
+  refresh(): void {
+    if (!this.dialog.open) return;
+    if (this.editor?.dirty) this.editor.stale();
+    else void this.draw();
+  }
+
+  private async draw(): Promise<void> {
+    const wanted = this.id;
+    await trying(async () => {
+      const url = `/d/${encodeURIComponent(datasetId())}/items/${wanted}`;
+      const drawn = await fragment(url);
+      if (wanted !== this.id) return;
+      const typing = this.editor?.focused ?? false;
+      const view = this.body.querySelector<HTMLElement>(".stage")?.dataset["view"];
+      const held = this.held();
+      this.body.replaceChildren(...drawn);
+      if (held) (this.body.querySelector<HTMLElement>(held) ?? this.body.querySelector<HTMLElement>("[data-act=next]"))?.focus();
+      showTimes(this.body);
+      for (const zoom of this.body.querySelectorAll<HTMLElement>(".zoom")) makeZoomable(zoom);
+      if (view) this.look(view);
+      const article = this.body.querySelector<HTMLElement>("article");
+      this.editor = article?.dataset["caption"] === "yes" ? new Editor(this.body, wanted, article) : null;
+      await this.editor?.load();
+      if (typing) this.editor?.focus();
+    });
+  }
+
+  /** What has the focus, as a selector: it is drawn anew, and the keys go on only where the focus stays within. */
+  private held(): string | null {
+    const focused = document.activeElement as HTMLElement | null;
+    if (!focused || !this.body.contains(focused)) return null;
+    return focused.dataset["act"] ? `[data-act=${focused.dataset["act"]}]` : focused.matches(".zoom") ? ".zoom" : "[data-act=next]";
+  }
+
+  private leave(): boolean {
+    return !this.editor?.dirty || window.confirm("The caption is not saved. Leave it?");
+  }
+
+  private async step(by: number): Promise<void> {
+    if (!this.leave()) return;
+    const next = await this.page.neighbour(by);
+    if (next) await this.open(next, false);
+  }
+
+  private clicked(event: MouseEvent): void {
+    const button = (event.target as Element).closest<HTMLElement>("[data-act]");
+    const act = button?.dataset["act"];
+    if (!button || !act) return;
+    if (act === "previous") void this.step(-1);
+    if (act === "next") void this.step(1);
+    if (act === "view") this.look(button.dataset["view"] ?? "disk");
+    if (act === "save") void this.editor?.save();
+    if (act === "overwrite") void this.editor?.overwrite();
+    if (act === "reload") void this.editor?.load();
+    if (act === "take-one") this.page.plan(button.dataset["action"] as Action, this.id, button.dataset["side"] as Take);
+    if (act === "close" && !this.leave()) event.stopPropagation();
+  }
+
+  /** Show the picture of one side, or both beside each other. */
+  private look(view: string): void {
+    const stage = this.body.querySelector<HTMLElement>(".stage");
+    if (!stage?.querySelector(".views")) return;
+    stage.dataset["view"] = view;
+    for (const button of stage.querySelectorAll<HTMLElement>(".views button"))
+      button.setAttribute("aria-pressed", String(button.dataset["view"] === view));
+    const later = stage.querySelector<HTMLImageElement>("img[data-src]:not([src])");
+    if (later && view !== "disk") later.src = later.dataset["src"] ?? "";
+  }
+
+  private key(event: KeyboardEvent): void {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      void this.saveAndGoOn();
+      return;
+    }
+    if (isTyping(event)) {
+      if (event.key === "Escape") {
+        event.preventDefault();
+        this.dialog.querySelector<HTMLElement>("[data-act=next]")?.focus();
+      }
+      return;
+    }
+    if ((event.target as Element).closest(".zoom") && /^[+\-0]$/.test(event.key)) return;
+    const keys: Record<string, () => void> = {
+      ArrowLeft: () => void this.step(-1),
+      ArrowRight: () => void this.step(1),
+      e: () => this.editor?.focus(),
+      u: () => this.page.plan("push", this.id, null),
+      d: () => this.page.plan("pull", this.id, null),
+    };
+    const run = keys[event.key];
+    if (!run || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    run();
+  }
+
+  private async saveAndGoOn(): Promise<void> {
+    if (!this.editor || !(await this.editor.save())) return;
+    const next = await this.page.neighbour(1);
+    if (next) await this.open(next, true);
+  }
+}

@@ -1,0 +1,49 @@
+// The page's stream of events: htmx puts the fragments in their place; here it is told when the server is gone
+// or is another than before.
+import { send } from "./api.ts";
+import { toast, trying } from "./toast.ts";
+
+let epoch: string | null = null;
+let refused = false;
+
+/** What the server sends beside fragments, as it arrives. */
+export function onEvent<T>(name: string, then: (data: T) => void): void {
+  document.getElementById("events")?.addEventListener(name, (event) => {
+    const detail = (event as CustomEvent<{ data: string }>).detail;
+    then(JSON.parse(detail.data) as T);
+  });
+}
+
+export function startLive(): void {
+  onEvent<{ epoch: string }>("hello", (hello) => {
+    if (epoch !== null && epoch !== hello.epoch) location.reload();
+    epoch = hello.epoch;
+    connected(true);
+  });
+  document.addEventListener("htmx:sse:error", (event) => {
+    const status = (event as CustomEvent<{ status?: number }>).detail.status;
+    connected(false);
+    if (status === 403 && !refused) toast("The server was started anew. Open the link that it printed.", "bad");
+    refused = status === 403;
+  });
+  document.addEventListener("htmx:sse:after:connection", () => connected(true));
+  document.addEventListener("click", (event) => void pressed(event));
+}
+
+/** Say whether what is shown is what is so. */
+function connected(yes: boolean): void {
+  const place = document.getElementById("connection");
+  const text = yes ? "" : "not connected";
+  if (place && place.textContent !== text) place.textContent = text;
+}
+
+/** The buttons of the jobs, which are on every page. */
+async function pressed(event: MouseEvent): Promise<void> {
+  const button = (event.target as Element).closest<HTMLElement>("[data-job]");
+  const job = button?.dataset["job"];
+  if (!button || !job) return;
+  const act = button.dataset["act"];
+  if (act === "cancel") await trying(() => send("POST", `/api/jobs/${job}/cancel`));
+  if (act === "retry") await trying(() => send("POST", `/api/jobs/${job}/retry`));
+  if (act === "forget") await trying(() => send("DELETE", `/api/jobs/${job}`));
+}

@@ -1,0 +1,15 @@
+// Starts what the page at hand needs; each behaviour is a module of its own.
+// htmx's module puts itself on `window`, where its extension looks for it, so their order matters.
+import "htmx.org";
+import "htmx.org/dist/ext/hx-sse.js";
+import { startDataset } from "./dataset.ts";
+import { startLibrary } from "./library.ts";
+import { startLive } from "./live.ts";
+import { startSheet } from "./sheet.ts";
+import { startTimes } from "./times.ts";
+
+startTimes();
+startSheet();
+startLive();
+if (document.body.dataset["page"] === "library") startLibrary();
+if (document.body.dataset["page"] === "dataset") startDataset();

@@ -1,0 +1,29 @@
+// Dialogs: the sheet of keys and signs, and whatever closes one.
+
+export function dialog(id: string): HTMLDialogElement {
+  return document.getElementById(id) as HTMLDialogElement;
+}
+
+/** Whether a dialog is open, so that keys are its own. */
+export function anyDialogOpen(): boolean {
+  return document.querySelector("dialog[open]") !== null;
+}
+
+export function startSheet(): void {
+  document.addEventListener("click", (event) => {
+    const button = (event.target as Element).closest<HTMLElement>("[data-act]");
+    if (button?.dataset["act"] === "sheet") dialog("sheet").showModal();
+    if (button?.dataset["act"] === "close") button.closest("dialog")?.close();
+    // A click on the backdrop has the dialog itself as its target.
+    if (event.target instanceof HTMLDialogElement) event.target.close();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "?" && !isTyping(event) && !anyDialogOpen()) dialog("sheet").showModal();
+  });
+}
+
+/** Whether a key is meant for a field. */
+export function isTyping(event: KeyboardEvent): boolean {
+  const target = event.target;
+  return target instanceof HTMLElement && target.matches("input, textarea, select, [contenteditable]");
+}

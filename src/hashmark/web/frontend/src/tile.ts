@@ -1,0 +1,137 @@
+// One item in the grid or list. Names and captions are text nodes: whatever they hold is shown as text.
+import { ofDataset, type Badge, type Row } from "./api.ts";
+
+const SVG = "http://www.w3.org/2000/svg";
+const SIGNS: Record<string, string> = {
+  green: "check",
+  red: "cross",
+  grey: "question",
+  cloud: "cloud",
+  conflict: "warning",
+  refused: "bar",
+  none: "none",
+};
+const COLOURS: Record<string, string> = {
+  synced: "green",
+  unverified: "grey",
+  conflict: "conflict",
+  refused: "refused",
+  "remote-only": "cloud",
+  "deleted-locally": "cloud",
+};
+
+/** The colour of one file's badge. */
+export function colourOf(badge: Badge | null): string {
+  return badge ? (COLOURS[badge.verdict] ?? "red") : "none";
+}
+
+function icon(name: string, cls: string): SVGSVGElement {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", `icon ${cls}`);
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `#i-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+function part<K extends keyof HTMLElementTagNameMap>(tag: K, cls: string): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  element.className = cls;
+  return element;
+}
+
+const seen = new Set<string>();
+
+/** An element that shows one item at a time, and is used again for others. */
+export class Tile {
+  readonly element = part("div", "tile");
+  private readonly picture = part("span", "picture");
+  private readonly image = part("img", "thumb");
+  private readonly name = part("span", "name");
+  private readonly text = part("span", "text");
+  private readonly spoken = part("span", "unseen");
+  private readonly badges = part("span", "badges");
+  private readonly lead = part("span", "badge");
+  private readonly caption = part("span", "badge");
+  private shownRow: Row | undefined;
+  private wanted = "";
+
+  constructor() {
+    this.element.setAttribute("role", "option");
+    this.image.alt = "";
+    this.image.decoding = "async";
+    this.image.draggable = false;
+    this.image.onload = () => {
+      seen.add(this.wanted);
+      this.image.classList.add("here");
+    };
+    this.image.onerror = () => this.picture.classList.add("broken");
+    this.badges.append(this.lead, this.caption);
+    this.picture.append(icon("image", "ghost"), this.image);
+    this.badges.setAttribute("aria-hidden", "true"); // said by `spoken`, in fewer words
+    this.element.append(this.picture, this.badges, this.name, this.text, this.spoken);
+  }
+
+  /** Show an item, or an empty place while it is asked for. */
+  show(id: string, row: Row | undefined, place: number, total: number, checkedAt: string): void {
+    const element = this.element;
+    element.id = `item-${id}`;
+    element.dataset["id"] = id;
+    element.setAttribute("aria-posinset", String(place + 1));
+    element.setAttribute("aria-setsize", String(total));
+    if (row === this.shownRow && row !== undefined) return;
+    const greened = this.shownRow?.id === row?.id && this.shownRow?.colour !== "green" && row?.colour === "green";
+    this.shownRow = row;
+    element.className = `tile ${row?.colour ?? "waiting"}${greened ? " greened" : ""}`;
+    this.name.textContent = row?.name ?? "";
+    this.name.title = row?.name ?? "";
+    this.text.textContent = row?.text ?? (row && !row.caption && row.kind === "pair" ? "no caption" : "");
+    this.text.classList.toggle("quiet", row?.text == null);
+    this.badge(this.lead, row?.kind === "pair" ? "image" : row?.kind === "caption" ? "text" : "none", row?.lead ?? null, checkedAt);
+    this.badge(this.caption, "text", row?.caption ?? null, checkedAt);
+    this.caption.hidden = row?.kind !== "pair";
+    this.spoken.textContent = row ? verdicts(row) : "loading";
+  }
+
+  private badge(element: HTMLElement, sort: string, badge: Badge | null, checkedAt: string): void {
+    const colour = colourOf(badge);
+    element.className = `badge ${colour}`;
+    element.replaceChildren(icon(sort, "sort"), icon(SIGNS[colour] ?? "none", "sign"));
+    const what = sort === "text" ? "Caption" : sort === "image" ? "Image" : "File";
+    const evidence = badge?.evidence ? `, by ${badge.evidence}` : "";
+    const time = checkedAt ? `\n${checkedAt}` : "";
+    element.title = badge ? `${what}: ${badge.verdict}${evidence}\n${badge.why}${time}` : `${what}: none`;
+  }
+
+  /** Load the picture. While the reader scrolls past, only what was seen before is asked for. */
+  load(scrolling: boolean): void {
+    const row = this.shownRow;
+    const url = row?.version ? ofDataset(`items/${row.id}/picture?side=320&v=${row.version}`) : "";
+    if (url === this.wanted || (scrolling && url && !seen.has(url))) return;
+    this.release();
+    this.wanted = url;
+    this.picture.classList.toggle("none", !url);
+    if (url) this.image.src = url;
+  }
+
+  /** Give up a picture that is on its way. */
+  release(): void {
+    if (this.wanted === "") return;
+    this.wanted = "";
+    this.image.removeAttribute("src");
+    this.image.classList.remove("here");
+    this.picture.classList.remove("broken");
+  }
+
+  /** Mark as selected, and as where the cursor is. */
+  mark(selected: boolean, cursor: boolean): void {
+    this.element.setAttribute("aria-selected", String(selected));
+    this.element.classList.toggle("cursor", cursor);
+  }
+}
+
+function verdicts(row: Row): string {
+  const caption = row.kind === "pair" ? `, caption ${row.caption?.verdict ?? "none"}` : "";
+  return `${row.kind === "pair" ? "image " : ""}${row.lead.verdict}${caption}`;
+}

@@ -1,0 +1,76 @@
+"""Which items a search finds, in which order. The language is `core.filters`; measuring images is asked for here.
+
+Runs off the event loop: a hundred thousand items take a tenth of a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hashmark.core.filters import COLOURS, Filter
+from hashmark.core.items import Item
+from hashmark.web.board import Board
+
+
+class Sort(StrEnum):
+    """The order of items: by key, the worst first, or the largest first."""
+
+    NAME = "name"
+    STATE = "state"
+    SIZE = "size"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The ids of the items that match, in order. `unmeasured` images were left out because their size is unknown."""
+
+    revision: int
+    total: int
+    ids: list[str]
+    unmeasured: int
+
+
+def search(board: Board, wanted: Filter, sort: Sort) -> Found:
+    """Ask every item of the board."""
+    revision, items = board.revision, list(board.items)
+    unmeasured = 0
+    chosen: list[Item] = []
+    for item in items:
+        size = pixels(board, item)
+        if wanted.needs_size and size is None and item.kind == "pair" and not _was_measured(board, item):
+            unmeasured += 1
+        text = caption_of(board, item) if wanted.needs_text else None
+        if wanted.matches(item.searchable(text.casefold() if text is not None else None, size)):
+            chosen.append(item)
+    if sort is not Sort.NAME:
+        chosen.sort(key=_ORDERS[sort])
+    return Found(revision, len(items), [item.id for item in chosen], unmeasured)
+
+
+def caption_of(board: Board, item: Item) -> str | None:
+    """The caption's text, if it was read."""
+    row = item.lead if item.kind == "caption" else item.caption
+    return board.text(row.key) if row else None
+
+
+def pixels(board: Board, item: Item) -> tuple[int, int] | None:
+    """Width and height of the image on disk, if they were measured."""
+    md5 = item.lead.local.md5 if item.lead.local else None
+    return board.sizes.get(md5) if md5 else None
+
+
+def _was_measured(board: Board, item: Item) -> bool:
+    return item.lead.local is None or item.lead.local.md5 is None or item.lead.local.md5 in board.sizes
+
+
+def _size(item: Item) -> int:
+    held = item.lead.local or item.lead.remote
+    return -(held.size or 0) if held else 0
+
+
+_ORDERS: dict[Sort, Callable[[Item], int]] = {
+    Sort.STATE: lambda item: COLOURS.index(item.colour),
+    Sort.SIZE: _size,
+}

@@ -1,0 +1,39 @@
+"""A small library on a real bucket, served with its door, fresh for each test that asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from hashmark.actions.move import push
+from hashmark.library import Library
+from tests.conftest import LibraryMaker, Store
+from tests.e2e.command import fill
+from tests.web.serving import Served, serving
+
+STYLE = "82_stellar_sketch"
+HOSTILE = "<img src=x onerror=alert(1)>.png"
+
+
+@pytest.fixture
+def library(seaweedfs: Store, library_on: LibraryMaker) -> Library:
+    """Three pairs, in sync; then the caption of the second was edited on disk, its size kept."""
+    made = library_on(seaweedfs)
+    folder = fill(made.root, STYLE, 3)
+    push(made.dataset("82"))
+    (folder / "0001.txt").write_text("a stellar sketch, number !\n")
+    return made
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Served]]:
+    """Serves a library until the test ends."""
+    with ExitStack() as stack:
+        yield lambda library, **options: stack.enter_context(serving(library, **options))
+
+
+@pytest.fixture
+def served(library: Library, serve: Callable[..., Served]) -> Served:
+    return serve(library)

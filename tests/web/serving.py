@@ -1,0 +1,96 @@
+"""The server in this process, on a real socket, with its door: for tests that ask it as scripts and browsers do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from hashmark.core.model import RemoteObject
+from hashmark.library import Library
+from hashmark.web.app import create_app
+from hashmark.web.guard import Guard, Keys
+from hashmark.web.server import Where, _bind, end_streams, hosts
+
+TOKEN = "a-token-that-only-this-test-knows-0123456789"
+
+
+@dataclass
+class Served:
+    """A running server. `api` sends a script's requests: the token, the mark and JSON."""
+
+    port: int
+    app: FastAPI
+    keys: Keys
+    used: list[str] = field(default_factory=list)
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {TOKEN}", "x-hashmark": "1", "content-type": "application/json"}
+
+    def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """One request, with the right headers unless others are given."""
+        more.setdefault("headers", self.headers)
+        with httpx.Client(base_url=self.base, timeout=30) as client:
+            return client.request(method, path, **more)
+
+    def get(self, path: str) -> Any:
+        """The JSON of a route that must answer."""
+        answer = self.ask("GET", path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def post(self, path: str, body: object, status: int) -> Any:
+        answer = self.ask("POST", path, json=body)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def job(self, job_id: str) -> Any:
+        """The job once it has ended, told by its event stream."""
+        with httpx.Client(base_url=self.base, timeout=60) as client:
+            client.get(f"/api/jobs/{job_id}/events", headers=self.headers).raise_for_status()
+        found = self.get(f"/api/jobs/{job_id}")
+        assert found["ended"]
+        return found
+
+    def compared(self, dataset: str) -> Any:
+        """The dataset's status, compared anew."""
+        return self.get(f"/api/datasets/{dataset}/status?fresh=true")
+
+
+@contextlib.contextmanager
+def serving(
+    library: Library, *, against: Mapping[str, tuple[RemoteObject, ...]] | None = None, every: float | None = None
+) -> Iterator[Served]:
+    """Serve the library on a free port, as `hashmark serve` does, until the end of the block."""
+    where = Where(port=0, token=TOKEN)
+    sock = _bind(where.host, 0)
+    port = sock.getsockname()[1]
+    used: list[str] = []
+    keys = Keys(TOKEN, on_used=lambda: used.append("link"))
+    app = create_app(library, against=against, every=every)
+    guarded = Guard(app, keys, hosts(where, port), cookie=f"hashmark-{port}")
+    server = uvicorn.Server(uvicorn.Config(guarded, log_level="warning", access_log=False, timeout_graceful_shutdown=5))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([sock])), daemon=True)
+    thread.start()
+    try:
+        served = Served(port, app, keys, used)
+        served.get("/api/datasets")
+        yield served
+    finally:
+        end_streams(app)
+        server.should_exit = True
+        thread.join(20)
+        sock.close()
+        assert not thread.is_alive(), "the server did not end"

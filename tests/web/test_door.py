@@ -1,0 +1,240 @@
+"""The door, on every route the application has: who is not let in changes nothing and learns nothing."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hashmark.actions.move import push
+from hashmark.core.errors import UsageError
+from hashmark.library import Library
+from hashmark.settings import create
+from hashmark.web.guard import MAX_BODY
+from hashmark.web.server import Where
+from tests.conftest import BUCKET, Store
+from tests.e2e.command import fill
+from tests.web.serving import TOKEN, Served, serving
+
+
+@pytest.fixture(scope="module")
+def served(seaweedfs: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    root = tmp_path_factory.mktemp("door")
+    create(root, {"url": f"s3://{BUCKET}/door", "endpoint_url": seaweedfs.endpoint_url, "region": "us-east-1"})
+    fill(root, "82_stellar_sketch", 2)
+    found = Library.open(root)
+    remote = seaweedfs.remote("door")
+    library = Library(root, type(found.settings)(remote, False, found.settings.pairing, found.settings.prefixes))
+    push(library.dataset("82"))
+    (root / "82_stellar_sketch" / "0000.txt").write_text("an edited caption")
+    with serving(library) as running:
+        running.compared("82")
+        yield running
+    library.close()
+    found.close()
+
+
+def flat(given: Iterable[Any]) -> Iterator[Any]:
+    """Routes, those of included routers too."""
+    for route in given:
+        if (router := getattr(route, "original_router", None)) is not None:
+            yield from flat(router.routes)
+        else:
+            yield route
+
+
+def routes(app: FastAPI, item: str) -> list[tuple[str, str]]:
+    """Every method and address that the application answers, from itself: a new one can't be forgotten."""
+    values = {"dataset": "82", "item": item, "job": "0123456789ab", "plan": "0123456789ab"}
+    found = []
+    for route in flat(app.routes):
+        path: str = getattr(route, "path", "")
+        methods: set[str] = getattr(route, "methods", None) or {"GET"}
+        address = re.sub(r"\{(\w+)[^}]*\}", lambda name: values[name.group(1)], path)
+        address += "/page.css" if path == "/static" else ""
+        found += [(method, address) for method in sorted(methods - {"HEAD"})]
+    assert len(found) > 25
+    return found
+
+
+def item_of(served: Served) -> str:
+    found: str = served.get("/api/datasets/82/search?q=sync:red")["ids"][0]
+    return found
+
+
+def truth(served: Served) -> Any:
+    """What must not have changed: the jobs, the files on disk, and what the bucket lists."""
+    library = served.app.state.desk.library
+    disk = {
+        path: path.read_bytes()
+        for path in Path(library.root).rglob("*")
+        if path.is_file() and ".hashmark" not in str(path)
+    }
+    return served.get("/api/jobs"), disk, served.get("/api/datasets/82/s3")
+
+
+BODY = b'{"items": null}'
+
+STRANGERS: dict[str, dict[str, str | None]] = {
+    "no key at all": {"authorization": None},
+    "a wrong token": {"authorization": f"Bearer {TOKEN[:-1]}"},
+    "the token as a basic password": {"authorization": f"Basic {TOKEN}"},
+    "a wrong cookie": {"authorization": None, "cookie": "hashmark-{port}=AAAA"},
+    "another server's cookie": {"authorization": None, "cookie": "hashmark-1={session}"},
+    "a foreign host": {"host": "evil.example:{port}"},
+    "a host that only begins like ours": {"host": "127.0.0.1.evil.example:{port}"},
+    "our host with another port": {"host": "127.0.0.1:1"},
+    "our host without its port": {"host": "127.0.0.1"},
+    "an empty host": {"host": ""},
+    "a foreign origin": {"origin": "http://evil.example"},
+    "the null origin": {"origin": "null"},
+    "our origin with another port": {"origin": "http://127.0.0.1:1"},
+    "our origin with another scheme": {"origin": "https://127.0.0.1:{port}"},
+    "an origin of another name of ours": {"origin": "http://localhost:{port}"},
+    "a fetch across sites": {"sec-fetch-site": "cross-site"},
+    "a fetch from another port": {"sec-fetch-site": "same-site"},
+}
+
+
+@pytest.mark.parametrize("who", STRANGERS)
+def test_a_stranger_gets_403_on_every_route_and_changes_nothing(served: Served, who: str) -> None:
+    session = served.keys.exchange(served.keys.new_link())
+    headers: dict[str, str] = dict(served.headers)
+    for name, value in STRANGERS[who].items():
+        if value is None:
+            del headers[name]
+        else:
+            headers[name] = value.replace("{port}", str(served.port)).replace("{session}", session or "")
+    before = truth(served)
+    with httpx.Client(base_url=served.base, timeout=10) as client:
+        for method, address in routes(served.app, item_of(served)):
+            answer = client.request(method, address, headers=headers, content=BODY)
+            assert answer.status_code == 403, (method, address, answer.text)
+            assert "stellar" not in answer.text
+    assert truth(served) == before
+
+
+def test_the_same_requests_are_answered_for_who_has_the_key(served: Served) -> None:
+    """Else the test above would prove nothing."""
+    item = item_of(served)
+    for method, address in routes(served.app, item):
+        if address.endswith("events"):
+            continue
+        answer = served.ask(method, address, content=b'{"nonsense": 1}')
+        assert answer.status_code != 403, (method, address, answer.text)
+
+
+@pytest.mark.parametrize(
+    ("missing", "status"),
+    [({"x-hashmark": None}, 403), ({"content-type": None}, 415), ({"content-type": "text/plain"}, 415)],
+)
+def test_what_a_form_can_send_changes_nothing(served: Served, missing: dict[str, str | None], status: int) -> None:
+    headers = {name: value for name, value in (served.headers | missing).items() if value is not None}
+    before = truth(served)
+    for method, address in routes(served.app, item_of(served)):
+        if method != "GET":
+            answer = served.ask(method, address, headers=headers, content=BODY)
+            assert answer.status_code == status, (method, address, answer.text)
+    assert truth(served) == before
+
+
+def test_a_link_lets_one_browser_in_once(served: Served) -> None:
+    link = f"/?token={served.keys.new_link()}"
+    used = len(served.used)
+    with httpx.Client(base_url=served.base) as browser:
+        first = browser.get(link, headers={"accept": "text/html"})
+        assert (first.status_code, first.headers["location"]) == (303, "/")
+        cookie = first.headers["set-cookie"]
+        assert cookie.startswith(f"hashmark-{served.port}=")
+        assert cookie.endswith("; Path=/; HttpOnly; SameSite=Strict")
+        assert len(served.used) == used + 1, "the next link is shown"
+        assert browser.get("/").status_code == 200, "the cookie opens"
+    again = httpx.get(served.base + link, headers={"accept": "text/html"})
+    assert again.status_code == 403
+    assert "set-cookie" not in again.headers
+
+
+@pytest.mark.parametrize("address", ["/", "/api/datasets", "/static/page.css", "/datasets/82", "/api/nothing"])
+@pytest.mark.parametrize("allowed", [True, False])
+def test_every_answer_carries_the_headers(served: Served, address: str, allowed: bool) -> None:
+    answer = served.ask("GET", address, headers=served.headers if allowed else {})
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert "access-control-allow-origin" not in answer.headers
+    assert answer.headers["cache-control"]
+
+
+def test_a_request_that_is_too_large_is_refused_also_in_pieces(served: Served) -> None:
+    body = b'{"rehash": false, "x": "' + b"a" * MAX_BODY + b'"}'
+    assert served.ask("POST", "/api/check", content=body).status_code == 413
+    pieces = (body[at : at + (1 << 20)] for at in range(0, len(body), 1 << 20))
+    assert served.ask("POST", "/api/check", content=pieces).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "GET /api/datasets HTTP/1.1\r\nHost: {host}\r\nHost: evil.example\r\nAuthorization: Bearer {token}\r\n",
+        "GET /api/datasets HTTP/1.1\r\nHost: evil.example\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n",
+        "GET /api/datasets HTTP/1.1\r\nAuthorization: Bearer {token}\r\n",
+        "GET http://evil.example/api/datasets HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer {token}\r\n",
+        "GET /api/datasets HTTP/1.0\r\nAuthorization: Bearer {token}\r\n",
+        "GET /api/datasets HTTP/1.1\r\nHost: {host}\r\nOrigin: x\r\nOrigin: x\r\nAuthorization: Bearer {token}\r\n",
+        "GET /api/datasets HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nAuthorization: Bearer x\r\n",
+        "GET /api/datasets HTTP/1.1\r\nHost: {host}\r\n X: folded\r\nAuthorization: Bearer {token}\r\n",
+        "POST /api/check HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\nContent-Length: 3\r\nX-Hashmark: 1\r\n",
+    ],
+)
+def test_requests_that_no_browser_sends_are_not_answered(served: Served, head: str) -> None:
+    filled = head.format(host=f"127.0.0.1:{served.port}", token=TOKEN)
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as raw:
+        raw.sendall(f"{filled}Connection: close\r\n\r\n".encode())
+        answer = b""
+        while piece := raw.recv(65536):
+            answer += piece
+    assert re.match(rb"HTTP/1\.[01] (400|403) ", answer), answer
+    assert b"stellar" not in answer
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["host", "origin", "sec-fetch-site"]),
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40),
+)
+def test_no_other_value_opens_the_door(served: Served, name: str, value: str) -> None:
+    ours = {f"127.0.0.1:{served.port}", f"localhost:{served.port}", f"[::1]:{served.port}", "same-origin", "none"}
+    if value.lower() in ours:
+        return
+    answer = served.ask("GET", "/api/datasets", headers=served.headers | {name: value})
+    assert answer.status_code in {400, 403}
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "gpu-box", "127.0.0.1.evil.example"])
+def test_beyond_this_machine_a_token_and_encryption_are_needed(host: str) -> None:
+    with pytest.raises(UsageError, match="no token is set"):
+        Where(host=host).check()
+    with pytest.raises(UsageError, match="read on the way"):
+        Where(host=host, token=TOKEN).check()
+    Where(host=host, token=TOKEN, insecure_http=True).check()
+    Where(host=host, token=TOKEN, cert=Path("c"), key=Path("k")).check()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_on_this_machine_no_token_is_needed_but_a_short_one_is_refused(host: str) -> None:
+    Where(host=host).check()
+    with pytest.raises(UsageError, match="too short"):
+        Where(host=host, token="short").check()
+    assert TOKEN not in repr(Where(host=host, token=TOKEN))
