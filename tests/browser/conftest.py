@@ -1,0 +1,159 @@
+"""A real Chromium before a real server and a real store. Without a browser these tests fail and say how to get one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+
+from hashmark import demo
+from hashmark.library import Library
+from tests.browser.gate import Line
+from tests.browser.manager import Manager
+from tests.browser.site import STYLE, Site, copy_style, pairs
+from tests.conftest import Store
+from tools.browser import FLAGS, NoBrowser, find
+
+expect.set_options(timeout=10_000)
+
+SiteMaker = Callable[..., Site]
+Visit = Callable[..., Manager]
+
+
+# Of the package, not the session: Playwright's loop must not run under the tests of other folders.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    try:
+        path = find()
+    except NoBrowser as missing:
+        pytest.fail(str(missing), pytrace=False)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@dataclass
+class Faults:
+    """What a page must never do: uncaught errors, anything that its policy forbids."""
+
+    errors: list[str] = field(default_factory=list)
+    allowed: str | None = None
+    """What a test brings about itself."""
+
+    def watch(self, page: Page) -> None:
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._heard)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        expected = "Failed to load resource" in message.text or (self.allowed and self.allowed in message.text)
+        if message.type == "error" and not expected:
+            self.errors.append(message.text)
+
+
+@pytest.fixture
+def faults() -> Iterator[Faults]:
+    """The faults of this test's pages: there are none."""
+    found = Faults()
+    yield found
+    assert found.errors == []
+
+
+@pytest.fixture
+def new_context(browser: Browser, faults: Faults) -> Iterator[Callable[..., BrowserContext]]:
+    opened: list[BrowserContext] = []
+
+    def make(**options: Any) -> BrowserContext:
+        context = browser.new_context(**({"viewport": {"width": 1280, "height": 800}} | options))
+        context.on("page", faults.watch)
+        opened.append(context)
+        return context
+
+    yield make
+    for context in opened:
+        context.close()
+
+
+@pytest.fixture
+def visit(new_context: Callable[..., BrowserContext]) -> Visit:
+    """Opens a site's dataset in a browser of its own: `visit(site, items=12)` waits for so many items."""
+
+    def open_page(site: Site, query: str = "", *, items: int | None = None, **options: Any) -> Manager:
+        page = new_context(**options).new_page()
+        page.goto(site.link())
+        manager = Manager(page, site).open(query)
+        return manager if items is None else manager.ready(items)
+
+    return open_page
+
+
+@pytest.fixture
+def make_site(tmp_path: Path, seaweedfs: Store, prefix: str) -> Iterator[SiteMaker]:
+    """Makes a library of `count` pairs, pushed unless told otherwise, and starts its server."""
+    made: list[Site] = []
+
+    def make(
+        count: int,
+        *,
+        push: bool = True,
+        prepare: Callable[[Site], None] = lambda _site: None,
+        endpoint_url: str | None = None,
+        via: Line | None = None,
+    ) -> Site:
+        site = Site(tmp_path / f"library-{len(made)}", seaweedfs, f"{prefix}-{len(made)}", endpoint_url=endpoint_url)
+        made.append(site)
+        pairs(site, count)
+        if push:
+            site("push", "82")
+        prepare(site)
+        if via is None:
+            return site.start()
+        via.to, site.shown_port = site.port, via.port
+        return site.start("--name", f"127.0.0.1:{via.port}")
+
+    yield make
+    for site in made:
+        site.stop()
+
+
+@pytest.fixture(scope="package")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample library's 271 pairs as they are drawn, only smaller, with the captions as they came."""
+    folder = tmp_path_factory.mktemp("drawn")
+    for _ in demo.draw(folder, (demo.Sample(STYLE, 271, 0, 128),), threading.Event()):
+        pass
+    return folder
+
+
+def clean(site: Site) -> None:
+    """Clean the 271 captions on disk, as the demo does."""
+    with Library.open(site.root) as library:
+        assert demo.clean_captions(library.dataset("82"), demo.SAMPLES[0]) == 271
+
+
+@pytest.fixture
+def story(tmp_path: Path, seaweedfs: Store, prefix: str, drawn: Path) -> Iterator[Site]:
+    """271 pairs that were pushed, and whose captions were all edited since."""
+    site = Site(tmp_path / "story", seaweedfs, prefix)
+    copy_style(drawn, site)
+    site("push", "82")
+    clean(site)
+    yield site.start()
+    site.stop()
+
+
+@pytest.fixture(scope="package")
+def gallery(tmp_path_factory: pytest.TempPathFactory, seaweedfs: Store, drawn: Path) -> Iterator[Site]:
+    """The same, for tests that change nothing: shared by all of them."""
+    site = Site(tmp_path_factory.mktemp("gallery") / "library", seaweedfs, "gallery")
+    copy_style(drawn, site)
+    site("push", "82")
+    clean(site)
+    (site.root / "5_paper_landscapes").mkdir()
+    yield site.start()
+    site.stop()

@@ -1,0 +1,95 @@
+"""The S3 Manager as a person sees it: words for what is looked at and pressed, by role and text where there is one."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.site import STYLE, Site
+
+
+class Manager:
+    """An open dataset page."""
+
+    def __init__(self, page: Page, site: Site) -> None:
+        self.page = page
+        self.site = site
+        self.grid = page.get_by_role("listbox", name="Items")
+        self.tiles = page.locator("#items .tile:visible")
+        self.search = page.get_by_role("searchbox", name="Search")
+        self.plan = page.get_by_role("dialog", name="What will be done")
+        self.detail = page.get_by_role("dialog", name="Item")
+        self.jobs = page.get_by_role("complementary", name="Jobs")
+        self.caption = page.get_by_role("textbox", name="Caption")
+
+    def open(self, query: str = "") -> Manager:
+        self.page.goto(f"http://127.0.0.1:{self.site.shown_port}/d/82{query}")
+        expect(self.page.get_by_role("heading", name=STYLE, exact=True)).to_be_visible()
+        return self
+
+    def ready(self, items: int) -> Manager:
+        """Wait until it was compared and shows so many items."""
+        expect(self.page.locator("#filter-count")).to_have_text(f"{items:,}")
+        expect(self.page.locator("#summary .state")).to_contain_text("compared")
+        expect(self.page.locator("#summary .busy")).to_have_count(0)
+        return self
+
+    def chip(self, role: str, count: int, words: str) -> Locator:
+        return self.page.get_by_role("button", name=f"{role}: {count} {words}", exact=True)
+
+    def tile(self, name: str) -> Locator:
+        return self.page.locator("#items .tile:visible").filter(
+            has=self.page.locator(".name", has_text=re.compile(f"^{re.escape(name)}$"))
+        )
+
+    def expect_badges(self, name: str, image: str, caption: str | None = None) -> None:
+        """The colours of a tile's badges."""
+        badges = self.tile(name).locator(".badge")
+        expect(badges.nth(0)).to_have_class(f"badge {image}")
+        if caption is not None:
+            expect(badges.nth(1)).to_have_class(f"badge {caption}")
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("contentinfo", name="Actions").get_by_role("button", name=name, exact=True)
+
+    def selected(self, count: int, of: int) -> None:
+        expect(self.page.locator("#selected")).to_have_text(f"{count:,} of {of:,} in this filter")
+
+    def upload(self, *, by_key: bool = False) -> Locator:
+        """Ask for an upload of what is selected; its plan."""
+        if by_key:
+            self.press("u")
+        else:
+            self.button("Upload to S3").click()
+        expect(self.plan.get_by_role("heading")).to_contain_text("Upload")
+        return self.plan
+
+    def confirm(self, name: str = "Upload to S3") -> None:
+        self.plan.get_by_role("button", name=name, exact=True).click()
+        expect(self.plan).to_be_hidden()
+
+    def job(self) -> Locator:
+        """The newest job."""
+        return self.jobs.get_by_role("article").first
+
+    def expect_done(self) -> None:
+        expect(self.job()).to_have_attribute("data-good", "yes", timeout=30_000)
+
+
+def run(page: Page, expression: str) -> Any:
+    """Evaluate JavaScript in the page as its own console does: the page's policy forbids what Playwright does."""
+    session = page.context.new_cdp_session(page)
+    try:
+        found = session.send(
+            "Runtime.evaluate", {"expression": expression, "awaitPromise": True, "returnByValue": True}
+        )
+    finally:
+        session.detach()
+    assert "exceptionDetails" not in found, found["exceptionDetails"]
+    return found["result"].get("value")

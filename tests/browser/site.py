@@ -1,0 +1,161 @@
+"""A library with its bucket, shown by `hashmark serve` as a user starts it, and both sides read by other means."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import queue
+import re
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import boto3
+from PIL import Image
+
+from hashmark.embedded import read_credentials
+from tests.conftest import BUCKET, Store, free_port
+from tests.e2e.command import Ran, Shell
+
+STYLE = "82_stellar_sketch"
+LINK = re.compile(r"https?://\S+/\?token=\S+")
+
+
+class Site:
+    """`root` is the library. Start it, and `link` gives what lets one browser in."""
+
+    def __init__(self, root: Path, store: Store, prefix: str, *, endpoint_url: str | None = None) -> None:
+        self.root = root
+        self.folder = root / STYLE
+        self.prefix = prefix
+        self.port = self.shown_port = free_port()
+        self._shell = Shell(root, store.environment())
+        self._process: subprocess.Popen[str] | None = None
+        self._links: queue.Queue[str] = queue.Queue()
+        access, secret = read_credentials(store.credentials_file)
+        self._s3: Any = boto3.client(
+            "s3",
+            endpoint_url=store.endpoint_url,
+            aws_access_key_id=access,
+            aws_secret_access_key=secret,
+            region_name="us-east-1",
+        )
+        root.mkdir(parents=True, exist_ok=True)
+        url = endpoint_url or store.endpoint_url
+        remote = ["--remote", f"s3://{BUCKET}/{prefix}", "--endpoint-url", url, "--region", "us-east-1"]
+        if not (root / "hashmark.toml").exists():
+            self("init", *remote)
+
+    def __call__(self, *arguments: object) -> Ran:
+        """Run hashmark in the library."""
+        ran = self._shell(*arguments)
+        assert ran.status == 0, ran.out + ran.err
+        return ran
+
+    # ---- the server
+
+    def start(self, *options: object) -> Site:
+        self._process = self._shell.start("serve", "--port", self.port, *options)
+        self._listener = threading.Thread(target=self._listen, args=(self._process,), daemon=True)
+        self._listener.start()
+        return self
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout
+        for line in process.stdout:
+            if found := LINK.search(line):
+                self._links.put(found.group())
+
+    def link(self) -> str:
+        """The link that it printed last, for one browser."""
+        return self._links.get(timeout=20).replace(f":{self.port}/", f":{self.shown_port}/")
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(number)
+        try:
+            self._process.wait(timeout=30)
+        finally:
+            self._process.kill()
+        self._listener.join()
+        assert self._process.stdout
+        assert self._process.stderr
+        told = self._process.stderr.read()
+        self._process.stdout.close()
+        self._process.stderr.close()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._links.get_nowait()
+        self._process = None
+        assert "Traceback" not in told, told
+
+    # ---- the disk
+
+    def write(self, name: str, data: bytes | str, *, same_facts: bool = False) -> None:
+        """Write a file as an editor does; with `same_facts` its size and times stay what they were."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before = path.stat() if same_facts else None
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
+        if before:
+            assert path.stat().st_size == before.st_size
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    def read(self, name: str) -> bytes:
+        return (self.folder / name).read_bytes()
+
+    def on_disk(self) -> dict[str, bytes]:
+        return {
+            path.relative_to(self.folder).as_posix(): path.read_bytes()
+            for path in self.folder.rglob("*")
+            if path.is_file()
+        }
+
+    # ---- the bucket
+
+    def object(self, name: str) -> bytes:
+        body: bytes = self._s3.get_object(Bucket=BUCKET, Key=self._key(name))["Body"].read()
+        return body
+
+    def put(self, name: str, data: bytes | str) -> None:
+        """Another machine's upload."""
+        self._s3.put_object(Bucket=BUCKET, Key=self._key(name), Body=data.encode() if isinstance(data, str) else data)
+
+    def objects(self) -> dict[str, bytes]:
+        """Every object of the dataset, read."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=self._key(""))
+        names = [row["Key"].removeprefix(self._key("")) for page in pages for row in page.get("Contents", [])]
+        with ThreadPoolExecutor(8) as pool:
+            return dict(zip(names, pool.map(self.object, names), strict=True))
+
+    def _key(self, name: str) -> str:
+        return f"{self.prefix}/{STYLE}/{name}"
+
+
+def picture(seed: int, side: int = 24) -> bytes:
+    """A small PNG, another for each seed."""
+    import io  # noqa: PLC0415
+
+    out = io.BytesIO()
+    colour = tuple(hashlib.md5(str(seed).encode(), usedforsecurity=False).digest()[:3])
+    Image.new("RGB", (side, side), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+def pairs(site: Site, count: int, captions: Mapping[int, str] | None = None) -> None:
+    """Give its dataset so many pairs, numbered from 1."""
+    site.folder.mkdir(parents=True, exist_ok=True)
+    for n in range(1, count + 1):
+        (site.folder / f"{n:04d}.png").write_bytes(picture(n))
+        (site.folder / f"{n:04d}.txt").write_text((captions or {}).get(n, f"a stellar sketch, number {n}\n"))
+
+
+def copy_style(master: Path, site: Site) -> None:
+    shutil.copytree(master / STYLE, site.folder)

@@ -1,0 +1,105 @@
+"""What axe-core checks: names, roles, contrast. In every place, wide and narrow, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.manager import Manager, run
+from tests.browser.site import Site
+
+AXE = Path(__file__).parents[2] / "src" / "hashmark" / "web" / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def violations(page: Page) -> list[str]:
+    run(page, AXE.read_text("utf-8") + "; undefined")
+    found: dict[str, Any] = run(page, "axe.run(document, {resultTypes: ['violations']})")
+    assert len(found["passes"]) > 5, "it looked at something"
+    return [
+        f"{rule['id']}, {len(rule['nodes'])} times, such as {rule['nodes'][0]['html'][:200]}"
+        f" {' '.join(rule['nodes'][0].get('failureSummary', '').split())[:300]}"
+        for rule in found["violations"]
+    ]
+
+
+def library(manager: Manager) -> None:
+    manager.page.get_by_role("link", name="All datasets").click()
+    expect(manager.page.get_by_role("button", name="Check all")).to_be_visible()
+
+
+def grid(manager: Manager) -> None:
+    manager.expect_badges("0001.jpg", "green", "red")
+
+
+def selected(manager: Manager) -> None:
+    manager.press("Control+a")
+    manager.selected(271, of=271)
+
+
+def as_list(manager: Manager) -> None:
+    manager.press("g")
+    manager.expect_badges("0001.jpg", "green", "red")
+
+
+def detail(manager: Manager) -> None:
+    manager.press("Enter")
+    expect(manager.caption).not_to_have_value("")
+    expect(manager.detail.locator("#caption-diff")).to_be_visible()
+
+
+def sheet(manager: Manager) -> None:
+    manager.press("?")
+
+
+def plan(manager: Manager) -> None:
+    manager.press("Control+a", "u")
+    expect(manager.plan.get_by_role("button", name="Upload to S3", exact=True)).to_be_visible()
+    manager.plan.get_by_text("271 actions").click()
+
+
+def delete(manager: Manager) -> None:
+    manager.press("Space", "Delete")
+    expect(manager.plan.get_by_role("textbox")).to_be_visible()
+
+
+def error(manager: Manager) -> None:
+    manager.search.fill("sync:blue")
+    expect(manager.page.get_by_role("alert")).to_be_visible()
+
+
+def nothing(manager: Manager) -> None:
+    manager.search.fill("name:zebra")
+    expect(manager.page.get_by_text("Nothing matches this search.")).to_be_visible()
+
+
+PLACES: tuple[Callable[[Manager], None], ...] = (
+    grid, selected, as_list, detail, sheet, plan, delete, error, nothing, library,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing_anywhere(gallery: Site, visit: Visit, scheme: Literal["light", "dark"], width: int) -> None:
+    manager = visit(
+        gallery, items=271, color_scheme=scheme, viewport={"width": width, "height": 844}, reduced_motion="reduce"
+    )
+    found: list[str] = []
+    for go in PLACES:
+        manager.open("?view=grid").ready(271)
+        run(manager.page, "localStorage.clear()")
+        manager.grid.focus()
+        go(manager)
+        found += [f"{go.__name__}: {text}" for text in violations(manager.page)]
+    assert not found, "\n".join(found)
+
+
+def test_axe_does_find_what_is_wrong(gallery: Site, visit: Visit) -> None:
+    manager = visit(gallery, items=271)
+    run(manager.page, "document.querySelector('[data-act=check]').replaceChildren(); undefined")
+    run(manager.page, "document.querySelector('[data-act=check]').removeAttribute('title'); undefined")
+    assert any("button-name" in text for text in violations(manager.page))

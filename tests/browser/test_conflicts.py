@@ -1,0 +1,69 @@
+"""Both sides changed: it is shown, nothing decides by itself, and either side can win."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import SiteMaker, Visit
+from tests.browser.site import Site
+
+
+def conflict(site: Site, *numbers: int) -> None:
+    for n in numbers:
+        site.write(f"{n:04d}.txt", f"mine, number {n}\n")
+        site.put(f"{n:04d}.txt", f"theirs, number {n}\n")
+
+
+def test_a_conflict_is_resolved_each_way_on_different_files(make_site: SiteMaker, visit: Visit) -> None:
+    site = make_site(6, prepare=lambda site: conflict(site, 2, 3))
+    manager = visit(site, items=6)
+    expect(manager.chip("Captions", 2, "conflict")).to_be_visible()
+    manager.expect_badges("0002.png", "green", "conflict")
+
+    manager.tile("0002.png").dblclick()
+    expect(manager.detail.get_by_text("Caption: conflict")).to_be_visible()
+    expect(manager.detail.locator("#caption-diff")).to_contain_text("mine")
+    expect(manager.detail.locator("#caption-diff del")).to_have_text("theirs")
+    manager.detail.get_by_role("button", name="Keep mine: upload").click()
+    expect(manager.plan).to_contain_text("would overwrite what changed in the bucket")
+    manager.confirm()
+    manager.expect_done()
+    expect(manager.detail.get_by_text("Caption: synced")).to_be_visible()
+    manager.press("Escape")
+    manager.expect_badges("0002.png", "green", "green")
+    assert site.object("0002.txt") == site.read("0002.txt") == b"mine, number 2\n"
+    assert site.object("0003.txt") == b"theirs, number 3\n"
+
+    manager.tile("0003.png").dblclick()
+    manager.detail.get_by_role("button", name="Take the bucket's").click()
+    expect(manager.plan).to_contain_text("would overwrite edits on your disk")
+    manager.confirm("Download")
+    expect(manager.detail.get_by_text("Caption: synced")).to_be_visible()
+    expect(manager.caption).to_have_value("theirs, number 3\n")
+    manager.press("Escape")
+    expect(manager.chip("Captions", 6, "synced")).to_be_visible()
+    assert site.object("0003.txt") == site.read("0003.txt") == b"theirs, number 3\n"
+
+
+def test_an_upload_of_everything_leaves_conflicts_alone_until_they_are_included(
+    make_site: SiteMaker, visit: Visit
+) -> None:
+    def prepare(site: Site) -> None:
+        conflict(site, 2)
+        site.write("0001.txt", "an edit that clashes with none\n")
+
+    site = make_site(3, prepare=prepare)
+    manager = visit(site, items=3)
+    manager.button("All").click()
+    plan = manager.upload()
+    expect(plan.locator(".lead")).to_contain_text("1 file")
+    expect(plan.get_by_text("1 file left alone")).to_be_visible()
+    expect(plan.get_by_role("listitem").filter(has_text="0002.txt")).to_contain_text("conflict")
+    plan.get_by_role("button", name=re.compile("my disk wins")).click()
+    expect(plan.locator(".lead")).to_contain_text("2 files")
+    manager.confirm()
+    manager.expect_done()
+    assert site.objects() == site.on_disk()
+    assert site.object("0002.txt") == b"mine, number 2\n"

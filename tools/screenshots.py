@@ -1,0 +1,187 @@
+"""Draws docs/screenshots: the page in a real browser before the sample library, in the states worth looking at.
+
+Uses what the tests of the page use: a library with its bucket, and a gate that holds an upload midway.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from hashmark import demo
+from hashmark.embedded import EmbeddedBucket
+from hashmark.library import Library
+from tests.browser.gate import Gate, gated
+from tests.browser.manager import Manager
+from tests.browser.site import Site
+from tests.conftest import BUCKET, Store, pytest_configure
+from tools.browser import FLAGS, find
+
+OUT = Path(__file__).resolve().parent.parent / "docs" / "screenshots"
+MANY = 10_000
+WIDE: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
+NARROW: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
+
+
+@contextmanager
+def sample(folder: Path) -> Iterator[tuple[Site, Gate]]:
+    """The sample library with its captions cleaned, a conflict, an empty dataset and one of ten thousand pairs."""
+    with (
+        EmbeddedBucket(folder / "bucket", BUCKET) as box,
+        gated(store := Store("seaweedfs", box.address.endpoint_url, box.credentials_file)) as gate,
+    ):
+        site = Site(folder / "styles", store, "styles", endpoint_url=gate.url)
+        for left in demo.draw(site.root, demo.SAMPLES, threading.Event()):
+            if left % 100 == 0:
+                print(f"{left} sketches to draw", flush=True)
+        link_many(site.root / "3_ten_thousand", site.folder)
+        for dataset in ("82", "10", "5", "3"):
+            site("push", dataset)
+        (site.root / "1_new_style").mkdir()
+        with Library.open(site.root) as library:
+            demo.clean_captions(library.dataset("82"), demo.SAMPLES[0])
+        yield site, gate
+        site.stop()
+
+
+def link_many(folder: Path, source: Path) -> None:
+    """Ten thousand pairs with the pictures of another dataset, which take no room of their own."""
+    folder.mkdir()
+    images = sorted(path for path in source.iterdir() if path.suffix != ".txt")
+    for n in range(MANY):
+        image = images[n * 7 % len(images)]
+        os.link(image, folder / f"{n + 1:05d}{image.suffix}")
+        os.link(image.with_suffix(".txt"), folder / f"{n + 1:05d}.txt")
+
+
+class Camera:
+    """One browser; `manager` opens a dataset in a look of its own, `take` writes what it shows."""
+
+    def __init__(self, browser: Browser, site: Site) -> None:
+        self._browser = browser
+        self._site = site
+        self._state: Any = None
+
+    def page(self, look: dict[str, Any], scheme: str) -> Page:
+        context = self._browser.new_context(
+            **look, color_scheme=scheme, reduced_motion="reduce", storage_state=self._state, locale="en-GB"
+        )
+        page = context.new_page()
+        if self._state is None:
+            page.goto(self._site.link())
+            self._state = context.storage_state()
+        return page
+
+    def library(self, look: dict[str, Any], scheme: str) -> Page:
+        page = self.page(look, scheme)
+        page.goto(f"http://127.0.0.1:{self._site.port}/")
+        expect(page.locator(".datasets li")).to_have_count(5)
+        expect(page.locator(".datasets .busy")).to_have_count(0, timeout=60_000)
+        return page
+
+    def manager(self, dataset: str, look: dict[str, Any], scheme: str, query: str = "") -> Manager:
+        page = self.page(look, scheme)
+        page.goto(f"http://127.0.0.1:{self._site.port}/d/{dataset}{query}")
+        expect(page.locator("#summary .state")).to_contain_text("compared")
+        return Manager(page, self._site)
+
+    def take(self, page: Page, name: str) -> None:
+        """Write a picture once every thumbnail in view is there."""
+        expect(page.locator("#items .tile:visible .picture:not(.none) .thumb:not(.here)")).to_have_count(
+            0, timeout=30_000
+        )
+        page.wait_for_timeout(300)
+        data = page.screenshot()
+        image = Image.open(io.BytesIO(data)).convert("RGB")
+        out = io.BytesIO()
+        image.save(out, "WEBP", quality=88, method=6)
+        OUT.mkdir(parents=True, exist_ok=True)
+        (OUT / f"{name}.webp").write_bytes(out.getvalue())
+        print(f"{name}.webp {out.tell() // 1000} kB", flush=True)
+
+
+def pictures(camera: Camera, site: Site, gate: Gate) -> None:
+    """Every picture, in the order that the story allows."""
+    schemes = (("light", WIDE), ("dark", WIDE))
+    for scheme, look in schemes:
+        camera.take(camera.library(look, scheme), f"library-{scheme}")
+        manager = camera.manager("82", look, scheme).ready(271)
+        camera.take(manager.page, f"grid-{scheme}")
+    camera.take(camera.library(NARROW, "light"), "library-narrow")
+    camera.take(camera.manager("82", NARROW, "light").ready(271).page, "grid-narrow")
+    camera.take(camera.manager("82", NARROW, "dark", "?view=list").ready(271).page, "list-narrow")
+    camera.take(camera.manager("82", WIDE, "light", "?view=list").ready(271).page, "list")
+    camera.take(camera.manager("1", WIDE, "light").page, "empty")
+
+    manager = camera.manager("3", WIDE, "dark").ready(MANY)
+    manager.press("Control+a", "End", "PageUp", "PageUp")
+    manager.selected(MANY, of=MANY)
+    manager.page.wait_for_timeout(1500)
+    camera.take(manager.page, "ten-thousand")
+
+    manager = camera.manager("82", WIDE, "light").ready(271)
+    manager.tile("0007.jpg").dblclick()
+    opened(manager)
+    camera.take(manager.page, "detail")
+    manager = camera.manager("82", NARROW, "light").ready(271)
+    manager.tile("0002.png").dblclick()
+    opened(manager)
+    camera.take(manager.page, "detail-narrow")
+
+    site.write("0002.txt", "a stellar sketch of a lighthouse, ink on grey paper, high contrast")
+    site.put("0002.txt", "a stellar sketch of a lighthouse at night, ink on paper, high contrast")
+    manager = camera.manager("82", WIDE, "dark").ready(271)
+    manager.press("r")
+    manager.expect_badges("0002.png", "green", "conflict")
+    manager.tile("0002.png").dblclick()
+    opened(manager)
+    expect(manager.detail.get_by_text("Caption: conflict")).to_be_visible()
+    camera.take(manager.page, "conflict")
+
+    manager = camera.manager("82", WIDE, "light").ready(271)
+    manager.press("Control+a", "u")
+    expect(manager.plan.get_by_role("button", name="Upload to S3", exact=True)).to_be_visible()
+    camera.take(manager.page, "plan")
+    manager = camera.manager("82", WIDE, "light").ready(271)
+    manager.press("Control+a")
+    manager.upload()
+    gate.shut(let=140)
+    manager.confirm()
+    expect(manager.job()).to_contain_text("140 of 270 files")
+    manager.page.wait_for_timeout(1000)
+    camera.take(manager.page, "uploading")
+    gate.open()
+
+
+def opened(manager: Manager) -> None:
+    """Wait for an open item's picture and caption."""
+    expect(manager.caption).not_to_have_value("")
+    expect(manager.detail.locator("#caption-diff")).to_be_visible()
+    manager.detail.locator("figure.disk img").evaluate("image => image.decode()")
+
+
+def main() -> None:
+    """Draw all of them anew."""
+    pytest_configure()
+    path = find()
+    with tempfile.TemporaryDirectory() as folder, sample(Path(folder)) as (site, gate), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        site.start()
+        pictures(Camera(browser, site), site, gate)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
