@@ -155,6 +155,12 @@ class DatasetPage {
     document.addEventListener("click", (event) => this.clicked(event));
     this.box.addEventListener("dblclick", (event) => this.openTile(event));
     document.addEventListener("keydown", (event) => this.key(event));
+    for (const dialog of document.querySelectorAll("dialog")) {
+      // What had the focus may be gone meanwhile; then the keys are the grid's again.
+      dialog.addEventListener("close", () => {
+        if (document.activeElement === document.body) this.box.focus({ preventScroll: true });
+      });
+    }
     onEvent<{ items: Row[] }>("rows", ({ items }) => {
       this.rows.put(items);
       this.detail.changed(items);
