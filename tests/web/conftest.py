@@ -9,7 +9,8 @@ import pytest
 
 from hashmark.actions.move import push
 from hashmark.library import Library
-from tests.conftest import LibraryMaker, Store
+from hashmark.settings import create
+from tests.conftest import BUCKET, LibraryMaker, Store
 from tests.e2e.command import fill
 from tests.web.serving import Served, serving
 
@@ -37,3 +38,20 @@ def serve() -> Iterator[Callable[..., Served]]:
 @pytest.fixture
 def served(library: Library, serve: Callable[..., Served]) -> Served:
     return serve(library)
+
+
+@pytest.fixture(scope="module")
+def served_once(seaweedfs: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server that the tests of a module share, because they only ask: the same library as `library`."""
+    root = tmp_path_factory.mktemp("once")
+    prefix = f"once{abs(hash(str(root))):x}"
+    create(root, {"url": f"s3://{BUCKET}/{prefix}", "endpoint_url": seaweedfs.endpoint_url, "region": "us-east-1"})
+    folder = fill(root, STYLE, 3)
+    with Library.open(root) as found:
+        own = found.settings
+        with Library(root, type(own)(seaweedfs.remote(prefix), False, own.pairing, own.prefixes)) as made:
+            push(made.dataset("82"))
+            (folder / "0001.txt").write_text("a stellar sketch, number !\n")
+            with serving(made) as running:
+                running.compared("82")
+                yield running

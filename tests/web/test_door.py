@@ -194,6 +194,7 @@ def test_a_request_that_is_too_large_is_refused_also_in_pieces(served: Served) -
         "GET /api/datasets HTTP/1.0\r\nAuthorization: Bearer {token}\r\n",
         "GET /api/datasets HTTP/1.1\r\nHost: {host}\r\nOrigin: x\r\nOrigin: x\r\nAuthorization: Bearer {token}\r\n",
         "GET /api/datasets HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nAuthorization: Bearer x\r\n",
+        "GET / HTTP/1.1\r\nHost: {host}\r\nAccept: text/html\r\nAccept: */*\r\n",
         "GET /api/datasets HTTP/1.1\r\nHost: {host}\r\n X: folded\r\nAuthorization: Bearer {token}\r\n",
         "POST /api/check HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\nContent-Length: 3\r\nX-Hashmark: 1\r\n",
     ],

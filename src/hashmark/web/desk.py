@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from hashmark.actions.move import status_after
 from hashmark.actions.status import Options, Rescan, status
 from hashmark.core.encoding import decode
-from hashmark.core.errors import HashmarkError
+from hashmark.core.errors import HashmarkError, Interrupted
 from hashmark.core.events import Event
 from hashmark.core.items import Item, make_items
 from hashmark.core.model import FileStatus, Key, Kind, LocalFile, RemoteObject, Verdict
@@ -55,12 +55,23 @@ class Desk:
         self._looking = ThreadPoolExecutor(2, thread_name_prefix="check")
         self._reading = ThreadPoolExecutor(4, thread_name_prefix="read")
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._queued: dict[str, asyncio.Task[None]] = {}
+        self._rehash: set[str] = set()
+        self._live: set[asyncio.Task[None]] = set()
+        self._ending = False
+
+    def end(self) -> None:
+        """The server is asked to end: end every stream, job and look. May be called from a signal handler."""
+        self._ending = True
+        self.news.close()
+        self.jobs.end()
 
     async def close(self) -> None:
         """Stop what runs; files under way are finished first."""
-        for task in self._tasks.values():
+        self.end()
+        for task in self._live:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*self._live, return_exceptions=True)
         await self.jobs.close()
         await asyncio.to_thread(self._looking.shutdown, cancel_futures=True)
         await asyncio.to_thread(self._reading.shutdown, cancel_futures=True)
@@ -99,22 +110,53 @@ class Desk:
 
     # ---- checks
 
-    def check(self, board: Board, *, rehash: bool = False) -> asyncio.Task[None]:
-        """Compare a dataset with the bucket, unless that is being done already; the task never fails."""
-        running = self._tasks.get(board.dataset.name)
-        if running is None or running.done():
-            running = asyncio.get_running_loop().create_task(self._check(board, rehash=rehash))
-            self._tasks[board.dataset.name] = running
-        return running
+    def check(self, board: Board, *, rehash: bool = False, anew: bool = False) -> asyncio.Task[None]:
+        """Compare a dataset with the bucket, unless that is being done already; the task does not fail with our errors.
 
-    async def _check(self, board: Board, *, rehash: bool) -> None:
+        `anew`: where a look is under way, another follows, for it may have seen what is old by now. `rehash` reads
+        every file again, and so never is content with a look under way.
+        """
+        name = board.dataset.name
+        if rehash:
+            self._rehash.add(name)
+        if (queued := self._queued.get(name)) is not None:
+            return queued
+        running = self._tasks.get(name)
+        if running is not None and running.done():
+            running = None
+        if running is not None and board.checking is not None and not rehash and not anew:
+            return running
+        self._queued[name] = self._begin(board, self._check_after(running, board))
+        return self._queued[name]
+
+    def _begin(self, board: Board, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks[board.dataset.name] = task
+        self._live.add(task)
+        task.add_done_callback(self._live.discard)
+        return task
+
+    async def _check_after(self, before: asyncio.Task[None] | None, board: Board) -> None:
+        try:
+            if before is not None:
+                await asyncio.wait([before])
+            await self._check(board)
+        finally:
+            self._has_begun(board)
+
+    def _has_begun(self, board: Board) -> None:
+        """The look that this task was to take has begun: whoever wants one that sees what is now, needs another."""
+        if self._queued.get(board.dataset.name) is asyncio.current_task():
+            del self._queued[board.dataset.name]
+
+    async def _check(self, board: Board) -> None:
         board.checking = Checking(time.time())
         self.news.summary(board)
         try:
             if board.stale and not board.items:
                 files = await self.look(lambda: list(Walk(board.dataset.path, board.dataset.pairing.ignores)))
                 self._show_unchecked(board, files)
-            while not await self._compare(board, rehash=rehash):
+            while not await self._compare(board):
                 pass  # a job began meanwhile: what was seen while files moved may be old already
         except HashmarkError as error:
             board.fail(error)
@@ -128,7 +170,7 @@ class Desk:
         board.show_unchecked(files, board.dataset.pairing)
         self.news.structure(board)
 
-    async def _compare(self, board: Board, *, rehash: bool) -> bool:
+    async def _compare(self, board: Board) -> bool:
         """Compare everything once, when no job runs; False where one began meanwhile, and nothing was taken in."""
         dataset = board.dataset
         while self.jobs.running(dataset):
@@ -136,15 +178,21 @@ class Desk:
         checking = board.checking = Checking(time.time())
         against = self.against.get(dataset.name)
         board.dirty.clear()
+        rehash = dataset.name in self._rehash
+        self._rehash.discard(dataset.name)
+        self._has_begun(board)
 
         def on_file(_status: FileStatus) -> None:
             checking.seen += 1
+            if self._ending:
+                raise Interrupted("The server ends.")
 
         def work() -> tuple[DatasetStatus, list[Item]]:
             found = status(dataset, Options(rehash=rehash, against=against), on_file)
             return found, make_items(found.files, found.pairs, found.problems)
 
         task = asyncio.ensure_future(self.look(work))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # the server may have ended meanwhile
         while not (await asyncio.wait([task], timeout=0.3))[0]:
             self.news.summary(board)
         found, items = task.result()
@@ -162,7 +210,7 @@ class Desk:
             if board.structure != structure:
                 return  # the next check reads the rest
         if missing:
-            self.news.summary(board)
+            self.news.structure(board)  # what a page shows and finds of them was without text until now
 
     # ---- edits on disk
 
@@ -177,15 +225,14 @@ class Desk:
             return  # the running check looks at what is dirty when it ends
         if self.jobs.running(board.dataset):
             return  # so does the end of a job, which checks everything
-        task = asyncio.get_running_loop().create_task(self._recheck(board))
-        self._tasks[board.dataset.name] = task
+        self._begin(board, self._recheck(board))
 
     async def _recheck(self, board: Board) -> None:
         while board.dirty and not self.jobs.running(board.dataset):
             keys, board.dirty = board.dirty, set()
             refused = any(row.verdict is Verdict.REFUSED for key in keys if (row := board.files.get(key)))
             if len(keys) > MANY or refused or board.dataset.name in self.against:
-                await self._check(board, rehash=False)
+                await self._check(board)
                 return
             listed = [row.remote for key in keys if (row := board.files.get(key)) and row.remote]
             try:
@@ -232,7 +279,7 @@ class Desk:
             board.show(job.found, items, Checked(job.since, "bytes" if job.keys is None else "listing"))
             self.news.structure(board)
         elif job.state.files_done or job.error:
-            self.check(board)
+            self.check(board, anew=True)
 
 
 def _texts(dataset: Dataset, rows: list[FileStatus]) -> dict[Key, tuple[str | None, str]]:

@@ -12,8 +12,7 @@ import hashlib
 import html
 import json
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -152,8 +151,7 @@ class Guard:
         bearer = headers.get("authorization") or ""
         if bearer.lower().startswith("bearer ") and self._keys.is_fixed(bearer[7:].strip()):
             return
-        session = _cookies(headers).get(self._cookie)
-        if session is None or not self._keys.is_session(session):
+        if not any(self._keys.is_session(value) for name, value in _cookies(headers) if name == self._cookie):
             raise Refused(403, "Open the link that hashmark printed: it works once, and lets this browser in.")
 
     async def _exchange(self, token: str, send: Send) -> None:
@@ -184,6 +182,10 @@ class _Headers:
     def one(self, name: str) -> str:
         return self.get(name) or ""
 
+    def every(self, name: str) -> str:
+        """All values of a header that may be sent more than once."""
+        return ", ".join(self._all.get(name, ()))
+
 
 def _check_unsafe(headers: _Headers) -> None:
     if headers.get(MARK) is None:
@@ -200,13 +202,11 @@ def _token(scope: Scope) -> str | None:
     return values[0] if values else None
 
 
-def _cookies(headers: _Headers) -> dict[str, str]:
-    jar: SimpleCookie = SimpleCookie()
-    try:
-        jar.load(headers.one("cookie"))
-    except CookieError:
-        return {}
-    return {name: morsel.value for name, morsel in jar.items()}
+def _cookies(headers: _Headers) -> Iterator[tuple[str, str]]:
+    """Every cookie as it stands. Those of other programs on this machine come along, whatever is in them."""
+    for cookie in headers.one("cookie").split(";"):
+        name, _, value = cookie.partition("=")
+        yield name.strip(), value.strip()
 
 
 def _limited(receive: Receive, headers: _Headers) -> Receive:
@@ -244,7 +244,7 @@ def _dressed(send: Send) -> Send:
 
 
 async def _tell(refused: Refused, headers: _Headers, send: Send) -> None:
-    if "text/html" in (headers.get("accept") or ""):
+    if "text/html" in headers.every("accept"):
         page = _PAGE.format(html.escape(refused.message))
         await _answer(send, refused.status, page.encode(), {"content-type": "text/html; charset=utf-8"})
         return

@@ -74,6 +74,7 @@ class Feed:
     def __init__(self) -> None:
         self.events: deque[Event] = deque()
         self.behind = False
+        self.closed = False
         self.ready = asyncio.Event()
 
     def put(self, event: Event | None) -> None:
@@ -107,6 +108,8 @@ class Jobs:
         self._listener = listener
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="job")
         self._waiting: set[asyncio.Task[None]] = set()
+        self.ending = False
+        """Whether the server is being ended: no stream is kept open then."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def get(self, job_id: str) -> Job | None:
@@ -193,10 +196,18 @@ class Jobs:
                 feed.put(event)
         self._listener(job, events, proofs)
 
+    def end(self) -> None:
+        """Ask every job to stop, and end its listeners' streams. May be called from a signal handler."""
+        self.ending = True
+        for job in list(self._jobs.values()):
+            job.cancel.set()
+            for feed in list(job.feeds):
+                feed.closed = True
+                feed.put(None)
+
     async def close(self) -> None:
         """Ask every job to stop, and wait until the files under way are finished."""
-        for job in self._jobs.values():
-            job.cancel.set()
+        self.end()
         await asyncio.gather(*self._waiting, return_exceptions=True)
         self._pool.shutdown()
 

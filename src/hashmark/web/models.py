@@ -35,7 +35,7 @@ class DeleteBody(Body):
     """A delete: only by a plan that was shown, with the number of its deletes typed again."""
 
     plan: str
-    confirm: int
+    confirm: Annotated[int, Field(strict=True)]
 
 
 class PlanBody(Selection):

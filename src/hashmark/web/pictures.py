@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from hashmark.core.errors import HashmarkError, ImageRefused
 from hashmark.core.items import Item
@@ -40,6 +41,7 @@ class Pictures:
         self._desk = desk
         self._renderer = Renderer(desk.library.state_folder / "thumbnails")
         self._turn = asyncio.Semaphore(AT_ONCE)
+        self._fetching = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="picture")
         self._measuring: dict[str, asyncio.Task[None]] = {}
 
     async def close(self) -> None:
@@ -47,6 +49,7 @@ class Pictures:
         for task in self._measuring.values():
             task.cancel()
         await asyncio.gather(*self._measuring.values(), return_exceptions=True)
+        await asyncio.to_thread(self._fetching.shutdown, cancel_futures=True)
         await asyncio.to_thread(self._renderer.close)
 
     async def picture(
@@ -71,7 +74,9 @@ class Pictures:
         async with self._turn:
             if await gone():
                 raise NotWanted
-            data = await self._desk.read(_fetch if remote else _read, board, row)
+            # On threads of their own: a slow bucket must not keep captions waiting.
+            loop = asyncio.get_running_loop()
+            data = await loop.run_in_executor(self._fetching, _fetch if remote else _read, board, row)
             name = known if remote else _md5(data)
             return await asyncio.wrap_future(self._renderer.render(data, name, side)), name
 

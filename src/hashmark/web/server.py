@@ -150,9 +150,9 @@ def serve(
 
 
 def end_streams(app: FastAPI) -> None:
-    """End every open page's stream: the server would wait for them."""
+    """End every open stream, and what they tell of: the server would wait for them."""
     if (desk := getattr(app.state, "desk", None)) is not None:
-        desk.news.close()
+        desk.end()
 
 
 def _when_ready(server: uvicorn.Server, then: Callable[[], None]) -> None:

@@ -74,7 +74,7 @@ class Watcher:
         for root, keys in by_board.items():
             self._desk.changed_on_disk(boards[root], keys)
         for root in whole:
-            self._desk.check(boards[root])
+            self._desk.check(boards[root], anew=True)
 
     def _holds(self, root: str, path: str) -> bool:
         """Whether that path is a folder, or was one that held files."""

@@ -71,7 +71,7 @@ async def status(
 ) -> Response:
     """Every file with verdict and evidence: one entry of `hashmark status --json`, with the time of the look."""
     if fresh:
-        await desk.check(board)
+        await desk.check(board, anew=True)
         if board.error:
             raise board.error
     await compared(desk, board)

@@ -129,13 +129,14 @@ async def job_state(found: JobOf) -> Response:
 
 
 @router.get("/jobs/{job}/events", response_class=EventSourceResponse)
-async def job_events(found: JobOf) -> AsyncIterable[ServerSentEvent]:
+async def job_events(desk: DeskOf, found: JobOf) -> AsyncIterable[ServerSentEvent]:
     """A job as it goes: first `state`, then each event; after a gap, `state` again. Ends with the job."""
     feed = Feed()
+    feed.closed = desk.jobs.ending
     found.feeds.add(feed)
     try:
         yield _event("state", found.to_json())
-        while not (found.ended and not feed.events and not feed.behind):
+        while not feed.closed and not (found.ended and not feed.events and not feed.behind):
             await feed.ready.wait()
             feed.ready.clear()
             if feed.behind:

@@ -1,0 +1,252 @@
+"""Looks at both sides: what is told as compared now was compared now, and the server answers meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from hashmark.actions.move import push
+from hashmark.core.items import item_id
+from hashmark.core.model import Key, LocalFile, RemoteObject
+from hashmark.disk.walk import stamp_of
+from hashmark.library import Library
+from hashmark.settings import create
+from hashmark.web.desk import Desk
+from tests.conftest import LibraryMaker, Store
+from tests.e2e.command import fill, wait_for
+from tests.web.conftest import STYLE
+from tests.web.serving import Served, serving
+from tests.web.tools import Between, behind, lists, verdicts
+
+Serve = Callable[..., Served]
+
+
+def change_in_bucket(library: Library, key: str, data: bytes = b"from another machine") -> None:
+    library.bucket.put(f"{library.dataset('82').prefix}{key}", data)
+
+
+def test_a_fresh_status_does_not_take_the_word_of_a_look_that_began_before(library: Library, seaweedfs: Store) -> None:
+    between = Between(seaweedfs, after=True)
+    with behind(between, library) as held, serving(held) as served:
+        assert verdicts(served)["0002.txt"] == "synced"
+        between.holds = lambda request: lists(request) and not between.held.is_set()
+        served.post("/api/datasets/82/check", {}, 202)
+        assert between.held.wait(10), "a look has listed what is old by the next line"
+        change_in_bucket(library, "0002.txt")
+        threading.Timer(0.5, between.go.set).start()
+        assert verdicts(served)["0002.txt"] == "remote-changed"
+
+
+def test_a_job_that_ends_within_a_look_is_followed_by_another_look(library: Library, seaweedfs: Store) -> None:
+    between = Between(seaweedfs, after=True)
+    with behind(between, library) as held, serving(held) as served:
+        plan = served.post("/api/datasets/82/plan", {"action": "push"}, 200)["plan"]
+        verdicts(served)
+        between.holds = lambda request: lists(request) and not between.held.is_set()
+        served.post("/api/datasets/82/check", {}, 202)
+        assert between.held.wait(10)
+        assert served.job(served.post("/api/datasets/82/push", {"plan": plan}, 202)["job"])["filesDone"] == 1
+        between.go.set()
+        wait_for(lambda: served.get("/api/datasets/82")["checking"] is None)
+        assert verdicts(served, fresh=False)["0001.txt"] == "synced"
+
+
+def on_a_desk(library: Library, story: Callable[[Desk], object]) -> None:
+    async def tell() -> None:
+        desk = Desk(library)
+        await desk.refresh()
+        await desk.check(desk.boards["82"])
+        try:
+            await story(desk)  # type: ignore[misc]
+        finally:
+            await desk.close()
+
+    asyncio.run(tell())
+
+
+def test_a_look_that_is_asked_for_while_an_edit_is_looked_at_sees_the_bucket_too(library: Library) -> None:
+    async def story(desk: Desk) -> None:
+        board = desk.boards["82"]
+        change_in_bucket(library, "0002.txt")
+        (library.root / STYLE / "0000.txt").write_text("edited")
+        desk.changed_on_disk(board, {Key("0000.txt")})
+        await desk.check(board)
+        assert board.files[Key("0002.txt")].verdict == "remote-changed"
+        assert board.files[Key("0000.txt")].verdict == "local-changed"
+
+    on_a_desk(library, story)
+
+
+def test_looks_that_are_asked_for_together_are_one(library: Library) -> None:
+    async def story(desk: Desk) -> None:
+        board = desk.boards["82"]
+        first = desk.check(board)
+        assert desk.check(board) is first
+        assert desk.check(board, anew=True) is first, "it has not begun"
+        await asyncio.sleep(0.001)
+        while board.checking is None:
+            await asyncio.sleep(0)
+        second = desk.check(board, anew=True)
+        await asyncio.gather(first, second)
+        assert len({id(desk.check(board, anew=True)) for _ in range(5)}) == 1
+
+    on_a_desk(library, story)
+
+
+def test_a_look_that_reads_every_file_again_is_not_lost_in_one_that_does_not(
+    library: Library, seaweedfs: Store
+) -> None:
+    """The remembered digest is wrong, as after a disk that lied about times: only reading the file finds out."""
+    path = library.root / STYLE / "0000.txt"
+    wrong = LocalFile(Key("0000.txt"), stamp_of(path.stat()), "0" * 32)
+    library.state.remember_digests(STYLE, [wrong])
+    between = Between(seaweedfs, after=True)
+    with behind(between, library) as held, serving(held) as served:
+        assert verdicts(served)["0000.txt"] != "synced"
+        between.holds = lambda request: lists(request) and not between.held.is_set()
+        served.post("/api/datasets/82/check", {}, 202)
+        assert between.held.wait(10)
+        served.post("/api/datasets/82/check", {"rehash": True}, 202)
+        between.go.set()
+        wait_for(lambda: verdicts(served, fresh=False)["0000.txt"] == "synced")
+
+
+def test_slow_pictures_of_the_bucket_keep_nothing_else_waiting(library: Library, seaweedfs: Store) -> None:
+    for n in range(3, 9):
+        (library.root / STYLE / f"{n:04d}.png").write_bytes(b"no image " * 9)
+    push(library.dataset("82"))
+    between = Between(seaweedfs, lambda request: request.method == "GET" and request.path.endswith(".png"))
+    with behind(between, library) as held, serving(held) as served:
+        verdicts(served)
+        address = "/api/datasets/82/items/{}/picture?of=bucket"
+        asking = [
+            threading.Thread(target=served.ask, args=("GET", address.format(item_id(f"{n:04d}.png")))) for n in range(9)
+        ]
+        for thread in asking:
+            thread.start()
+        assert between.held.wait(10)
+        for path in ("/api/datasets", f"/api/datasets/82/captions/{item_id('0000.png')}", "/api/datasets/82/search"):
+            assert served.ask("GET", path, timeout=3).status_code == 200
+        between.go.set()
+        for thread in asking:
+            thread.join()
+
+
+def test_the_list_of_datasets_is_answered_while_files_are_hashed_and_the_bucket_is_slow(
+    library: Library, seaweedfs: Store
+) -> None:
+    fill(library.root, STYLE, 1500, size=200_000)
+    between = Between(seaweedfs, lists)
+    with behind(between, library) as held, serving(held) as served:
+        seen = served.get("/api/datasets")["datasets"][0]
+        assert seen["checking"] is not None
+        assert seen["checkedAt"] is None
+        times = []
+        for _ in range(20):
+            since = time.monotonic()
+            assert served.ask("GET", "/api/datasets", timeout=5).status_code == 200
+            times.append(time.monotonic() - since)
+        between.go.set()
+        assert sorted(times)[10] < 0.5, times
+
+
+def test_a_store_that_refuses_for_a_while_is_told_and_then_seen_again(library: Library, seaweedfs: Store) -> None:
+    between = Between(seaweedfs)
+    with behind(between, library) as held, serving(held) as served:
+        verdicts(served)
+        at = served.get("/api/datasets/82")["checkedAt"]
+        between.down = True
+        answer = served.ask("GET", "/api/datasets/82/status?fresh=true")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (502, "access-denied")
+        assert "s3:ListBucket" in answer.json()["error"]["hint"]
+        told = served.get("/api/datasets/82")
+        assert (told["error"]["code"], told["checkedAt"]) == ("access-denied", at), "what is shown has its old time"
+        between.down = False
+        change_in_bucket(library, "0002.txt")
+        assert verdicts(served)["0002.txt"] == "remote-changed"
+        assert served.get("/api/datasets/82")["error"] is None
+
+
+# ---- states that a library can be in
+
+
+def test_an_empty_library_says_where_a_dataset_is_to_be_put(
+    seaweedfs: Store, library_on: LibraryMaker, serve: Serve
+) -> None:
+    library = library_on(seaweedfs)
+    served = serve(library)
+    assert served.get("/api/datasets")["datasets"] == []
+    page = served.ask("GET", "/", headers=served.headers | {"accept": "text/html"})
+    assert page.status_code == 200
+    assert str(library.root) in page.text
+    fill(library.root, STYLE, 1)
+    assert [d["id"] for d in served.get("/api/datasets")["datasets"]] == ["82"]
+    assert verdicts(served) == {"0000.png": "local-only", "0000.txt": "local-only"}
+
+
+def test_a_dataset_that_only_the_bucket_has_is_shown_and_can_be_pulled(
+    library: Library, seaweedfs: Store, library_on: LibraryMaker, serve: Serve
+) -> None:
+    served = serve(library_on(seaweedfs, "another machine"))
+    assert [d["name"] for d in served.get("/api/datasets")["datasets"]] == [STYLE]
+    assert set(verdicts(served).values()) == {"remote-only"}
+    caption = served.get(f"/api/datasets/82/captions/{item_id('0000.png')}")
+    assert (caption["text"], caption["md5"]) == ("", None), "it is on the other side"
+    job = served.job(served.post("/api/datasets/82/pull", {}, 202)["job"])
+    assert (job["filesDone"], job["failures"]) == (6, [])
+    assert set(verdicts(served).values()) == {"synced"}
+
+
+def test_two_datasets_of_one_number_are_told_apart_by_name(library: Library, serve: Serve) -> None:
+    fill(library.root, "82_another style", 1)
+    served = serve(library)
+    assert {d["id"] for d in served.get("/api/datasets")["datasets"]} == {STYLE, "82_another style"}
+    assert served.ask("GET", "/api/datasets/82").status_code == 404
+    assert set(verdicts(served, "82_another%20style").values()) == {"local-only"}
+    assert verdicts(served, STYLE)["0000.txt"] == "synced"
+
+
+def test_a_file_that_cant_be_read_is_told_and_the_rest_is_compared(library: Library, serve: Serve) -> None:
+    (library.root / STYLE / "0002.txt").unlink()
+    (library.root / STYLE / "0002.txt").symlink_to("nowhere")
+    served = serve(library)
+    found = served.compared("82")
+    assert found["complete"] is False
+    assert "0002.txt" in {problem["key"] for problem in found["problems"]}
+    assert {row["key"]: row["verdict"] for row in found["files"]}["0000.txt"] == "synced"
+
+
+def test_a_saved_listing_with_etags_proves_and_one_with_names_does_not(library: Library, serve: Serve) -> None:
+    there = list(library.bucket.objects(library.dataset("82").prefix))
+    listed = tuple(RemoteObject(row.key, row.size, row.etag if row.key.startswith("0000") else None) for row in there)
+    served = serve(library, against={STYLE: listed})
+    found = {row["key"]: row["verdict"] for row in served.compared("82")["files"]}
+    assert (found["0000.txt"], found["0002.txt"], found["0001.txt"]) == ("synced", "unverified", "unverified")
+    assert served.get("/api/datasets/82")["checkKind"] == "saved listing"
+    for action in ("push", "pull", "verify"):
+        assert served.post(f"/api/datasets/82/{action}", {}, 400)["error"]["message"]
+
+
+def test_a_bucket_that_refuses_is_502_with_what_to_do(tmp_path: Path, seaweedfs: Store) -> None:
+    create(tmp_path / "x", {"url": "s3://no-such-bucket/p", "endpoint_url": seaweedfs.endpoint_url, "region": "x"})
+    fill(tmp_path / "x", STYLE, 1)
+    with Library.open(tmp_path / "x") as found:
+        own = found.settings
+        remote = seaweedfs.remote("p").__class__(
+            "no-such-bucket", "p", seaweedfs.endpoint_url, "us-east-1", credentials_file=str(seaweedfs.credentials_file)
+        )
+        with Library(found.root, type(own)(remote, False, own.pairing, own.prefixes)) as made, serving(made) as served:
+            for route in ("status?fresh=true", "images", "s3"):
+                answer = served.ask("GET", f"/api/datasets/82/{route}")
+                assert answer.status_code == 502, answer.text
+                error = answer.json()["error"]
+                assert (error["code"], "no-such-bucket" in error["message"]) == ("no-such-bucket", True)
+                assert "`url`" in error["hint"]
+            assert served.get("/api/datasets")["error"]["code"] == "no-such-bucket"
+            assert "synced" not in served.get("/api/datasets/82")["counts"]
+            for page in ("/", "/d/82"):
+                shown = served.ask("GET", page, headers=served.headers | {"accept": "text/html"})
+                assert (shown.status_code, "no-such-bucket" in shown.text) == (200, True)
