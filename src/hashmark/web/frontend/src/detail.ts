@@ -23,7 +23,10 @@ export class Detail {
   constructor(page: Page) {
     this.page = page;
     this.dialog.addEventListener("click", (event) => this.clicked(event));
-    this.dialog.addEventListener("keydown", (event) => this.key(event));
+    // Of the document: when the button that has the focus can't be pressed any more, nothing in the dialog has it.
+    document.addEventListener("keydown", (event) => {
+      if (this.dialog.open && document.querySelectorAll("dialog[open]").length === 1) this.key(event);
+    });
     this.dialog.addEventListener("cancel", (event) => {
       if (!this.leave()) event.preventDefault();
     });
@@ -38,6 +41,13 @@ export class Detail {
     await this.draw();
     if (!this.dialog.open) this.dialog.showModal();
     if (edit) this.editor?.focus();
+  }
+
+  /** Show another item in the open dialog; one that was closed meanwhile stays closed. */
+  private async go(id: string, edit: boolean): Promise<void> {
+    this.id = id;
+    await this.draw();
+    if (edit && this.dialog.open) this.editor?.focus();
   }
 
   /** Items changed: what is shown of one is asked for again, unless it is being edited. */
@@ -57,17 +67,23 @@ export class Detail {
       const url = `/d/${encodeURIComponent(datasetId())}/items/${wanted}`;
       const drawn = await fragment(url);
       if (wanted !== this.id) return;
+      const same = this.body.querySelector("article")?.dataset["item"] === wanted;
+      if (same && this.editor?.dirty) {
+        this.editor.stale(); // typed while this was asked for
+        return;
+      }
+      const said = same ? this.editor?.said : undefined;
       const typing = this.editor?.focused ?? false;
       const view = this.body.querySelector<HTMLElement>(".stage")?.dataset["view"];
       const held = this.held();
       this.body.replaceChildren(...drawn);
-      if (held) (this.body.querySelector<HTMLElement>(held) ?? this.body.querySelector<HTMLElement>("[data-act=next]"))?.focus();
+      if (held) this.body.querySelector<HTMLElement>(`${held}:not(:disabled)`)?.focus();
       showTimes(this.body);
       for (const zoom of this.body.querySelectorAll<HTMLElement>(".zoom")) makeZoomable(zoom);
       if (view) this.look(view);
       const article = this.body.querySelector<HTMLElement>("article");
       this.editor = article?.dataset["caption"] === "yes" ? new Editor(this.body, wanted, article) : null;
-      await this.editor?.load();
+      await this.editor?.load(said);
       if (typing) this.editor?.focus();
     });
   }
@@ -86,7 +102,7 @@ export class Detail {
   private async step(by: number): Promise<void> {
     if (!this.leave()) return;
     const next = await this.page.neighbour(by);
-    if (next) await this.open(next, false);
+    if (next) await this.go(next, false);
   }
 
   private clicked(event: MouseEvent): void {
@@ -144,6 +160,6 @@ export class Detail {
   private async saveAndGoOn(): Promise<void> {
     if (!this.editor || !(await this.editor.save())) return;
     const next = await this.page.neighbour(1);
-    if (next) await this.open(next, true);
+    if (next) await this.go(next, true);
   }
 }

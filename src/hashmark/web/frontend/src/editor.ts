@@ -29,6 +29,8 @@ export function visible(text: string): string {
     });
 }
 
+const SAVED = "Saved";
+
 export class Editor {
   private readonly field: HTMLTextAreaElement;
   private readonly state: HTMLElement;
@@ -71,15 +73,20 @@ export class Editor {
     this.state.textContent = "Changed on disk or in the bucket meanwhile. Saving tells whether it clashes.";
   }
 
+  /** What was said of the last save, which is still so while the caption is not touched. */
+  get said(): string {
+    return this.state.textContent === SAVED ? SAVED : "";
+  }
+
   /** Read the caption as it is on disk. */
-  async load(): Promise<void> {
+  async load(said = ""): Promise<void> {
     const caption = await trying(() => get<Caption>(this.url));
     if (!caption) {
       this.state.textContent = "It can't be read.";
       return;
     }
     this.adopt(caption);
-    this.state.textContent = caption.md5 ? "" : "There is no caption on disk yet.";
+    this.state.textContent = caption.md5 ? said : "There is no caption on disk yet.";
     this.clash.hidden = true;
     if (this.wantsDifference) await this.compare();
   }
@@ -96,7 +103,7 @@ export class Editor {
       if (typed !== text) this.field.value = typed; // written on while it was saved
       this.clash.hidden = true;
       this.changed();
-      this.state.textContent = this.dirty ? "Not saved" : "Saved";
+      this.state.textContent = this.dirty ? "Not saved" : SAVED;
       say("Caption saved");
       return true;
     } catch (error) {

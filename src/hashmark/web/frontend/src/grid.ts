@@ -49,6 +49,13 @@ class Line {
       tile.element.remove();
     }
   }
+
+  /** Show nothing until it is needed again. */
+  rest(): void {
+    if (this.element.hidden) return;
+    this.element.hidden = true;
+    for (const tile of this.tiles) tile.release();
+  }
 }
 
 /** Draws the selection's items into `box`, which scrolls within `scroller`. */
@@ -111,12 +118,11 @@ export class Grid {
     for (const [index, line] of this.lines) {
       if (wanted.has(index)) continue;
       this.lines.delete(index);
-      for (const tile of line.tiles) tile.release();
-      line.element.hidden = true;
       this.spare.push(line);
     }
     this.box.style.height = `${this.virtual.getTotalSize()}px`;
     for (const item of items) this.drawLine(item.index, item.start);
+    for (const line of this.spare) line.rest();
     this.askSoon();
     const under = this.selection.ids[this.selection.cursor];
     if (under !== undefined && this.lines.has(Math.floor(this.selection.cursor / this.layout.columns)))

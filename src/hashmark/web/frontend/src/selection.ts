@@ -13,7 +13,8 @@ export class Selection {
   show(ids: readonly string[]): void {
     const under = this.ids[this.cursor];
     this.ids = ids;
-    this.places = new Map(ids.map((id, at) => [id, at]));
+    this.places = new Map();
+    for (let at = 0; at < ids.length; at++) this.places.set(ids[at] as string, at); // a hundred thousand: no pairs made
     for (const id of this.chosen) if (!this.places.has(id)) this.chosen.delete(id);
     const place = under === undefined ? undefined : this.places.get(under);
     this.cursor = place ?? Math.min(Math.max(this.cursor, 0), ids.length - 1);

@@ -42,6 +42,35 @@ function part<K extends keyof HTMLElementTagNameMap>(tag: K, cls: string): HTMLE
 }
 
 const seen = new Set<string>();
+const REMEMBERED = 20_000;
+
+/** The badge of one file. Most tiles have the same ones, and a drawing that stays costs nothing. */
+class BadgeView {
+  readonly element = part("span", "badge");
+  private readonly sort = icon("none", "sort");
+  private readonly sign = icon("none", "sign");
+  private drawn = "";
+
+  constructor() {
+    this.element.append(this.sort, this.sign);
+  }
+
+  show(sort: string, badge: Badge | null, checkedAt: string): void {
+    const colour = colourOf(badge);
+    const drawn = `${sort} ${colour}`;
+    if (drawn !== this.drawn) {
+      this.drawn = drawn;
+      this.element.className = `badge ${colour}`;
+      this.sort.firstElementChild?.setAttribute("href", `#i-${sort}`);
+      this.sign.firstElementChild?.setAttribute("href", `#i-${SIGNS[colour] ?? "none"}`);
+    }
+    const what = sort === "text" ? "Caption" : sort === "image" ? "Image" : "File";
+    const evidence = badge?.evidence ? `, by ${badge.evidence}` : "";
+    const time = checkedAt ? `\n${checkedAt}` : "";
+    const title = badge ? `${what}: ${badge.verdict}${evidence}\n${badge.why}${time}` : `${what}: none`;
+    if (title !== this.element.title) this.element.title = title;
+  }
+}
 
 /** An element that shows one item at a time, and is used again for others. */
 export class Tile {
@@ -52,9 +81,10 @@ export class Tile {
   private readonly text = part("span", "text");
   private readonly spoken = part("span", "unseen");
   private readonly badges = part("span", "badges");
-  private readonly lead = part("span", "badge");
-  private readonly caption = part("span", "badge");
-  private shownRow: Row | undefined;
+  private readonly lead = new BadgeView();
+  private readonly caption = new BadgeView();
+  /** What is shown; null before anything was. */
+  private shownRow: Row | undefined | null = null;
   private wanted = "";
 
   constructor() {
@@ -63,11 +93,12 @@ export class Tile {
     this.image.decoding = "async";
     this.image.draggable = false;
     this.image.onload = () => {
+      if (seen.size > REMEMBERED) seen.clear();
       seen.add(this.wanted);
       this.image.classList.add("here");
     };
     this.image.onerror = () => this.picture.classList.add("broken");
-    this.badges.append(this.lead, this.caption);
+    this.badges.append(this.lead.element, this.caption.element);
     this.picture.append(icon("image", "ghost"), this.image);
     this.badges.setAttribute("aria-hidden", "true"); // said by `spoken`, in fewer words
     this.element.append(this.picture, this.badges, this.name, this.text, this.spoken);
@@ -80,39 +111,32 @@ export class Tile {
     element.dataset["id"] = id;
     element.setAttribute("aria-posinset", String(place + 1));
     element.setAttribute("aria-setsize", String(total));
-    if (row === this.shownRow && row !== undefined) return;
-    const greened = this.shownRow?.id === row?.id && this.shownRow?.colour !== "green" && row?.colour === "green";
+    if (row === this.shownRow) return;
+    const before = this.shownRow;
+    const greened = row?.colour === "green" && before?.id === row.id && before.colour !== "green";
     this.shownRow = row;
-    element.className = `tile ${row?.colour ?? "waiting"}${greened ? " greened" : ""}`;
+    const cls = `tile ${row?.colour ?? "waiting"}${greened ? " greened" : ""}`;
+    if (cls !== element.className) element.className = cls; // the cursor is marked afterwards
     this.name.textContent = row?.name ?? "";
     this.name.title = row?.name ?? "";
     this.text.textContent = row?.text ?? (row && !row.caption && row.kind === "pair" ? "no caption" : "");
     this.text.classList.toggle("quiet", row?.text == null);
-    this.badge(this.lead, row?.kind === "pair" ? "image" : row?.kind === "caption" ? "text" : "none", row?.lead ?? null, checkedAt);
-    this.badge(this.caption, "text", row?.caption ?? null, checkedAt);
-    this.caption.hidden = row?.kind !== "pair";
+    this.lead.show(row?.kind === "pair" ? "image" : row?.kind === "caption" ? "text" : "none", row?.lead ?? null, checkedAt);
+    this.caption.show("text", row?.caption ?? null, checkedAt);
+    this.caption.element.hidden = row?.kind !== "pair";
     this.spoken.textContent = row ? verdicts(row) : "loading";
-  }
-
-  private badge(element: HTMLElement, sort: string, badge: Badge | null, checkedAt: string): void {
-    const colour = colourOf(badge);
-    element.className = `badge ${colour}`;
-    element.replaceChildren(icon(sort, "sort"), icon(SIGNS[colour] ?? "none", "sign"));
-    const what = sort === "text" ? "Caption" : sort === "image" ? "Image" : "File";
-    const evidence = badge?.evidence ? `, by ${badge.evidence}` : "";
-    const time = checkedAt ? `\n${checkedAt}` : "";
-    element.title = badge ? `${what}: ${badge.verdict}${evidence}\n${badge.why}${time}` : `${what}: none`;
   }
 
   /** Load the picture. While the reader scrolls past, only what was seen before is asked for. */
   load(scrolling: boolean): void {
     const row = this.shownRow;
     const url = row?.version ? ofDataset(`items/${row.id}/picture?side=320&v=${row.version}`) : "";
-    if (url === this.wanted || (scrolling && url && !seen.has(url))) return;
+    if (url === this.wanted) return;
     this.release();
-    this.wanted = url;
     this.picture.classList.toggle("none", !url);
-    if (url) this.image.src = url;
+    if (!url || (scrolling && !seen.has(url))) return;
+    this.wanted = url;
+    this.image.src = url;
   }
 
   /** Give up a picture that is on its way. */
