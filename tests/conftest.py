@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from hashmark.embedded import EmbeddedBucket, read_credentials
 from hashmark.library import Library
@@ -49,6 +50,13 @@ class Store:
         """What other programs need to reach it."""
         access, secret = read_credentials(self.credentials_file)
         return {"AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret, "AWS_REGION": "us-east-1"}
+
+
+# A busy machine is slow, not wrong. CI draws the same examples each time; a contributor's runs go on finding new ones.
+settings.register_profile(
+    "hashmark", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("hashmark")
 
 
 def pytest_configure() -> None:

@@ -19,7 +19,7 @@ from tests.browser.site import STYLE, Site, copy_style, pairs
 from tests.conftest import Store
 from tools.browser import FLAGS, NoBrowser, find
 
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=20_000)  # a busy machine; what holds is seen at once
 
 SiteMaker = Callable[..., Site]
 Visit = Callable[..., Manager]
@@ -109,7 +109,7 @@ def make_site(tmp_path: Path, seaweedfs: Store, prefix: str) -> Iterator[SiteMak
         made.append(site)
         pairs(site, count)
         if push:
-            site("push", "82")
+            site.push()
         prepare(site)
         if via is None:
             return site.start()
@@ -141,7 +141,7 @@ def story(tmp_path: Path, seaweedfs: Store, prefix: str, drawn: Path) -> Iterato
     """271 pairs that were pushed, and whose captions were all edited since."""
     site = Site(tmp_path / "story", seaweedfs, prefix)
     copy_style(drawn, site)
-    site("push", "82")
+    site.push()
     clean(site)
     yield site.start()
     site.stop()
@@ -152,7 +152,7 @@ def gallery(tmp_path_factory: pytest.TempPathFactory, seaweedfs: Store, drawn: P
     """The same, for tests that change nothing: shared by all of them."""
     site = Site(tmp_path_factory.mktemp("gallery") / "library", seaweedfs, "gallery")
     copy_style(drawn, site)
-    site("push", "82")
+    site.push()
     clean(site)
     (site.root / "5_paper_landscapes").mkdir()
     yield site.start()

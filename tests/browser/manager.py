@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
@@ -93,3 +96,20 @@ def run(page: Page, expression: str) -> Any:
         session.detach()
     assert "exceptionDetails" not in found, found["exceptionDetails"]
     return found["result"].get("value")
+
+
+@contextmanager
+def longest_task(manager: Manager) -> Iterator[list[float]]:
+    """The milliseconds of its own time that the page's longest task took, whatever else this machine does."""
+    found: list[float] = []
+    browser = manager.page.context.browser
+    assert browser
+    browser.start_tracing(page=manager.page, categories=["devtools.timeline", "disabled-by-default-devtools.timeline"])
+    try:
+        yield found
+    finally:
+        events = json.loads(browser.stop_tracing())["traceEvents"]
+    names = {(e["pid"], e["tid"]): e["args"]["name"] for e in events if e["name"] == "thread_name"}
+    tasks = [e for e in events if e["name"] == "RunTask" and names.get((e["pid"], e["tid"])) == "CrRendererMain"]
+    assert len(tasks) > 20, "it was looked at"
+    found.append(max(e.get("tdur", 0) for e in tasks) / 1000)

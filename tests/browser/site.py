@@ -13,13 +13,17 @@ import subprocess
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import boto3
 from PIL import Image
 
+from hashmark import demo
 from hashmark.embedded import read_credentials
+from hashmark.library import Library
+from hashmark.settings import create
 from tests.conftest import BUCKET, Store, free_port
 from tests.e2e.command import Ran, Shell
 
@@ -46,11 +50,19 @@ class Site:
             aws_secret_access_key=secret,
             region_name="us-east-1",
         )
-        root.mkdir(parents=True, exist_ok=True)
         url = endpoint_url or store.endpoint_url
-        remote = ["--remote", f"s3://{BUCKET}/{prefix}", "--endpoint-url", url, "--region", "us-east-1"]
-        if not (root / "hashmark.toml").exists():
-            self("init", *remote)
+        self._remote = replace(store.remote(prefix), endpoint_url=url)
+        where: dict[str, str | bool] = {"url": f"s3://{BUCKET}/{prefix}", "endpoint_url": url}
+        create(root, where | {"region": "us-east-1"})
+
+    def push(self, dataset: str = "82") -> None:
+        """Push what is new; in this process, for it is quicker and no test's subject."""
+        with Library.open(self.root) as library:
+            settings = replace(library.settings, remote=self._remote)
+            with Library(self.root, settings) as own:
+                result = demo.push_new(own.dataset(dataset), lambda _event: None, threading.Event())
+        assert result.outcome.fatal is None
+        assert not result.outcome.state.failures
 
     def __call__(self, *arguments: object) -> Ran:
         """Run hashmark in the library."""
@@ -95,6 +107,12 @@ class Site:
                 self._links.get_nowait()
         self._process = None
         assert "Traceback" not in told, told
+
+    def memory(self) -> int:
+        """Bytes that the server holds in memory now."""
+        assert self._process
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) * 1024
 
     # ---- the disk
 

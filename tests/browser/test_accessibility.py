@@ -82,8 +82,15 @@ PLACES: tuple[Callable[[Manager], None], ...] = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1280, "light"),
+        pytest.param(1280, "dark", marks=pytest.mark.slow),
+        pytest.param(390, "light", marks=pytest.mark.slow),
+        (390, "dark"),
+    ],
+)
 def test_axe_finds_nothing_anywhere(gallery: Site, visit: Visit, scheme: Literal["light", "dark"], width: int) -> None:
     manager = visit(
         gallery, items=271, color_scheme=scheme, viewport={"width": width, "height": 844}, reduced_motion="reduce"
