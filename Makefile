@@ -1,6 +1,6 @@
 # Each target sets up what it needs in .venv, and is quick the second time.
-#   make demo [ARGS="--dir X --no-serve"]   make test [ARGS="-k word"]   make check   make bench   make page
-#   make screenshots   make clean
+#   make demo [ARGS="--dir X --no-serve"]   make test [ARGS="-k word"]   make test-slow   make check
+#   make bench   make bench-page   make page   make screenshots   make clean
 
 PYTHON ?= python3.11
 VENV   := .venv
@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install --constraint constraints.txt
 
-.PHONY: setup page browser demo test check format bench screenshots clean
+.PHONY: setup page browser demo test test-slow check format bench bench-page screenshots clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMPS)/test $(STAMPS)/check
@@ -46,8 +46,15 @@ demo: $(STAMPS)/demo page
 browser: $(STAMPS)/test
 	@$(BIN)/python tools/browser.py
 
+# Two at a time, each with stores of its own; what is left over goes to who is done first.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
 test: $(STAMPS)/test page browser
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
+
+# What takes minutes: long runs of properties and kills, every other tool's objects, packages, ten thousand pairs.
+test-slow: $(STAMPS)/test page browser
+	$(PYTEST) -m slow $(ARGS)
 
 check: $(STAMPS)/check
 	$(BIN)/ruff check .
@@ -62,6 +69,9 @@ format: $(STAMPS)/check
 
 bench: $(STAMPS)/test
 	$(BIN)/python -m bench $(ARGS)
+
+bench-page: $(STAMPS)/test page browser
+	$(BIN)/python -m bench.page $(ARGS)
 
 screenshots: $(STAMPS)/test page browser
 	$(BIN)/python -m tools.screenshots

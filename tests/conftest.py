@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -16,11 +15,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from hashmark.embedded import EmbeddedBucket, read_credentials
+from hashmark.embedded import EmbeddedBucket, free_ports, read_credentials
 from hashmark.library import Library
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
@@ -68,16 +68,24 @@ def pytest_configure() -> None:
     os.environ["COLUMNS"] = "160"
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker tells which stores it started."""
+    if (told := getattr(session.config, "workeroutput", None)) is not None:
+        told["stores"] = _started
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    _started.extend(getattr(node, "workeroutput", {}).get("stores", ()))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for line in _started:
         terminalreporter.write_line(f"store: {line}")
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_ports(1)[0]
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], cafile: Path | None = None) -> None:

