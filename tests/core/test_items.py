@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashmark.core.filters import COLOURS, KINDS
-from hashmark.core.items import Item, colours_of, count_colours, item_id, make_items
+from hashmark.core.items import Item, Seen, colours_of, count_colours, item_id, make_items
 from hashmark.core.model import FileStatus, Kind, Verdict
 from hashmark.core.pairs import Pairing, pair_up
 from tests.core.build import in_bytes, status, verdicts
@@ -137,11 +137,11 @@ def test_green_is_shown_only_where_both_halves_are_proven(image: Verdict, captio
 
 def test_a_search_sees_the_item_as_it_is_shown() -> None:
     (item,) = made(("Ünï/A\udcff.PNG", Verdict.SYNCED))
-    seen = item.searchable("a cat", (640, 480))
-    assert (seen.name, seen.folded) == ("Ünï/A\\xff.PNG", "ünï/a\\xff.png")
+    seen = Seen(item, lambda _item: "A cat", lambda _item: (640, 480))
+    assert seen.folded == "ünï/a\\xff.png"
     assert (seen.image, seen.caption, seen.kind) == (Verdict.SYNCED, None, "pair")
     assert (seen.text, seen.width, seen.height) == ("a cat", 640, 480)
-    unmeasured = item.searchable(None, None)
+    unmeasured = Seen(item)
     assert (unmeasured.text, unmeasured.width, unmeasured.height) == (None, None, None)
 
 
@@ -156,9 +156,9 @@ def test_a_search_sees_the_item_as_it_is_shown() -> None:
 )
 def test_the_size_is_the_disk_s_else_the_bucket_s(row: FileStatus, size: int) -> None:
     (item,) = make_items([row], [], [])
-    assert item.searchable(None, None).size == size
+    assert Seen(item).size == size
 
 
 def test_a_search_sees_what_is_odd() -> None:
     (lone,) = made(("lone.txt", Verdict.LOCAL_ONLY))
-    assert lone.searchable(None, None).odd == {"orphan-caption"}
+    assert Seen(lone).odd == {"orphan-caption"}

@@ -12,6 +12,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from hashmark.core.grammar import Test, Value, Word, any_of, read
 from hashmark.core.model import NEEDS_SYNC, Verdict
@@ -27,28 +28,46 @@ MOST_PATTERN = 200
 """Characters of a pattern; this bounds the time and memory to compile it."""
 
 
-@dataclass(slots=True)
-class Searchable:
-    """What a filter sees of one row of the page: a pair, or a file that belongs to none."""
+class Searchable(Protocol):
+    """What a filter sees of one row of the page: a pair, or a file that belongs to none.
 
-    name: str
-    """The key as shown, in its own letter case; `folded` is its `casefold()`."""
-    folded: str
-    image: Verdict | None
-    """Of the image, or of the lone file where `kind` is not "pair"; None only where there is no such file."""
-    caption: Verdict | None
-    """None: no caption on either side."""
-    kind: str
-    """One of `KINDS`; "caption" is a caption without an image."""
-    text: str | None
-    """The caption, casefolded; None where there is none or it was not read."""
-    size: int
-    """Bytes of the image on disk, else in the bucket."""
-    width: int | None
-    """None: not measured (yet). Likewise `height`."""
-    height: int | None
-    odd: frozenset[str] = frozenset()
-    """Codes of its problems."""
+    A filter asks for nothing that it does not look at, so what is dear can be found out when it is asked for.
+    """
+
+    @property
+    def folded(self) -> str:
+        """The key as shown, casefolded."""
+
+    @property
+    def image(self) -> Verdict | None:
+        """Of the image, or of the lone file where `kind` is not "pair"; None only where there is no such file."""
+
+    @property
+    def caption(self) -> Verdict | None:
+        """None: no caption on either side."""
+
+    @property
+    def kind(self) -> str:
+        """One of `KINDS`; "caption" is a caption without an image."""
+
+    @property
+    def text(self) -> str | None:
+        """The caption, casefolded; None where there is none or it was not read."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the image on disk, else in the bucket."""
+
+    @property
+    def width(self) -> int | None:
+        """None: not measured (yet). Likewise `height`."""
+
+    @property
+    def height(self) -> int | None: ...  # noqa: D102 - as width
+
+    @property
+    def odd(self) -> frozenset[str]:
+        """Codes of its problems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +144,7 @@ def _bare(word: Word) -> Test[Searchable]:
     wanted = word.text.casefold()
     if not wanted:
         raise word.wrong("there is nothing between the quotes")
-    return lambda item: wanted in item.folded or (item.text is not None and wanted in item.text)
+    return lambda item: wanted in item.folded or ((text := item.text) is not None and wanted in text)
 
 
 # --- verdicts and other words
@@ -166,7 +185,7 @@ def _caption(value: Value) -> Test[Searchable]:
     if state == "any":
         return lambda item: item.caption is not None or item.kind == "caption"
     if state == "blank":
-        return lambda item: item.text is not None and not item.text.strip()
+        return lambda item: (text := item.text) is not None and not text.strip()
     wanted = _verdicts(state)
     return lambda item: (item.image if item.kind == "caption" else item.caption) in wanted
 
@@ -204,11 +223,11 @@ _ODDITIES = ("odd", "orphan", *_PAIRING, "shared-caption")
 def _text(value: Value) -> Test[Searchable]:
     if not value.regex:
         wanted = value.folded
-        return lambda item: item.text is not None and wanted in item.text
+        return lambda item: (text := item.text) is not None and wanted in text
     if len(value.text) > MOST_PATTERN:
         raise value.word.wrong(f"a pattern has {MOST_PATTERN} characters at most")
     search = _found_by(value, value.text)
-    return lambda item: item.text is not None and search(item.text) is not None
+    return lambda item: (text := item.text) is not None and search(text) is not None
 
 
 def _found_by(value: Value, pattern: str) -> Callable[[str], object]:
@@ -273,11 +292,12 @@ _NUMBERS = (
 
 
 def _pixels(item: Searchable) -> int | None:
-    return None if item.width is None or item.height is None else item.width * item.height
+    width, height = item.width, item.height
+    return None if width is None or height is None else width * height
 
 
 def _chars(item: Searchable) -> int | None:
-    return None if item.text is None else len(item.text)
+    return None if (text := item.text) is None else len(text)
 
 
 _BLANK_PART = re.compile(r",\s*,")
@@ -285,16 +305,16 @@ _BLANK_PART = re.compile(r",\s*,")
 
 def _tags(item: Searchable) -> int | None:
     """Parts between commas that are not blank. Counting commas does, unless one is; splitting takes twice as long."""
-    if item.text is None:
+    if (whole := item.text) is None:
         return None
-    text = item.text.strip()
+    text = whole.strip()
     if not text or _BLANK_PART.search(text):
         return sum(map(bool, map(str.strip, text.split(","))))
     return text.count(",") + 1 - text.startswith(",") - text.endswith(",")
 
 
 def _words(item: Searchable) -> int | None:
-    return None if item.text is None else len(item.text.split())
+    return None if (text := item.text) is None else len(text.split())
 
 
 _TERMS: Mapping[str, Callable[[Value], Test[Searchable]]] = {

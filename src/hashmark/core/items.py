@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from hashmark.core.filters import Searchable, colour
-from hashmark.core.model import FileStatus, Key, Kind, Problem, key_bytes
+from hashmark.core.filters import colour
+from hashmark.core.model import FileStatus, Key, Kind, Problem, Verdict, key_bytes
 from hashmark.core.pairs import Pair
 from hashmark.core.report import shown
 
@@ -42,24 +42,75 @@ class Item:
         """The keys of its files."""
         return (self.lead.key, self.caption.key) if self.caption else (self.lead.key,)
 
-    def searchable(self, text: str | None, size: tuple[int, int] | None) -> Searchable:
-        """What the filter language sees of it. `text` is the caption's, case-folded; `size` is in pixels."""
-        lead = self.lead
-        name = shown(lead.key)
-        held = lead.local.size if lead.local else (lead.remote.size or 0 if lead.remote else 0)
-        width, height = size or (None, None)
-        return Searchable(
-            name=name,
-            folded=name.casefold(),
-            image=lead.verdict,
-            caption=self.caption.verdict if self.caption else None,
-            kind=self.kind,
-            text=text,
-            size=held,
-            width=width,
-            height=height,
-            odd=frozenset(problem.code for problem in self.odd),
-        )
+
+class Seen:
+    """What the filter language sees of an item; `item` can be another at any time.
+
+    Found out only when it is asked for: of a hundred thousand items, most searches look at one fact each.
+    `text_of` gives the caption's text, `pixels_of` the image's width and height; None is what is not known.
+    """
+
+    __slots__ = ("_pixels_of", "_text_of", "item")
+
+    def __init__(
+        self,
+        item: Item,
+        text_of: Callable[[Item], str | None] = lambda _item: None,
+        pixels_of: Callable[[Item], tuple[int, int] | None] = lambda _item: None,
+    ) -> None:
+        self.item = item
+        self._text_of = text_of
+        self._pixels_of = pixels_of
+
+    @property
+    def folded(self) -> str:
+        """The leading key as shown, casefolded."""
+        return shown(self.item.lead.key).casefold()
+
+    @property
+    def image(self) -> Verdict:
+        """Of the leading file."""
+        return self.item.lead.verdict
+
+    @property
+    def caption(self) -> Verdict | None:
+        """Of the image's caption; None where it has none."""
+        caption = self.item.caption
+        return caption.verdict if caption else None
+
+    @property
+    def kind(self) -> str:
+        """As the item's."""
+        return self.item.kind
+
+    @property
+    def text(self) -> str | None:
+        """The caption, casefolded."""
+        text = self._text_of(self.item)
+        return None if text is None else text.casefold()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the leading file, on disk if it is there."""
+        lead = self.item.lead
+        return lead.local.size if lead.local else (lead.remote.size or 0 if lead.remote else 0)
+
+    @property
+    def width(self) -> int | None:
+        """Pixels, where they were measured."""
+        pixels = self._pixels_of(self.item)
+        return pixels[0] if pixels else None
+
+    @property
+    def height(self) -> int | None:
+        """Pixels, where they were measured."""
+        pixels = self._pixels_of(self.item)
+        return pixels[1] if pixels else None
+
+    @property
+    def odd(self) -> frozenset[str]:
+        """Codes of its problems."""
+        return frozenset(problem.code for problem in self.item.odd)
 
 
 _KINDS = {Kind.IMAGE: "pair", Kind.CAPTION: "caption", Kind.MASK: "mask"}

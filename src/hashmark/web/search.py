@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hashmark.core.filters import COLOURS, Filter
-from hashmark.core.items import Item
+from hashmark.core.items import Item, Seen
 from hashmark.web.board import Board
 
 
@@ -35,14 +35,16 @@ class Found:
 def search(board: Board, wanted: Filter, sort: Sort) -> Found:
     """Ask every item of the board."""
     revision, items = board.revision, list(board.items)
+    if not items:
+        return Found(revision, 0, [], 0)
     unmeasured = 0
     chosen: list[Item] = []
+    seen = Seen(items[0], lambda item: caption_of(board, item), lambda item: pixels(board, item))
     for item in items:
-        size = pixels(board, item)
-        if wanted.needs_size and size is None and item.kind == "pair" and not _was_measured(board, item):
+        seen.item = item
+        if wanted.needs_size and _can_be_measured(board, item):
             unmeasured += 1
-        text = caption_of(board, item) if wanted.needs_text else None
-        if wanted.matches(item.searchable(text.casefold() if text is not None else None, size)):
+        if wanted.matches(seen):
             chosen.append(item)
     if sort is not Sort.NAME:
         chosen.sort(key=_ORDERS[sort])
@@ -61,8 +63,10 @@ def pixels(board: Board, item: Item) -> tuple[int, int] | None:
     return board.sizes.get(md5) if md5 else None
 
 
-def _was_measured(board: Board, item: Item) -> bool:
-    return item.lead.local is None or item.lead.local.md5 is None or item.lead.local.md5 in board.sizes
+def _can_be_measured(board: Board, item: Item) -> bool:
+    """Whether it is an image on disk that was not measured yet."""
+    local = item.lead.local
+    return item.kind == "pair" and local is not None and local.md5 is not None and local.md5 not in board.sizes
 
 
 def _size(item: Item) -> int:
