@@ -184,6 +184,16 @@ def test_a_request_that_is_too_large_is_refused_also_in_pieces(served: Served) -
     assert served.ask("POST", "/api/check", content=pieces).status_code == 413
 
 
+def test_a_request_that_says_it_is_too_large_is_refused_before_it_is_sent(served: Served) -> None:
+    head = (
+        f"POST /api/check HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nAuthorization: Bearer {TOKEN}\r\n"
+        "X-Hashmark: 1\r\nContent-Type: application/json\r\nContent-Length: 9999999999\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as raw:
+        raw.sendall(head.encode())
+        assert raw.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -197,10 +207,12 @@ def test_a_request_that_is_too_large_is_refused_also_in_pieces(served: Served) -
         "GET / HTTP/1.1\r\nHost: {host}\r\nAccept: text/html\r\nAccept: */*\r\n",
         "GET /api/datasets HTTP/1.1\r\nHost: {host}\r\n X: folded\r\nAuthorization: Bearer {token}\r\n",
         "POST /api/check HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\nContent-Length: 3\r\nX-Hashmark: 1\r\n",
+        "POST /api/check HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nX-Hashmark: 1\r\n{twice}",
     ],
 )
 def test_requests_that_no_browser_sends_are_not_answered(served: Served, head: str) -> None:
-    filled = head.format(host=f"127.0.0.1:{served.port}", token=TOKEN)
+    twice = "Content-Length: 0\r\nContent-Type: application/json\r\nContent-Type: text/plain\r\n"
+    filled = head.format(host=f"127.0.0.1:{served.port}", token=TOKEN, twice=twice)
     with socket.create_connection(("127.0.0.1", served.port), timeout=10) as raw:
         raw.sendall(f"{filled}Connection: close\r\n\r\n".encode())
         answer = b""
