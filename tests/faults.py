@@ -111,7 +111,7 @@ def scripted(answer: Callable[[Request], Reply]) -> Iterator[Scripted]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield Scripted(f"http://127.0.0.1:{server.server_address[1]}", seen)

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from hashmark import evidence
 from hashmark.core.compare import join, relevant
 from hashmark.core.errors import NoSuchObject
 from hashmark.core.model import Evidence, FileStatus, Key, LocalFile, RemoteObject, Verdict
 from hashmark.core.pairs import Pairing
 from hashmark.disk.hashing import hash_file
-from hashmark.evidence import Settler
+from hashmark.evidence import look, settle
+from hashmark.evidence.settle import EARNED, Settler
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.checksums import file_checksum
 from hashmark.s3.endpoint import Remote
@@ -62,7 +62,7 @@ class Rig:
             digest, stamp = hash_file(str(path))
             files.append(LocalFile(Key(name), stamp, digest))
         remotes = [RemoteObject(Key(name), len(data), etag) for name, etag in sorted(objects.items())]
-        settler = Settler(self.bucket, self.root, "", trusted=trusted)
+        settler = Settler(self.bucket, self.root, "", trusted=EARNED if trusted else ())
         rows = settler.settle(relevant(join(files, remotes, ()), Pairing()))
         return {str(row.key): row for row in rows}
 
@@ -110,7 +110,7 @@ def test_a_file_edited_while_its_checksum_is_computed_proves_nothing(rig: Rig, m
         path.write_bytes(OTHER)
         return file_checksum(path, name)
 
-    monkeypatch.setattr(evidence, "file_checksum", edited_first)
+    monkeypatch.setattr(look, "file_checksum", edited_first)
     rig.head("a.txt", RANDOM_ETAG, x_amz_checksum_crc32=crc32(OTHER))
     assert rig.judge({"a.txt": RANDOM_ETAG})["a.txt"].verdict is Verdict.UNVERIFIED
 
@@ -122,18 +122,18 @@ def test_a_composite_checksum_is_known_by_its_suffix_where_the_store_does_not_sa
 
 def test_a_mismatch_does_not_hold_back_the_rest_for_ever(rig: Rig) -> None:
     """Rows come out although no match has earned trust, and not every file was asked for first."""
-    for n in range(2 * evidence.WINDOW):
+    for n in range(2 * settle.WINDOW):
         rig.head(f"{n:05d}.txt", RANDOM_ETAG)
     files, remotes = [], []
-    for n in range(2 * evidence.WINDOW):
+    for n in range(2 * settle.WINDOW):
         path = rig.root / f"{n:05d}.txt"
         path.write_bytes(DATA)
         files.append(LocalFile(Key(path.name), hash_file(str(path))[1], md5(DATA)))
         remotes.append(RemoteObject(Key(path.name), len(DATA), RANDOM_ETAG))
-    settler = Settler(rig.bucket, rig.root, "", trusted=False)
+    settler = Settler(rig.bucket, rig.root, "")
     first = list(itertools.islice(settler.settle(relevant(join(files, remotes, ()), Pairing())), 3))
     assert [row.verdict for row in first] == [Verdict.UNVERIFIED] * 3
-    assert rig.odd.heads <= evidence.WINDOW + 20
+    assert rig.odd.heads <= settle.WINDOW + 20
 
 
 @pytest.mark.parametrize("where", ["0.txt", "9.txt"])
@@ -204,6 +204,21 @@ def test_an_uploader_s_word_is_a_claim_and_proves_nothing(claimed: bytes, word: 
     assert f"its uploader says it is {word}" in (row.reason or "")
 
 
+def test_the_word_of_s3cmd_is_a_claim_as_well(rig: Rig) -> None:
+    attrs = f"atime:1/md5:{md5(DATA)}/mode:33188"
+    rig.head("a.txt", RANDOM_ETAG, x_amz_server_side_encryption="aws:kms", x_amz_meta_s3cmd_attrs=attrs)
+    row = rig.judge({"a.txt": RANDOM_ETAG})["a.txt"]
+    assert (row.verdict, row.evidence, row.detail) == (Verdict.UNVERIFIED, Evidence.CLAIMED, "s3cmd")
+
+
+def test_an_object_that_is_told_of_only_with_a_key_is_grey_and_says_so(rig: Rig) -> None:
+    """AWS and SeaweedFS answer a HEAD of an SSE-C object with 400, and no body to say why."""
+    rig.odd.answers["a.txt"] = Reply(400)
+    row = rig.judge({"a.txt": RANDOM_ETAG}, trusted=True)["a.txt"]
+    assert (row.verdict, "SSE-C" in (row.reason or "")) == (Verdict.UNVERIFIED, True)
+    assert "push --take mine" in (row.settle or "")
+
+
 def test_an_object_that_changed_or_vanished_after_the_listing_is_grey(rig: Rig) -> None:
     rig.head("changed.txt", md5(b"yet another"))
     found = rig.judge({"changed.txt": md5(OTHER), "gone.txt": md5(OTHER)}, trusted=True)
@@ -237,7 +252,7 @@ def test_a_saved_listing_asks_nobody(tmp_path: Path) -> None:
     path.write_bytes(DATA)
     digest, stamp = hash_file(str(path))
     row = (LocalFile(Key("a.txt"), stamp, digest),)
-    settler = Settler(None, tmp_path, "", trusted=False)
+    settler = Settler(None, tmp_path, "")
     (status,) = settler.settle(relevant(join(row, (RemoteObject(Key("a.txt"), len(DATA), md5(OTHER)),), ()), Pairing()))
     assert status.verdict is Verdict.UNVERIFIED
     path.unlink()  # an ETag of parts needs another look at the file, which has gone

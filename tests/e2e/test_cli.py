@@ -63,7 +63,7 @@ def test_status_json_has_the_documented_shape(shell: Shell) -> None:
     assert (dataset["id"], dataset["name"], dataset["complete"]) == ("82", "82_stellar_sketch", True)
     assert dataset["counts"] == {"synced": 5, "deleted-locally": 1, "local-only": 1}
     first = dataset["files"][0]
-    assert list(first) == ["key", "kind", "verdict", "evidence", "reason", "local", "remote"]
+    assert list(first) == ["key", "kind", "verdict", "evidence", "detail", "grade", "reason", "local", "remote"]
     assert (first["key"], first["kind"], first["verdict"], first["evidence"]) == (
         "0000.png", "image", "synced", "etag-md5",
     )  # fmt: skip

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hashmark.actions.doctor import MEANING
 from hashmark.core.errors import (
     NoCredentials,
     NoSuchBucket,
@@ -189,7 +190,7 @@ def test_no_credentials_are_called_none(seaweedfs: Store) -> None:
 
 EXPECTED = {
     "seaweedfs": {},
-    "rclone": {"create-only": False, "replace-only": False, "conditional-delete": False},
+    "rclone": {"etag-multipart": False, "create-only": False, "replace-only": False, "conditional-delete": False},
     "moto": {"content-md5": False},
 }
 """What the probe must find missing; everything else must be there."""
@@ -198,8 +199,7 @@ EXPECTED = {
 def test_the_probe_finds_what_a_store_ignores_and_cleans_up(store: Store, prefix: str) -> None:
     bucket = store.bucket()
     found = {finding.name: finding.ok for finding in probe(bucket, f"{prefix}/")}
-    names = ("write", "etag-md5", "create-only", "replace-only", "content-md5", "copy", "conditional-delete")
-    assert found == {name: EXPECTED[store.name].get(name, True) for name in names}
+    assert found == {name: EXPECTED[store.name].get(name, True) for name in MEANING}
     assert keys(bucket, prefix) == []
 
 

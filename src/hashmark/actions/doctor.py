@@ -25,6 +25,11 @@ MEANING = {
         "files are proven by what hashmark recorded when it pushed them, by stored checksums, or by `verify`",
         "",
     ),
+    "etag-multipart": (
+        "a large file is proven by its ETag, once the sizes of its parts are known",
+        "large files are proven by what hashmark recorded, by stored checksums, or by `verify`",
+        "large files are proven by what hashmark recorded, by stored checksums, or by `verify`",
+    ),
     "create-only": (
         "a new file can't overwrite someone else's",
         "two people who push the same new file at the same instant can overwrite each other",

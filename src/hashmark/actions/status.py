@@ -27,12 +27,17 @@ from hashmark.core.pairs import pair_up
 from hashmark.core.report import DatasetStatus
 from hashmark.disk.hashing import file_system_now, hash_all
 from hashmark.disk.walk import Look, Walk
-from hashmark.evidence import Settler, body_digest
+from hashmark.evidence.body import compare_body
+from hashmark.evidence.settle import EARNED, Settler
 from hashmark.library import Dataset
 
 BATCH = 2000
-TRUST = "etag-md5"
-"""The remembered fact whether a bucket's ETags are MD5s: `yes` where one was seen to be, `no` by a probe."""
+COLLISION = "collision"
+"""Recorded in place of an MD5 where other bytes were read that have the file's MD5: no file has this one."""
+
+TRUST = Evidence.ETAG_MD5
+"""The remembered fact whether a bucket's ETags are MD5s: `yes` where one was seen to be, `no` by a probe. There is
+another, `etag-multipart`, whether those of uploads in parts are made of MD5s."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class Scan:
     def _other_side(self) -> tuple[Iterable[RemoteObject], Iterable[Base], Settler]:
         dataset, against = self.dataset, self.options.against
         if against is not None:
-            return against, (), Settler(None, dataset.path, dataset.prefix, trusted=False)
+            return against, (), Settler(None, dataset.path, dataset.prefix)
         # Asked for first: the listing travels while the disk is read.
         objects = dataset.library.bucket.objects(dataset.prefix)
         return objects, dataset.library.state.bases(dataset.remote), self._settler()
@@ -98,9 +103,11 @@ class Scan:
     def _settler(self) -> Settler:
         dataset = self.dataset
         bucket, state = dataset.library.bucket, dataset.library.state
-        known = state.facts(bucket.store).get(TRUST)
-        trusted = known == "yes" or (known is None and bucket.client.endpoint.is_aws)
-        return Settler(bucket, dataset.path, dataset.prefix, trusted=trusted, may_earn=known != "no")
+        facts = state.facts(bucket.store)
+        aws = bucket.client.endpoint.is_aws
+        trusted = [kind for kind in EARNED if facts.get(kind, "yes" if aws else "") == "yes"]
+        may_earn = [kind for kind in EARNED if facts.get(kind) != "no"]
+        return Settler(bucket, dataset.path, dataset.prefix, trusted=trusted, may_earn=may_earn)
 
     def _locals(self) -> Iterator[LocalFile]:
         dataset = self.dataset
@@ -139,8 +146,8 @@ class Scan:
             yield status
         state.record_bases(remote, proven)
         self._forget_gone()
-        if settler.trusted and not trusted_before:
-            state.record_facts(self.dataset.library.bucket.store, {TRUST: "yes"})
+        earned = dict.fromkeys(map(str, settler.trusted - trusted_before), "yes")
+        state.record_facts(self.dataset.library.bucket.store, earned)
 
     def _forget_gone(self) -> None:
         if self.complete:
@@ -175,16 +182,18 @@ def read_body(dataset: Dataset, status: FileStatus) -> tuple[FileStatus, Base | 
         return status, None  # another size is proof enough
     row = Joined(status.key, local, remote, None if status.verdict is Verdict.SYNCED else status.base)
     scratch = dataset.library.state_folder / "tmp"
+    file = dataset.path / status.key
     try:
-        md5 = body_digest(dataset.library.bucket, dataset.prefix + status.key, remote, scratch)
+        body = compare_body(dataset.library.bucket, dataset.prefix + status.key, remote, file, local, scratch)
     except HashmarkError as error:
         if error.fatal:
             raise
         why = Weighed(Content.UNKNOWN, None, f"reading it failed: {error.message}", "`hashmark verify` again")
         return judge(row, status.kind, why), None
-    same = md5 == local.md5
-    found = judge(row, status.kind, Weighed(Content.SAME if same else Content.DIFFERENT, Evidence.BODY))
-    return found, Base(status.key, md5, remote.etag, local.size, common=same) if remote.etag else None
+    found = judge(row, status.kind, Weighed(Content.SAME if body.same else Content.DIFFERENT, Evidence.BODY))
+    collides = body.md5 == local.md5 and not body.same
+    md5 = COLLISION if collides else body.md5
+    return found, Base(status.key, md5, remote.etag, local.size, common=body.same) if remote.etag else None
 
 
 def _clock(dataset: Dataset) -> int | None:

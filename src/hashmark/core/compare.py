@@ -49,13 +49,15 @@ from hashmark.core.pairs import Pairing
 class Weighed:
     """What the listing alone proves about the bytes of both sides.
 
-    Where it is not enough, `reason` says why and `settle` what would be.
+    Where it is not enough, `reason` says why and `settle` what would be. `detail` names what the evidence was, such
+    as the checksum's kind or the parts' sizes.
     """
 
     content: Content
     evidence: Evidence | None = None
     reason: str | None = None
     settle: str | None = None
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,7 @@ def _status(joined: Joined, kind: Kind, verdict: Verdict, weighed: Weighed | Non
         evidence=weighed.evidence if weighed else None,
         reason=weighed.reason if weighed else None,
         settle=weighed.settle if weighed else None,
+        detail=weighed.detail if weighed else None,
         local=joined.local,
         remote=joined.remote,
         base=joined.base,

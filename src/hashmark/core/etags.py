@@ -88,6 +88,23 @@ Cut = int | tuple[int, ...]
 """How an upload was cut: one part size, or the size of every part."""
 
 
+def describe(cut: Cut, size: int | None = None) -> str:
+    """A cut in words: `3 parts of 8 MiB`; the size of a last part that is shorter goes unsaid.
+
+    >>> describe(8 << 20, 20 << 20), describe((8 << 20, 5)), describe((3, 5, 4))
+    ('3 parts of 8 MiB', '2 parts of 8 MiB', '3 parts of several sizes')
+    """
+    if isinstance(cut, int):
+        return _parts(max(1, -(-(size or 0) // cut)), cut)
+    alike = all(part == cut[0] for part in cut[:-1]) and cut[-1] <= cut[0]
+    return _parts(len(cut), cut[0]) if alike else f"{len(cut)} parts of several sizes"
+
+
+def _parts(count: int, size: int) -> str:
+    spoken = f"{size // MIB} MiB" if size % MIB == 0 and size else f"{size} bytes"
+    return f"1 part of {spoken}" if count == 1 else f"{count} parts of {spoken}"
+
+
 class MultipartHasher:
     """Computes, in one pass, the MD5 of some bytes and the multipart ETag for each of several cuts.
 

@@ -134,7 +134,10 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class FileStatus:
-    """The verdict on one key, with its evidence. `settle` says what would settle an `unverified`."""
+    """The verdict on one key, with its evidence; `detail` names it more closely, such as the checksum's kind.
+
+    `settle` says what would settle an `unverified`.
+    """
 
     key: Key
     kind: Kind
@@ -145,6 +148,7 @@ class FileStatus:
     local: LocalFile | None = None
     remote: RemoteObject | None = None
     base: Base | None = None
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

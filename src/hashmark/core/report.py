@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from hashmark.core.grades import grade
 from hashmark.core.keys import Collisions, as_collision
 from hashmark.core.model import NEEDS_SYNC, FileStatus, Kind, Problem, Verdict, key_bytes
 from hashmark.core.pairs import Pair
@@ -78,6 +79,8 @@ def file_json(status: FileStatus) -> dict[str, Any]:
         "kind": status.kind,
         "verdict": status.verdict,
         "evidence": status.evidence,
+        "detail": status.detail,
+        "grade": grade(status),
         "reason": reason_of(status),
         "local": {"size": local.size, "md5": local.md5} if local else None,
         "remote": {"size": remote.size, "etag": remote.etag, "lastModified": remote.last_modified} if remote else None,

@@ -41,7 +41,8 @@ def why(status: FileStatus) -> str:
     """One sentence or two: what is believed of this file, and the evidence for it."""
     verdict, reason = status.verdict, reason_of(status)
     if verdict is Verdict.SYNCED and status.evidence:
-        return _SAME[status.evidence]
+        said = _SAME[status.evidence]
+        return f"{said[:-1]} ({status.detail})." if status.detail else said
     if verdict is Verdict.UNVERIFIED:
         return f"It can't be told whether the bytes are the same: {reason}." if reason else "Not compared yet."
     if verdict is Verdict.REFUSED:

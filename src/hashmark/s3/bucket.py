@@ -19,9 +19,11 @@ from hashmark.core.errors import PreconditionFailed, UnexpectedAnswer
 from hashmark.core.etags import normal_etag, part_count
 from hashmark.core.model import RemoteObject, key_bytes
 from hashmark.s3 import xml
+from hashmark.s3.checksums import STRONGEST
 from hashmark.s3.client import Answer, Client
 from hashmark.s3.endpoint import Remote
 from hashmark.s3.listing import list_folders, list_objects
+from hashmark.s3.xml import Upload
 
 DELETE_BATCH = 1000
 """S3's limit of keys in one DeleteObjects request."""
@@ -32,7 +34,6 @@ WHOLE = 64 << 20
 RANGE = 16 << 20
 """Bytes of a large object asked for at a time."""
 
-_CHECKSUMS = ("crc32", "crc32c", "crc64nvme", "sha1", "sha256")
 _TYPES = {".txt": "text/plain; charset=utf-8", ".caption": "text/plain; charset=utf-8", ".webp": "image/webp"}
 
 
@@ -49,6 +50,14 @@ class Head:
     full_object: bool = True
     metadata: Mapping[str, str] = field(default_factory=dict)
     parts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What GetObjectAttributes says: the ETag, and the sizes of all parts; none where the store does not list them."""
+
+    etag: str | None
+    part_sizes: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,40 @@ class Bucket:
         query = {"partNumber": str(part)} if part else {}
         answer = self.client.call("HeadObject", "HEAD", key, query=query, headers={"x-amz-checksum-mode": "ENABLED"})
         return _head(answer, key)
+
+    def attributes(self, key: str) -> Attributes:
+        """ETag and part sizes of an object, a thousand parts a request.
+
+        AWS lists the parts only of objects with an additional checksum (API reference, "GetObjectAttributes").
+        """
+        sizes: dict[int, int] = {}
+        etag: str | None = None
+        marker: str | None = "0"
+        while marker is not None:
+            headers = {"x-amz-object-attributes": "ETag,ObjectParts", "x-amz-max-parts": "1000"}
+            headers |= {"x-amz-part-number-marker": marker} if marker != "0" else {}
+            answer = self.client.call("GetObjectAttributes", "GET", key, query={"attributes": ""}, headers=headers)
+            page = xml.parse_attributes(answer.body, f"Asking for the parts of '{key}'")
+            seen = len(sizes)
+            sizes |= page.parts
+            etag = page.etag
+            marker = page.next_marker if len(sizes) > seen else None
+        whole = list(sizes) == list(range(1, len(sizes) + 1))
+        return Attributes(etag, tuple(sizes.values()) if whole else ())
+
+    def uploads(self, prefix: str) -> Iterator[Upload]:
+        """Uploads in parts that were begun under `prefix` and have not ended: in no listing, and paid for."""
+        key, upload_id = "", ""
+        while True:
+            query = {"uploads": "", "encoding-type": "url", "prefix": prefix}
+            query |= {"key-marker": key, "upload-id-marker": upload_id} if key else {}
+            answer = self.client.call("ListMultipartUploads", "GET", query=query)
+            page = xml.parse_uploads(answer.body, f"Listing the unfinished uploads under '{prefix}'")
+            # Some stores (`rclone serve s3`) leave the prefix out of account.
+            yield from (upload for upload in page.uploads if upload.key.startswith(prefix))
+            if page.next_key is None or (page.next_key, page.next_id) == (key, upload_id):
+                return
+            key, upload_id = page.next_key, page.next_id
 
     def put(
         self,
@@ -238,7 +281,7 @@ def _head(answer: Answer, key: str) -> Head:
         etag=normal_etag(headers["etag"]) if headers.get("etag") else None,
         last_modified=headers.get("last-modified"),
         encryption=_encryption(headers),
-        checksums={c: headers[f"x-amz-checksum-{c}"] for c in _CHECKSUMS if f"x-amz-checksum-{c}" in headers},
+        checksums={c: headers[f"x-amz-checksum-{c}"] for c in STRONGEST if f"x-amz-checksum-{c}" in headers},
         full_object=_is_full_object(headers),
         metadata={k.removeprefix("x-amz-meta-"): v for k, v in headers.items() if k.startswith("x-amz-meta-")},
         parts=int(parts) if parts.isdecimal() else None,
@@ -249,7 +292,7 @@ def _is_full_object(headers: Mapping[str, str]) -> bool:
     """Whether the stored checksums are of the whole object. Stores that do not say so mark composites by `-N`."""
     if sort := headers.get("x-amz-checksum-type"):
         return sort == "FULL_OBJECT"
-    composite = any("-" in headers.get(f"x-amz-checksum-{name}", "") for name in _CHECKSUMS)
+    composite = any("-" in headers.get(f"x-amz-checksum-{name}", "") for name in STRONGEST)
     return not composite and part_count(normal_etag(headers.get("etag", ""))) is None
 
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from awscrt import checksums
 
 CHUNK = 1 << 20
+
+STRONGEST = ("sha256", "sha1", "crc64nvme", "crc32c", "crc32")
+"""The checksums known here, by S3's names, the one that proves most first."""
 
 _CRCS: dict[str, tuple[Callable[..., int], int]] = {
     "crc32": (checksums.crc32, 4),
@@ -22,24 +26,62 @@ _CRCS: dict[str, tuple[Callable[..., int], int]] = {
 }
 
 
+class _Sum:
+    """One checksum, fed bit by bit."""
+
+    def __init__(self, name: str) -> None:
+        self._sha = hashlib.new(name) if name not in _CRCS else None
+        self._compute, self._width = _CRCS.get(name, (checksums.crc32, 4))
+        self._value = 0
+
+    def update(self, data: bytes | memoryview) -> None:
+        if self._sha:
+            self._sha.update(data)
+        else:
+            self._value = self._compute(data, self._value)
+
+    def digest(self) -> bytes:
+        return self._sha.digest() if self._sha else self._value.to_bytes(self._width, "big")
+
+
 def file_checksum(path: Path, name: str) -> tuple[str, str]:
-    """Checksum `name` (`crc32`, `crc32c`, `crc64nvme`, `sha1`, `sha256`) of a whole file, in base64 as S3 has it.
+    """Checksum `name` (one of STRONGEST) of a whole file, in base64 as S3 has it.
 
     Comes with the MD5 in hex of the very bytes it was computed from.
 
     Raises:
         OSError: the file can't be read.
     """
-    md5 = hashlib.md5(usedforsecurity=False)
-    sha = hashlib.new(name) if name in {"sha1", "sha256"} else None
-    compute, width = _CRCS.get(name, (checksums.crc32, 4))
-    value = 0
+    whole, md5 = _Sum(name), hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
         while data := file.read(CHUNK):
             md5.update(data)
-            if sha:
-                sha.update(data)
-            else:
-                value = compute(data, value)
-    digest = sha.digest() if sha else value.to_bytes(width, "big")
-    return base64.b64encode(digest).decode(), md5.hexdigest()
+            whole.update(data)
+    return _base64(whole.digest()), md5.hexdigest()
+
+
+def composite_checksum(path: Path, name: str, sizes: Sequence[int]) -> tuple[str, str]:
+    """The checksum of the checksums of a file's parts of these sizes, with the number of parts: `…==-3`.
+
+    That is what S3 keeps for an upload in parts whose checksum type is COMPOSITE (same source). Comes with the MD5
+    of the whole. A file that is longer than the sizes say is taken to have one more part.
+
+    Raises:
+        OSError: the file can't be read.
+    """
+    outer, md5, count = _Sum(name), hashlib.md5(usedforsecurity=False), 0
+    with path.open("rb") as file:
+        for size in [*sizes, sys.maxsize]:
+            part, left = _Sum(name), size
+            while left and (data := file.read(min(CHUNK, left))):
+                md5.update(data)
+                part.update(data)
+                left -= len(data)
+            if size < sys.maxsize or left < size:
+                outer.update(part.digest())
+                count += 1
+    return f"{_base64(outer.digest())}-{count}", md5.hexdigest()
+
+
+def _base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hashmark.core.errors import BadDigest, HashmarkError, PreconditionFailed, StoreError
+from hashmark.core.etags import multipart_etag
+from hashmark.s3 import multipart
 from hashmark.s3.bucket import Bucket, Expect
 
 _WRONG = "0" * 32
@@ -35,7 +37,7 @@ def probe(bucket: Bucket, prefix: str) -> Iterator[Finding]:
         StoreError: the bucket can't be reached or written at all.
     """
     key = f"{prefix}probe-{secrets.token_hex(6)}.txt"
-    copy = f"{key}.copy"
+    copy, parts = f"{key}.copy", f"{key}.parts"
     try:
         etag = bucket.put(key, BODY)
         yield Finding("write", True, "an object was written")
@@ -46,11 +48,12 @@ def probe(bucket: Bucket, prefix: str) -> Iterator[Finding]:
             "content-md5", lambda: bucket.put(key, BODY, md5=_WRONG), BadDigest, "a wrong Content-MD5 is refused"
         )
         yield _copy(bucket, key, copy)
+        yield _in_parts(bucket, parts)
         yield _attempt(
             "conditional-delete", lambda: bucket.delete(key, etag=_WRONG), PreconditionFailed, "If-Match on delete"
         )
     finally:
-        for scratch in (key, copy):
+        for scratch in (key, copy, parts):
             with contextlib.suppress(StoreError):
                 bucket.delete(scratch)
 
@@ -90,3 +93,18 @@ def _copy(bucket: Bucket, key: str, copy: str) -> Finding:
     except StoreError as error:
         return Finding("copy", False, f"server-side copy: {error.message}")
     return Finding("copy", same, "server-side copy" if same else "server-side copy gives other bytes")
+
+
+def _in_parts(bucket: Bucket, key: str) -> Finding:
+    """An upload of a single part: the last part of an upload may be as small as it likes."""
+    wanted = multipart_etag(hashlib.md5(BODY, usedforsecurity=False).digest())
+    try:
+        multipart.upload(bucket.client, key, iter([BODY]), expect=Expect(None), metadata={}, confirm=lambda: None)
+        # As it is listed: that is what files are compared with.
+        etag = bucket.head(key).etag
+    except BadDigest:
+        etag = None
+    except StoreError as error:
+        return Finding("etag-multipart", None, f"an upload in parts: {error.message}")
+    same = etag == wanted
+    return Finding("etag-multipart", same, f"the ETag of an upload in parts is {'' if same else 'not '}made of MD5s")

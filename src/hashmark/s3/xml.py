@@ -107,3 +107,73 @@ def _text(raw: str, encoded: bool) -> str:
     if not encoded:
         return raw
     return unquote_to_bytes(raw.replace("+", " ")).decode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True, slots=True)
+class PartsPage:
+    """One page of an object's attributes. `parts` are sizes by number; `next_marker` None on the last page."""
+
+    etag: str | None
+    parts: dict[int, int]
+    next_marker: str | None
+
+
+def parse_attributes(body: bytes, what: str) -> PartsPage:
+    """One page of GetObjectAttributes with ETag and ObjectParts.
+
+    Raises:
+        UnexpectedAnswer: it is not one.
+    """
+    root = parse(body, "GetObjectAttributesResponse", what, also="GetObjectAttributesOutput")
+    etag = children(root).get("ETag")
+    found = next((child for child in root if local(child.tag) == "ObjectParts"), None)
+    parts: dict[int, int] = {}
+    for child in found if found is not None else ():
+        facts = children(child)
+        number, size = facts.get("PartNumber", ""), facts.get("Size", "")
+        if local(child.tag) in {"Part", "Parts"}:
+            if not (number.isdecimal() and size.isdecimal()):
+                raise UnexpectedAnswer(f"{what}: a part has no number or no size.")
+            parts[int(number)] = int(size)
+    facts = children(found) if found is not None else {}
+    more = facts.get("IsTruncated") == "true"
+    return PartsPage(normal_etag(etag) if etag else None, parts, facts.get("NextPartNumberMarker") if more else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An upload in parts that has not ended. `initiated` as the store says it (ISO 8601), or None."""
+
+    key: str
+    upload_id: str
+    initiated: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UploadsPage:
+    """One page of unfinished uploads; `next_key` None on the last one."""
+
+    uploads: tuple[Upload, ...]
+    next_key: str | None
+    next_id: str
+
+
+def parse_uploads(body: bytes, what: str) -> UploadsPage:
+    """One page of ListMultipartUploads.
+
+    Raises:
+        UnexpectedAnswer: it is not one, or an entry is incomplete.
+    """
+    root = parse(body, "ListMultipartUploadsResult", what)
+    facts = children(root)
+    encoded = facts.get("EncodingType", "") == "url"
+    uploads = []
+    for element in root:
+        if local(element.tag) == "Upload":
+            entry = children(element)
+            if not entry.get("Key") or not entry.get("UploadId"):
+                raise UnexpectedAnswer(f"{what}: an entry has no key or no upload id.")
+            uploads.append(Upload(_text(entry["Key"], encoded), entry["UploadId"], entry.get("Initiated")))
+    more = facts.get("IsTruncated") == "true" and facts.get("NextKeyMarker")
+    next_key = _text(facts["NextKeyMarker"], encoded) if more else None
+    return UploadsPage(tuple(uploads), next_key, facts.get("NextUploadIdMarker", ""))

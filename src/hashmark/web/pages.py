@@ -18,6 +18,7 @@ from rich.filesize import decimal
 
 from hashmark._version import __version__
 from hashmark.core.filters import COLOURS, HELP, colour
+from hashmark.core.grades import grade
 from hashmark.core.items import item_id
 from hashmark.core.model import Verdict
 from hashmark.core.plan import DELETES, Direction
@@ -119,6 +120,7 @@ def templates() -> jinja2.Environment:
         iso=iso,
         duration=duration,
         why=why,
+        grade=grade,
         reason=reason_of,
     )
     environment.globals.update(

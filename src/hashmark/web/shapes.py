@@ -11,6 +11,7 @@ from collections import Counter
 from typing import Any
 
 from hashmark.core.errors import HashmarkError
+from hashmark.core.grades import grade
 from hashmark.core.items import Item
 from hashmark.core.model import FileStatus, Kind
 from hashmark.core.pairs import Pair
@@ -116,8 +117,8 @@ def row_json(board: Board, item: Item) -> dict[str, Any]:
 
 
 def badge_json(row: FileStatus) -> dict[str, Any]:
-    """A file's verdict, its evidence, and both in words."""
-    return {"verdict": row.verdict, "evidence": row.evidence, "why": why(row)}
+    """A file's verdict, its evidence, both in words, and how much that proves."""
+    return {"verdict": row.verdict, "evidence": row.evidence, "why": why(row), "grade": grade(row)}
 
 
 def picture_version(row: FileStatus) -> str | None:

@@ -6,6 +6,7 @@ export interface Badge {
   verdict: string;
   evidence: string | null;
   why: string;
+  grade: string | null;
 }
 
 export interface Row {

@@ -67,7 +67,8 @@ class BadgeView {
     const what = sort === "text" ? "Caption" : sort === "image" ? "Image" : "File";
     const evidence = badge?.evidence ? `, by ${badge.evidence}` : "";
     const time = checkedAt ? `\n${checkedAt}` : "";
-    const title = badge ? `${what}: ${badge.verdict}${evidence}\n${badge.why}${time}` : `${what}: none`;
+    const grade = badge?.grade ? `\n(${badge.grade})` : "";
+    const title = badge ? `${what}: ${badge.verdict}${evidence}\n${badge.why}${grade}${time}` : `${what}: none`;
     if (title !== this.element.title) this.element.title = title;
   }
 }

@@ -1,0 +1,72 @@
+"""Downloads an object and compares it with the file byte by byte: the dearest proof, and the last word."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hashmark.core.errors import FileChanged
+from hashmark.core.model import LocalFile, RemoteObject
+from hashmark.disk.hashing import hash_file
+from hashmark.disk.place import explain
+from hashmark.disk.walk import stamp_of
+from hashmark.s3.bucket import Bucket
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What was read: the MD5 of the object's bytes, and whether they are the file's."""
+
+    md5: str
+    same: bool
+
+
+def compare_body(bucket: Bucket, key: str, remote: RemoteObject, file: Path, local: LocalFile, scratch: Path) -> Body:
+    """Read the object, all of the version that was listed, and compare it with the `local` file at `file`.
+
+    Bytes are compared and not digests alone, so that not even a collision made on purpose passes. `scratch` is a
+    folder for the temporary download; memory is bounded whatever the object's size.
+
+    Raises:
+        FileChanged: the file is not the one that was compared before.
+        HashmarkError: the object can't be read.
+    """
+    try:
+        with _temporary(scratch) as path:
+            bucket.download(key, str(path), remote.size, etag=remote.etag or "")
+            md5, _ = hash_file(str(path))
+            return Body(md5, md5 == local.md5 and _same_bytes(path, file, local))
+    except OSError as error:
+        raise explain(error, str(scratch)) from None
+
+
+@contextlib.contextmanager
+def _temporary(scratch: Path) -> Iterator[Path]:
+    scratch.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=scratch, prefix=f"verify-{os.getpid()}-")
+    os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _same_bytes(path: Path, file: Path, local: LocalFile) -> bool:
+    try:
+        with path.open("rb") as there, file.open("rb") as here:
+            same = True
+            while same and (chunk := here.read(CHUNK)):
+                same = chunk == there.read(CHUNK)
+            stamp = stamp_of(os.fstat(here.fileno()))
+            same = same and not there.read(1)
+    except OSError as error:
+        raise FileChanged(f"'{local.key}' can't be read any more: {error.strerror}.") from None
+    if stamp != local.stamp:
+        raise FileChanged(f"'{local.key}' changed on disk after it was compared.")
+    return same
