@@ -30,6 +30,7 @@ BUCKET = "training-data"
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 STORES = ("seaweedfs", "rclone", "moto")
 _started: list[str] = []
+_told: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,13 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for line in _started:
         terminalreporter.write_line(f"store: {line}")
+    for line in _told:
+        terminalreporter.write_line(line)
+
+
+def tell(line: str) -> None:
+    """Have a figure that a test saw printed at the end."""
+    _told.append(line)
 
 
 def free_port() -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from hashmark.actions import uploads
 from hashmark.actions.abilities import remember
 from hashmark.core.errors import (
     AccessDenied,
@@ -58,6 +59,11 @@ MEANING = {
 }
 
 
+_UNFINISHED = (
+    "no listing shows their parts, which are paid for: `hashmark doctor --abort-uploads` gives up this library's own, "
+    "and others' that are more than a day old"
+)
+
 _CREDENTIALS = (NoCredentials, WrongCredentials, ExpiredCredentials, AccessDenied, ClockSkew)
 
 
@@ -76,8 +82,12 @@ class Check:
         return {"name": self.name, "ok": self.ok, "detail": self.detail, "meaning": self.meaning}
 
 
-def doctor(library: Library) -> Iterator[Check]:
-    """Check after check, as they come; stops where nothing further can work. The bucket is left as it was."""
+def doctor(library: Library, *, abort_uploads: bool = False) -> Iterator[Check]:
+    """Check after check, as they come; stops where nothing further can work.
+
+    The bucket is left as it was, but for uploads in parts that never ended, where `abort_uploads` asks to give up
+    this library's own and those of others that are more than a day old.
+    """
     settings = library.settings.remote
     yield Check("library", True, str(library.root), f"mirrors {settings.url}")
     for problem in library.warnings():
@@ -103,6 +113,23 @@ def doctor(library: Library) -> Iterator[Check]:
         "listing", True, f"{len(folders)} folders under {settings.url}", "a complete listing is told from a broken one"
     )
     yield from _abilities(library)
+    yield _uploads(library, abort=abort_uploads)
+
+
+def _uploads(library: Library, *, abort: bool) -> Check:
+    try:
+        found = uploads.unfinished(library)
+        if not found:
+            return Check("uploads", True, "no upload in parts is unfinished", "nothing is paid for unseen")
+        what = ", ".join(uploads.told(found))
+        if not abort:
+            return Check("uploads", False, what, _UNFINISHED)
+        count = uploads.abort(library, found)
+    except HashmarkError as error:
+        return Check("uploads", None, error.message, "uploads in parts that never ended can't be found here")
+    left = len(found) - count
+    meaning = f"{left} may be under way" if left else "all are gone"
+    return Check("uploads", not left, f"{what}: {count} given up", meaning)
 
 
 def _abilities(library: Library) -> Iterator[Check]:

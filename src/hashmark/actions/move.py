@@ -6,17 +6,16 @@ user's to say. Progress is told in events; nothing is printed here.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from hashmark.actions import uploads
 from hashmark.actions.abilities import Abilities, abilities
 from hashmark.actions.status import TRUST, Options, status
 from hashmark.actions.trash import new_batch_name
 from hashmark.core.compare import Joined, judge
-from hashmark.core.errors import NoSuchObject
 from hashmark.core.events import Event, Failure
 from hashmark.core.model import Base, FileStatus, Key, LocalFile, RemoteObject, Stamp
 from hashmark.core.plan import (
@@ -35,8 +34,7 @@ from hashmark.core.plan import (
 from hashmark.core.report import DatasetStatus, shown
 from hashmark.disk.place import explain
 from hashmark.disk.walk import leftovers
-from hashmark.library import Dataset, Library
-from hashmark.s3 import multipart
+from hashmark.library import Dataset
 from hashmark.transfer.moves import Done, Ends
 from hashmark.transfer.run import Outcome, Runner
 
@@ -179,36 +177,15 @@ def _ends(dataset: Dataset, batch: str, can: Abilities | None) -> Ends:
         guarded_writes=can is not None and can.guarded_writes,
         guarded_deletes=can is not None and can.guarded_deletes,
         checks_md5=can is not None and can.checks_md5,
-        on_upload=lambda key, upload_id: _note_upload(library, key, upload_id),
+        on_upload=lambda key, upload_id: uploads.note(library, key, upload_id),
         odd_etags=library.state.facts(library.bucket.store).get(TRUST) == "no",
     )
-
-
-def _uploads(library: Library) -> str:
-    return f"{library.bucket.store} uploads"
-
-
-def _note_upload(library: Library, key: str, upload_id: str | None) -> None:
-    if upload_id is None:
-        library.state.forget_facts(_uploads(library), [key])
-    else:
-        library.state.record_facts(_uploads(library), {key: upload_id})
-
-
-def _abort_uploads(dataset: Dataset) -> None:
-    """Give up the uploads in parts of a killed run: they are in no listing, and cost."""
-    library = dataset.library
-    for key, upload_id in library.state.facts(_uploads(library)).items():
-        if key.startswith(dataset.prefix):
-            with contextlib.suppress(NoSuchObject):
-                multipart.abort(library.bucket.client, key, upload_id)
-            _note_upload(library, key, None)
 
 
 def _sweep(dataset: Dataset, plan: Plan) -> None:
     """Remove what a killed run left unfinished; nobody else is at it, because the lock is held."""
     if plan.direction is Direction.PUSH:
-        _abort_uploads(dataset)
+        uploads.abort_own(dataset)
     if plan.direction is Direction.PULL and dataset.path.is_dir():
         for path in leftovers(dataset.path):
             try:

@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from hashmark.actions.status import Options, read_body, status
+from hashmark.core.compare import Joined, Weighed, judge
 from hashmark.core.events import Ended, Event, FileDone, FileFailed, FileStarted, Started
-from hashmark.core.model import Base, FileStatus, Verdict
+from hashmark.core.model import Base, Content, Evidence, FileStatus, Verdict
 from hashmark.core.pairs import pair_up
 from hashmark.core.plan import Policy
 from hashmark.core.report import DatasetStatus
@@ -27,11 +28,14 @@ def verify(
     policy: Policy,
     on_event: Callable[[Event], None] = lambda _event: None,
     cancel: threading.Event | None = None,
+    *,
+    anew: bool = False,
 ) -> DatasetStatus:
     """Compare the dataset, then read every selected object that both sides have; what is proven is recorded.
 
     A file that its ETag called synced and whose bytes differ is `differs` by `body`. That is remembered, so that it
-    stays red and a push puts the right bytes there.
+    stays red and a push puts the right bytes there. A run that was interrupted is gone on with: what it has read is
+    not read again, unless the file or the object has changed since, or `anew` asks for it.
 
     Raises:
         StoreError: the bucket can't be listed.
@@ -42,17 +46,65 @@ def verify(
     chosen = [f for f in chosen if policy.selects(f.key)]
     stop = cancel or threading.Event()
     _sweep(dataset.library.state_folder / "tmp")
-    on_event(Started(len(chosen), sum(f.local.size for f in chosen if f.local), time.time()))
+    progress = _Progress(dataset, anew=anew)
+    read = {f.key: after for f in chosen if (after := progress.read_before(f)) is not None}
+    rows |= read
+    chosen = [f for f in chosen if f.key not in read]
+    notes = (f"{len(read)} files were read before the interruption and are not read again",) if read else ()
+    on_event(Started(len(chosen), sum(f.local.size for f in chosen if f.local), time.time(), notes))
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="verify") as pool:
         for after, known in _each(dataset, chosen, pool, on_event, stop):
             rows[after.key] = after
             if known is not None and (known.common or after.verdict is Verdict.DIFFERS):
                 # A conflict or a change keeps its base: the past of both sides says more than this one reading.
                 dataset.library.state.record_bases(dataset.remote, [known])
+            progress.note(after)
             on_event(_told(after))
+    if not stop.is_set():
+        progress.forget()
     on_event(Ended(stop.is_set(), time.time()))
     files = tuple(rows.values())
     return replace(found, files=files, pairs=pair_up(files, dataset.pairing).pairs)
+
+
+class _Progress:
+    """What an interrupted verification has read, kept until one has come to its end."""
+
+    def __init__(self, dataset: Dataset, *, anew: bool) -> None:
+        self._state = dataset.library.state
+        self._name = f"{dataset.remote} verified"
+        self._known = {base.key: base for base in self._state.bases(self._name)}
+        if anew:
+            self.forget()
+
+    def read_before(self, row: FileStatus) -> FileStatus | None:
+        """The row by what was read of it, if neither side has changed since."""
+        mark, known = _mark(row), self._known.get(row.key)
+        if mark is None or known is None or replace(mark, common=known.common) != known:
+            return None
+        content = Content.SAME if known.common else Content.DIFFERENT
+        return judge(Joined(row.key, row.local, row.remote, row.base), row.kind, Weighed(content, Evidence.BODY))
+
+    def note(self, row: FileStatus) -> None:
+        """Keep that this row was read, if it was."""
+        mark = _mark(row)
+        if mark is not None and row.evidence is Evidence.BODY:
+            self._known[row.key] = mark
+            self._state.record_bases(self._name, [mark])
+
+    def forget(self) -> None:
+        """Begin anew the next time."""
+        self._state.forget_bases(self._name, self._known)
+        self._known = {}
+
+
+def _mark(row: FileStatus) -> Base | None:
+    """Both sides as they were when the bytes were read; the object with its time, for an ETag alone may stay."""
+    local, remote = row.local, row.remote
+    if local is None or remote is None or local.md5 is None:
+        return None
+    version = f"{remote.etag} {remote.last_modified}"
+    return Base(row.key, local.md5, version, local.size, common=row.verdict is Verdict.SYNCED)
 
 
 def _sweep(scratch: Path) -> None:

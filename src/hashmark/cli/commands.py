@@ -200,25 +200,40 @@ def delete(
 @app.command()
 @guarded
 def verify(
-    datasets: DatasetsArgument, select: SelectOption = None, as_json: JsonOption = False, library: LibraryOption = None
+    datasets: DatasetsArgument,
+    select: SelectOption = None,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Read everything, also what an interrupted run has read already.")
+    ] = False,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
 ) -> Exit:
     """Download every object and compare its bytes: the proof that rests on no ETag."""
     from hashmark.cli.moving import verify_all
 
     with Library.open(library) as opened:
-        return verify_all(opened, chosen(opened, datasets), tuple(select or ()), as_json=as_json)
+        return verify_all(opened, chosen(opened, datasets), tuple(select or ()), anew=anew, as_json=as_json)
 
 
 @app.command()
 @guarded
-def doctor(as_json: JsonOption = False, library: LibraryOption = None) -> Exit:
+def doctor(
+    abort_uploads: Annotated[
+        bool,
+        typer.Option(
+            "--abort-uploads", help="Give up unfinished uploads: this library's, and others' older than a day."
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> Exit:
     """Check credentials, reach and what this store can do; the bucket is left as it was."""
     from hashmark.actions import doctor as doctors
 
     out = render.console()
     checks = []
     with Library.open(library) as opened:
-        for check in doctors.doctor(opened):
+        for check in doctors.doctor(opened, abort_uploads=abort_uploads):
             checks.append(check)
             if not as_json:
                 out.print(render.check_line(check))

@@ -106,13 +106,15 @@ def carry_out(planned: Planned, *, as_json: bool) -> Told:
     return result.to_json(), for_result(result)
 
 
-def verify_all(library: Library, datasets: list[Dataset], select: tuple[str, ...], *, as_json: bool) -> Exit:
+def verify_all(
+    library: Library, datasets: list[Dataset], select: tuple[str, ...], *, anew: bool, as_json: bool
+) -> Exit:
     """Verify each dataset in turn."""
     documents, exits = [], []
     for dataset in datasets:
         policy = Policy(Direction.PULL, select=select)
         with Interruptible() as stop, Watcher(f"Verifying {render.name(dataset.name)}", quiet=as_json) as watcher:
-            found = verify(dataset, policy, watcher.on_event, stop.cancel)
+            found = verify(dataset, policy, watcher.on_event, stop.cancel, anew=anew)
         documents.append(found.to_json())
         exits.append(Exit.INTERRUPTED if stop.cancel.is_set() else for_status(found, complete=found.complete))
         if not as_json:

@@ -135,7 +135,8 @@ class Bucket:
         """Uploads in parts that were begun under `prefix` and have not ended: in no listing, and paid for."""
         key, upload_id = "", ""
         while True:
-            query = {"uploads": "", "encoding-type": "url", "prefix": prefix}
+            # Without encoding-type=url: SeaweedFS says that it encodes these keys, and does not.
+            query = {"uploads": "", "prefix": prefix}
             query |= {"key-marker": key, "upload-id-marker": upload_id} if key else {}
             answer = self.client.call("ListMultipartUploads", "GET", query=query)
             page = xml.parse_uploads(answer.body, f"Listing the unfinished uploads under '{prefix}'")

@@ -1,0 +1,146 @@
+"""Objects that other programs wrote, around every boundary of their parts: `status --json` says what bytes say."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hashmark import push
+from hashmark.transfer import moves
+from tests.conftest import LibraryMaker, Store, tell
+from tests.e2e.command import Shell
+from tests.faults import Reply, Request, forward, scripted
+from tests.stores.corpus import QUICK, WHOLE, Way, fill, flip_half, truth
+
+NAME = "82_corpus"
+RED = {"differs", "local-changed", "remote-changed", "conflict"}
+
+
+@dataclass
+class Between:
+    """What stands between hashmark and the store, and counts. If `mute`, nothing but plain HEADs tells of objects."""
+
+    url: str
+    mute: bool = False
+    counted: Counter[str] = field(default_factory=Counter)
+
+    def answer(self, request: Request) -> Reply:
+        sort = "attributes" if "attributes" in request.query else request.method
+        self.counted[sort] += 1
+        if self.mute and ("attributes" in request.query or "partNumber" in request.query):
+            return Reply(400)
+        reply = forward(self.url, request)
+        if not self.mute:
+            return reply
+        kept = {k: v for k, v in reply.headers.items() if not k.lower().startswith("x-amz-checksum")}
+        return replace(reply, headers=kept)
+
+
+def judged(store: Store, root: Path, prefix: str, *, mute: bool = False) -> tuple[dict[str, dict[str, Any]], Between]:
+    """What a machine that never saw the bucket says of each file, and what it cost."""
+    between = Between(store.endpoint_url, mute)
+    with scripted(between.answer) as server:
+        shell = Shell(root, store.environment())
+        ran = shell("init", root, "--remote", f"s3://training-data/{prefix}", "--endpoint-url", server.url)
+        assert ran.status == 0, ran.err
+        ran = shell("status", NAME, "--json", timeout=170)
+        assert ran.status == 1, ran.err
+        (root / "hashmark.toml").unlink()
+    (dataset,) = json.loads(ran.out)["datasets"]
+    return {row["key"]: row for row in dataset["files"]}, between
+
+
+def disagreements(rows: dict[str, dict[str, Any]], same: dict[str, bool]) -> dict[str, str]:
+    """Files that are green and hold other bytes, or red and hold the same."""
+    assert rows.keys() == same.keys()
+    lies = {"synced": False, **dict.fromkeys(RED, True)}
+    return {key: row["verdict"] for key, row in rows.items() if lies.get(row["verdict"]) is same[key]}
+
+
+def grey(rows: dict[str, dict[str, Any]]) -> dict[str, str]:
+    return {key: row["reason"] for key, row in rows.items() if row["verdict"] == "unverified"}
+
+
+def like_random(rows: dict[str, dict[str, Any]], same: dict[str, bool]) -> set[str]:
+    """Changed files whose object's MD5 happens to look like a version 4 UUID, as one in 64 does.
+
+    MinIO can make such ETags of random numbers, so without a checksum these stay grey on any store but AWS.
+    """
+    uuid4 = re.compile("[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
+    unsettled = {key for key, row in rows.items() if not same[key] and row["evidence"] != "checksum"}
+    return {key for key in unsettled if uuid4.fullmatch(rows[key]["remote"]["etag"])}
+
+
+def check(store: Store, tmp_path: Path, prefix: str, ways: Sequence[Way]) -> None:
+    folder = tmp_path / "library" / NAME
+    fill(store, f"{prefix}/{NAME}", folder, ways)
+    flipped = flip_half(folder)
+    same = truth(store, f"{prefix}/{NAME}", folder)
+    assert Counter(same.values())[False] == flipped > 0
+
+    rows, cost = judged(store, folder.parent, prefix)
+    assert disagreements(rows, same) == {}
+    left = grey(rows)
+    assert left.keys() == like_random(rows, same), "this store tells all parts, so nothing else need stay grey"
+    kinds = Counter(row["evidence"] for row in rows.values())
+    counted = cost.counted
+    tell(
+        f"corpus: {len(rows)} objects of {len(ways)} programs, {flipped} with a byte flipped: 0 false green, "
+        f"0 false red, {len(left)} grey; {counted['HEAD']} HEADs, {counted['attributes']} GetObjectAttributes; by "
+        + ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
+    )
+    in_parts = sum("-" in row["remote"]["etag"] for row in rows.values())
+    single_mismatches = sum(not same[key] and "-" not in row["remote"]["etag"] for key, row in rows.items())
+    assert counted["HEAD"] <= 2 * in_parts + single_mismatches, "two for an object in parts, one for another mismatch"
+
+    rows, _ = judged(store, folder.parent, prefix, mute=True)
+    assert disagreements(rows, same) == {}
+    left = grey(rows)
+    unsure = like_random(rows, same)
+    assert all("random" in left.pop(key) for key in unsure)
+    changed_in_parts = {key for key, row in rows.items() if not same[key] and "-" in row["remote"]["etag"]}
+    assert left.keys() <= {key for key in rows if "-" in rows[key]["remote"]["etag"]}
+    assert left.keys() - changed_in_parts <= {key for key in rows if key.startswith("boto3-6/")}
+    assert all("parts of unknown size" in reason for reason in left.values())
+    told = len(left) + len(unsure)
+    tell(f"corpus, from a store that tells nothing of parts and checksums: 0 false, {told} of {len(rows)} grey")
+
+
+def test_what_other_programs_uploaded_is_judged_as_its_bytes_are(seaweedfs: Store, tmp_path: Path, prefix: str) -> None:
+    check(seaweedfs, tmp_path, prefix, QUICK)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_what_other_programs_uploaded_in_up_to_three_parts_is_judged_as_its_bytes_are(
+    seaweedfs: Store, tmp_path: Path, prefix: str
+) -> None:
+    check(seaweedfs, tmp_path, prefix, WHOLE)
+
+
+def test_what_hashmark_uploaded_in_parts_is_judged_so_by_another_machine(
+    seaweedfs: Store, library_on: LibraryMaker, tmp_path: Path, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moves, "SINGLE_PUT", 5 << 20)
+    monkeypatch.setattr(moves, "PART_SIZE", 5 << 20)
+    library = library_on(seaweedfs, "mine")
+    folder = library.root / NAME
+    fill(seaweedfs, prefix, folder, [Way("own", lambda *_: None, 5, 2)])
+    result = push(library.dataset(NAME))
+    assert result.done, result.failures
+    library.close()
+    flip_half(folder)
+    same = truth(seaweedfs, f"{prefix}/{NAME}", folder)
+    other = tmp_path / "other"
+    other.mkdir()
+    folder.rename(other / NAME)
+    rows, _ = judged(seaweedfs, other, prefix)
+    assert (disagreements(rows, same), grey(rows)) == ({}, {})
+    assert {row["evidence"] for row in rows.values()} == {"etag-md5", "etag-multipart"}
