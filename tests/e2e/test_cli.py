@@ -119,6 +119,8 @@ def test_status_against_a_saved_listing(with_map: bool, shell: Shell, tmp_path: 
     assert ran.status == 1
     counts = ran.json["datasets"][0]["counts"]
     assert counts == ({"synced": 5, "differs": 1} if with_map else {"unverified": 6})
+    assert ran.json["against"]["source"] == "a listing saved in a file"
+    assert "Against a listing saved in a file of 20" in shell("status", "82", "--against", saved).out
 
 
 def test_pull_into_an_empty_library(shell: Shell, seaweedfs: Store, tmp_path: Path, prefix: str) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hashmark.core import listing
 from hashmark.core.errors import UsageError
+from hashmark.core.inventory import is_manifest
 from hashmark.core.keys import is_folder_marker, is_ours
+from hashmark.core.listing import Saved
 from hashmark.core.model import RemoteObject
 from hashmark.library import Dataset
 
@@ -22,15 +26,34 @@ def ls_remote(dataset: Dataset) -> Iterator[RemoteObject]:
     return (o for o in objects if not is_folder_marker(o.key) and not is_ours(o.key))
 
 
-def read_listing(path: Path) -> tuple[RemoteObject, ...]:
-    """A listing saved with `ls-remote --json`.
+def read_listing(path: Path, dataset: Dataset) -> Saved:
+    """A listing saved with `ls-remote --json`, or an S3 Inventory by its manifest.json: what it says of a dataset.
 
     Raises:
-        UsageError: the file can't be read or is not such a listing.
+        UsageError: the file can't be read, is no such listing, or is of another bucket.
     """
+    text = _text(path)
+    if _is_manifest(text):
+        from hashmark.actions.inventory import read_inventory  # noqa: PLC0415 - most comparisons need none of it
+
+        return read_inventory(path, text, dataset)
+    taken = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return Saved(tuple(listing.parse(text, str(path))), "a listing saved in a file", taken)
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"The listing {path} can't be read: {why}.", "Check the path.") from None
-    return tuple(listing.parse(text, str(path)))
+        hint = (
+            "Of an S3 Inventory, name the manifest.json." if path.suffix in {".gz", ".parquet"} else "Check the path."
+        )
+        raise UsageError(f"The listing {path} can't be read: {why}.", hint) from None
+
+
+def _is_manifest(text: str) -> bool:
+    try:
+        return is_manifest(json.loads(text))
+    except (ValueError, RecursionError):
+        return False

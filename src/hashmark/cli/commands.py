@@ -80,7 +80,8 @@ def status(
     rehash: Annotated[bool, typer.Option("--rehash", help="Read every file again.")] = False,
     deep: Annotated[bool, typer.Option("--deep", help="Download what can't be told otherwise.")] = False,
     against: Annotated[
-        Path | None, typer.Option("--against", help="Compare with a listing saved by `ls-remote --json`.")
+        Path | None,
+        typer.Option("--against", help="Compare with a listing saved by `ls-remote --json`, or an S3 Inventory."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Name every file that is not in sync.")] = False,
     as_json: JsonOption = False,

@@ -28,7 +28,8 @@ def listings(library: Library, given: list[str]) -> Mapping[str, tuple[RemoteObj
         name, equals, file = text.partition("=")
         if not (name and equals and file):
             raise UsageError(f"--against {text} does not say which dataset.", "Give DATASET=FILE, such as 82=old.json.")
-        found[library.dataset(name).name] = read_listing(Path(file).expanduser())
+        dataset = library.dataset(name)
+        found[dataset.name] = read_listing(Path(file).expanduser(), dataset).objects
     return found
 
 

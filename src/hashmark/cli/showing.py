@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hashmark.actions.listing import read_listing
@@ -11,6 +12,7 @@ from hashmark.cli import render
 from hashmark.cli.exits import Exit, for_status, worst
 from hashmark.cli.options import chosen
 from hashmark.core.errors import UsageError
+from hashmark.core.listing import Saved
 from hashmark.core.model import FileStatus, Problem
 from hashmark.core.pairs import pair_up
 from hashmark.core.report import Summary
@@ -23,22 +25,26 @@ MOST_PAIRED = 20_000
 
 def _selected(
     library: Library, names: list[str], *, rehash: bool, deep: bool, against: Path | None
-) -> tuple[list[Dataset], Options]:
-    """The datasets to look at, and how; without names all, those that only the bucket has included."""
+) -> tuple[list[Dataset], Options, Saved | None]:
+    """The datasets to look at, how, and the saved listing; without names all, those only the bucket has included."""
     if against is not None:
         if len(names) != 1:
             raise UsageError("--against compares one dataset with one listing.", "Name the dataset.")
-        return chosen(library, names), Options(rehash, deep, read_listing(against))
+        (dataset,) = chosen(library, names)
+        saved = read_listing(against, dataset)
+        return [dataset], Options(rehash, deep, saved.objects), saved
     if names:
-        return chosen(library, names), Options(rehash, deep)
-    return [*library.datasets(), *library.remote_only()], Options(rehash, deep)
+        return chosen(library, names), Options(rehash, deep), None
+    return [*library.datasets(), *library.remote_only()], Options(rehash, deep), None
 
 
 def show_text(
     library: Library, names: list[str], *, rehash: bool, deep: bool, against: Path | None, every: bool
 ) -> Exit:
     """A line a dataset; for one dataset, the files that need attention as well."""
-    datasets, options = _selected(library, names, rehash=rehash, deep=deep, against=against)
+    datasets, options, saved = _selected(library, names, rehash=rehash, deep=deep, against=against)
+    if saved:
+        render.console().print(f"Against {saved.age(datetime.now(UTC))}", style="dim")
     limit = ENDLESS if every else render.SHOWN
     detailed = len(datasets) == 1 or every
     if not datasets:
@@ -74,12 +80,13 @@ def _show_one(scan: Scan, limit: int, told: set[Problem], *, detailed: bool) -> 
 
 def show_json(library: Library, names: list[str], *, rehash: bool, deep: bool, against: Path | None) -> Exit:
     """The whole comparison as one JSON document."""
-    datasets, options = _selected(library, names, rehash=rehash, deep=deep, against=against)
+    datasets, options, saved = _selected(library, names, rehash=rehash, deep=deep, against=against)
     documents, exits = [], []
     for dataset in datasets:
         found = compare(dataset, options)
         documents.append(found.to_json())
         exits.append(for_status(found, complete=found.complete))
     remote = library.settings.remote.url
-    render.print_json({"library": str(library.root), "remote": remote, "datasets": documents})
+    told = {"against": saved.to_json()} if saved else {}
+    render.print_json({"library": str(library.root), "remote": remote, **told, "datasets": documents})
     return worst([*exits, _for_library(library)])

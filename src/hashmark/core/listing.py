@@ -9,12 +9,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from hashmark.core.errors import UsageError
 from hashmark.core.etags import normal_etag
 from hashmark.core.model import Key, RemoteObject, key_bytes
 from hashmark.core.report import shown
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A saved listing that stands in for a bucket: its objects in key order, what it is, and as of when."""
+
+    objects: tuple[RemoteObject, ...]
+    what: str
+    taken: datetime | None
+
+    def age(self, now: datetime) -> str:
+        """What it is and how old, in words."""
+        if self.taken is None:
+            return f"{self.what}, which does not say when it was made"
+        hours = max(0, int((now - self.taken).total_seconds() // 3600))
+        old = f"{hours // 24} days old" if hours >= 48 else f"{hours} hours old" if hours >= 2 else "new"
+        return f"{self.what} of {self.taken.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {old}"
+
+    def to_json(self) -> dict[str, Any]:
+        """What it is and as of when, as plain data."""
+        return {"source": self.what, "takenAt": self.taken.astimezone(UTC).isoformat() if self.taken else None}
 
 
 def to_json(objects: Iterable[RemoteObject]) -> dict[str, Any]:

@@ -110,12 +110,18 @@ class LocalFile:
 
 @dataclass(frozen=True, slots=True)
 class RemoteObject:
-    """An object as listed. A saved listing of names alone leaves `size` and `etag` None; `etag` has no quotes."""
+    """An object as listed. A saved listing of names alone leaves `size` and `etag` None; `etag` has no quotes.
+
+    `encryption` and `checksum` are what an inventory says of it: how it is encrypted, such as `SSE-S3`, and the kinds
+    of checksums that are kept beside it. Listings never say them.
+    """
 
     key: Key
     size: int | None = None
     etag: str | None = None
     last_modified: str | None = None
+    encryption: str | None = None
+    checksum: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,9 @@ from hashmark.s3.checksums import STRONGEST, composite_checksum, file_checksum
 MAX_PART_HEADS = 64
 """Parts whose sizes are asked one by one where a store does not list them; beyond, reading is the better proof."""
 
+MD5_KEPT = frozenset({"NOT-SSE", "SSE-S3"})
+"""What an inventory calls objects whose encryption, if any, leaves their ETags MD5s."""
+
 VERIFY = "`hashmark verify`"
 AGAIN = "`hashmark status`"
 
@@ -178,12 +181,16 @@ def by_listing(root: Path, local: LocalFile, remote: RemoteObject) -> Looked:
 
 
 def _by_listing(root: Path, local: LocalFile, remote: RemoteObject) -> Looked:
-    parts = etags.part_count(remote.etag or "")
-    if parts is None:
-        known = etags.looks_like_md5(remote.etag or "")
-        return Mismatch(Evidence.ETAG_MD5) if known else _unknown("the store's ETag is not an MD5", VERIFY)
-    found = by_cuts(root, local, remote, etags.part_size_candidates(local.size, parts))
-    return found or _unknown("uploaded in parts of unknown size", VERIFY)
+    settle = f"asking the bucket, which keeps {remote.checksum} of it," if remote.checksum else VERIFY
+    if parts := etags.part_count(remote.etag or ""):
+        found = by_cuts(root, local, remote, etags.part_size_candidates(local.size, parts))
+        return found or _unknown("uploaded in parts of unknown size", settle)
+    if remote.encryption and remote.encryption not in MD5_KEPT:
+        return _unknown(f"encrypted with {remote.encryption}, so its ETag is not an MD5", settle)
+    if not etags.looks_like_md5(remote.etag or ""):
+        return _unknown("the store's ETag is not an MD5", settle)
+    # Only AWS makes inventories, and there an ETag under these encryptions is an MD5 (API reference, "Object").
+    return Weighed(Content.DIFFERENT, Evidence.ETAG_MD5) if remote.encryption else Mismatch(Evidence.ETAG_MD5)
 
 
 def by_cuts(root: Path, local: LocalFile, remote: RemoteObject, cuts: Sequence[etags.Cut]) -> Weighed | None:

@@ -1,0 +1,142 @@
+"""S3 Inventory: AWS's own saved listings. Reads a manifest and its rows; opens no files.
+
+Format: Amazon S3 user guide, "Amazon S3 Inventory list" and "Locating your inventory list". A CSV has no header: the
+manifest's `fileSchema` names its columns, and its keys are URL-encoded. A Parquet file names its own columns, in
+`snake_case`. An inventory can be of a part of a bucket, and does not say of which.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from hashmark.core.errors import UsageError
+from hashmark.core.etags import normal_etag
+from hashmark.core.model import Key, RemoteObject
+
+FORMATS = ("CSV", "Parquet")
+_HINT = "Download the inventory whole, its `data` folder included, and name its manifest.json."
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One file of an inventory, by its key in the bucket that inventories go to. `md5` in hex, None if not said."""
+
+    key: str
+    size: int | None
+    md5: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What an inventory consists of. `columns` are those of a CSV, folded; `taken` is when AWS began it."""
+
+    bucket: str
+    format: str
+    columns: tuple[str, ...]
+    files: tuple[DataFile, ...]
+    taken: datetime | None
+
+
+def is_manifest(data: Any) -> bool:
+    """Whether some JSON looks like an inventory's manifest, rather than like a listing of ours."""
+    return isinstance(data, dict) and "sourceBucket" in data and "fileFormat" in data
+
+
+def parse_manifest(text: str, name: str) -> Manifest:
+    """The manifest of an inventory.
+
+    Raises:
+        UsageError: it is none, is incomplete, or is of a format that can't be read.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{name} is not JSON: {error}.", _HINT) from None
+    files = data.get("files") if is_manifest(data) else None
+    if not isinstance(files, list):
+        raise UsageError(f"{name} is not the manifest of an S3 Inventory.", _HINT)
+    sort = str(data["fileFormat"])
+    if sort not in FORMATS:
+        raise UsageError(f"{name} is of an inventory in {sort}, which hashmark can't read.", "Have it made as CSV.")
+    columns = tuple(fold(column) for column in str(data.get("fileSchema", "")).split(",")) if sort == "CSV" else ()
+    if sort == "CSV" and not {"key", "size"} <= set(columns):
+        raise UsageError(f"{name} names no columns Key and Size.", "Include the size in the inventory's fields.")
+    bucket = str(data["sourceBucket"]).rsplit(":", 1)[-1]
+    return Manifest(bucket, sort, columns, tuple(_data_file(entry, name) for entry in files), _taken(data))
+
+
+def _data_file(entry: Any, name: str) -> DataFile:
+    if not isinstance(entry, dict) or not isinstance(entry.get("key"), str):
+        raise UsageError(f"{name} has a file without a key.", _HINT)
+    size, md5 = entry.get("size"), entry.get("MD5checksum")
+    return DataFile(entry["key"], size if isinstance(size, int) else None, md5 if isinstance(md5, str) else None)
+
+
+def _taken(data: Mapping[str, Any]) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(int(data["creationTimestamp"]) / 1000, UTC)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        return None
+
+
+def fold(column: str) -> str:
+    """A column's name as it is compared: `ETag`, `e_tag` and `etag` are one."""
+    return column.strip().replace("_", "").lower()
+
+
+def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[str]], name: str) -> Iterator[dict[str, str]]:
+    """Rows of a CSV by column; the key is decoded.
+
+    Raises:
+        UsageError: a row has another number of fields.
+    """
+    for row in rows:
+        if len(row) != len(columns):
+            raise UsageError(f"{name} has a row of {len(row)} fields, where the manifest names {len(columns)}.", _HINT)
+        found = dict(zip(columns, row, strict=True))
+        found["key"] = unquote_to_bytes(found["key"].replace("+", " ")).decode("utf-8", "surrogateescape")
+        yield found
+
+
+def objects(rows: Iterable[Mapping[str, Any]], prefix: str, name: str) -> Iterator[RemoteObject]:
+    """The objects under `prefix`, keys without it, in the inventory's order; old versions and markers are left out.
+
+    Raises:
+        UsageError: a row has no key or no size.
+    """
+    for row in rows:
+        key = row.get("key")
+        if not isinstance(key, str):
+            raise UsageError(f"{name} has a row without a key.", _HINT)
+        if not key.startswith(prefix) or _is(row, "isdeletemarker") or _is(row, "islatest") is False:
+            continue
+        size = str(row.get("size") if row.get("size") is not None else "")
+        if not size.isdecimal():
+            raise UsageError(
+                f"The row of '{key}' in {name} has no size.", "Include the size in the inventory's fields."
+            )
+        etag = normal_etag(str(row.get("etag") or ""))
+        yield RemoteObject(
+            Key(key[len(prefix) :]),
+            int(size),
+            etag or None,
+            _time(row.get("lastmodifieddate")),
+            str(row.get("encryptionstatus") or "") or None,
+            str(row.get("checksumalgorithm") or "") or None,
+        )
+
+
+def _is(row: Mapping[str, Any], column: str) -> bool | None:
+    value = row.get(column)
+    return {"true": True, "false": False}.get(str(value).lower())
+
+
+def _time(value: Any) -> str | None:
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=value.tzinfo or UTC).isoformat()
+    return str(value) if value else None
