@@ -54,6 +54,9 @@ def test_every_setting_is_understood(path: Path) -> None:
         [datasets."日本語　絵"]
         prefix = ""
         [datasets.empty]
+        [datasets.empty.clean]
+        profile = "tags"
+        trigger = "ohwx"
     """
     assert read(path, text) == Settings(
         Remote(
@@ -69,6 +72,7 @@ def test_every_setting_is_understood(path: Path) -> None:
         embedded=True,
         pairing=Pairing((".caption", ".txt"), ("*.npz", "_latent_cache/")),
         prefixes={"82_stellar_sketch": "renamed/82", "日本語　絵": ""},
+        cleaning={"empty": {"profile": "tags", "trigger": "ohwx"}},
     )
 
 
@@ -101,6 +105,7 @@ WRONG = [
     (f'{URL}[pairing]\nignore = ["/"]', "[pairing] 'ignore' has an empty pattern", ""),
     (f'{URL}[pairing]\nignored = ["x"]', "[pairing] 'ignored' is not a setting", "Did you mean 'ignore'?"),
     (f'{URL}[datasets]\n82 = "x"', 'write [datasets."82"] as a section', ""),
+    (f"{URL}[datasets.82]\nclean = 7", "[datasets.\"82\"] 'clean' must be a section", ""),
     (f"{URL}[datasets.82]\nprefix = 7", "[datasets.\"82\"] 'prefix' must be a text in quotes", ""),
     (f'{URL}[datasets.82]\nprefx = "x"', "[datasets.\"82\"] 'prefx' is not a setting", "Did you mean 'prefix'?"),
     (f'{URL}[datasets.82]\nprefix = "a/../b"', "[datasets.\"82\"] 'prefix' has an empty, '.' or '..'", ""),

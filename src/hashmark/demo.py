@@ -16,8 +16,7 @@ from pathlib import Path
 from hashmark import sketches
 from hashmark.actions.move import Planned, Result, run
 from hashmark.actions.status import status
-from hashmark.core.captions import clean
-from hashmark.core.encoding import decode
+from hashmark.core.cleaning import Pipeline
 from hashmark.core.errors import Interrupted, SettingsError
 from hashmark.core.events import Event
 from hashmark.core.model import Verdict
@@ -28,6 +27,8 @@ from hashmark.settings import SETTINGS, create
 
 URL = "s3://training-data/styles"
 STORY = "82_stellar_sketch"
+CLEANING = {"profile": "prose", "preset": "thorough"}
+"""How the story's captions are cleaned; also in the library's settings."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def open_library(folder: Path) -> Library:
     if not (folder / SETTINGS).exists():
         if folder.exists() and any(folder.iterdir()):
             raise SettingsError(f"{folder} is not empty and not a sample library.", "Choose another with --dir.")
-        create(folder, {"url": URL, "embedded": True})
+        table = "".join(f'{name} = "{value}"\n' for name, value in CLEANING.items())
+        create(folder, {"url": URL, "embedded": True}, f'\n[datasets."{STORY}".clean]\n{table}')
     library = Library.open(folder)
     if not library.settings.embedded:
         library.close()
@@ -118,11 +120,11 @@ def push_new(dataset: Dataset, on_event: Callable[[Event], None], cancel: thread
 
 def clean_captions(dataset: Dataset, sample: Sample) -> int:
     """Clean the captions on disk, as a person would before training; returns how many changed."""
-    changed = 0
+    changed, pipeline = 0, Pipeline.parse(CLEANING)
     for seed in range(sample.first, sample.first + sample.pairs):
         _, path = pair_paths(dataset.path, seed)
         before = path.read_bytes()
-        after = clean(decode(before)[0], sketches.profile(seed)).encode()
+        after, _ = pipeline.clean_bytes(before)
         if after != before:
             write_bytes(path, after)
             changed += 1

@@ -18,7 +18,7 @@ from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hashmark.core.errors import Busy, NoSuchDataset, SettingsError
 from hashmark.core.keys import STATE_FOLDER, unsafe_reason
@@ -66,6 +66,11 @@ class Dataset:
     def pairing(self) -> Pairing:
         """Which files are captions, and which are ignored."""
         return self.library.settings.pairing
+
+    @property
+    def cleaning(self) -> dict[str, Any]:
+        """How its captions are cleaned, as `hashmark.toml` has it; empty where that says nothing."""
+        return self.library.settings.cleaning.get(self.name, {})
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

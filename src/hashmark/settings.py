@@ -39,12 +39,16 @@ _KNOWN: dict[str, dict[str, type]] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """`hashmark.toml`, understood. `prefixes` maps dataset folders to their prefix under the remote's."""
+    """`hashmark.toml`, understood. `prefixes` maps dataset folders to their prefix under the remote's.
+
+    `cleaning` maps them to their `clean` table, as it stands there: `core.cleaning` understands it when it is needed.
+    """
 
     remote: Remote
     embedded: bool = False
     pairing: Pairing = field(default_factory=Pairing)
     prefixes: dict[str, str] = field(default_factory=dict)
+    cleaning: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def read_settings(path: Path) -> Settings:
@@ -74,11 +78,13 @@ def _understood(path: Path, text: str) -> Settings:
     _check_names(path, "", data, {"remote": dict, "pairing": dict, "datasets": dict})
     for section, names in _KNOWN.items():
         _check_names(path, f"[{section}] ", data.get(section, {}), names)
+    datasets = _datasets(path, data.get("datasets", {}))
     return Settings(
         remote=_remote(path, data.get("remote", {})),
         embedded=data.get("remote", {}).get("embedded", False),
         pairing=_pairing(path, data.get("pairing", {})),
-        prefixes=_prefixes(path, data.get("datasets", {})),
+        prefixes={name: entry["prefix"] for name, entry in datasets.items() if "prefix" in entry},
+        cleaning={name: entry["clean"] for name, entry in datasets.items() if "clean" in entry},
     )
 
 
@@ -131,24 +137,27 @@ def _pairing(path: Path, table: dict[str, Any]) -> Pairing:
     return Pairing(captions, ignore)
 
 
-def _prefixes(path: Path, table: dict[str, Any]) -> dict[str, str]:
+def _datasets(path: Path, table: dict[str, Any]) -> dict[str, dict[str, Any]]:
     found = {}
     for name, entry in table.items():
         if not isinstance(entry, dict):
             raise SettingsError(f'{path}: write [datasets."{name}"] as a section.')
         where = f'{path}: [datasets."{name}"] '
-        _check_names(path, f'[datasets."{name}"] ', entry, {"prefix": str})
+        _check_names(path, f'[datasets."{name}"] ', entry, {"prefix": str, "clean": dict})
         if not re.fullmatch(r"[^./\0][^/\0]*", name):
             raise SettingsError(f"{path}: [datasets] '{name}' is not the name of a folder in this library.")
+        found[name] = dict(entry)
         if "prefix" in entry:
-            found[name] = prefix = entry["prefix"].strip("/")
+            found[name]["prefix"] = prefix = entry["prefix"].strip("/")
             if prefix and any(part in {"", ".", ".."} for part in prefix.split("/")):
                 raise SettingsError(f"{where}'prefix' has an empty, '.' or '..' segment.", "Use plain folder names.")
     return found
 
 
-def create(root: Path, remote: dict[str, str | bool]) -> Settings:
+def create(root: Path, remote: dict[str, str | bool], more: str = "") -> Settings:
     """Write `hashmark.toml` for a new library at `root`, made where it is missing; return what it says.
+
+    `more` is TOML that follows the remote's section.
 
     Raises:
         SettingsError: there is one already, or a value is wrong; nothing is written.
@@ -158,7 +167,7 @@ def create(root: Path, remote: dict[str, str | bool]) -> Settings:
     if os.path.lexists(path):
         raise SettingsError(f"{path} exists already.", "Edit it, or choose another folder.")
     text = "[remote]\n" + "".join(f"{name} = {_toml(value)}\n" for name, value in remote.items())
-    text += "# Credentials come from the usual AWS places (environment, ~/.aws), never from this file.\n"
+    text += "# Credentials come from the usual AWS places (environment, ~/.aws), never from this file.\n" + more
     settings = _understood(path, text)
     try:
         data = text.encode()

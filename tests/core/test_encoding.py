@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from hashmark.core.encoding import decode, encode, keep_line_ends
+from hashmark.core.encoding import decode, encode, keep_line_ends, undecodable
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 SOME = st.text(st.sampled_from("aé€\x81\ufeff\u0416 \n😀"), max_size=6)
@@ -46,6 +46,24 @@ FILES = st.one_of(
 def test_a_file_is_read_as(data: bytes, text: str, encoding: str) -> None:
     """Half a character, odd bytes after a UTF-16 mark and overlong UTF-8 are all cp1252."""
     assert decode(data) == (text, encoding)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", None),
+        ("caf\u00e9 \x00".encode(), None),
+        ("caf\u00e9".encode("utf-16"), None),
+        (b"girl\x92s caf\xe9", None),
+        (b"caf\xe9 \x81", "byte 0x81 at 5 is neither UTF-8 nor Windows-1252"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "byte 0x00 at 8"),
+        (b"\xff\xfe\x00\xd8", "begins as UTF-16 and is damaged"),
+    ],
+)
+def test_bytes_that_no_encoding_fits_are_told_from_text(data: bytes, why: str | None) -> None:
+    """`decode` reads them all the same, so that they can be looked at; no rule may rewrite them."""
+    said = undecodable(data)
+    assert (said is None) if why is None else (why in (said or ""))
 
 
 @given(FILES)

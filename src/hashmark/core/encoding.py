@@ -1,7 +1,7 @@
 """Caption files as text and back: which encoding a file has, and how an edit keeps it.
 
 An edit through the text must leave alone what the editor did not touch: encoding, byte order mark and line ends.
-What a caption ought to look like is the business of `core.captions`.
+What a caption ought to look like is the business of `core.cleaning`.
 """
 
 from __future__ import annotations
@@ -39,6 +39,27 @@ def decode(data: bytes) -> tuple[str, str]:
         return data.decode("utf-8"), "utf-8-sig" if data.startswith(b"\xef\xbb\xbf") else "utf-8"
     except UnicodeDecodeError:
         return data.decode("latin-1").translate(_CP1252), "cp1252"
+
+
+def undecodable(data: bytes) -> str | None:
+    """Why bytes are no text at all, in words; None where `decode` reads them as one.
+
+    `decode` takes any bytes, for showing. Before a rule rewrites a file, what only looks like Windows-1252 because
+    nothing else fits must be told from it: that has no NUL, and five bytes of it stand for no character (Microsoft,
+    code page 1252). Damaged UTF-16 and images called `.txt` are found so.
+    """
+    if decode(data)[1] != "cp1252":
+        return None
+    if data.startswith(tuple(_UTF16)):
+        return "can't be decoded: it begins as UTF-16 and is damaged"
+    for place, byte in enumerate(data):
+        if byte == 0 or byte in _UNDEFINED:
+            return f"can't be decoded: byte 0x{byte:02X} at {place} is neither UTF-8 nor Windows-1252"
+    return None
+
+
+_UNDEFINED = frozenset(byte for byte, char in _CP1252.items() if ord(char) == byte)
+"""The bytes of cp1252 that stand for no character."""
 
 
 def encode(text: str, like: bytes) -> bytes:

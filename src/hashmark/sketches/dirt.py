@@ -71,12 +71,16 @@ _DIRT_OF_ALL: tuple[_Dirt, ...] = (
 def dirty_caption(seed: int) -> bytes:
     """Return the caption of a seed with one to three kinds of dirt, as bytes that a file might hold.
 
-    Cleaning with the seed's `profile` always changes it, and gives back `caption(seed)`.
+    Cleaning with the seed's `profile` always changes it, and gives back `caption(seed)`. Cleaning tags as prose changes
+    it as well, for a dataset is cleaned with one profile.
     """
     text, random = caption(seed), random_for("dirt", seed)
     kinds = (*(_DIRT_OF_TAGS if profile(seed) == "tags" else _DIRT_OF_PROSE), *_DIRT_OF_ALL)
     fitting = [soil for soil in kinds if soil(text, random) != text]
-    for place in sorted(random.sample(range(len(fitting)), random.randint(1, 3))):
+    places = random.sample(range(len(fitting)), random.randint(1, 3))
+    if not any(fitting[place] in _DIRT_OF_ALL for place in places) and profile(seed) == "tags":
+        places.append(next(at for at, soil in enumerate(fitting) if soil in _DIRT_OF_ALL))
+    for place in sorted(places):
         text = fitting[place](text, random)
     try:
         return text.encode("cp1252" if random.random() < 0.1 else "utf-8")

@@ -1,0 +1,91 @@
+"""Rules that look and say, and what they measure: suspicious captions, long ones, empty ones.
+
+Holds flags and lengths. Refuses to edit, but for cutting a caption where that is asked for. No text encoder's tokens
+are counted: their vocabularies are not at hand, so a limit is in words, characters or tags. CLIP reads 75 tokens,
+which is 50 to 60 English words, or fewer of rare ones.
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+from dataclasses import dataclass
+
+from hashmark.core.cleaning.faces import ends_in_face
+from hashmark.core.cleaning.tags import tags_of
+
+UNITS = ("words", "chars", "tags")
+
+_REFUSAL = re.compile("\\bI (?:can['\u2019]t|cannot)\\b|\\bunable to\\b|\\bASSISTANT:", re.IGNORECASE)
+_CUT = re.compile(r"[,;\n]|[.!?](?=\s|\Z)")
+_WORD = re.compile(r"\S+")
+_TAG_CUT = re.compile(r"[,\n]")
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Something about a caption that a person should look at. `rule` is the name of the rule that says so."""
+
+    rule: str
+    message: str
+
+
+def refusal(text: str) -> str | None:
+    """What a captioning model says in place of a caption: `I can't describe this` -> a flag, and no edit.
+
+    `I can't`, `I cannot`, `unable to` and `ASSISTANT:`, in any letter case. A bird unable to fly is suspected too.
+    """
+    found = _REFUSAL.search(text)
+    return f"may be a refusal or a chat, not a caption: it says '{found[0]}'" if found else None
+
+
+def measure(text: str, unit: str) -> int:
+    """The length of a caption in `words`, `chars` or `tags`: `a red cat, solo` -> 4, 15 or 2."""
+    if unit == "words":
+        return len(text.split())
+    return len(text) if unit == "chars" else sum(1 for _ in tags_of(text))
+
+
+def length(text: str, unit: str, limit: int) -> str | None:
+    """Say that a caption is longer than `limit`: 81 words where 75 are allowed -> a flag, and no edit."""
+    size = measure(text.strip(), unit)
+    if size <= limit:
+        return None
+    name = "characters" if unit == "chars" else unit
+    return f"is {size:,} {name if size != 1 else name[:-1]} long; the limit is {limit:,}"
+
+
+def truncate(text: str, unit: str, limit: int, last: str = "") -> str:
+    """Cut a caption at the last separator within `limit`: `a, b, c` -> `a, b` where 2 tags are allowed.
+
+    Separators are `,` and line breaks; for words and characters also `;` and ends of sentences, whose mark
+    stays. Where none comes in time the caption stays, for `length` to flag. A word `last` that the caption ends in is
+    kept at the end.
+    """
+    if measure(text.strip(), unit) <= limit:
+        return text
+    body, tail = text.rstrip(), ""
+    if last and body.endswith(f", {last}"):
+        body, tail = body.removesuffix(f", {last}"), f", {last}"
+    room = limit - (len(tail) if unit == "chars" else measure(tail, unit))
+    cut = _last_cut(body, unit, room)
+    kept = body[:cut].rstrip(" \t\n,;") if cut and not ends_in_face(body, cut) else body[:cut]
+    if not kept.strip():
+        return text
+    return kept + tail + ("\n" if text.endswith("\n") else "")
+
+
+def _last_cut(body: str, unit: str, room: int) -> int:
+    """How many characters of `body` fit, up to a separator. Each piece is measured once."""
+    starts = [word.start() for word in _WORD.finditer(body)] if unit == "words" else []
+    best = start = used = 0
+    for found in (_TAG_CUT if unit == "tags" else _CUT).finditer(body):
+        end = found.end() if found[0] in ".!?" else found.start()
+        if unit == "tags":
+            used += measure(body[start:end], unit)
+        else:
+            used = end if unit == "chars" else bisect.bisect_left(starts, end)
+        if used > room:
+            break
+        best, start = end, found.end()
+    return best

@@ -1,0 +1,198 @@
+"""What users write to find things: exact tags, globs, regular expressions; and find/replace.
+
+Regular expressions are RE2's, in time that grows with the text alone; the library is loaded when one is first used.
+Raises SettingsError for a pattern that can't be understood. Refuses to know where patterns are written down.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from hashmark.core.cleaning.faces import is_face
+from hashmark.core.cleaning.settle import settle
+from hashmark.core.cleaning.tag_rules import each_tag
+from hashmark.core.cleaning.tags import tag_key
+from hashmark.core.errors import SettingsError
+from hashmark.core.words import visible
+
+MOST_PATTERN = 1000
+"""Characters of a pattern; this bounds the time and memory to compile it."""
+
+UNITS = ("caption", "tag")
+
+_GROUP = re.compile(r"\\(?:(\d)|g<(\w+)>|(.)|\Z)", re.DOTALL)
+
+
+def compiled(pattern: str, *, ignore_case: bool = False, literal: bool = False) -> Any:
+    """An RE2 pattern over UTF-8 bytes.
+
+    Raises:
+        SettingsError: RE2 can't understand it, or it is too long.
+    """
+    import re2  # noqa: PLC0415 - 30 ms, only for those who use patterns
+
+    if len(pattern) > MOST_PATTERN:
+        raise SettingsError(f"a pattern has {MOST_PATTERN} characters at most")
+    options = re2.Options()
+    options.case_sensitive, options.log_errors, options.literal = not ignore_case, False, literal
+    try:
+        return re2.compile(pattern.encode("utf-8", "surrogatepass"), options)
+    except re2.error as error:
+        said = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
+        hint = "Patterns are RE2's: github.com/google/re2/wiki/Syntax."
+        raise SettingsError(f"the pattern {visible(pattern)} is not valid ({visible(said)})", hint) from None
+
+
+def tag_test(entries: Iterable[str]) -> Callable[[str], bool]:
+    """A test of whole tags against a list: `watermark` exactly, `rating:*` as a glob, `/sign(ed|ature)/` by RE2.
+
+    Exact tags and globs do not look at letter case and take `_` for a space; in a glob, `*` alone is special, and an
+    entry without a letter or digit, such as `*_*`, is no glob but that face. A regular expression must fit
+    the whole tag as it is written, in any letter case.
+
+    Raises:
+        SettingsError: an entry is blank, or a regular expression that is not valid.
+    """
+    exact: set[str] = set()
+    tests: list[Callable[[str, str], bool]] = []
+    for entry in entries:
+        if not entry.strip():
+            raise SettingsError("an entry is blank")
+        if len(entry) > 2 and entry.startswith("/") and entry.endswith("/"):
+            fits = compiled(entry[1:-1], ignore_case=True).fullmatch
+            tests.append(lambda tag, _key, fits=fits: fits(tag.encode("utf-8", "replace")) is not None)  # type: ignore[misc]
+        elif "*" in entry and not is_face(entry) and any(map(str.isalnum, entry)):
+            pieces = [re.sub("[ \t_]+", " ", piece) for piece in entry.casefold().strip().split("*")]
+            tests.append(lambda _tag, key, pieces=pieces: _globs(key, pieces))  # type: ignore[misc]
+        else:
+            exact.add(tag_key(entry))
+
+    def unwanted(tag: str) -> bool:
+        key = tag_key(tag)
+        return key in exact or any(test(tag, key) for test in tests)
+
+    return unwanted
+
+
+def _globs(key: str, pieces: list[str]) -> bool:
+    """Whether `key` is the pieces in this order with anything between them. Each is looked for once, from the left."""
+    first, *middle, last = pieces
+    if not key.startswith(first) or not key[len(first) :].endswith(last):
+        return False
+    place, end = len(first), len(key) - len(last)
+    for piece in middle:
+        found = key.find(piece, place, end)
+        if found < 0:
+            return False
+        place = found + len(piece)
+    return True
+
+
+@dataclass(frozen=True)
+class Replacement:
+    r"""One find and replace: `(\d)boys?` by `\1girl`, `1boy` -> `1girl`.
+
+    Of a literal, `find` and `to` stand for themselves. Of a regular expression, `to` may have `\1` or `\g<name>`
+    for what a group found, and `\\` for a backslash. `unit` is `caption`, or `tag`, where each tag is a text of its
+    own and one that becomes empty goes. Whole words are told by Unicode's letters and digits.
+
+    Raises:
+        SettingsError: the pattern or the replacement can't be understood, or the pattern would fit an empty text.
+    """
+
+    find: str
+    to: str
+    regex: bool = False
+    ignore_case: bool = False
+    whole_word: bool = False
+    unit: str = "caption"
+    _pattern: Any = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        pattern = compiled(self.find, ignore_case=self.ignore_case, literal=not self.regex)
+        if not self.find or pattern.search(b"") is not None:
+            raise SettingsError(f"'find' = {visible(self.find)!r} would fit nothing at all, and so everywhere")
+        object.__setattr__(self, "_pattern", pattern)
+        if self.regex:
+            self._check_groups()
+
+    def _check_groups(self) -> None:
+        for number, name, other in _GROUP.findall(self.to):
+            known = int(number) <= self._pattern.groups if number else name in self._names() if name else other == "\\"
+            if not known:
+                said = f"'with' = {visible(self.to)!r} names a group that 'find' does not have, or ends in a backslash"
+                raise SettingsError(said, r"Groups are \1 or \g<name>; write \\ for a backslash.")
+
+    def _names(self) -> dict[str, int]:
+        found: dict[str | bytes, int] = self._pattern.groupindex
+        names = {name.decode() if isinstance(name, bytes) else name: at for name, at in found.items()}
+        return names | {str(at): at for at in range(self._pattern.groups + 1)}
+
+    def __call__(self, text: str) -> str:
+        """The text with everything replaced, until nothing more is found; untouched where that never ends.
+
+        What already stands as its own replacement is left: `girl` by `girl with hat` does not give her a second one.
+        """
+        return settle(self.once, text)
+
+    def once(self, text: str) -> str:
+        """One round of replacing; what it would change in `self(text)` is what never ends."""
+        return self._in_text(text) if self.unit == "caption" else each_tag(lambda tag: self._in_text(tag).strip(), text)
+
+    def settles(self, text: str) -> bool:
+        """Whether nothing is left to replace in a text that has been through."""
+        return self.once(text) == text
+
+    def _in_text(self, text: str) -> str:
+        data = text.encode("utf-8", "replace")
+        kept, place = [], 0
+        for found in self._matches(data):
+            new = self._expanded(found)
+            if found.start() < place or new == found.group(0) or _stands_already(data, found, new):
+                continue
+            kept += [data[place : found.start()], new]
+            place = found.end()
+        return (b"".join(kept) + data[place:]).decode("utf-8", "replace") if kept else text
+
+    def _matches(self, data: bytes) -> Iterator[Any]:
+        for found in self._pattern.finditer(data):
+            alone = not self.whole_word or not (_letter_before(data, found.start()) or _letter_at(data, found.end()))
+            if found.end() > found.start() and alone:
+                yield found
+
+    def _expanded(self, found: Any) -> bytes:
+        if not self.regex:
+            return self.to.encode("utf-8", "replace")
+        return _GROUP.sub(partial(self._group, found), self.to).encode("utf-8", "replace")
+
+    def _group(self, found: Any, part: re.Match[str]) -> str:
+        if part[3] is not None:
+            return part[3]
+        value: bytes | None = found.group(int(part[1]) if part[1] else self._names()[part[2]])
+        return (value or b"").decode("utf-8", "replace")
+
+
+def _stands_already(data: bytes, found: Any, new: bytes) -> bool:
+    """Whether what was found is the same part of `new` standing there in full. `new` is looked through once."""
+    part = found.group(0)
+    at = new.find(part)
+    while at >= 0:
+        start = found.start() - at
+        if start >= 0 and data[start : start + len(new)] == new:
+            return True
+        at = new.find(part, at + 1)
+    return False
+
+
+def _letter_before(data: bytes, at: int) -> bool:
+    text = data[max(0, at - 4) : at].decode("utf-8", "ignore")
+    return bool(text) and (text[-1].isalnum() or text[-1] == "_")
+
+
+def _letter_at(data: bytes, at: int) -> bool:
+    text = data[at : at + 4].decode("utf-8", "ignore")
+    return bool(text) and (text[0].isalnum() or text[0] == "_")

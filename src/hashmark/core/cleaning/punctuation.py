@@ -1,0 +1,53 @@
+"""Rules about commas, full stops and semicolons, which know a face when they see one.
+
+Refuses to know what a tag is beyond the end of a line of tags.
+"""
+
+from __future__ import annotations
+
+import re
+
+from hashmark.core.cleaning.faces import MARKED_FACE, ends_in_face
+from hashmark.core.cleaning.settle import each_line, settle
+
+_MARKS = re.compile(
+    rf"(?P<face>{MARKED_FACE})"
+    rf"|(?<![ \t])[ \t]+(?!{MARKED_FACE})(?=,)"
+    rf"|(?<![, \t])[ \t]+(?!{MARKED_FACE})(?=[.;]+(?:[\s\"',]|\Z))"
+    r"|(?P<twice>,{2,}|(?<!\.)\.\.(?!\.))"
+)
+_WORTH_A_LOOK = re.compile(r"[ \t,.][,.;]")
+
+
+def punctuation(text: str) -> str:
+    """No space before `,` `.` `;`, and `,,` and `..` (not `...`) once: `a cat , sits..` -> `a cat, sits.`
+
+    A space stays before a kaomoji, before a mark that begins a word (`.png`, `;d`), and after a comma.
+    """
+    return settle(_mend, text) if _WORTH_A_LOOK.search(text) else text
+
+
+def _mend(text: str) -> str:
+    return _MARKS.sub(lambda m: m["face"] or (m["twice"] or "")[:1], text)
+
+
+def tag_end(text: str) -> str:
+    """Drop `,` `.` `;` at the end of each line of tags, but no kaomoji: `1girl, solo.` -> `1girl, solo`.
+
+    The part of the punctuation operation that holds for tags alone.
+    """
+    return each_line(_drop_end_marks, text)
+
+
+def _drop_end_marks(line: str) -> str:
+    end = len(line)
+    while end and line[end - 1] in ",.;" and not ends_in_face(line, end):
+        end -= 1
+        while end and line[end - 1] in " \t":
+            end -= 1
+    return line[:end]
+
+
+def tag_punctuation(text: str) -> str:
+    """`punctuation`, then `tag_end`, for tags: `1girl , solo..` -> `1girl, solo`."""
+    return settle(lambda text: tag_end(punctuation(text)), text)

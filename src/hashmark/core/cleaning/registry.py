@@ -1,0 +1,309 @@
+"""Every rule of caption cleaning by its name, in the order in which they run, and what each needs to be told.
+
+The numbers are those of the specification's table of 32 operations. Holds no rule itself and refuses to know how
+settings are written down (`settings`) and how rules are run together (`pipeline`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial, reduce
+from types import MappingProxyType
+from typing import Literal
+
+from hashmark.core.cleaning import brackets, characters, loops, prose, punctuation, tag_rules, words
+from hashmark.core.cleaning.checks import truncate
+from hashmark.core.cleaning.options import Options, Order, Preset, Profile
+from hashmark.core.cleaning.patterns import tag_test
+from hashmark.core.cleaning.settle import Edit, each_line
+from hashmark.core.cleaning.tags import tag_key
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One operation: its stable `name`, its number in the table, what it does, and for whom it is on."""
+
+    name: str
+    number: int
+    summary: str
+    kind: Literal["edit", "flag"] = "edit"
+    profiles: frozenset[Profile] = frozenset(Profile)
+    """Where it can be used at all."""
+    presets: frozenset[Preset] = frozenset()
+    """Where it is on without being named, in each of its profiles."""
+    parameter: str = ""
+    """The setting that it needs, or that changes what it does; giving that turns the rule on."""
+    needs_parameter: bool = False
+    build: Callable[[Options], Edit] | None = None
+    """Makes the edit for a dataset. None: the pipeline does it, for it is no edit of the text alone."""
+
+    def default(self, profile: Profile, preset: Preset = Preset.DEFAULT) -> bool:
+        """Whether it is on without being named."""
+        return profile in self.profiles and preset in self.presets
+
+
+_ALWAYS = frozenset(Preset)
+_THOROUGH = frozenset({Preset.THOROUGH})
+_TAGS = frozenset({Profile.TAGS})
+
+
+def _plain(rule: Edit) -> Callable[[Options], Edit]:
+    return lambda _options: rule
+
+
+def _per_caption(rule: Edit) -> Callable[[Options], Edit]:
+    """For a rule about the start or end of a caption: of each line, where each is one."""
+    return lambda options: partial(each_line, rule) if options.every_line else rule
+
+
+def _separators(options: Options) -> Edit:
+    return partial(tag_rules.separators, also=[mark for mark in options.separators if mark != ","])
+
+
+def _weights(options: Options) -> Edit:
+    return partial(brackets.weights, tags=options.profile is Profile.TAGS)
+
+
+def _parentheses(options: Options) -> Edit:
+    spare = "weights" in options.rules
+    return lambda text: brackets.parentheses(text, options.parentheses, spare_weights=spare)
+
+
+def _replace(options: Options) -> Edit:
+    return lambda text: reduce(lambda text, replacement: replacement(text), options.replace, text)
+
+
+def _append(options: Options) -> Edit:
+    is_prose = options.profile is Profile.PROSE
+    return lambda text: words.append(text, options.append, every_line=options.every_line, prose=is_prose)
+
+
+def _punctuation(options: Options) -> Edit:
+    return punctuation.tag_punctuation if options.profile is Profile.TAGS else punctuation.punctuation
+
+
+def _order(options: Options) -> Edit:
+    """The trigger stays first and the appended word last, whatever the order."""
+    wanted = options.order or Order("name")
+    counts = options.counts or {}
+    by_name = wanted.by == "name"
+    keep = max(wanted.keep, 1) if "trigger" in options.rules else wanted.keep
+    last = options.append if "append" in options.rules else ""
+
+    def key(tag: str) -> tuple[int, str]:
+        return (0 if by_name else -counts.get(tag_key(tag), 0), tag_key(tag))
+
+    return lambda text: tag_rules.order(text, key, keep, last)
+
+
+def _length(options: Options) -> Edit:
+    """Only what cuts; the flag is the pipeline's."""
+    limit = options.length
+    if limit is None or not limit.truncate:
+        return lambda text: text
+    last = options.append if "append" in options.rules else ""
+    cut: Edit = partial(truncate, unit=limit.unit, limit=limit.limit, last=last)
+    return partial(each_line, cut) if options.every_line else cut
+
+
+_TABLE = (
+    Rule("decode", 1, "read as UTF-8 or UTF-16, else as Windows-1252 with a flag; write UTF-8", presets=_ALWAYS),
+    Rule("bom", 2, "drop a leading byte order mark", presets=_ALWAYS, build=_plain(characters.bom)),
+    Rule("line-ends", 3, "CRLF, CR, U+2028 and U+2029 to LF", presets=_ALWAYS, build=_plain(characters.line_ends)),
+    Rule("invisible", 4, "drop control and zero-width characters", presets=_ALWAYS, build=_plain(characters.invisible)),
+    Rule("nfc", 5, "compose letters and their accents (NFC)", presets=_ALWAYS, build=_plain(characters.nfc)),
+    Rule(
+        "smart-punctuation",
+        6,
+        "curly quotes, dashes, … and NBSP to ASCII",
+        presets=_THOROUGH,
+        build=_plain(characters.smart_punctuation),
+    ),
+    Rule(
+        "spaces", 7, "one space for many, none at the ends of lines", presets=_ALWAYS, build=_plain(characters.spaces)
+    ),
+    Rule(
+        "newlines",
+        8,
+        "keep line breaks, join lines, keep the first, or take each for a caption",
+        presets=_ALWAYS,
+        parameter="newlines",
+        build=lambda options: partial(characters.newlines, policy=options.newlines),
+    ),
+    Rule(
+        "wrappers",
+        9,
+        "take off <think>…</think>, code fences, 'Caption:' and enclosing quotes",
+        presets=_THOROUGH,
+        build=_per_caption(prose.wrappers),
+    ),
+    Rule(
+        "boilerplate-start",
+        10,
+        "drop an opening such as 'The image shows'",
+        profiles=frozenset({Profile.PROSE}),
+        presets=_THOROUGH,
+        build=_per_caption(prose.boilerplate_start),
+    ),
+    Rule(
+        "boilerplate-end",
+        11,
+        "drop a last sentence such as 'Overall, …'",
+        profiles=frozenset({Profile.PROSE}),
+        build=_per_caption(prose.boilerplate_end),
+    ),
+    Rule("refusal", 12, "flag what a model says when it won't caption", "flag"),
+    Rule("markdown", 13, "unwrap **bold**, `code`, headings and bullets", build=_plain(prose.markdown)),
+    Rule("loops", 14, "keep a phrase once that ends a line three times or more", build=_plain(loops.loops)),
+    Rule(
+        "separators",
+        15,
+        "one comma and a space between tags, no empty ones",
+        profiles=_TAGS,
+        presets=_ALWAYS,
+        parameter="separators",
+        build=_separators,
+    ),
+    Rule(
+        "underscores",
+        16,
+        "_ to a space, but in faces such as ^_^",
+        profiles=_TAGS,
+        build=lambda options: partial(tag_rules.underscores, protect=options.spared),
+    ),
+    Rule("weights", 18, "take off weights: (x:1.2) and ((x)) to x", build=_weights),
+    Rule(
+        "parentheses",
+        17,
+        r"escape \( \) for prompts, or unescape them",
+        parameter="parentheses",
+        needs_parameter=True,
+        build=_parentheses,
+    ),
+    Rule(
+        "case",
+        19,
+        "lower case, but for protected words",
+        profiles=_TAGS,
+        build=lambda options: partial(tag_rules.case, protect=options.spared),
+    ),
+    Rule(
+        "duplicates",
+        20,
+        "keep the first of equal tags",
+        profiles=_TAGS,
+        presets=_ALWAYS,
+        build=_plain(tag_rules.duplicates),
+    ),
+    Rule(
+        "subsumed",
+        21,
+        "drop 'shirt' beside 'white shirt'",
+        profiles=_TAGS,
+        build=lambda options: partial(tag_rules.subsumed, protect=options.spared),
+    ),
+    Rule(
+        "aliases",
+        22,
+        "one tag for another, by a table",
+        profiles=_TAGS,
+        parameter="aliases",
+        needs_parameter=True,
+        build=lambda options: partial(tag_rules.aliases, table=options.aliases),
+    ),
+    Rule(
+        "blacklist",
+        23,
+        "drop unwanted tags",
+        profiles=_TAGS,
+        parameter="blacklist",
+        needs_parameter=True,
+        build=lambda options: partial(tag_rules.blacklist, unwanted=tag_test(options.blacklist)),
+    ),
+    Rule(
+        "replace",
+        24,
+        "find and replace, literally or by RE2",
+        parameter="replace",
+        needs_parameter=True,
+        build=_replace,
+    ),
+    Rule(
+        "trigger",
+        25,
+        "the trigger first",
+        parameter="trigger",
+        needs_parameter=True,
+        build=lambda options: partial(words.trigger, word=options.trigger, every_line=options.every_line),
+    ),
+    Rule("append", 26, "a word last", parameter="append", needs_parameter=True, build=_append),
+    Rule(
+        "placeholder",
+        27,
+        "the trigger for [trigger]",
+        parameter="placeholder",
+        build=lambda options: partial(words.placeholder, word=options.placeholder or options.trigger),
+    ),
+    Rule(
+        "punctuation",
+        28,
+        "no space before , . ; and none of them twice; none at the end of tags",
+        presets=_THOROUGH,
+        build=_punctuation,
+    ),
+    Rule(
+        "order",
+        29,
+        "sort tags by name or frequency",
+        profiles=_TAGS,
+        parameter="order",
+        needs_parameter=True,
+        build=_order,
+    ),
+    Rule(
+        "length",
+        30,
+        "flag captions over a limit of words, characters or tags; cut them if asked",
+        "flag",
+        parameter="length",
+        needs_parameter=True,
+        build=_length,
+    ),
+    Rule("empty", 31, "flag a caption of which nothing is left", "flag", presets=_ALWAYS, parameter="empty"),
+    Rule(
+        "final-newline",
+        32,
+        "leave the newline at the end, or have none or one",
+        presets=_ALWAYS,
+        parameter="final_newline",
+        build=lambda options: partial(characters.final_newline, policy=options.final_newline),
+    ),
+)
+
+RULES: Mapping[str, Rule] = MappingProxyType({rule.name: rule for rule in _TABLE})
+"""Every rule by its name, in the order in which they run.
+
+That is the table's order but for `weights` (18), which runs before `parentheses` (17): an escaped weight could no
+longer be told from a name.
+"""
+
+
+def rules_of(profile: Profile, preset: Preset = Preset.DEFAULT) -> tuple[str, ...]:
+    """The names of the rules that a profile has on without naming them, in the order in which they run."""
+    return tuple(name for name, rule in RULES.items() if rule.default(profile, preset))
+
+
+def edits(options: Options) -> list[tuple[str, Edit]]:
+    """The edits that a dataset's options ask for, with their names, in the order in which they run.
+
+    The user's own order comes first, then what it does not name, in the order of `RULES`.
+    """
+    names = dict.fromkeys([*options.sequence, *RULES])
+    chosen = [RULES[name] for name in names if name in options.rules and RULES[name].build is not None]
+    return [(rule.name, rule.build(options)) for rule in chosen if rule.build is not None]
+
+
+def without(options: Options, *names: str) -> Options:
+    """The same options with some rules off."""
+    return replace(options, rules=options.rules - set(names))

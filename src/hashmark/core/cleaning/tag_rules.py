@@ -1,0 +1,181 @@
+"""Rules about tags between commas: how they are separated and spelt, which stay, and in which order.
+
+Each is a pure, idempotent function of the text, line by line: a line is a caption of its own to some trainers, and
+none may get lost. Refuses to know settings; what a rule needs comes as an argument.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+
+from hashmark.core.cleaning.faces import is_face
+from hashmark.core.cleaning.settle import BLANK, Edit, each_line, settle
+from hashmark.core.cleaning.tags import split, tag_key
+
+SEPARATORS = (",", "\uff0c", "\u3001")
+"""What may separate tags; the comma always does."""
+
+_WORDS = re.compile(r"([ \t]+)")
+_SCORE = re.compile(r"score_\d+(?:_up)?", re.IGNORECASE)
+
+
+def separators(text: str, also: Collection[str] = ()) -> str:
+    """Split each line on `,`, trim, drop empties, join with `, `: `dog,, ,solo ,` -> `dog, solo`.
+
+    `also` may name the full-width and the ideographic comma. A comma separates always, but for the one in a face such
+    as `:,(` that is a tag by itself. As img-txt_viewer does on saving.
+    """
+    for other in also:
+        text = text.replace(other, ",")
+    return each_line(_separated, text)
+
+
+def _separated(line: str) -> str:
+    return ", ".join(filter(None, [part.strip(BLANK) for part in split(line)]))
+
+
+def underscores(text: str, protect: Collection[str] = ()) -> str:
+    """Write `_` as a space: `long_hair, ^_^` -> `long hair, ^_^`.
+
+    Faces stay (wd14-tagger#7), in a weight too, as `(^_^:1.2)`; so do `score_9` and `score_8_up`, which the models
+    that know them know in this spelling, tags of underscores alone, and the whole tags in `protect`.
+    """
+    kept = {word.strip(BLANK) for word in protect}
+    return each_tag(lambda tag: tag if tag in kept or "_" not in tag else _spaced(tag), text)
+
+
+def _spaced(tag: str) -> str:
+    return "".join(map(_spaced_word, _WORDS.split(tag))).strip(BLANK)
+
+
+def _spaced_word(word: str) -> str:
+    bare = re.sub(r":[\d.]+\)*\Z", "", word.lstrip("([")).rstrip(")],.;") if word[:1] in "([" else word.rstrip(",.;")
+    if is_face(word) or is_face(bare) or _SCORE.fullmatch(bare) or not word.strip("_"):
+        return word
+    return word.replace("_", " ")
+
+
+def case(text: str, protect: Collection[str] = ()) -> str:
+    """Lower case, but for protected words and faces: `Solo, OhWx` -> `solo, OhWx` where `OhWx` is protected.
+
+    A protected word counts wherever it stands as a whole word, spelt as it is protected.
+    """
+    if text == text.lower():
+        return text
+    spared = sorted(filter(None, protect), key=len, reverse=True)
+    pattern = "|".join([*map(re.escape, spared)])
+    words = re.compile(rf"(?<!\w)({pattern})(?!\w)") if spared else None
+    return each_line(lambda line: _lowered(line, words), text)
+
+
+def _lowered(line: str, spared: re.Pattern[str] | None) -> str:
+    pieces = spared.split(line) if spared else [line]
+    pieces[::2] = [
+        "".join(word if is_face(word) else word.lower() for word in _FACE_WORDS.split(p)) for p in pieces[::2]
+    ]
+    return "".join(pieces)
+
+
+_FACE_WORDS = re.compile(r"([\s,]+)")
+
+
+def duplicates(text: str) -> str:
+    """Keep the first of equal tags on a line: `1girl, solo, 1girl` -> `1girl, solo`.
+
+    Tags are equal if they agree after case folding, with `_` read as a space. A kaomoji equals only itself. Nothing
+    becomes a weight, as it did in BDTM#142.
+    """
+    return _each_list(_first_of_each, text)
+
+
+def _first_of_each(line: str) -> str:
+    kept: dict[object, str] = {}
+    parts = split(line)
+    for place, raw in enumerate(parts):
+        kept.setdefault(tag_key(raw) or (place if not raw.strip(BLANK) else raw), raw)
+    return line if len(kept) == len(parts) else ",".join(kept.values())
+
+
+def subsumed(text: str, protect: Collection[str] = ()) -> str:
+    """Drop a tag of one word that is the last word of a longer tag on its line: `shirt, white shirt` -> `white shirt`.
+
+    As sd-scripts' clean_captions_and_tags and DatasetHelpers do. Protected tags and faces stay.
+    """
+    spared = set(map(tag_key, protect))
+
+    def rule(line: str) -> str:
+        keys = [tag_key(part) for part in split(line)]
+        last = {key.rpartition(" ")[2] for key in keys if " " in key and not is_face(key)}
+        return _kept(line, lambda tag: tag_key(tag) not in last - spared)
+
+    return _each_list(rule, text)
+
+
+def aliases(text: str, table: Mapping[str, str]) -> str:
+    """Put one whole tag for another: `grey hair` -> `gray hair` where the table says so.
+
+    `table` maps `tag_key`s to tags, and no tag it puts in is itself to be replaced by another.
+    """
+    return each_tag(lambda tag: table.get(tag_key(tag), tag), text)
+
+
+def blacklist(text: str, unwanted: Callable[[str], bool]) -> str:
+    """Drop the whole tags that are unwanted: `solo, watermark, rating:safe` -> `solo`.
+
+    What is unwanted, `patterns.tag_test` makes of exact tags, globs and regular expressions.
+    """
+    return _each_list(lambda line: _kept(line, lambda tag: not unwanted(tag)), text)
+
+
+def order(text: str, key: Callable[[str], tuple[int, str]], keep: int = 0, last: str = "") -> str:
+    """Leave the first `keep` tags of a line where they are and sort the rest: `x, b, a` -> `x, a, b` where it keeps 1.
+
+    `last` names a tag that stays at the end, where it is there. Equal tags keep their order.
+    """
+
+    def rule(line: str) -> str:
+        parts = split(line)
+        tags = [part.strip(BLANK) for part in parts]
+        end = len(tags) - 1 if last and tag_key(tags[-1]) == tag_key(last) else len(tags)
+        middle = sorted(tags[keep:end], key=key)
+        return line if middle == tags[keep:end] else ", ".join([*tags[:keep], *middle, *tags[end:]])
+
+    return each_line(rule, text)
+
+
+def each_tag(change: Edit, text: str) -> str:
+    """The text with each tag changed; blanks around tags stay, and so do blank tags. One that becomes empty goes."""
+
+    def rule(line: str) -> str:
+        parts = split(line)
+        after = [_changed(part, change) for part in parts]
+        return line if after == parts else ",".join(part for part in after if part is not None)
+
+    return _each_list(rule, text)
+
+
+def _each_list(rule: Edit, text: str) -> str:
+    """`each_line` for a rule that drops parts: what then stand side by side, `:` and `(` say, may be a face."""
+
+    def whole(line: str) -> str:
+        return settle(rule, line) if ":," in line or "_," in line else rule(line)
+
+    return each_line(whole, text)
+
+
+def _changed(part: str, change: Edit) -> str | None:
+    tag = part.strip(BLANK)
+    new = change(tag) if tag else tag
+    if new == tag:
+        return part
+    return part.replace(tag, new, 1) if new else None
+
+
+def _kept(line: str, wanted: Callable[[str], bool]) -> str:
+    """The line without its unwanted tags. Blank ones stay; what is left does not begin with a blank on that account."""
+    parts = split(line)
+    kept = [part for part in parts if not part.strip(BLANK) or wanted(part.strip(BLANK))]
+    if len(kept) == len(parts):
+        return line
+    return ",".join(kept).lstrip(BLANK) if line[:1] not in BLANK else ",".join(kept)
