@@ -45,7 +45,7 @@ def test_the_trash_lists_the_batches_of_every_kind_of_run(seaweedfs: Store, libr
         assert [entry.batch for entry in trash.entries(library, name)] == [name]
 
 
-@pytest.mark.parametrize("name", ["20260101T000000Z-clean-0a1b2c3d", "20260101T000000Z-push-", "x", ""])
+@pytest.mark.parametrize("name", ["20260101T000000Z-wash-0a1b2c3d", "20260101T000000Z-push-", "x", ""])
 def test_what_is_no_name_of_a_batch_is_refused(name: str, seaweedfs: Store, library_on: LibraryMaker) -> None:
     with pytest.raises(UsageError, match="is not the name of a batch"):
         list(trash.entries(library_on(seaweedfs), name))

@@ -40,7 +40,7 @@ def test_a_head_is_cut_off_at_the_limit(limit: int, head: bool, expected: bytes,
 
 def test_a_file_above_the_limit_is_refused(tmp_path: Path) -> None:
     fill(tmp_path, "a.txt")
-    with pytest.raises(Unreadable, match=r"'a.txt' is too large to be shown here \(5 bytes\)"):
+    with pytest.raises(Unreadable, match=r"'a.txt' is too large to be read here \(5 bytes\)"):
         read_file(tmp_path, "a.txt", 4)
 
 

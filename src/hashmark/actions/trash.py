@@ -7,6 +7,7 @@ Each run that replaces or deletes has a batch of its own. The trash describes it
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import secrets
 import shutil
@@ -25,13 +26,39 @@ from hashmark.disk.walk import Walk
 from hashmark.library import Dataset, Library
 from hashmark.s3.bucket import Bucket
 
-_BATCH = re.compile(r"\d{8}T\d{6}Z-(push|pull|delete|edit|restore)-[0-9a-f]{4,8}")
+_BATCH = re.compile(r"\d{8}T\d{6}Z-(push|pull|delete|edit|restore|clean|undo)-[0-9a-f]{4,8}")
 """The names that runs give their batches."""
 
 
 def new_batch_name(kind: str) -> str:
     """A name for what one run puts aside: when (UTC), what it did, and a few digits so that two never share one."""
     return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{kind}-{secrets.token_hex(4)}"
+
+
+def journal_path(library: Library, batch: str) -> Path:
+    """Where the journal of a batch that can be undone is (see `actions.batches`); no dataset's name begins so.
+
+    Raises:
+        UsageError: `batch` is not the name of a batch.
+    """
+    _check_name(batch)
+    return library.trash / batch / ".journal.json"
+
+
+def drop_journal(library: Library, batch: str) -> None:
+    """Remove the journal of a batch that holds no file any more, and the batch; leave one that does."""
+    path = journal_path(library, batch)
+    if any(True for file in Walk(path.parent) if "/" in file.key):
+        return
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        for folder, _, _ in os.walk(path.parent, topdown=False):
+            Path(folder).rmdir()
+
+
+def is_batch_name(name: str) -> bool:
+    """Whether runs give such names to their batches."""
+    return _BATCH.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)
@@ -62,9 +89,8 @@ def entries(library: Library, batch: str | None = None) -> Iterator[Entry]:
         UsageError: `batch` is not the name of a batch.
         StoreError: the bucket's trash can't be listed; the disk's entries have been given by then.
     """
-    if batch is not None and not _BATCH.fullmatch(batch):
-        # Not the empty text of an unset variable, which would mean everything, and no path out of the trash.
-        raise UsageError(f"'{batch}' is not the name of a batch.", "See `hashmark trash list`.")
+    if batch is not None:
+        _check_name(batch)
     inside = f"{batch}/" if batch is not None else ""
     for file in Walk(library.trash / inside):
         if entry := _entry("disk", inside + file.key, file.size):
@@ -72,6 +98,12 @@ def entries(library: Library, batch: str | None = None) -> Iterator[Entry]:
     for row in library.bucket.objects(library.remote_trash + inside):
         if entry := _entry("bucket", inside + row.key, row.size or 0):
             yield entry
+
+
+def _check_name(batch: str) -> None:
+    if not is_batch_name(batch):
+        # Not the empty text of an unset variable, which would mean everything, and no path out of the trash.
+        raise UsageError(f"'{batch}' is not the name of a batch.", "See `hashmark trash list`.")
 
 
 def _entry(side: str, path: str, size: int) -> Entry | None:
@@ -113,6 +145,7 @@ def restore(library: Library, batch: str, dataset: str | None = None) -> tuple[l
             restored.append(entry)
         except HashmarkError as error:
             failed.append(Failure(entry.key, error.code, str(error)))
+    drop_journal(library, batch)
     return restored, failed
 
 
@@ -171,11 +204,20 @@ def empty(library: Library, batch: str | None = None) -> tuple[int, list[Failure
             _prune(path.parent, library.trash)
         except OSError as error:
             failed.append(Failure(entry.key, "local", error.strerror or str(error)))
+    for name in [batch] if batch is not None else filter(is_batch_name, _names(library.trash)):
+        drop_journal(library, name)
     prefix = library.remote_trash
     keys = [f"{prefix}{e.batch}/{e.dataset}/{e.key}" for e in chosen if e.side == "bucket"]
     refused = library.bucket.delete_many(keys)
     failed += [Failure(key, "store", f"the store answered {code}") for key, code in refused.items()]
     return len(chosen) - len(failed), failed
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208 - the names alone
+    except OSError:
+        return []
 
 
 def _prune(folder: Path, stop: Path) -> None:

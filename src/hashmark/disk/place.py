@@ -44,13 +44,13 @@ class Slot:
         self.key = key
         self.name = key.rsplit("/", 1)[-1]
         self._folder = folder
-        self._path = root / key
+        self._root = root
 
     def path_of(self, name: str) -> str:
         """A path to `name` in this folder that no renaming of parents can redirect, where the system has one."""
         if _BY_DESCRIPTOR:
             return f"/proc/self/fd/{self._folder}/{name}"
-        return os.fspath(self._path.with_name(name))
+        return os.fspath((self._root / self.key).with_name(name))
 
     def stamp(self) -> Stamp | None:
         """The stamp of what is in the place now, or None if nothing is.
@@ -86,7 +86,7 @@ class Slot:
             self._check_whole(expected, md5)
             if expected is None:
                 # Unlike a rename, a link fails where something has appeared meanwhile.
-                self._link_new(temporary)
+                self.link_new(temporary)
             else:
                 self._inherit_mode(temporary)
                 with self._kept(expected, trash):
@@ -122,7 +122,12 @@ class Slot:
             return True
         return now is None or (now.inode, now.device) != (expected.inode, expected.device)
 
-    def _link_new(self, temporary: str) -> None:
+    def link_new(self, temporary: str) -> None:
+        """Give `temporary` this place as well, where nothing is.
+
+        Raises:
+            FileChanged: something has appeared there.
+        """
         try:
             os.link(temporary, self.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         except FileExistsError:
@@ -227,7 +232,18 @@ def sync_file(path: str) -> None:
 
 
 def keep(path: str, trash: Path) -> None:
-    """Give the file at `path` a second place at `trash`: a hard link, or a synced copy where that would not do.
+    """`second_place`, and have it on the device.
+
+    Raises:
+        OSError: it could not be made.
+    """
+    if not second_place(path, trash):
+        sync_file(os.fspath(trash))
+    sync_folder(trash.parent)
+
+
+def second_place(path: str, trash: Path) -> bool:
+    """Give the file at `path` a second place at `trash`: a hard link (then True), or a copy where that would not do.
 
     A file with other names already is copied: an edit under one of them would change the trash too.
 
@@ -236,10 +252,10 @@ def keep(path: str, trash: Path) -> None:
     """
     trash.parent.mkdir(parents=True, exist_ok=True)
     trash.unlink(missing_ok=True)
-    if not _linked(path, trash):
-        shutil.copy2(path, trash, follow_symlinks=False)
-        sync_file(os.fspath(trash))
-    sync_folder(trash.parent)
+    if _linked(path, trash):
+        return True
+    shutil.copy2(path, trash, follow_symlinks=False)
+    return False
 
 
 def _linked(path: str, trash: Path) -> bool:

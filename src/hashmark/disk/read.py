@@ -57,11 +57,13 @@ def _read(path: str, key: str, limit: int, *, head: bool) -> tuple[bytes, Stamp]
         if not stat.S_ISREG(facts.st_mode):
             raise Unreadable(f"'{key}' can't be read: it is not a regular file.")
         if facts.st_size > limit and not head:
-            raise Unreadable(f"'{key}' is too large to be shown here ({facts.st_size} bytes).")
+            raise Unreadable(f"'{key}' is too large to be read here ({facts.st_size} bytes).")
         with open(descriptor, "rb", closefd=False) as file:
-            data = file.read(limit + 1)
+            data = file.read(min(limit, facts.st_size) + 1)  # asked for the limit, it would make room for that
+            if len(data) > facts.st_size:
+                data += file.read(limit + 1 - len(data))
     finally:
         os.close(descriptor)
     if len(data) > limit and not head:  # it grew meanwhile: a part must not pass for the whole
-        raise Unreadable(f"'{key}' is too large to be shown here (more than {limit} bytes).")
+        raise Unreadable(f"'{key}' is too large to be read here (more than {limit} bytes).")
     return data[:limit], stamp_of(facts)

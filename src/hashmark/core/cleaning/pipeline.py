@@ -71,6 +71,8 @@ class Pipeline:
     def __init__(self, options: Options) -> None:
         self.options = options
         self._rules = edits(options)
+        self.names: tuple[str, ...] = tuple(name for name, _ in self._rules)
+        """The names of the rules that edit, in the order in which they run."""
 
     @classmethod
     def parse(cls, table: Mapping[str, Any]) -> Pipeline:
@@ -83,11 +85,6 @@ class Pipeline:
         pipeline._check_words()
         pipeline._check_probes()
         return pipeline
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the rules that edit, in the order in which they run."""
-        return tuple(name for name, _ in self._rules)
 
     @property
     def needs_counts(self) -> bool:

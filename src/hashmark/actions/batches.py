@@ -1,0 +1,202 @@
+"""Rewriting many files of a dataset as one batch that can be taken back, whatever happens meanwhile.
+
+A batch is a folder of the trash, `.hashmark/trash/BATCH/DATASET/KEY`, with what the files held, and beside the datasets
+a journal of what they were to hold. The journal is on the disk before the first file changes. What is to be
+written, and why, is known by `actions.clean` and `actions.undo`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hashmark.actions.trash import drop_journal, is_batch_name, journal_path, new_batch_name
+from hashmark.core.errors import DiskFull, HashmarkError, LocalError, Unreadable
+from hashmark.core.events import Ended, Event, Failure, FileDone, FileFailed, Started
+from hashmark.core.journal import Journal, Noted
+from hashmark.core.keys import unsafe_reason
+from hashmark.core.report import shown
+from hashmark.disk.place import write_bytes
+from hashmark.disk.rewrite import Rewrite, rewrite_all, sweep
+from hashmark.disk.walk import Walk
+from hashmark.library import Dataset, Library
+
+OnEvent = Callable[[Event], None]
+
+JOURNAL_LIMIT = 1 << 28
+"""Bytes of a journal that is read: a million files."""
+
+
+def silent(_event: Event) -> None:
+    """Tell nobody."""
+
+
+def md5(data: bytes) -> str:
+    """In lower-case hex."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a batch. `batch` names it, None where nothing was rewritten; `stopped_by` ended it early."""
+
+    batch: str | None
+    done: tuple[str, ...]
+    failures: tuple[Failure, ...]
+    not_tried: int
+    interrupted: bool
+    stopped_by: HashmarkError | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "batch": self.batch,
+            "done": len(self.done),
+            "failed": [failure_json(failure) for failure in self.failures],
+            "notTried": self.not_tried,
+            "interrupted": self.interrupted,
+            "stoppedBy": str(self.stopped_by) if self.stopped_by else None,
+        }
+
+
+def failure_json(failure: Failure) -> dict[str, str]:
+    """A file that was skipped or not done, and why."""
+    return {"key": shown(failure.key), "code": failure.code, "message": shown(failure.message)}
+
+
+def rewrite(
+    dataset: Dataset,
+    rewrites: Sequence[Rewrite],
+    *,
+    kind: str,
+    what: str,
+    on_event: OnEvent = silent,
+    cancel: threading.Event | None = None,
+) -> Outcome:
+    """Rewrite files as one batch. `kind` is one of the trash's (`clean`, `undo`), `what` says in words what it is.
+
+    Raises:
+        Busy: another hashmark is changing this dataset.
+        LocalError: the library can't be written; no file was changed.
+    """
+    stop = cancel or threading.Event()
+    telling = _Telling(kind, on_event)
+    size = sum(len(item.after or b"") for item in rewrites)
+    on_event(Started(len(rewrites), size, time.time()))
+    batch = new_batch_name(kind)
+    if rewrites:
+        with dataset.lock():
+            sweep(dataset.path)
+            _write_journal(dataset, batch, kind, what, rewrites)
+            telling.follow(rewrite_all(dataset.path, dataset.library.trash / batch / dataset.name, rewrites, stop))
+            if not telling.done:
+                drop_journal(dataset.library, batch)
+    not_tried = len(rewrites) - len(telling.done) - len(telling.failures)
+    interrupted = stop.is_set() and not_tried > 0
+    on_event(Ended(interrupted, time.time()))
+    used = batch if telling.done else None
+    return Outcome(used, tuple(telling.done), tuple(telling.failures), not_tried, interrupted, telling.stopped_by)
+
+
+class _Telling:
+    """Turns what becomes of each file into events, and adds it up."""
+
+    def __init__(self, verb: str, on_event: OnEvent) -> None:
+        self._verb, self._on_event = verb, on_event
+        self.done: list[str] = []
+        self.failures: list[Failure] = []
+        self.stopped_by: HashmarkError | None = None
+
+    def follow(self, files: Iterator[tuple[Rewrite, LocalError | None]]) -> None:
+        try:
+            for item, error in files:
+                self._tell(item, error)
+        except LocalError as error:
+            self.stopped_by = error
+
+    def _tell(self, item: Rewrite, error: LocalError | None) -> None:
+        if error is None:
+            self.done.append(item.key)
+            self._on_event(FileDone(item.key, self._verb, len(item.after or b""), None, time.time()))
+            return
+        self.failures.append(Failure(item.key, error.code, str(error)))
+        self._on_event(FileFailed(item.key, self._verb, error.code, str(error), time.time()))
+        if isinstance(error, DiskFull):
+            self.stopped_by = error
+
+
+def _write_journal(dataset: Dataset, batch: str, kind: str, what: str, rewrites: Sequence[Rewrite]) -> None:
+    files = tuple(Noted(item.key, _digest(item.before), _digest(item.after)) for item in rewrites)
+    at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    journal = Journal(kind, dataset.name, at, what, files)
+    write_bytes(journal_path(dataset.library, batch), journal.to_bytes())
+
+
+def _digest(data: bytes | None) -> str | None:
+    return None if data is None else md5(data)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch that can be undone. `files` it was to rewrite; of `left`, the trash still has what they held."""
+
+    name: str
+    journal: Journal
+    left: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        head = {"batch": self.name, "kind": self.journal.kind, "dataset": shown(self.journal.dataset)}
+        what = shown(self.journal.what)
+        return {**head, "at": self.journal.at, "what": what, "files": len(self.journal.files), "left": self.left}
+
+
+def batches(library: Library) -> list[Batch]:
+    """The batches that can be undone, the latest first."""
+    found = []
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        for folder in library.trash.iterdir():
+            batch = find(library, folder.name) if is_batch_name(folder.name) else None
+            if batch is not None and batch.left:
+                found.append(batch)
+    return sorted(found, key=lambda batch: (batch.journal.at, batch.name), reverse=True)
+
+
+def find(library: Library, name: str) -> Batch | None:
+    """The batch of that name; None where there is none, or none with a journal that can be read.
+
+    Raises:
+        UsageError: it is not the name of a batch.
+    """
+    try:
+        journal = read_journal(journal_path(library, name))
+    except (Unreadable, ValueError):
+        return None
+    if journal is None or "/" in journal.dataset or unsafe_reason(journal.dataset):
+        return None
+    created = sum(noted.before is None for noted in journal.files)
+    kept = sum(1 for _ in Walk(library.trash / name / journal.dataset))
+    return Batch(name, journal, kept + created)
+
+
+def read_journal(path: Path) -> Journal | None:
+    """The journal at `path`; None where there is none.
+
+    Raises:
+        Unreadable, ValueError: it can't be read, or is none.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(JOURNAL_LIMIT + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Unreadable(f"{path} can't be read: {error.strerror}.") from None
+    return Journal.parse(data)
