@@ -51,7 +51,7 @@ def sample(folder: Path) -> Iterator[tuple[Site, Gate]]:
             site("push", dataset)
         (site.root / "1_new_style").mkdir()
         with Library.open(site.root) as library:
-            demo.clean_captions(library.dataset("82"), demo.SAMPLES[0])
+            demo.clean_captions(library.dataset("82"))
         yield site, gate
         site.stop()
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hashmark import sketches
+from hashmark.actions.clean import apply, preview
 from hashmark.actions.move import Planned, Result, run
 from hashmark.actions.status import status
 from hashmark.core.cleaning import Pipeline
@@ -118,14 +119,14 @@ def push_new(dataset: Dataset, on_event: Callable[[Event], None], cancel: thread
     return run(Planned(dataset, found, plan), on_event, cancel)
 
 
-def clean_captions(dataset: Dataset, sample: Sample) -> int:
-    """Clean the captions on disk, as a person would before training; returns how many changed."""
-    changed, pipeline = 0, Pipeline.parse(CLEANING)
-    for seed in range(sample.first, sample.first + sample.pairs):
-        _, path = pair_paths(dataset.path, seed)
-        before = path.read_bytes()
-        after, _ = pipeline.clean_bytes(before)
-        if after != before:
-            write_bytes(path, after)
-            changed += 1
-    return changed
+def clean_captions(dataset: Dataset, cancel: threading.Event | None = None) -> int:
+    """Clean the captions on disk, as a person would before training; returns how many changed.
+
+    Raises:
+        Interrupted: `cancel` was set.
+    """
+    found = preview(dataset, Pipeline.parse(CLEANING), cancel=cancel)
+    applied = apply(found, cancel=cancel)
+    if applied.outcome.interrupted:
+        raise Interrupted("The captions are not all cleaned.")
+    return len(applied.outcome.done)

@@ -133,7 +133,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def clean(site: Site) -> None:
     """Clean the 271 captions on disk, as the demo does."""
     with Library.open(site.root) as library:
-        assert demo.clean_captions(library.dataset("82"), demo.SAMPLES[0]) == 271
+        assert demo.clean_captions(library.dataset("82")) == 271
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import typer
 from hashmark._version import __version__
 from hashmark.actions import listing
 from hashmark.cli import render
+from hashmark.cli.cleaning import clean, undo
 from hashmark.cli.exits import Exit, worst
 from hashmark.cli.options import (
     DatasetArgument,
@@ -214,6 +215,10 @@ def verify(
 
     with Library.open(library) as opened:
         return verify_all(opened, chosen(opened, datasets), tuple(select or ()), anew=anew, as_json=as_json)
+
+
+app.command()(clean)
+app.command()(undo)
 
 
 @app.command()

@@ -85,7 +85,7 @@ class Story:
 
     def _clean(self) -> None:
         dataset = self._library.dataset(demo.STORY)
-        changed = demo.clean_captions(dataset, demo.SAMPLES[0])
+        changed = demo.clean_captions(dataset, self._stop.cancel)
         self._told["cleaned"] = changed
         if changed:
             text = f"the captions of {dataset.name} are cleaned on disk: {changed} changed. The bucket does not know."

@@ -19,7 +19,7 @@ from rich.text import Text
 from hashmark.core.errors import HashmarkError
 from hashmark.core.model import NEEDS_SYNC, FileStatus, Problem, Verdict
 from hashmark.core.report import ATTENTION, Summary, reason_of, shown
-from hashmark.core.words import Change, visible
+from hashmark.core.words import Change, Piece, visible
 from hashmark.library import Dataset
 
 if TYPE_CHECKING:  # `status` must not pay for what it does not show
@@ -235,8 +235,13 @@ def diff_text(diff: CaptionDiff, out: Console) -> None:
     out.print(Text(f"{name(diff.status.key)}  ({diff.status.verdict})", "bold"))
     if diff.note:
         out.print(Text(f"  {visible(diff.note)}", "dim"))
+    pieces_text(diff.pieces, out)
+
+
+def pieces_text(pieces: Iterable[Piece], out: Console) -> None:
+    """A difference: what goes struck out in red, what comes underlined in green; in a pipe `[-so-]` and `{+so+}`."""
     line = Text("  ")
-    for piece in diff.pieces:
+    for piece in pieces:
         text = visible(piece.text).replace("\n", "\n  ")
         if piece.change is Change.BOTH:
             line.append(text)

@@ -1,0 +1,131 @@
+"""Turns cleanings and undos into text for people: counts by rule, flags, and differences word by word, in pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from hashmark.cli.render import failures, name, pieces_text
+from hashmark.core.words import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hashmark.actions.batches import Batch, Outcome
+    from hashmark.actions.clean import Applied, Change, Preview
+    from hashmark.actions.undo import Undone
+
+PAGE = 20
+FLAGS_SHOWN = 20
+
+
+def preview_text(preview: Preview, out: Console, *, page: int | None) -> None:
+    """What would change: how many files by each rule, then one page of the differences (None: all), then the flags."""
+    total = len(preview.changes)
+    head = f"{name(preview.dataset.name)}: {total} of {preview.looked} captions would change"
+    out.print(Text(head, "bold"), end="")
+    out.print(Text(f"  as {preview.pipeline.options.profile}", "dim"))
+    _counts(preview.counts, out)
+    start = 0 if page is None else (page - 1) * PAGE
+    shown = preview.changes[start : None if page is None else start + PAGE]
+    for change in shown:
+        out.print()
+        change_text(change, out)
+    if len(shown) < total:
+        out.print(_pages(page or 1, total))
+    _flags(preview, out)
+    _left(preview, out)
+    if total:
+        out.print(Text("\nNothing was written: --apply does.", "dim"))
+
+
+def _pages(page: int, total: int) -> Text:
+    last = (total + PAGE - 1) // PAGE
+    if page > last:
+        return Text(f"\nThere are {last} pages.", "dim")
+    more = f"; --page {page + 1} shows the next, --all everything" if page < last else ""
+    return Text(f"\npage {page} of {last}{more}", "dim")
+
+
+def _counts(counts: dict[str, int], out: Console) -> None:
+    for rule, count in counts.items():
+        if count:
+            out.print(Text(f"  {rule:<20}{count:>6}"))
+
+
+def change_text(change: Change, out: Console) -> None:
+    """One caption: what goes struck out in red, what comes in green."""
+    out.print(Text(name(change.key), "bold"), end="")
+    out.print(Text(f"  {', '.join(change.rules)}", "dim"))
+    if change.note:
+        out.print(Text(f"  {visible(change.note)}", "dim"))
+    pieces_text(change.pieces, out)
+
+
+def _flags(preview: Preview, out: Console) -> None:
+    if not preview.flags:
+        return
+    out.print(Text("\nTo look at:", "yellow"))
+    for key, flag in preview.flags[:FLAGS_SHOWN]:
+        out.print(Text(f"  {name(key)}: {flag.rule}: {visible(flag.message)}", "yellow"))
+    if len(preview.flags) > FLAGS_SHOWN:
+        out.print(Text(f"  and {len(preview.flags) - FLAGS_SHOWN} more; --json has all", "dim"))
+
+
+def _left(preview: Preview, out: Console) -> None:
+    for failure in preview.skipped:
+        out.print(Text(f"  skipped: {name(failure.key)}: {visible(failure.message)}", "red"))
+    if preview.orphans:
+        count = len(preview.orphans)
+        out.print(
+            Text(f"  {count} without an image left alone, such as {name(preview.orphans[0])}; --select them", "dim")
+        )
+
+
+def applied_text(applied: Applied, out: Console) -> None:
+    """What was written, and how to take it back."""
+    preview, outcome = applied.preview, applied.outcome
+    changed = f"{name(preview.dataset.name)}: {len(outcome.done)} of {preview.looked} captions cleaned"
+    out.print(Text(changed, "bold"))
+    _counts(preview.counts, out)
+    _flags(preview, out)
+    _left(preview, out)
+    _outcome(outcome, out)
+    if outcome.batch:
+        out.print(Text(f"  take it back: hashmark undo {outcome.batch}", "dim"))
+
+
+def _outcome(outcome: Outcome, out: Console) -> None:
+    failures(outcome.failures, out)
+    if outcome.stopped_by:
+        out.print(Text(f"  stopped: {visible(str(outcome.stopped_by))}", "red"))
+    if outcome.not_tried:
+        out.print(Text(f"  {outcome.not_tried} not tried; run the command again to finish", "yellow"))
+
+
+def undone_text(undone: Undone, out: Console) -> None:
+    """What is back, and what was edited since, with the difference."""
+    outcome = undone.outcome
+    was = f", {undone.as_it_was} were as before" if undone.as_it_was else ""
+    out.print(Text(f"{name(undone.batch.journal.dataset)}: {len(outcome.done)} captions are back{was}", "bold"))
+    for refused in undone.refused:
+        out.print(Text(f"  left as it is: {name(refused.key)} {refused.reason}: [-before-] {{+now+}}", "yellow"))
+        pieces_text(refused.pieces, out)
+    _outcome(outcome, out)
+    if outcome.batch:
+        out.print(Text(f"  take that back: hashmark undo {outcome.batch}", "dim"))
+
+
+def batches_table(found: Sequence[Batch], out: Console) -> None:
+    """Batches that can be undone, a line each."""
+    if not found:
+        out.print(Text("There is nothing to undo.", "dim"))
+        return
+    table = Table(Column("batch", no_wrap=True, overflow="fold"), "dataset", "files", "what", box=None, pad_edge=False)
+    for batch in found:
+        what = Text(visible(batch.journal.what))
+        table.add_row(Text(batch.name), Text(name(batch.journal.dataset)), str(batch.left), what)
+    out.print(table)
