@@ -13,7 +13,7 @@ from hashmark.core.errors import UsageError
 from hashmark.core.plan import Direction
 from tests.conftest import LibraryMaker, Store
 
-KINDS = [*Direction, "edit", "restore"]
+KINDS = [*Direction, "edit", "restore", "clean", "undo"]
 
 
 def test_a_name_says_when_and_what() -> None:

@@ -1,0 +1,210 @@
+"""Many files are rewritten as one batch: each is old or new, and what was can be had again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hashmark.core.errors import FileChanged, LocalError, ReadOnly, UnsafePath
+from hashmark.disk import rewrite
+from hashmark.disk.rewrite import Rewrite, rewrite_all, sweep
+from tests.disk.tools import stamp, tree
+
+ALWAYS = threading.Event()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A dataset of a few captions in two folders."""
+    root = tmp_path / "set"
+    (root / "sub").mkdir(parents=True)
+    for key in ("a.txt", "b.txt", "sub/c.txt"):
+        (root / key).write_bytes(b"old " + key.encode())
+    return root
+
+
+def new(key: str) -> Rewrite:
+    return Rewrite(key, b"old " + key.encode(), b"new " + key.encode())
+
+
+def run(folder: Path, *items: Rewrite) -> dict[str, type[LocalError] | None]:
+    """What became of each."""
+    done = rewrite_all(folder, folder.parent / "trash/batch/set", items, ALWAYS)
+    return {item.key: None if error is None else type(error) for item, error in done}
+
+
+def trashed(folder: Path) -> dict[str, bytes]:
+    return tree(folder.parent / "trash/batch/set") if (folder.parent / "trash").exists() else {}
+
+
+def test_files_are_replaced_and_what_they_held_is_kept(folder: Path) -> None:
+    (folder / "a.txt").chmod(0o640)
+    before = stamp(folder / "b.txt")
+    assert run(folder, new("a.txt"), new("sub/c.txt")) == {"a.txt": None, "sub/c.txt": None}
+    assert tree(folder) == {"a.txt": b"new a.txt", "b.txt": b"old b.txt", "sub/c.txt": b"new sub/c.txt"}
+    assert trashed(folder) == {"a.txt": b"old a.txt", "sub/c.txt": b"old sub/c.txt"}
+    assert (folder / "a.txt").stat().st_mode & 0o777 == 0o640
+    assert stamp(folder / "b.txt") == before
+
+
+def test_many_are_flushed_at_once_and_few_one_by_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By either way, all are done."""
+    for few in (0, 99):
+        monkeypatch.setattr(rewrite, "FEW", few)
+        items = [Rewrite(f"{few}-{n}.txt", b"old", b"new") for n in range(20)]
+        for item in items:
+            (folder / item.key).write_bytes(b"old")
+        assert set(run(folder, *items).values()) == {None}
+        assert all((folder / item.key).read_bytes() == b"new" for item in items)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it looks up descriptors in /proc")
+def test_a_system_without_a_flush_of_everything_flushes_each(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS."""
+    monkeypatch.setattr(rewrite, "FEW", 0)
+    monkeypatch.setattr(rewrite, "_syncfs", lambda: None)
+    synced: list[str] = []
+    real = os.fsync
+
+    def watched(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    assert run(folder, new("a.txt")) == {"a.txt": None}
+    assert [name for name in synced if name.endswith(".part")]
+    assert str(folder.parent / "trash/batch/set/a.txt") in synced
+    assert {str(folder), str(folder.parent / "trash/batch/set"), str(folder.parent / "trash/batch")} <= set(synced)
+
+
+def _read_only(path: Path) -> None:
+    path.chmod(0o444)
+
+
+def _symlink(path: Path) -> None:
+    path.rename(path.with_name("real"))
+    path.symlink_to("real")
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (lambda path: path.write_bytes(b"old a.tx_"), FileChanged),
+        (lambda path: path.write_bytes(b"old a.txt, and more"), FileChanged),
+        (lambda path: path.unlink(), FileChanged),
+        (_read_only, ReadOnly),
+        (_symlink, UnsafePath),
+        (_folder, UnsafePath),
+    ],
+)
+def test_one_that_is_not_as_it_was_is_left_and_the_others_done(
+    folder: Path, change: Callable[[Path], None], error: type[LocalError]
+) -> None:
+    change(folder / "a.txt")
+    before = {key: data for key, data in tree(folder).items() if key != "b.txt"}
+    assert run(folder, new("a.txt"), new("b.txt")) == {"a.txt": error, "b.txt": None}
+    assert tree(folder) == {**before, "b.txt": b"new b.txt"}
+    assert trashed(folder) == {"b.txt": b"old b.txt"}
+
+
+@pytest.mark.parametrize("few", [0, 99])
+def test_an_edit_at_the_last_moment_is_seen(folder: Path, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    """After the old content was linked into the trash: an edit in place changes both, so neither link may stay."""
+    monkeypatch.setattr(rewrite, "FEW", few)
+    flush = rewrite._flush
+
+    def edit(*arguments: object) -> None:
+        flush(*arguments)  # type: ignore[arg-type]
+        with (folder / "a.txt").open("r+b") as file:
+            file.write(b"OLD")
+
+    monkeypatch.setattr(rewrite, "_flush", edit)
+    assert run(folder, new("a.txt"), new("b.txt")) == {"a.txt": FileChanged, "b.txt": None}
+    assert tree(folder) == {"a.txt": b"OLD a.txt", "b.txt": b"new b.txt", "sub/c.txt": b"old sub/c.txt"}
+    assert trashed(folder) == {"b.txt": b"old b.txt"}
+
+
+def test_a_file_that_vanishes_at_the_last_moment_stays_in_the_trash(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be all that is left."""
+    monkeypatch.setattr(rewrite, "_flush", lambda *_: (folder / "a.txt").unlink())
+    assert run(folder, new("a.txt")) == {"a.txt": FileChanged}
+    assert trashed(folder) == {"a.txt": b"old a.txt"}
+
+
+def test_a_file_of_several_names_is_copied_to_the_trash(folder: Path) -> None:
+    """An edit under its other name must not change what the trash holds."""
+    os.link(folder / "a.txt", folder.parent / "other")
+    assert run(folder, new("a.txt")) == {"a.txt": None}
+    (folder.parent / "other").write_bytes(b"edited")
+    assert trashed(folder) == {"a.txt": b"old a.txt"}
+
+
+def test_files_go_and_come(folder: Path) -> None:
+    """None stands for no file."""
+    gone, come = Rewrite("a.txt", b"old a.txt", None), Rewrite("new/d.txt", None, b"new", mtime_ns=10**18)
+    assert run(folder, gone, come) == {"a.txt": None, "new/d.txt": None}
+    assert tree(folder) == {"b.txt": b"old b.txt", "sub/c.txt": b"old sub/c.txt", "new/d.txt": b"new"}
+    assert (folder / "new/d.txt").stat().st_mtime_ns == 10**18
+    assert trashed(folder) == {"a.txt": b"old a.txt"}
+
+
+def test_what_has_appeared_is_not_overwritten(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither before nor just before."""
+    assert run(folder, Rewrite("b.txt", None, b"new")) == {"b.txt": FileChanged}
+    monkeypatch.setattr(rewrite, "_flush", lambda *_: (folder / "d.txt").write_bytes(b"theirs"))
+    assert run(folder, Rewrite("d.txt", None, b"new")) == {"d.txt": FileChanged}
+    assert tree(folder) | {"sub/c.txt": b""} == {
+        "a.txt": b"old a.txt",
+        "b.txt": b"old b.txt",
+        "d.txt": b"theirs",
+        "sub/c.txt": b"",
+    }
+
+
+def test_a_stop_is_obeyed_between_flushes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is under way is finished."""
+    monkeypatch.setattr(rewrite, "AT_ONCE", 2)
+    stop = threading.Event()
+    done = []
+    for item, _ in rewrite_all(folder, folder.parent / "trash", map(new, ("a.txt", "b.txt", "sub/c.txt")), stop):
+        done.append(item.key)
+        stop.set()
+    assert done == ["a.txt", "b.txt"]
+    assert (folder / "sub/c.txt").read_bytes() == b"old sub/c.txt"
+
+
+def test_a_device_that_fails_leaves_every_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is replaced before everything is on the device."""
+
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(rewrite, "_flush", fail)
+    before = tree(folder)
+    with pytest.raises(LocalError, match="Input/output error"):
+        run(folder, new("a.txt"), new("b.txt"))
+    assert tree(folder) == before
+    assert trashed(folder) == {}
+
+
+def test_what_killed_processes_left_is_swept_and_what_living_ones_write_is_not(folder: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for process in (ended.pid, os.getpid()):
+        (folder / "sub" / f".hashmark-{process}-0a1b2c.part").write_bytes(b"half")
+    (folder / ".hashmark-99999999999999999999-0a.part").write_bytes(b"half")
+    sweep(folder)
+    assert [path.name for path in sorted(folder.rglob(".hashmark-*"))] == [f".hashmark-{os.getpid()}-0a1b2c.part"]
