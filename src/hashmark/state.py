@@ -138,6 +138,19 @@ class State:
         """Forget what no longer holds."""
         self._write("DELETE FROM fact WHERE store = ? AND name = ?", [(_text(store), name) for name in names])
 
+    def landmark(self, dataset: str, remote: str, after: str, count: int) -> Key | None:
+        """The key that comes `count` places after `after`, among those proven equal with `remote`, else among digests.
+
+        None where neither has so many.
+        """
+        base = "SELECT key FROM base WHERE remote = ? AND key > ? ORDER BY key LIMIT 1 OFFSET ?"
+        digest = "SELECT key FROM digest WHERE dataset = ? AND key > ? ORDER BY key LIMIT 1 OFFSET ?"
+        owned: tuple[tuple[str, str | bytes], ...] = ((base, _text(remote)), (digest, key_bytes(dataset)))
+        for select, owner in owned:
+            if found := self._read(select, (owner, key_bytes(after), count - 1), _key):
+                return found[0]
+        return None
+
     def _pages(self, select: str, owner: str | bytes, make: Callable[..., Row]) -> Iterator[Row]:
         """Rows in key order, a page at a time: no cursor stays open, so writing meanwhile is safe."""
         after = b""
@@ -153,7 +166,7 @@ class State:
         for key in sorted(set(map(key_bytes, keys))):
             yield from self._read(f"{select} AND key = ?", (owner, key), make)
 
-    def _read(self, sql: str, values: tuple[str | bytes, ...], make: Callable[..., T]) -> list[T]:
+    def _read(self, sql: str, values: tuple[str | bytes | int, ...], make: Callable[..., T]) -> list[T]:
         with self._lock:
             try:
                 return [make(*row) for row in self._db.execute(sql, values)]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hashmark.actions.landmarks import Landmarks
 from hashmark.core import listing
 from hashmark.core.errors import UsageError
 from hashmark.core.inventory import is_manifest
@@ -22,7 +23,7 @@ def ls_remote(dataset: Dataset) -> Iterator[RemoteObject]:
     Raises:
         StoreError: the bucket can't be reached or listed completely.
     """
-    objects = dataset.library.bucket.objects(dataset.prefix)
+    objects = dataset.library.bucket.objects(dataset.prefix, Landmarks(dataset))
     return (o for o in objects if not is_folder_marker(o.key) and not is_ours(o.key))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from hashmark.actions.landmarks import Landmarks
 from hashmark.core.compare import Joined, Weighed, join, judge, relevant
 from hashmark.core.errors import HashmarkError
 from hashmark.core.keys import refuse_collisions
@@ -97,7 +98,7 @@ class Scan:
         if against is not None:
             return against, (), Settler(None, dataset.path, dataset.prefix)
         # Asked for first: the listing travels while the disk is read.
-        objects = dataset.library.bucket.objects(dataset.prefix)
+        objects = dataset.library.bucket.objects(dataset.prefix, Landmarks(dataset))
         return objects, dataset.library.state.bases(dataset.remote), self._settler()
 
     def _settler(self) -> Settler:

@@ -47,7 +47,8 @@ class Walk:
         elif os.path.lexists(self.root):
             self._problem("", "not-a-folder", f"{self.root} is not a folder")
 
-    def _tree(self) -> Iterator[LocalFile]:
+    def names(self) -> Iterator[str]:
+        """The keys alone, in order, without a look at any file; also of what will turn out not to be one."""
         # A list of open folders, not recursion: a path has room for more folders than Python's stack.
         folders = [self._keys("")]
         while folders:
@@ -58,8 +59,11 @@ class Walk:
                 continue
             elif key.endswith("/"):
                 folders.append(self._keys(key))
-            elif (file := self._file(key)) is not None:
-                yield file
+            else:
+                yield key
+
+    def _tree(self) -> Iterator[LocalFile]:
+        return (file for key in self.names() if (file := self._file(key)) is not None)
 
     def _keys(self, prefix: str) -> Iterator[str]:
         """The keys of a folder's entries in byte order, those of folders with their final `/`.

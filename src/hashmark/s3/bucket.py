@@ -22,7 +22,7 @@ from hashmark.s3 import xml
 from hashmark.s3.checksums import STRONGEST
 from hashmark.s3.client import Answer, Client
 from hashmark.s3.endpoint import Remote
-from hashmark.s3.listing import list_folders, list_objects
+from hashmark.s3.listing import Landmarks, list_folders, list_objects
 from hashmark.s3.xml import Upload
 
 DELETE_BATCH = 1000
@@ -97,9 +97,12 @@ class Bucket:
         """A name for store and bucket, under which what is known about them is remembered."""
         return f"{self.remote.store_name or self.client.endpoint.url}/{self.remote.bucket}"
 
-    def objects(self, prefix: str) -> Iterator[RemoteObject]:
-        """Every object under `prefix`, keys without it, in byte order; complete or an error."""
-        return list_objects(self.client, prefix)
+    def objects(self, prefix: str, landmarks: Landmarks | None = None) -> Iterator[RemoteObject]:
+        """Every object under `prefix`, keys without it, in byte order; complete or an error.
+
+        With `landmarks`, names the bucket is likely to have, a long listing is read in many places at once.
+        """
+        return list_objects(self.client, prefix, landmarks)
 
     def folders(self, prefix: str) -> list[str]:
         """The names of the folders directly under `prefix`."""

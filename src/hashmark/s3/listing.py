@@ -1,28 +1,43 @@
 """A complete listing in key order, or an error: never a short one that looks whole (design promise 5).
 
 Each page is checked (`xml`), and so is what pages say together: keys ascend in byte order, belong to the
-prefix, and every continuation token is new. The next page is asked for while the last one is read.
+prefix, and every continuation token is new. The next page is asked for while the last one is read; with landmarks,
+many pages are asked for at once, and put together by `core.splice`, which trusts them no further than they overlap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import replace
 
 from hashmark.core.errors import BrokenListing
-from hashmark.core.model import Key, RemoteObject, key_bytes
+from hashmark.core.model import RemoteObject, key_bytes
 from hashmark.core.order import checked, reordered
+from hashmark.core.splice import Rows, spliced
 from hashmark.s3.client import Answer, Client
 from hashmark.s3.xml import Page, parse_page
 
 PAGE = 1000
 """S3 gives at most this many keys a request."""
 
+AHEAD = 16
+"""Pages asked for at once where landmarks are known. Each holds about half a megabyte until it is read."""
+
+STRIDE = PAGE * 19 // 20
+"""Keys between landmarks that are aimed for: fewer than a page has, so that each page reaches the next one's start."""
+
+LEAP = 20
+"""The stride changes up to so many times either way, where the bucket has more or fewer keys than are known here."""
+
 MAX_EMPTY_PAGES = 10
 
+Landmarks = Callable[[str, int], str | None]
+"""Gives the name that comes so many places after a key, among names that the bucket is likely to have; None where
+there are not so many. A wrong guess costs time alone."""
 
-def list_objects(client: Client, prefix: str) -> Iterator[RemoteObject]:
+
+def list_objects(client: Client, prefix: str, landmarks: Landmarks | None = None) -> Iterator[RemoteObject]:
     """Every object whose key begins with `prefix`, in byte order; the keys come without the prefix.
 
     Raises:
@@ -30,9 +45,9 @@ def list_objects(client: Client, prefix: str) -> Iterator[RemoteObject]:
         StoreError: the store can't be reached or refuses.
     """
     what = f"Listing '{prefix}'"
-    rows = (
-        replace(row, key=Key(row.key[len(prefix) :])) for page in _pages(client, prefix, "") for row in page.objects
-    )
+    # The first page is asked for now, so that it travels while the caller does other things.
+    pages = _pages(client, prefix)
+    rows = _in_parallel(client, prefix, pages, landmarks) if landmarks else _rows(pages)
     # AWS lists in byte order, by its documentation; others may list folder by folder.
     return checked(rows, what) if client.endpoint.is_aws else reordered(rows, what)
 
@@ -43,45 +58,80 @@ def list_folders(client: Client, prefix: str) -> list[str]:
     Raises:
         StoreError: as `list_objects`.
     """
-    found = {folder for page in _pages(client, prefix, "/") for folder in page.folders}
+    found = {folder for page in _pages(client, prefix, delimiter="/") for folder in page.folders}
     return sorted((folder[len(prefix) : -1] for folder in found), key=key_bytes)
 
 
-def _pages(client: Client, prefix: str, delimiter: str) -> Iterator[Page]:
-    # The first page is asked for now, so that it travels while the caller does other things.
-    return _follow(client, prefix, delimiter, _ask(client, prefix, delimiter, None))
+def _rows(pages: Iterator[Page]) -> Iterator[RemoteObject]:
+    return itertools.chain.from_iterable(page.objects for page in pages)
 
 
-def _follow(client: Client, prefix: str, delimiter: str, waiting: Future[Answer]) -> Iterator[Page]:
+def _in_parallel(client: Client, prefix: str, pages: Iterator[Page], landmarks: Landmarks) -> Iterator[RemoteObject]:
+    """The rows of `pages`; where more than one page is needed, many are asked for at once."""
+    first = next(pages)
+    if not first.next_token or not first.objects:
+        yield from _rows(itertools.chain([first], pages))
+        return
+    course = _Course(client, prefix, first.objects[-1].key, landmarks)
+    trunk = (page.objects for page in itertools.chain([first], pages))
+    yield from spliced(trunk, course, ahead=AHEAD, what=f"Listing '{prefix}'", on_taken=course.adjust)
+
+
+class _Course(Iterator[Iterator[Rows]]):
+    """Listings that begin at one landmark after the other; each is asked for when it is taken from here."""
+
+    def __init__(self, client: Client, prefix: str, start: str, landmarks: Landmarks) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._at: str | None = start
+        self._landmarks = landmarks
+        self._stride = STRIDE
+
+    def __next__(self) -> Iterator[Rows]:
+        self._at = self._landmarks(self._at, self._stride) if self._at is not None else None
+        if self._at is None:
+            raise StopIteration
+        pages = _pages(self._client, self._prefix, after=self._prefix + self._at)
+        return (page.objects for page in pages)
+
+    def adjust(self, rows: int) -> None:
+        """Change the stride: so many objects lay between two landmarks."""
+        self._stride = min(max(self._stride * STRIDE // max(rows, 1), STRIDE // LEAP, 1), STRIDE * LEAP)
+
+
+def _pages(client: Client, prefix: str, *, delimiter: str = "", after: str = "") -> Iterator[Page]:
+    """The pages of a listing, from the beginning or from the first key after `after` on. The first is asked for now."""
+    query = {"list-type": "2", "encoding-type": "url", "max-keys": str(PAGE)}
+    query |= {"delimiter": delimiter} if delimiter else {}
+    query |= {"prefix": prefix} if prefix else {}
+    waiting = _ask(client, {**query, "start-after": after} if after else query)
+    return _follow(client, query, waiting, prefix, eager=not after)
+
+
+def _follow(
+    client: Client, query: dict[str, str], waiting: Future[Answer], prefix: str, *, eager: bool
+) -> Iterator[Page]:
+    """The pages; the next is asked for before one is given out, but for the first of a listing that is not `eager`."""
     what = f"Listing '{prefix}'"
     seen: set[str] = set()
     empty = 0
     while True:
-        page = parse_page(waiting.result().body, what)
-        _check(page, prefix, what)
-        if page.next_token:
+        page = parse_page(waiting.result().body, what, prefix)
+        token = page.next_token
+        if token:
             empty = 0 if page.objects or page.folders else empty + 1
-            if page.next_token in seen or empty > MAX_EMPTY_PAGES:
+            if token in seen or empty > MAX_EMPTY_PAGES:
                 raise BrokenListing(f"{what}: the pages go round in circles.")
-            seen.add(page.next_token)
-            waiting = _ask(client, prefix, delimiter, page.next_token)
+            seen.add(token)
+            if eager:
+                waiting = _ask(client, {**query, "continuation-token": token})
         yield page
-        if not page.next_token:
+        if not token:
             return
+        if not eager:
+            eager = True
+            waiting = _ask(client, {**query, "continuation-token": token})
 
 
-def _check(page: Page, prefix: str, what: str) -> None:
-    for key in (*(o.key for o in page.objects), *page.folders):
-        if not key.startswith(prefix):
-            raise BrokenListing(f"{what}: the answer has '{key}', which does not begin so.")
-
-
-def _ask(client: Client, prefix: str, delimiter: str, token: str | None) -> Future[Answer]:
-    query = {"list-type": "2", "encoding-type": "url", "max-keys": str(PAGE)}
-    if token:
-        query["continuation-token"] = token
-    if delimiter:
-        query["delimiter"] = delimiter
-    if prefix:
-        query["prefix"] = prefix
+def _ask(client: Client, query: dict[str, str]) -> Future[Answer]:
     return client.send("ListObjectsV2", "GET", query=query)
