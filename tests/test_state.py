@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,7 +36,7 @@ def base(key: str, md5: str = MD5) -> Base:
 
 
 def digest(key: str, **facts: int) -> LocalFile:
-    return LocalFile(Key(key), replace(Stamp(7, 1, 2, 3, 4), **facts), MD5)
+    return LocalFile(Key(key), Stamp(7, 1, 2, 3, 4)._replace(**facts), MD5)
 
 
 def many(count: int) -> list[Base]:

@@ -208,8 +208,8 @@ def facts(row: FileStatus) -> FileStatus:
     local, remote = row.local, row.remote
     return replace(
         row,
-        local=replace(local, stamp=Stamp(local.size, 0, 0, 0, 0)) if local else None,
-        remote=replace(remote, last_modified=None) if remote else None,
+        local=local._replace(stamp=Stamp(local.size, 0, 0, 0, 0)) if local else None,
+        remote=remote._replace(last_modified=None) if remote else None,
     )
 
 

@@ -10,7 +10,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hashmark.core.compare import Joined, Weighed, conclude, in_order, join, judge, weigh
-from hashmark.core.model import Base, Content, Evidence, Key, Kind, LocalFile, RemoteObject, Stamp, Verdict
+from hashmark.core.model import (
+    Base,
+    Content,
+    Evidence,
+    Key,
+    Kind,
+    LocalFile,
+    RemoteObject,
+    Stamp,
+    Verdict,
+    comes_before,
+)
 from tests.core.build import CONTENTS, World, any_keys, base, in_bytes, joined, keys, known, local, md5, remote, worlds
 
 SWAPPED = {
@@ -166,3 +177,13 @@ def test_the_join_asks_for_no_more_than_it_needs() -> None:
     assert read == ["file a", "object a"]
     assert next(rows).key == "b"
     assert read == ["file a", "object a", "file b", "object b"]
+
+
+names = st.one_of(keys, any_keys, st.text(st.sampled_from("aAé\udc80\udcff\ue000\uffff\U00010000"), max_size=4))
+
+
+@given(names, names)
+def test_one_key_comes_before_another_by_its_bytes(one: str, other: str) -> None:
+    """Lone surrogates stand for bytes that are not UTF-8, and as characters would be out of place."""
+    as_bytes = [name.encode("utf-8", "surrogateescape") for name in (one, other)]
+    assert comes_before(one, other) is (as_bytes[0] < as_bytes[1])

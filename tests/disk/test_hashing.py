@@ -11,7 +11,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +166,7 @@ def test_a_file_with_a_known_digest_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "b.txt").unlink()
     remembered = {"b.txt": "the digest of b"}
     a, b, c = hash_all(tmp_path, files, lambda file: remembered.get(file.key), now_ns=None)
-    assert b == Hashed(replace(files[1], md5="the digest of b"), fresh=False, settled=True)
+    assert b == Hashed(files[1]._replace(md5="the digest of b"), fresh=False, settled=True)
     assert (a.file.md5, c.file.md5) == (md5(b"a.txt"), md5(b"c.txt"))
 
 
@@ -184,7 +183,7 @@ def test_a_file_that_vanished_has_its_trouble_told_and_the_others_their_digests(
     (tmp_path / "a.txt").unlink()
     gone, there = hash_all(tmp_path, files, nothing_known, now_ns=None)
     why = "can't be read: No such file or directory"
-    assert gone == Hashed(replace(files[0], trouble=why), fresh=False, settled=False)
+    assert gone == Hashed(files[0]._replace(trouble=why), fresh=False, settled=False)
     assert there.file.md5 == md5(b"b.txt")
 
 

@@ -22,6 +22,7 @@ from hashmark.core.model import (
     Problem,
     RemoteObject,
     Verdict,
+    comes_before,
     key_bytes,
 )
 from hashmark.core.pairs import pair_up
@@ -215,7 +216,7 @@ class _Remembered:
         self._next = next(digests, None)
 
     def __call__(self, file: LocalFile) -> str | None:
-        while self._next is not None and key_bytes(self._next.key) < key_bytes(file.key):
+        while self._next is not None and comes_before(self._next.key, file.key):
             self._next = next(self._digests, None)
         if self._next is not None and self._next.key == file.key and self._next.stamp == file.stamp:
             return self._next.md5

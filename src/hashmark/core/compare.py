@@ -25,8 +25,7 @@ and never asks for more evidence: it names what is missing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from hashmark.core import etags
 from hashmark.core.keys import is_folder_marker, is_ours, unsafe_reason
@@ -40,13 +39,12 @@ from hashmark.core.model import (
     LocalFile,
     RemoteObject,
     Verdict,
-    key_bytes,
+    comes_before,
 )
 from hashmark.core.pairs import Pairing
 
 
-@dataclass(frozen=True, slots=True)
-class Weighed:
+class Weighed(NamedTuple):
     """What the listing alone proves about the bytes of both sides.
 
     Where it is not enough, `reason` says why and `settle` what would be. `detail` names what the evidence was, such
@@ -60,8 +58,7 @@ class Weighed:
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(NamedTuple):
     """One key on the three sides; at least one of them holds it."""
 
     key: Key
@@ -74,6 +71,10 @@ MD5_MISMATCH = "the ETag is not the file's MD5, but it may not be an MD5 at all"
 MULTIPART = "uploaded in parts: its ETag depends on the part size"
 OPAQUE = "the store's ETag is not an MD5"
 NAME_ONLY = "the listing has names only"
+
+
+_BY_MD5 = Weighed(Content.SAME, Evidence.ETAG_MD5)
+_RECORDED = Weighed(Content.SAME, Evidence.RECORDED)
 
 
 def weigh(local: LocalFile, remote: RemoteObject, base: Base | None) -> Weighed:
@@ -90,9 +91,9 @@ def weigh(local: LocalFile, remote: RemoteObject, base: Base | None) -> Weighed:
         # Also where the ETag matches: it was read once, and what was read outweighs what an ETag claims.
         return Weighed(Content.DIFFERENT, Evidence.RECORDED, "its bytes were read and are others" if matches else None)
     if matches:
-        return Weighed(Content.SAME, Evidence.ETAG_MD5)
+        return _BY_MD5
     if known is not None:
-        return Weighed(Content.SAME, Evidence.RECORDED)
+        return _RECORDED
     return _unsettled(remote.etag)
 
 
@@ -195,12 +196,11 @@ def in_order(items: Iterable[T], side: str) -> Iterator[T]:
     Raises:
         ValueError: a key is not after the one before it; a join would silently miss keys.
     """
-    last: bytes | None = None
+    last: Key | None = None
     for item in items:
-        now = key_bytes(item.key)
-        if last is not None and now <= last:
+        if last is not None and not comes_before(last, item.key):
             raise ValueError(f"{side} keys are out of order: {item.key!r} after {last!r}")
-        last = now
+        last = item.key
         yield item
 
 
@@ -219,8 +219,8 @@ def join(
     middle = in_order(bases, "base")
     local, remote, base = next(left, None), next(right, None), next(middle, None)
     while local is not None or remote is not None:
-        key = min((item.key for item in (local, remote) if item is not None), key=key_bytes)
-        while base is not None and key_bytes(base.key) < key_bytes(key):
+        key = _first(local, remote)
+        while base is not None and comes_before(base.key, key):
             on_gone(base.key)
             base = next(middle, None)
         here = local if local is not None and local.key == key else None
@@ -233,6 +233,14 @@ def join(
     while base is not None:
         on_gone(base.key)
         base = next(middle, None)
+
+
+def _first(local: LocalFile | None, remote: RemoteObject | None) -> Key:
+    """The key that comes first; at least one of both is there."""
+    if local is None or (remote is not None and comes_before(remote.key, local.key)):
+        assert remote is not None  # noqa: S101 - as said
+        return remote.key
+    return local.key
 
 
 def relevant(joined: Iterable[Joined], pairing: Pairing) -> Iterator[tuple[Joined, Kind]]:

@@ -27,6 +27,9 @@ STATE_FOLDER = ".hashmark"
 TEMPORARY = re.compile(r"\.hashmark-[0-9]+-[0-9a-f]+\.part")
 """Names of unfinished downloads."""
 
+_STATE = f"{STATE_FOLDER}/"
+_UNFINISHED = f"{STATE_FOLDER}-"
+
 T = TypeVar("T")
 
 _PLAIN = re.compile(r"[a-z0-9_][a-z0-9_/-]*(\.[a-z0-9]+)?")
@@ -45,7 +48,12 @@ def is_folder_marker(key: str) -> bool:
 
 def is_ours(key: str) -> bool:
     """Whether a key is hashmark's own: its state folder, or a download in progress."""
-    return key.startswith(f"{STATE_FOLDER}/") or TEMPORARY.fullmatch(key.rsplit("/", 1)[-1]) is not None
+    return STATE_FOLDER in key and (key.startswith(_STATE) or is_unfinished(key))
+
+
+def is_unfinished(key: str) -> bool:
+    """Whether a key is that of a download in progress."""
+    return _UNFINISHED in key and TEMPORARY.fullmatch(key.rsplit("/", 1)[-1]) is not None
 
 
 def unsafe_reason(key: str) -> str | None:

@@ -1,14 +1,14 @@
 """The nouns: keys, what the two sides hold, what we believe and why.
 
 Plain values without behaviour beyond derived properties. They refuse to know how they were read, hashed,
-listed or stored.
+listed or stored. Those made for each file of each side are named tuples, which are made in C, in a third of the time.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 Key = NewType("Key", str)
 """Path inside a dataset, `/`-separated. Bytes that are not UTF-8 are kept as lone surrogates
@@ -20,6 +20,16 @@ EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 def key_bytes(key: str) -> bytes:
     """The key as bytes: S3's sort order is the order of these."""
     return key.encode("utf-8", "surrogateescape")
+
+
+def comes_before(one: str, other: str) -> bool:
+    """Whether one key comes before another in the order of `key_bytes`.
+
+    ASCII, which is told as such at once, needs no encoding: its code points are its bytes.
+    """
+    if one.isascii() and other.isascii():
+        return one < other
+    return key_bytes(one) < key_bytes(other)
 
 
 class Kind(StrEnum):
@@ -82,8 +92,7 @@ NEEDS_SYNC = frozenset(
 """Red: the bucket does not hold this file's bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What the file system says of a file; a cached digest is trusted only while all of it matches."""
 
     size: int
@@ -93,8 +102,7 @@ class Stamp:
     device: int
 
 
-@dataclass(frozen=True, slots=True)
-class LocalFile:
+class LocalFile(NamedTuple):
     """A file on disk. `md5` is lower-case hex, or None where `trouble` says why it could not be read."""
 
     key: Key
@@ -108,8 +116,7 @@ class LocalFile:
         return self.stamp.size
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteObject:
+class RemoteObject(NamedTuple):
     """An object as listed. A saved listing of names alone leaves `size` and `etag` None; `etag` has no quotes.
 
     `encryption` and `checksum` are what an inventory says of it: how it is encrypted, such as `SSE-S3`, and the kinds
@@ -124,8 +131,7 @@ class RemoteObject:
     checksum: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(NamedTuple):
     """What was last proven equal on both sides: this digest, under this ETag, of this size.
 
     With `common` False the disk never had these bytes: the object was read, and this is what it held.

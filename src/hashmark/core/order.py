@@ -41,15 +41,21 @@ def reordered(objects: Iterable[RemoteObject], what: str) -> Iterator[RemoteObje
     """
     held: list[tuple[bytes, RemoteObject]] = []
     last = b""
-    by_bytes = by_folders = True
+    by_bytes = by_folders = is_flat = True
     for index, row in enumerate(objects):
         now = key_bytes(row.key)
+        was_flat, is_flat = is_flat, b"/" not in now
         if index:
-            by_bytes = by_bytes and last < now
-            by_folders = by_folders and _tree(last) < _tree(now)
+            ascends = last < now
+            by_bytes = by_bytes and ascends
+            # Two keys without folders stand alike in both orders.
+            by_folders = by_folders and (ascends if was_flat and is_flat else _tree(last) < _tree(now))
             if not (by_bytes or by_folders):
                 raise _broken(now, last, what)
         last = now
+        if is_flat and not held:
+            yield row
+            continue
         heapq.heappush(held, (now, row))
         while held and _is_past(now, held[0][0]):
             yield heapq.heappop(held)[1]

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from hashmark.core.keys import STATE_FOLDER, TEMPORARY
+from hashmark.core.keys import STATE_FOLDER, is_unfinished
 from hashmark.core.model import Evidence, FileStatus, Kind, Problem, Verdict
 
 IMAGE_SUFFIXES = frozenset(
@@ -52,7 +52,7 @@ AGGREGATES = {
     "metadata.parquet": "Hugging Face ImageFolder reads it instead of the .txt files",
 }
 
-_MASK = re.compile(r"-(masklabel|condlabel)$")
+_MASK = ("-masklabel", "-condlabel")
 _MASK_FOLDERS = frozenset({"masks", "mask"})
 _CONTROL_FOLDERS = frozenset({"_controls", "controls", "control"})
 
@@ -70,20 +70,20 @@ class Pairing:
 
     captions: tuple[str, ...] = DEFAULT_CAPTIONS
     ignore: tuple[str, ...] = ()
-    _ignored: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    _ignored: _Globs = field(init=False, repr=False, compare=False)
     _captions: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_ignored", _pattern((*LITTER, *self.ignore)))
+        object.__setattr__(self, "_ignored", _Globs((*LITTER, *self.ignore)))
         object.__setattr__(self, "_captions", frozenset(c.casefold() for c in self.captions))
 
     def ignores(self, key: str) -> bool:
         """Whether `key` (with a final `/` for a folder) is litter, by the built-in list or the library's own."""
-        return self._ignored.search(key) is not None
+        return self._ignored.match(key)
 
     def kind(self, key: str) -> Kind:
         """What the file named `key` is for."""
-        if self.ignores(key) or TEMPORARY.fullmatch(key.rsplit("/", 1)[-1]):
+        if self._ignored.match(key) or is_unfinished(key):
             return Kind.IGNORED
         stem, suffix = split_suffix(key)
         suffix = suffix.casefold()
@@ -91,10 +91,12 @@ class Pairing:
             return Kind.CAPTION
         if suffix not in IMAGE_SUFFIXES:
             return Kind.OTHER
-        folders = set(key.split("/")[:-1])
-        if _MASK.search(stem) or folders & _MASK_FOLDERS:
+        if stem.endswith(_MASK):
             return Kind.MASK
-        return Kind.OTHER if folders & _CONTROL_FOLDERS else Kind.IMAGE
+        folders = set(key.split("/")[:-1]) if "/" in key else ()
+        if not _MASK_FOLDERS.isdisjoint(folders):
+            return Kind.MASK
+        return Kind.IMAGE if _CONTROL_FOLDERS.isdisjoint(folders) else Kind.OTHER
 
     def preference(self, key: str) -> int:
         """Rank of a caption's suffix: 0 is read first."""
@@ -102,14 +104,47 @@ class Pairing:
         return next((i for i, c in enumerate(self.captions) if c.casefold() == suffix), len(self.captions))
 
 
-def _pattern(globs: Iterable[str]) -> re.Pattern[str]:
-    parts = []
-    for glob in globs:
-        if not glob.strip("/"):
-            continue  # it would match every folder
-        body = _GLOB.sub(_translate, glob.rstrip("/"))
-        parts.append(rf"(?:^|/){body}/" if glob.endswith("/") else rf"(?:^|/){body}\Z")
-    return re.compile("|".join(parts))
+class _Globs:
+    """Names and folders to leave out. Each key is held against them, so most are told without a pattern."""
+
+    def __init__(self, globs: Iterable[str]) -> None:
+        names: set[str] = set()
+        beginnings: list[str] = []
+        endings: list[str] = []
+        others: list[str] = []
+        folders: list[str] = []
+        for glob in globs:
+            if not glob.strip("/"):
+                continue  # it would match every folder
+            bare = glob.strip("*")
+            if glob.endswith("/"):
+                folders.append(rf"(?:^|/){_GLOB.sub(_translate, glob.rstrip('/'))}/")
+            elif not bare or any(char in bare for char in "*?[/"):
+                others.append(rf"(?:^|/){_GLOB.sub(_translate, glob)}\Z")
+            elif bare == glob:
+                names.add(glob)
+            elif glob.startswith("*") and glob.endswith("*"):
+                others.append(rf"(?:^|/){_GLOB.sub(_translate, glob)}\Z")
+            elif glob.startswith("*"):
+                endings.append(bare)
+            else:
+                beginnings.append(bare)
+        self._names = names
+        self._beginnings = tuple(beginnings)
+        self._endings = tuple(endings)
+        self._others = re.compile("|".join(others)) if others else None
+        self._folders = re.compile("|".join(folders)) if folders else None
+
+    def match(self, key: str) -> bool:
+        """Whether a file's key, or a folder's with its final `/`, is one of these, or in one of these folders."""
+        name = key
+        if "/" in key:
+            if self._folders is not None and self._folders.search(key):
+                return True
+            name = key[key.rindex("/") + 1 :]
+        if name in self._names or name.startswith(self._beginnings) or name.endswith(self._endings):
+            return True
+        return self._others is not None and self._others.search(key) is not None
 
 
 _GLOB = re.compile(r"(?P<any>\*+)|(?P<one>\?)|(?P<set>\[!?\]?[^\]]*\])|.", re.DOTALL)

@@ -18,9 +18,8 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from hashmark.core.etags import MultipartHasher
 from hashmark.core.model import LocalFile, Stamp
@@ -36,8 +35,7 @@ BATCH_FILES = 32
 BATCH_BYTES = 8 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Hashed:
+class Hashed(NamedTuple):
     """A file with its digest, and whether the digest may be remembered for its stamp."""
 
     file: LocalFile
@@ -138,7 +136,8 @@ def _batches(
     size, unknown = 0, False
     for file in files:
         digest = None if file.trouble else known(file)
-        batch.append(Hashed(replace(file, md5=digest), fresh=False, settled=digest is not None))
+        done = LocalFile(file.key, file.stamp, digest, file.trouble)
+        batch.append(Hashed(done, fresh=False, settled=digest is not None))
         if digest is None and not file.trouble:
             unknown = True
             size += file.size
@@ -182,7 +181,7 @@ def _hash_one(base: str, file: LocalFile, now_ns: int | None) -> Hashed:
         digest, stamp = hash_file(f"{base}/{file.key}")
     except OSError as error:
         why = f"can't be read: {error.strerror or error}"
-        return Hashed(replace(file, trouble=why), fresh=False, settled=False)
+        return Hashed(file._replace(trouble=why), fresh=False, settled=False)
     return Hashed(LocalFile(file.key, stamp, digest), fresh=True, settled=is_settled(stamp, now_ns))
 
 

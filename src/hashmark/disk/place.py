@@ -15,7 +15,6 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from hashmark.core.errors import DiskFull, FileChanged, LocalError, ReadOnly, UnsafePath
@@ -147,7 +146,7 @@ class Slot:
         now = self.stamp()
         if now is None and expected is None:
             return
-        if now is None or expected is None or now != replace(expected, ctime_ns=now.ctime_ns):
+        if now is None or expected is None or now != expected._replace(ctime_ns=now.ctime_ns):
             raise FileChanged(f"'{self.key}' changed on disk after it was compared and is left as it is.")
 
     def _check_whole(self, expected: Stamp | None, md5: str | None) -> None:

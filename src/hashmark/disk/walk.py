@@ -12,8 +12,10 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from hashmark.core.keys import STATE_FOLDER, TEMPORARY
+from hashmark.core.keys import STATE_FOLDER, TEMPORARY, is_unfinished
 from hashmark.core.model import Key, LocalFile, Problem, Stamp
+
+_STATE = f"{STATE_FOLDER}/"
 
 
 def stamp_of(facts: os.stat_result) -> Stamp:
@@ -33,6 +35,7 @@ class Walk:
         self.problems: list[Problem] = []
         self.ignored = 0
         self._ignores = ignores
+        self._base = f"{root}/"
 
     def __iter__(self) -> Iterator[LocalFile]:
         try:
@@ -79,7 +82,7 @@ class Walk:
         return (prefix + os.fsdecode(name) for name in names)
 
     def _path(self, key: str) -> str:
-        return f"{self.root}/{key}"
+        return self._base + key
 
     @staticmethod
     def _sort_name(entry: os.DirEntry[bytes]) -> bytes:
@@ -89,7 +92,7 @@ class Walk:
             return entry.name
 
     def _skip(self, key: str) -> bool:
-        if key == f"{STATE_FOLDER}/" or TEMPORARY.fullmatch(key.rsplit("/", 1)[-1]):
+        if key == _STATE or is_unfinished(key):
             return True
         if self._ignores(key):
             self.ignored += 1

@@ -63,7 +63,11 @@ class Settler:
         pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="settle")
         try:
             for joined, kind in rows:
-                waiting.append((joined, kind, self._first(joined, kind, pool)))
+                first = self._first(joined, kind, pool)
+                if not waiting and isinstance(first, FileStatus):
+                    yield first
+                    continue
+                waiting.append((joined, kind, first))
                 while waiting and (status := self._ready(*waiting[0], wait=len(waiting) > WINDOW)) is not None:
                     yield status
                     waiting.popleft()
