@@ -80,7 +80,7 @@ class _Progress:
     def read_before(self, row: FileStatus) -> FileStatus | None:
         """The row by what was read of it, if neither side has changed since."""
         mark, known = _mark(row), self._known.get(row.key)
-        if mark is None or known is None or replace(mark, common=known.common) != known:
+        if mark is None or known is None or mark._replace(common=known.common) != known:
             return None
         content = Content.SAME if known.common else Content.DIFFERENT
         return judge(Joined(row.key, row.local, row.remote, row.base), row.kind, Weighed(content, Evidence.BODY))

@@ -66,7 +66,7 @@ def _show_one(scan: Scan, limit: int, told: set[Problem], *, detailed: bool) -> 
     for row in scan:
         summary.add(row)
         if detailed and summary.total <= MOST_PAIRED:
-            rows.append(row)
+            rows.append(FileStatus(row.key, row.kind, row.verdict))  # pairs are by name: the rest would be 25 MB
     odd = pair_up(rows, scan.dataset.pairing).problems if len(rows) == summary.total else ()
     out.print(render.status_line(scan.dataset, summary))
     if detailed:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from hashmark.core.keys import STATE_FOLDER, TEMPORARY, is_unfinished
 from hashmark.core.model import Key, LocalFile, Problem, Stamp
+from hashmark.disk.names import in_byte_order
 
 _STATE = f"{STATE_FOLDER}/"
 
@@ -71,11 +72,11 @@ class Walk:
     def _keys(self, prefix: str) -> Iterator[str]:
         """The keys of a folder's entries in byte order, those of folders with their final `/`.
 
-        Names are held as bytes, and nothing else of an entry is: a flat folder may have a million.
+        Names are held as bytes, packed, and nothing else of an entry is: a flat folder may have a million.
         """
         try:
             with os.scandir(os.fsencode(self._path(prefix))) as scan:
-                names = sorted(map(self._sort_name, scan))
+                names = in_byte_order(map(self._sort_name, scan))
         except OSError as error:
             self._problem(prefix, "unreadable", f"the folder can't be read: {error.strerror}")
             return iter(())

@@ -193,14 +193,14 @@ def parse_uploads(body: bytes, what: str) -> UploadsPage:
     """
     root = parse(body, "ListMultipartUploadsResult", what)
     facts = children(root)
-    encoded = facts.get("EncodingType", "") == "url"
+    text = _decoded if facts.get("EncodingType", "") == "url" else _plain
     uploads = []
     for element in root:
         if local(element.tag) == "Upload":
             entry = children(element)
             if not entry.get("Key") or not entry.get("UploadId"):
                 raise UnexpectedAnswer(f"{what}: an entry has no key or no upload id.")
-            uploads.append(Upload(_text(entry["Key"], encoded), entry["UploadId"], entry.get("Initiated")))
+            uploads.append(Upload(text(entry["Key"]), entry["UploadId"], entry.get("Initiated")))
     more = facts.get("IsTruncated") == "true" and facts.get("NextKeyMarker")
-    next_key = _text(facts["NextKeyMarker"], encoded) if more else None
+    next_key = text(facts["NextKeyMarker"]) if more else None
     return UploadsPage(tuple(uploads), next_key, facts.get("NextUploadIdMarker", ""))
