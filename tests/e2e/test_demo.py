@@ -91,6 +91,18 @@ def test_a_second_demo_goes_on_where_the_first_ended(played: tuple[Shell, str]) 
 
 
 @pytest.mark.slow
+def test_the_cleaning_of_the_demo_is_taken_back_and_done_again(played: tuple[Shell, str]) -> None:
+    """The bucket has the clean captions: without them 271 are red, with them all is green; nothing is sent."""
+    shell, _ = played
+    assert shell("undo", "last").status == 0
+    assert "271 synced · 271 local-changed" in shell("status", "82").out
+    ran = shell("clean", "82")
+    assert (ran.status, "271 of 271 captions would change" in ran.out) == (1, True)
+    assert shell("clean", "82", "--apply").status == 0
+    assert "542 synced" in shell("status", "82").out
+
+
+@pytest.mark.slow
 def test_an_unseen_edit_is_named_shown_and_pushed_and_rclone_agrees(played: tuple[Shell, str]) -> None:
     shell, _ = played
     serving = Shell(shell.cwd.parent, {}).start("demo", "--dir", "X")
