@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hashmark.core.cleaning import HELP, Length, Order, Pipeline, Profile
+from hashmark.core.cleaning import HELP, RULES, Length, Order, Pipeline, Profile
 from hashmark.core.cleaning.settings import parse
 from hashmark.core.errors import SettingsError
 
@@ -145,3 +147,22 @@ def test_a_mistake_is_told_by_its_name_with_the_way_out(table: dict[str, Any], s
         Pipeline.parse(table)
     assert said in caught.value.message
     assert hint in caught.value.hint
+
+
+DOCS = Path(__file__).parents[3] / "docs" / "commands.md"
+
+
+def test_the_documents_name_every_rule_and_every_setting() -> None:
+    """In the order in which they run, and with what each takes."""
+    text = DOCS.read_text("utf-8")
+    assert re.findall(r"^\| `([a-z-]+)` \| .* \| (?:both|tags|prose) \|", text, re.MULTILINE) == list(RULES)
+    for name, takes in HELP.items():
+        assert f"| `{name}` | {takes} |" in text.replace("\\|", "|")
+
+
+def test_the_example_of_the_documents_is_understood() -> None:
+    """A user begins by copying it."""
+    block = re.search(r"```toml\n(\[datasets\.[^\n]*clean\]\n.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
+    assert block
+    table = tomllib.loads(block.group(1))["datasets"]["82_stellar_sketch"]["clean"]
+    assert Pipeline.parse(table).clean("2boys, long_hair, watermark").text == "ohwx, 2girl, long hair"
