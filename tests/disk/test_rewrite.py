@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from hashmark.core.errors import FileChanged, LocalError, ReadOnly, UnsafePath
+from hashmark.core.errors import DiskFull, FileChanged, LocalError, ReadOnly, UnsafePath
 from hashmark.disk import rewrite
 from hashmark.disk.rewrite import Rewrite, rewrite_all, sweep
-from tests.disk.tools import stamp, tree
+from tests.disk.tools import mounted, stamp, tree
 
 ALWAYS = threading.Event()
 
@@ -154,11 +154,61 @@ def test_a_file_of_several_names_is_copied_to_the_trash(folder: Path) -> None:
 
 def test_files_go_and_come(folder: Path) -> None:
     """None stands for no file."""
-    gone, come = Rewrite("a.txt", b"old a.txt", None), Rewrite("new/d.txt", None, b"new", mtime_ns=10**18)
+    gone, come = Rewrite("a.txt", b"old a.txt", None), Rewrite("new/d.txt", None, b"new")
     assert run(folder, gone, come) == {"a.txt": None, "new/d.txt": None}
     assert tree(folder) == {"b.txt": b"old b.txt", "sub/c.txt": b"old sub/c.txt", "new/d.txt": b"new"}
-    assert (folder / "new/d.txt").stat().st_mtime_ns == 10**18
     assert trashed(folder) == {"a.txt": b"old a.txt"}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A file of the trash, from long ago."""
+    path = tmp_path / "kept.txt"
+    path.write_bytes(b"new a.txt")
+    os.utime(path, ns=(10**18, 10**18))
+    return path
+
+
+def test_what_is_kept_elsewhere_is_linked_with_its_time(folder: Path, source: Path) -> None:
+    (folder / "a.txt").chmod(0o640)
+    assert run(folder, Rewrite("a.txt", b"old a.txt", b"new a.txt", source)) == {"a.txt": None}
+    facts = (folder / "a.txt").stat()
+    assert (facts.st_ino, facts.st_mtime_ns, facts.st_mode & 0o777) == (source.stat().st_ino, 10**18, 0o640)
+    assert trashed(folder) == {"a.txt": b"old a.txt"}
+
+
+def test_it_is_copied_with_its_time_where_no_link_can_be_made(
+    folder: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert run(folder, Rewrite("a.txt", b"old a.txt", b"new a.txt", source)) == {"a.txt": None}
+    facts = (folder / "a.txt").stat()
+    assert (facts.st_ino != source.stat().st_ino, facts.st_mtime_ns) == (True, 10**18)
+    assert ((folder / "a.txt").read_bytes(), trashed(folder)) == (b"new a.txt", {"a.txt": b"old a.txt"})
+
+
+def test_it_is_written_where_that_file_has_become_another(folder: Path, source: Path) -> None:
+    """What was looked at is what comes back."""
+    source.write_bytes(b"new b.txt")
+    assert run(folder, Rewrite("a.txt", b"old a.txt", b"new a.txt", source)) == {"a.txt": None}
+    assert (folder / "a.txt").read_bytes() == b"new a.txt"
+
+
+def test_a_full_disk_stops_it_and_leaves_whole_files(folder: Path) -> None:
+    """On another device than the trash, which so has copies."""
+    with mounted(folder.parent / "small", "-t", "tmpfs", "-o", "size=256k", "tmpfs") as small:
+        items = [Rewrite(f"{n}.txt", b"x", bytes(60_000)) for n in range(8)]
+        for item in items:
+            (small / item.key).write_bytes(b"x")
+        done = dict(run(small, *items))
+        assert set(done.values()) == {None, DiskFull}
+        for item in items:
+            assert (small / item.key).read_bytes() == (b"x" if done[item.key] else item.after)
+        assert {key for key, error in done.items() if error is None} == set(tree(folder.parent / "trash/batch/set"))
+        assert len(tree(small)) == 8
 
 
 def test_what_has_appeared_is_not_overwritten(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,7 +152,7 @@ class _Back:
             what = "is not in the trash any more" if kept is None else "was changed in the trash"
             self.failures.append(Failure(noted.key, "not-kept", f"what '{noted.key}' held {what}."))
         else:
-            self.rewrites.append(Rewrite(noted.key, now[0] if now else None, kept[0], kept[1].mtime_ns))
+            self.rewrites.append(Rewrite(noted.key, now[0] if now else None, kept[0], self._folder / noted.key))
 
     def let_go(self, keys: list[str], *, everything: bool) -> None:
         """Remove from the trash what is back in its place; and the batch, where that is everything."""

@@ -33,12 +33,16 @@ FEW = 16
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """One file: what it holds and is to hold, None for no file. `mtime_ns` is its new time; now, where None."""
+    """One file: what it holds and is to hold, None for no file.
+
+    `source` is a file that holds `after` already, and that nobody writes to: the place gets a link to it, and so its
+    time, or a copy where that would not do.
+    """
 
     key: str
     before: bytes | None
     after: bytes | None
-    mtime_ns: int | None = None
+    source: Path | None = None
 
 
 Done = tuple[Rewrite, LocalError | None]
@@ -123,11 +127,29 @@ def _prepare(root: Path, trash: Path, rewrite: Rewrite) -> _Ready:
             if facts is not None:
                 second_place(slot.path_of(slot.name), kept)
             if temporary is not None:
-                _write(slot.path_of(temporary), rewrite, facts)
+                _fill(slot.path_of(temporary), rewrite, facts)
         except BaseException:
             _drop(slot, kept, temporary)
             raise
     return _Ready(rewrite, temporary)
+
+
+def _fill(path: str, rewrite: Rewrite, like: os.stat_result | None) -> None:
+    """Have the new content at `path`: linked, which costs no writing, or written."""
+    if rewrite.source is None:
+        _write(path, rewrite, like)
+        return
+    facts = rewrite.source.stat()
+    with contextlib.suppress(OSError):
+        os.link(rewrite.source, path, follow_symlinks=False)
+        if _holds(path, rewrite.after):
+            if like is not None and facts.st_mode != like.st_mode:
+                os.chmod(path, stat.S_IMODE(like.st_mode) & 0o777)  # noqa: PTH101 - relative to a descriptor
+            return
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108 - as above
+    _write(path, rewrite, like)
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
 
 
 def _write(path: str, rewrite: Rewrite, like: os.stat_result | None) -> None:
@@ -140,8 +162,6 @@ def _write(path: str, rewrite: Rewrite, like: os.stat_result | None) -> None:
             if (like.st_uid, like.st_gid) != (os.geteuid(), os.getegid()):
                 with contextlib.suppress(OSError):
                     os.fchown(descriptor, like.st_uid, like.st_gid)
-    if rewrite.mtime_ns is not None:
-        os.utime(path, ns=(rewrite.mtime_ns, rewrite.mtime_ns))
 
 
 def _swap(root: Path, trash: Path, step: _Ready) -> None:
