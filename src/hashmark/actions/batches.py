@@ -12,8 +12,9 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -145,11 +146,25 @@ def _digest(data: bytes | None) -> str | None:
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch that can be undone. `files` it was to rewrite; of `left`, the trash still has what they held."""
+    """A batch that can be undone. `folder` is where the trash has what its files held."""
 
     name: str
     journal: Journal
-    left: int
+    folder: Path = field(repr=False)
+
+    @cached_property
+    def left(self) -> int:
+        """Of how many files there is something to take back."""
+        return self._created + sum(1 for _ in Walk(self.folder))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether that is none; asked of the first file alone."""
+        return not self._created and next(iter(Walk(self.folder)), None) is None
+
+    @property
+    def _created(self) -> int:
+        return sum(noted.before is None for noted in self.journal.files)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -164,7 +179,7 @@ def batches(library: Library) -> list[Batch]:
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         for folder in library.trash.iterdir():
             batch = find(library, folder.name) if is_batch_name(folder.name) else None
-            if batch is not None and batch.left:
+            if batch is not None and not batch.is_empty:
                 found.append(batch)
     return sorted(found, key=lambda batch: (batch.journal.at, batch.name), reverse=True)
 
@@ -181,9 +196,7 @@ def find(library: Library, name: str) -> Batch | None:
         return None
     if journal is None or "/" in journal.dataset or unsafe_reason(journal.dataset):
         return None
-    created = sum(noted.before is None for noted in journal.files)
-    kept = sum(1 for _ in Walk(library.trash / name / journal.dataset))
-    return Batch(name, journal, kept + created)
+    return Batch(name, journal, library.trash / name / journal.dataset)
 
 
 def read_journal(path: Path) -> Journal | None:

@@ -128,7 +128,7 @@ class _Back:
     as_it_was: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._folder: Path = self.home.library.trash / self.batch.name / self.home.name
+        self._folder: Path = self.batch.folder
 
     def look(self, noted: Noted) -> None:
         try:

@@ -193,13 +193,13 @@ HOSTILE = [
 @pytest.mark.slow
 @pytest.mark.parametrize("piece", HOSTILE, ids=ascii)
 def test_time_grows_with_the_length_alone(piece: str) -> None:
-    """A hundred thousand characters made to hurt take a fraction of a second; squared, they would take minutes.
+    """Fifty thousand characters made to hurt take a fraction of a second; squared, they would take minutes.
 
     The processor's time is counted, not the clock's, so that other work on the machine does not matter.
     """
-    text = piece * (100_000 // len(piece))
+    text = piece * (50_000 // len(piece))
     for (profile, at), pipeline in ALL.items():
         for name, rule in pipeline._rules if at < 2 else []:
             began = time.process_time()
             rule(text)
-            assert time.process_time() - began < 10, (name, profile)
+            assert time.process_time() - began < 5, (name, profile)
