@@ -14,6 +14,7 @@ import pytest
 from hashmark import Dataset, Library
 from hashmark.actions import batches, trash
 from hashmark.actions.clean import apply, preview
+from hashmark.actions.edit import MAX_CAPTION
 from hashmark.actions.undo import undo
 from hashmark.core.cleaning import Pipeline
 from hashmark.core.errors import UsageError
@@ -125,6 +126,16 @@ def test_what_was_edited_since_is_refused_with_the_difference_and_the_rest_done(
     again = undo(library, name)
     assert (again.outcome.done, again.as_it_was, len(again.refused)) == (("1.txt",), 4, 1)
     assert f"{name}/82_x/2.txt" in trashed(library)
+
+
+def test_a_caption_that_cleaning_made_longer_than_any_may_be_comes_back(library: Library) -> None:
+    """The limit is on what is read first."""
+    path = library.root / "82_x" / "0.txt"
+    path.write_bytes(b"a" * MAX_CAPTION)
+    apply(preview(dataset(library), Pipeline.parse({"trigger": "ohwx"}), select=("0.txt",)))
+    assert path.stat().st_size > MAX_CAPTION
+    assert undo(library, "last").complete
+    assert path.stat().st_size == MAX_CAPTION
 
 
 def test_an_older_batch_does_not_go_over_a_newer_one(library: Library) -> None:

@@ -25,6 +25,9 @@ from hashmark.disk.read import read_file
 from hashmark.disk.rewrite import Rewrite
 from hashmark.library import Dataset, Library
 
+LIMIT = 8 * MAX_CAPTION
+"""Bytes of a file that is brought back or replaced: rules may have made the longest caption longer."""
+
 LAST = "last"
 """What may be said for the latest batch."""
 
@@ -137,12 +140,12 @@ class _Back:
             self.failures.append(Failure(noted.key, error.code, str(error)))
 
     def _sort(self, noted: Noted) -> None:
-        now = read_file(self.home.path, noted.key, MAX_CAPTION)
+        now = read_file(self.home.path, noted.key, LIMIT)
         digest = md5(now[0]) if now else None
         if digest == noted.before:
             self.as_it_was.append(noted.key)
             return
-        kept = read_file(self._folder, noted.key, MAX_CAPTION)
+        kept = read_file(self._folder, noted.key, LIMIT)
         if digest != noted.after:
             reason = "was edited since" if now else "was deleted since"
             self.refused.append(Refused(noted.key, reason, kept[0] if kept else None, now[0] if now else None))
