@@ -60,8 +60,10 @@ def is_settled(stamp: Stamp, now_ns: int | None) -> bool:
     return now_ns is not None and max(stamp.mtime_ns, stamp.ctime_ns) + GRANULARITY_NS < now_ns
 
 
-def hash_file(path: str, hasher: MultipartHasher | None = None) -> tuple[str, Stamp]:
+def hash_file(path: str, hasher: MultipartHasher | None = None, *, own: bool = False) -> tuple[str, Stamp]:
     """MD5 of the file in lower-case hex, with the stamp that held before and after reading.
+
+    An `own` file is a temporary one of ours, whose digest is not remembered: its pages need not be on the disk yet.
 
     Raises:
         OSError: it can't be opened or read.
@@ -72,7 +74,8 @@ def hash_file(path: str, hasher: MultipartHasher | None = None) -> tuple[str, St
         facts = os.fstat(file.fileno())
         if not stat.S_ISREG(facts.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file", path)
-        _write_back(file.fileno())
+        if not own:
+            _write_back(file.fileno())
         before = stamp_of(os.fstat(file.fileno()))
         if hasher is None and before.size <= CHUNK:
             data = file.read(CHUNK + 1)

@@ -40,7 +40,7 @@ def compare_body(bucket: Bucket, key: str, remote: RemoteObject, file: Path, loc
     try:
         with _temporary(scratch) as path:
             bucket.download(key, str(path), remote.size, etag=remote.etag or "")
-            md5, _ = hash_file(str(path))
+            md5, _ = hash_file(str(path), own=True)
             return Body(md5, md5 == local.md5 and _same_bytes(path, file, local))
     except OSError as error:
         raise explain(error, str(scratch)) from None

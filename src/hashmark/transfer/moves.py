@@ -273,7 +273,7 @@ def _get(
     bucket.download(key, path, size, etag=etag, on_bytes=on_bytes)
     hasher = etags.MultipartHasher(cuts)
     try:
-        md5, stamp = hash_file(path, hasher)
+        md5, stamp = hash_file(path, hasher, own=True)
     except ChangedWhileReading as error:
         raise FileChanged(f"'{key}': its unfinished download was changed by another program.") from error
     return md5, stamp.size, set(hasher.etags().values())
