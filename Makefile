@@ -35,6 +35,11 @@ $(STAMPS)/check: $(STAMPS)/demo
 	$(PIP) $$($(BIN)/python tools/group.py check test)
 	@touch $@
 
+# s3cmd alone is for the benchmark.
+$(STAMPS)/bench: $(STAMPS)/test
+	$(PIP) $$($(BIN)/python tools/group.py bench)
+	@touch $@
+
 # No stamp: it finds out by itself whether the frontend has changed, say by a `git pull`.
 page: $(STAMPS)/demo
 	@$(BIN)/python tools/frontend.py build
@@ -67,8 +72,8 @@ format: $(STAMPS)/check
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMPS)/test
-	$(BIN)/python -m bench $(ARGS)
+bench: $(STAMPS)/bench
+	$(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS)
 
 bench-page: $(STAMPS)/test page browser
 	$(BIN)/python -m bench.page $(ARGS)

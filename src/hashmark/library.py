@@ -6,7 +6,6 @@ Opens the bucket and the state when they are first needed. What is in sync is no
 from __future__ import annotations
 
 import contextlib
-import difflib
 import fcntl
 import hashlib
 import os
@@ -238,6 +237,8 @@ class Library:
             found = self._match(name, remote)
         if found is None:
             names = [n for d in (*local, *remote) for n in (d.name, d.id)]
+            import difflib  # noqa: PLC0415 - only for a name that is not there
+
             near = difflib.get_close_matches(name, names, 3, 0.4)
             hint = f"Did you mean {' or '.join(repr(n) for n in dict.fromkeys(near))}?" if near else ""
             raise NoSuchDataset(f"There is no dataset '{name}' in {self.root} nor in the bucket.", hint)

@@ -11,7 +11,6 @@ import hashlib
 import mimetypes
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
@@ -238,6 +237,8 @@ class Bucket:
         return failed | (self._delete_batch(batch) if batch else {})
 
     def _delete_batch(self, keys: list[str]) -> dict[str, str]:
+        from html import escape  # noqa: PLC0415 - brings a list of every entity there is
+
         entries = "".join(f"<Object><Key>{escape(key, quote=False)}</Key></Object>" for key in keys)
         body = f'<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{entries}</Delete>'.encode()
         digest = hashlib.md5(body, usedforsecurity=False).hexdigest()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import configparser
 import contextlib
-import ipaddress
 import os
 import re
 from dataclasses import dataclass
@@ -150,6 +149,8 @@ def _without_password(url: str) -> str:
 
 
 def _is_address(host: str) -> bool:
+    import ipaddress  # noqa: PLC0415 - only for virtual addressing
+
     try:
         ipaddress.ip_address(host)
     except ValueError:

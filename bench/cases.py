@@ -1,0 +1,230 @@
+"""What is measured: checks, listings, pushes and pulls, each program in turn, round after round.
+
+Nothing is prepared, cleaned up or checked within the measured time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench import proxy
+from bench.inputs import CHANGED, Input, change
+from bench.measure import Cost, Row, run
+from bench.programs import BUCKET, Command, Program, Site, environment
+from hashmark.embedded import EmbeddedBucket, read_credentials
+
+BIG = 1_000_000_000
+"""Bytes from which on a run's leftovers are removed before the next run."""
+
+NO_FSYNC = "import os; os.fsync = lambda _: None; from hashmark.cli.main import main; main()"
+
+
+@dataclass
+class Case:
+    """One question, put to every program on one dataset."""
+
+    title: str
+    item: Input
+    rows: list[Row] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "title": self.title,
+            "input": self.item.described,
+            "rows": [row.to_json(self.rows[0]) for row in self.rows],
+        }
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one program does in a round. `around` prepares the place, gives it, and cleans up."""
+
+    program: Program
+    row: Row
+    around: Callable[[str], AbstractContextManager[Site]]
+    command: Callable[[Site], Command]
+    found: bool = False
+
+
+class Bench:
+    """A library whose datasets are in the bucket already, and the programs that take turns on it."""
+
+    def __init__(self, folder: Path, box: EmbeddedBucket, programs: Sequence[Program], rounds: int, latency: float):
+        self.folder = folder
+        self.library = folder / "library"
+        self.programs = programs
+        self._box = box
+        self._rounds = rounds
+        self._latency = latency
+        self._numbers = itertools.count()
+
+    def put(self, item: Input) -> None:
+        """Bring a dataset of the library into the bucket."""
+        ours = self.programs[0]
+        self._run(ours, ours.push, Site(self._box.address.endpoint_url, *self._place(item)))
+
+    def check(self, item: Input) -> Case:
+        """In sync: is it told so, and how fast?"""
+        ours, *peers = self.programs
+        row = Row(f"{ours.name}, cold", ours.cold)
+        turns = [
+            self._turn(ours, self._there(item), ours.check, name=f"{ours.name}, warm"),
+            Turn(ours, row, self._there(item, forget=True), ours.check),
+            *(self._turn(peer, self._there(item), peer.check) for peer in peers),
+        ]
+        return self._take(Case("Check, in sync", item), turns)
+
+    def changed(self, item: Input) -> Case:
+        """Captions were cleaned, to the same size. How many does each program see?"""
+        state = self.library / ".hashmark"
+        saved = self.folder / "state"
+        self._run(self.programs[0], self.programs[0].check, Site(self._box.address.endpoint_url, *self._place(item)))
+        shutil.copytree(state, saved)
+        count = min(CHANGED, item.images)
+        change(self.library / item.name, count)
+        turns = [self._turn(p, self._there(item, state=saved), p.check, found=True) for p in self.programs]
+        return self._take(Case(f"Check, {count} captions changed", item), turns)
+
+    def listing(self, item: Input) -> Case:
+        """Every key, with size and time."""
+        return self._take(
+            Case("List", item), [self._turn(p, self._there(item), p.listing, compares="") for p in self.programs]
+        )
+
+    def push(self, item: Input, programs: Sequence[Program]) -> Case:
+        """Into an empty prefix."""
+        return self._take(
+            Case("Push", item),
+            [self._turn(p, self._empty(item), p.push, compares=_PUSHED[i > 0]) for i, p in enumerate(programs)],
+        )
+
+    def pull(self, item: Input, programs: Sequence[Program]) -> Case:
+        """Into an empty folder."""
+        ours = programs[0]
+        command = [sys.executable, "-c", NO_FSYNC, "pull", item.name]
+        row = Row(f"{ours.name}, without fsync", "each file read back and hashed")
+        turns = [self._turn(p, self._fresh(item), p.pull, compares=_PULLED[i > 0]) for i, p in enumerate(programs)]
+        turns.insert(1, Turn(ours, row, self._fresh(item), lambda _site: command))
+        return self._take(Case("Pull", item), turns)
+
+    def _turn(
+        self,
+        program: Program,
+        around: Callable[[str], AbstractContextManager[Site]],
+        command: Callable[[Site], Command],
+        *,
+        name: str = "",
+        compares: str | None = None,
+        found: bool = False,
+    ) -> Turn:
+        row = Row(name or program.name, program.compares if compares is None else compares)
+        return Turn(program, row, around, command, found)
+
+    def _take(self, case: Case, turns: Sequence[Turn]) -> Case:
+        """Every program once a round, A B A B; then once more through a proxy that counts its requests."""
+        target = self._box.address.endpoint_url
+        with contextlib.ExitStack() as stack:
+            url = stack.enter_context(proxy.before(target, self._latency)).url if self._latency else target
+            for _ in range(self._rounds):
+                for turn in turns:
+                    with turn.around(url) as site:
+                        cost, said = self._run(turn.program, turn.command, site)
+                    turn.row.costs.append(cost)
+                    turn.row.found = turn.program.found(said) if turn.found else None
+        with proxy.before(target) as counter:
+            for turn in turns:
+                with turn.around(counter.url) as site:
+                    counter.forget()
+                    self._run(turn.program, turn.command, site)
+                    turn.row.requests = counter.counts.total()
+        case.rows = [turn.row for turn in turns]
+        return case
+
+    def _run(self, program: Program, command: Callable[[Site], Command], site: Site) -> tuple[Cost, str]:
+        access, secret = read_credentials(self._box.credentials_file)
+        return run(command(site), site.folder.parent, environment(site.url, access, secret), program.good)
+
+    def _place(self, item: Input) -> tuple[Path, str]:
+        return self.library / item.name, f"inputs/{item.name}"
+
+    def _there(
+        self, item: Input, *, forget: bool = False, state: Path | None = None
+    ) -> Callable[[str], AbstractContextManager[Site]]:
+        """Where both sides hold the dataset. Our own memory is emptied, or set to `state`, before each run."""
+
+        @contextlib.contextmanager
+        def around(url: str) -> Iterator[Site]:
+            own = self.library / ".hashmark"
+            if forget or state:
+                kept = self.folder / "kept"
+                own.rename(kept)
+                if state:
+                    shutil.copytree(state, own)
+            yield Site(url, *self._place(item))
+            if forget or state:
+                shutil.rmtree(own)
+                kept.rename(own)
+
+        return around
+
+    def _empty(self, item: Input) -> Callable[[str], AbstractContextManager[Site]]:
+        """A library of its own with the dataset in it, and an empty prefix; of a big one, removed afterwards."""
+
+        @contextlib.contextmanager
+        def around(url: str) -> Iterator[Site]:
+            number = next(self._numbers)
+            library = self.folder / f"push-{number}"
+            make_library(library, f"pushed/{number}")
+            (library / item.name).symlink_to(self.library / item.name)
+            yield Site(url, library / item.name, f"pushed/{number}/{item.name}")
+            if item.images * item.size >= BIG:
+                self._forget(f"pushed/{number}/")
+
+        return around
+
+    def _forget(self, prefix: str) -> None:
+        """Delete what was pushed."""
+        access, secret = read_credentials(self._box.credentials_file)
+        url = self._box.address.endpoint_url
+        rclone = next(p for p in self.programs if p.name.startswith("rclone")).push(Site(url, self.folder, ""))[0]
+        run([rclone, "purge", f"box:{BUCKET}/{prefix}"], self.folder, environment(url, access, secret), (0, 3))
+
+    def _fresh(self, item: Input) -> Callable[[str], AbstractContextManager[Site]]:
+        """A library without the dataset.
+
+        Files that were pulled stay until the end, but for big ones: ext4 is slow to make files where many were
+        deleted a moment ago.
+        """
+
+        @contextlib.contextmanager
+        def around(url: str) -> Iterator[Site]:
+            library = self.folder / f"pull-{next(self._numbers)}"
+            make_library(library, "inputs")
+            folder = library / item.name
+            yield Site(url, folder, f"inputs/{item.name}")
+            arrived = sum(1 for _ in folder.iterdir())
+            if arrived != item.files:
+                raise SystemExit(f"{folder}: {arrived} files arrived of {item.files}")
+            if item.images * item.size >= BIG:
+                shutil.rmtree(library)
+
+        return around
+
+
+_PUSHED = ("each file hashed, sent with Content-MD5, ETag checked", "by the program's defaults")
+_PULLED = ("each file read back and hashed; fsync", "by the program's defaults")
+
+
+def make_library(folder: Path, prefix: str) -> None:
+    """A library whose store is named by the environment."""
+    folder.mkdir(parents=True)
+    (folder / "hashmark.toml").write_text(f'[remote]\nurl = "s3://{BUCKET}/{prefix}"\nregion = "us-east-1"\n')

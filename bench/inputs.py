@@ -1,0 +1,70 @@
+"""The datasets that are measured: the same bytes on every machine, by seed."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+CHANGED = 271
+"""Captions that were cleaned, as in the story the project began with."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """A dataset of so many images of so many bytes, with captions or without."""
+
+    name: str
+    images: int
+    size: int
+    captions: bool = True
+
+    @property
+    def files(self) -> int:
+        return self.images * (2 if self.captions else 1)
+
+    @property
+    def described(self) -> str:
+        size = f"{self.images * self.size / 1e6:,.0f} MB" if self.size > 1000 else f"images of {self.size} bytes"
+        return f"{self.files:,} files, {size}"
+
+
+STORY = Input("82_story", 271, 1_000_000)
+PAIRS = Input("83_pairs", 5_000, 64_000)
+TINY = Input("84_tiny", 100_000, 100)
+LARGE = Input("85_large", 40, 200_000_000, captions=False)
+
+
+def smaller(item: Input) -> Input:
+    """The input of a quick run."""
+    images, size = {"82_story": (271, 100_000), "83_pairs": (500, 64_000), "84_tiny": (2_000, 100)}.get(
+        item.name, (2, 100_000_000)
+    )
+    return replace(item, images=images, size=size)
+
+
+def build(folder: Path, item: Input) -> None:
+    """Write the dataset into `folder`, which must not be there, old enough for its digests to be remembered."""
+    folder.mkdir(parents=True)
+    source = random.Random(item.name)
+    for n in range(item.images):
+        (folder / f"{n:06d}.png").write_bytes(_bytes(source, item.size))
+        if item.captions:
+            (folder / f"{n:06d}.txt").write_text(f"a stellar sketch, number {n:06d}, {source.random():.12f}\n")
+    time.sleep(3)
+
+
+def _bytes(source: random.Random, size: int) -> bytes:
+    return b"".join(source.randbytes(min(1 << 24, size - at)) for at in range(0, size, 1 << 24))
+
+
+def change(folder: Path, count: int) -> None:
+    """Clean the first captions: other bytes, as many as before."""
+    for path in _captions(folder, count):
+        path.write_text(path.read_text().replace("stellar sketch", "stellar Sketch"))
+
+
+def _captions(folder: Path, count: int) -> Iterator[Path]:
+    return (folder / f"{n:06d}.txt" for n in range(count))

@@ -1,0 +1,85 @@
+"""The results as JSON, and as the page docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.cases import Case
+
+INTRO = """# Benchmarks
+
+Written by `make bench`; do not edit. {machine}; {server}; {date}.
+
+Programs took turns, each once a round, in {rounds} rounds; the store ran on the same machine and shared its cores.
+Times are medians of wall seconds. Ratios are of runs of the same round, against the first line of the table: median
+(least to most). Requests were counted by a proxy in a run of their own. What a program compares differs, and is said.
+{notes}"""
+
+
+def describe(
+    cases: Sequence[Case], *, server: str, rounds: int, latency: float, notes: Sequence[str]
+) -> dict[str, Any]:
+    """Everything that was measured, as plain data."""
+    return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": machine(),
+        "server": server,
+        "rounds": rounds,
+        "latencyMs": latency * 1000,
+        "notes": list(notes),
+        "cases": [case.to_json() for case in cases],
+    }
+
+
+def machine() -> str:
+    """Processor, cores, memory, system and Python."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    cores = os.cpu_count()
+    return (
+        f"{names[0] if names else platform.machine()}, {cores} cores, {memory:.0f} GiB, {platform.system()}, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """The page."""
+    notes = [f"\n- {note}" for note in found["notes"]]
+    parts = [INTRO.format(**{**found, "notes": "".join(notes) + "\n" if notes else ""})]
+    parts += [_table(case) for case in found["cases"]]
+    return "\n".join(parts)
+
+
+def _table(case: dict[str, Any]) -> str:
+    asked = any(row["found"] is not None for row in case["rows"])
+    compared = any(row["compares"] for row in case["rows"])
+    heads = ["program", "seconds", "ratio", "CPU s", "peak MB", "requests"]
+    heads += ["found"] if asked else []
+    heads += ["compares"] if compared else []
+    lines = [f"## {case['title']}: {case['input']}", "", _line(heads), _line(["---"] * len(heads))]
+    for row in case["rows"]:
+        middle, least, most = row["ratio"]
+        cells = [row["program"], f"{row['median']:.2f}", f"{middle:.2f} ({least:.2f}–{most:.2f})", f"{row['cpu']:.2f}"]
+        cells += [f"{row['peak'] / 1e6:.0f}", str(row["requests"])]
+        cells += [str(row["found"])] if asked else []
+        cells += [row["compares"]] if compared else []
+        lines.append(_line(cells))
+    return "\n".join([*lines, ""])
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def write(found: dict[str, Any], folder: Path) -> None:
+    """Both forms, in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "benchmarks.json").write_text(json.dumps(found, indent=1) + "\n")
+    (folder / "benchmarks.md").write_text(markdown(found))
