@@ -28,7 +28,9 @@ from hashmark.settings import create
 
 BUCKET = "training-data"
 SCRIPTS = Path(sysconfig.get_path("scripts"))
-STORES = ("seaweedfs", "rclone", "moto")
+STORES = tuple(os.environ.get("HASHMARK_STORES", "seaweedfs rclone moto").split())
+"""What the tests of every store run against; `make stores` names others."""
+
 _started: list[str] = []
 _told: list[str] = []
 
@@ -70,14 +72,16 @@ def pytest_configure() -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker tells which stores it started."""
+    """A worker tells which stores it started, and the figures it saw."""
     if (told := getattr(session.config, "workeroutput", None)) is not None:
-        told["stores"] = _started
+        told["stores"], told["figures"] = _started, _told
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    _started.extend(getattr(node, "workeroutput", {}).get("stores", ()))
+    output = getattr(node, "workeroutput", {})
+    _started.extend(output.get("stores", ()))
+    _told.extend(output.get("figures", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -96,7 +100,7 @@ def free_port() -> int:
     return free_ports(1)[0]
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes], cafile: Path | None = None) -> None:
+def wait_for(url: str, process: subprocess.Popen[bytes], cafile: Path | None = None) -> None:
     context = ssl.create_default_context(cafile=str(cafile)) if cafile else None
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and process.poll() is None:
@@ -135,7 +139,7 @@ def serving_rclone(folder: Path, *flags: str | Path, cafile: Path | None = None)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"RCLONE_CONFIG": os.devnull})
     url = f"{'https' if cafile else 'http'}://{address}"
-    _wait_for(url, process, cafile)
+    wait_for(url, process, cafile)
     yield Store("rclone", url, _credentials(folder))
     process.terminate()
     process.wait()
@@ -157,13 +161,29 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
             [SCRIPTS / "moto_server", "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log
         )
     url = f"http://127.0.0.1:{port}"
-    _wait_for(url, process)
+    wait_for(url, process)
     _started.append(f"moto server {version('moto')} at {url}")
     store = Store("moto", url, _credentials(folder))
     aws(store, "s3", "mb", f"s3://{BUCKET}")
     yield store
     process.terminate()
     process.wait()
+
+
+@pytest.fixture(scope="session")
+def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    from tests.stores import others  # noqa: PLC0415 - it needs what is here
+
+    with others.serving_swift(tmp_path_factory.mktemp("swift")) as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def s3rver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    from tests.stores import others  # noqa: PLC0415 - it needs what is here
+
+    with others.serving_s3rver(tmp_path_factory.mktemp("s3rver")) as store:
+        yield store
 
 
 @pytest.fixture(params=STORES)

@@ -53,7 +53,9 @@ class Rig:
     odd: Odd
     bucket: Bucket
 
-    def judge(self, objects: dict[str, str], *, trusted: bool = False, data: bytes = DATA) -> dict[str, FileStatus]:
+    def judge(
+        self, objects: dict[str, str], *, trusted: bool = False, data: bytes = DATA, checked: bool = True
+    ) -> dict[str, FileStatus]:
         """Statuses of files that all hold `data`, against objects of the same size with these ETags."""
         files = []
         for name in sorted(objects):
@@ -62,7 +64,7 @@ class Rig:
             digest, stamp = hash_file(str(path))
             files.append(LocalFile(Key(name), stamp, digest))
         remotes = [RemoteObject(Key(name), len(data), etag) for name, etag in sorted(objects.items())]
-        settler = Settler(self.bucket, self.root, "", trusted=EARNED if trusted else ())
+        settler = Settler(self.bucket, self.root, "", trusted=EARNED if trusted else (), checked=checked)
         rows = settler.settle(relevant(join(files, remotes, ()), Pairing()))
         return {str(row.key): row for row in rows}
 
@@ -188,6 +190,15 @@ def test_a_stored_checksum_settles_it_both_ways(
     rig.head("a.txt", RANDOM_ETAG, **headers)
     row = rig.judge({"a.txt": RANDOM_ETAG})["a.txt"]
     assert (row.verdict, row.evidence) == (verdict, Evidence.CHECKSUM)
+
+
+@pytest.mark.parametrize("claimed", [DATA, OTHER])
+def test_a_checksum_that_the_store_does_not_check_is_the_uploader_s_word(claimed: bytes, rig: Rig) -> None:
+    """`rclone serve s3` keeps whatever checksum comes with an object: a wrong one would make a false green."""
+    rig.head("a.txt", RANDOM_ETAG, x_amz_checksum_sha256=sha256(claimed))
+    row = rig.judge({"a.txt": RANDOM_ETAG}, checked=False)["a.txt"]
+    assert row.verdict is Verdict.UNVERIFIED
+    assert "doctor" in (row.settle or "")
 
 
 def test_a_composite_checksum_is_not_taken_for_the_whole_object_s(rig: Rig) -> None:

@@ -102,14 +102,14 @@ def root(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
 
 
-def judge(store: InParts, root: Path, data: bytes = DATA, *, trusted: bool = True) -> FileStatus:
+def judge(store: InParts, root: Path, data: bytes = DATA, *, trusted: bool = True, checked: bool = True) -> FileStatus:
     """The status of a file with `data` against the store's object."""
     (root / "a.bin").write_bytes(data)
     md5, stamp = hash_file(str(root / "a.bin"))
     there = RemoteObject(Key("a.bin"), len(store.data), store.etag or etag_of(store.data, store.sizes))
     with scripted(store.answer) as server:
         bucket = Bucket(Remote("styles", "", server.url, "us-east-1"))
-        settler = Settler(bucket, root, "", trusted=EARNED if trusted else ())
+        settler = Settler(bucket, root, "", trusted=EARNED if trusted else (), checked=checked)
         rows = relevant(join([LocalFile(Key("a.bin"), stamp, md5)], [there], ()), Pairing())
         (status,) = settler.settle(rows)
     return status
@@ -210,6 +210,12 @@ def test_a_composite_checksum_settles_an_encrypted_upload_in_parts(data: bytes, 
     sums = {"x-amz-checksum-crc32": composite(DATA, (20, 7)), "x-amz-checksum-type": "COMPOSITE"}
     row = judge(InParts(DATA, (20, 7), OPAQUE, headers=KMS | sums), root, data)
     assert (row.verdict, row.evidence, row.detail) == (verdict, Evidence.CHECKSUM, "crc32")
+
+
+def test_a_composite_checksum_that_the_store_does_not_check_proves_nothing(root: Path) -> None:
+    sums = {"x-amz-checksum-crc32": composite(DATA, (20, 7)), "x-amz-checksum-type": "COMPOSITE"}
+    row = judge(InParts(DATA, (20, 7), OPAQUE, headers=KMS | sums), root, checked=False)
+    assert (row.verdict, "aws:kms" in (row.reason or "")) == (Verdict.UNVERIFIED, True)
 
 
 def test_a_composite_checksum_proves_nothing_without_the_parts(root: Path) -> None:

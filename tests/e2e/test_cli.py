@@ -165,7 +165,7 @@ def test_doctor_leaves_the_bucket_as_it_was(shell: Shell, seaweedfs: Store, pref
     assert ran.status == 0
     checks = {check["name"]: check["ok"] for check in ran.json["checks"]}
     names = "library state reach credentials listing write etag-md5 create-only replace-only content-md5 copy"
-    assert checks == dict.fromkeys(f"{names} etag-multipart conditional-delete uploads".split(), True)
+    assert checks == dict.fromkeys(f"{names} etag-multipart checksum conditional-delete uploads".split(), True)
     assert list(seaweedfs.bucket().objects(f"{prefix}/")) == []
 
 

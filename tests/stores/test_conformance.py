@@ -188,10 +188,13 @@ def test_no_credentials_are_called_none(seaweedfs: Store) -> None:
         list(Bucket(Remote(BUCKET, "", seaweedfs.endpoint_url)).objects(""))
 
 
-EXPECTED = {
+_NO_CONDITIONS = dict.fromkeys(("create-only", "replace-only", "conditional-delete"), False)
+EXPECTED: dict[str, dict[str, bool | None]] = {
     "seaweedfs": {},
-    "rclone": {"etag-multipart": False, "create-only": False, "replace-only": False, "conditional-delete": False},
-    "moto": {"content-md5": False},
+    "rclone": {"etag-multipart": False, "checksum": False, **_NO_CONDITIONS},
+    "moto": {"content-md5": False, "checksum": False},
+    "swift": {"replace-only": None},
+    "s3rver": {"etag-multipart": False, "checksum": False, "content-md5": False, **_NO_CONDITIONS},
 }
 """What the probe must find missing; everything else must be there."""
 

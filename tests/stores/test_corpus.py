@@ -50,6 +50,9 @@ def judged(store: Store, root: Path, prefix: str, *, mute: bool = False) -> tupl
         shell = Shell(root, store.environment())
         ran = shell("init", root, "--remote", f"s3://training-data/{prefix}", "--endpoint-url", server.url)
         assert ran.status == 0, ran.err
+        if not mute:
+            shell("doctor")
+            between.counted.clear()
         ran = shell("status", NAME, "--json", timeout=170)
         assert ran.status == 1, ran.err
         (root / "hashmark.toml").unlink()

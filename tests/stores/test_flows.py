@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
+import zlib
 from pathlib import Path
 
 import pytest
 
 from hashmark import Dataset, Evidence, Library, Options, Policy, Side, Verdict, plan, pull, push, run, status, verify
 from hashmark.actions import trash
+from hashmark.actions.doctor import doctor
 from hashmark.actions.listing import ls_remote
 from hashmark.core import listing
 from hashmark.core.errors import RefusedPlan
@@ -157,9 +160,11 @@ def test_a_changed_file_that_went_up_in_parts_is_called_different_by_its_parts(
     aws(seaweedfs, "s3", "cp", dataset.path / "big.png", f"s3://{BUCKET}/{prefix}/{NAME}/big.png")
     if memory:
         assert status(dataset).in_sync
+    else:
+        list(doctor(library))
     edit_keeping_size_and_time(dataset.path / "big.png")
     (row,) = status(dataset).files
-    # One object's ETag shows nothing about this bucket's ETags, but `aws` has the store keep checksums of the parts.
+    # `aws` has the store keep checksums of the parts, and the doctor has seen that this store checks them.
     wanted = (Verdict.LOCAL_CHANGED, Evidence.RECORDED) if memory else (Verdict.DIFFERS, Evidence.CHECKSUM)
     assert (row.verdict, row.evidence) == wanted
 
@@ -401,6 +406,23 @@ def test_verify_reads_every_byte_and_finds_what_an_etag_hides(seaweedfs: Store, 
     assert result.done, result.failures
     assert status(dataset).in_sync
     assert library.bucket.read(dataset.prefix + "0001.txt") == b"A stellar sketch, number 1\n"
+
+
+@pytest.mark.parametrize("probed", [False, True])
+def test_a_checksum_that_a_store_keeps_without_a_look_makes_no_false_green(
+    probed: bool, rclone: Store, library_on: LibraryMaker
+) -> None:
+    """`rclone serve s3` gives back whatever checksum came with an object."""
+    dataset = dataset_of(library_on(rclone), {"a.txt": b"on disk\n", "b.txt": b"another\n"})
+    bucket, key = dataset.library.bucket, dataset.prefix + "a.txt"
+    value = base64.b64encode(zlib.crc32(b"on disk\n").to_bytes(4, "big")).decode()
+    bucket.client.call("PutObject", "PUT", key, headers={"x-amz-checksum-crc32": value}, body=b"in it  \n")
+    assert bucket.head(key).checksums == {"crc32": value}, "what the store says is what the file has"
+    if probed:
+        list(doctor(dataset.library))
+    assert verdicts(status(dataset))["a.txt"] is not Verdict.SYNCED
+    bucket.put(dataset.prefix + "b.txt", b"another\n")
+    assert verdicts(status(dataset)) == {"a.txt": Verdict.DIFFERS, "b.txt": Verdict.SYNCED}
 
 
 COLLISION = (

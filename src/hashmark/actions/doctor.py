@@ -31,6 +31,11 @@ MEANING = {
         "large files are proven by what hashmark recorded, by stored checksums, or by `verify`",
         "large files are proven by what hashmark recorded, by stored checksums, or by `verify`",
     ),
+    "checksum": (
+        "a checksum kept beside an object proves what the object is",
+        "a checksum kept beside an object is its uploader's word, and proves nothing",
+        "",
+    ),
     "create-only": (
         "a new file can't overwrite someone else's",
         "two people who push the same new file at the same instant can overwrite each other",

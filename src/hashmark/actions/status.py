@@ -41,6 +41,9 @@ TRUST = Evidence.ETAG_MD5
 """The remembered fact whether a bucket's ETags are MD5s: `yes` where one was seen to be, `no` by a probe. There is
 another, `etag-multipart`, whether those of uploads in parts are made of MD5s."""
 
+CHECKED = "checksum"
+"""The remembered fact whether a store compares the checksums that uploaders send."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -109,7 +112,8 @@ class Scan:
         aws = bucket.client.endpoint.is_aws
         trusted = [kind for kind in EARNED if facts.get(kind, "yes" if aws else "") == "yes"]
         may_earn = [kind for kind in EARNED if facts.get(kind) != "no"]
-        return Settler(bucket, dataset.path, dataset.prefix, trusted=trusted, may_earn=may_earn)
+        checked = facts.get(CHECKED, "yes" if aws else "") == "yes"
+        return Settler(bucket, dataset.path, dataset.prefix, trusted=trusted, may_earn=may_earn, checked=checked)
 
     def _locals(self) -> Iterator[LocalFile]:
         dataset = self.dataset

@@ -29,6 +29,7 @@ MD5_KEPT = frozenset({"NOT-SSE", "SSE-S3"})
 
 VERIFY = "`hashmark verify`"
 AGAIN = "`hashmark status`"
+PROBE = "`hashmark doctor`, which finds out whether this store checks the checksum it keeps"
 
 _UUID4 = re.compile(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
 """A version 4 UUID without dashes: what MinIO gives as ETag where it does not compute an MD5 (minio, cmd/etag). One
@@ -47,9 +48,14 @@ Looked = Weighed | Mismatch
 
 
 class Look:
-    """What requests to `bucket` and reads of files under `root` can add. Safe to use from several threads."""
+    """What requests to `bucket` and reads of files under `root` can add. Safe to use from several threads.
 
-    def __init__(self, bucket: Bucket, root: Path, prefix: str) -> None:
+    `checked`: the store compares checksums with the bytes. One that only keeps them (as `rclone serve s3` does) tells
+    the uploader's word, which proves nothing.
+    """
+
+    def __init__(self, bucket: Bucket, root: Path, prefix: str, *, checked: bool) -> None:
+        self._checked = checked
         self._bucket = bucket
         self._root = root
         self._prefix = prefix
@@ -76,7 +82,7 @@ class Look:
     def _by_head(self, local: LocalFile, remote: RemoteObject, head: Head) -> Looked:
         if head.etag != remote.etag or head.size != remote.size:
             return _unknown("it changed in the bucket after it was listed", AGAIN)
-        if head.checksums and head.full_object:
+        if head.checksums and head.full_object and self._checked:
             return self._by_checksum(local, head)
         if parts := etags.part_count(head.etag or ""):
             return self._by_parts(local, remote, head, parts)
@@ -107,7 +113,7 @@ class Look:
             return _claimed(local, head, "uploaded in parts of unknown size")
         if sizes != told and (found := by_cuts(self._root, local, remote, [sizes])) is not None:
             return found
-        if head.checksums:
+        if head.checksums and not head.full_object and self._checked:
             return self._by_composite(local, head, sizes)
         if head.encryption:
             return _claimed(local, head, f"encrypted with {head.encryption}, so its ETag is not made of MD5s")
@@ -235,10 +241,10 @@ def _changed() -> Weighed:
 
 
 def _claimed(local: LocalFile, head: Head, reason: str) -> Weighed:
-    """Unknown; but say what the uploader wrote beside the object."""
+    """Unknown; but say what the uploader wrote beside the object, or that a checksum there might settle it."""
     claim = claim_of(head.metadata)
     if claim is None or local.md5 is None:
-        return _unknown(reason, VERIFY)
+        return _unknown(reason, f"{PROBE}, or {VERIFY}" if head.checksums else VERIFY)
     word = "the same" if claim.md5 == local.md5 else "different"
     said = f"{reason}; its uploader says it is {word}"
     return Weighed(Content.UNKNOWN, Evidence.CLAIMED, said, VERIFY, claim.uploader)

@@ -37,7 +37,8 @@ class Settler:
     """Settles, for one dataset, what the listing leaves open.
 
     `trusted` is what is known of this bucket's ETags, `may_earn` what a match in the listing may show of them
-    (members of EARNED). Without a `bucket` (a saved listing) nothing can be asked, and only the listing counts.
+    (members of EARNED); `checked` says that the store compares the checksums that uploaders send. Without a `bucket`
+    (a saved listing) nothing can be asked, and only the listing counts.
     """
 
     def __init__(
@@ -48,8 +49,9 @@ class Settler:
         *,
         trusted: Collection[Evidence] = (),
         may_earn: Collection[Evidence] = EARNED,
+        checked: bool = False,
     ) -> None:
-        self._look = Look(bucket, root, prefix) if bucket else None
+        self._look = Look(bucket, root, prefix, checked=checked) if bucket else None
         self._root = root
         self.trusted = frozenset(trusted)
         self._may_earn = frozenset(may_earn)

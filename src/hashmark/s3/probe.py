@@ -6,9 +6,11 @@ from a name or a version. What a finding means for a plan is not decided here.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import secrets
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -49,6 +51,7 @@ def probe(bucket: Bucket, prefix: str) -> Iterator[Finding]:
         )
         yield _copy(bucket, key, copy)
         yield _in_parts(bucket, parts)
+        yield _checksum(bucket, key)
         yield _attempt(
             "conditional-delete", lambda: bucket.delete(key, etag=_WRONG), PreconditionFailed, "If-Match on delete"
         )
@@ -108,3 +111,21 @@ def _in_parts(bucket: Bucket, key: str) -> Finding:
         return Finding("etag-multipart", None, f"an upload in parts: {error.message}")
     same = etag == wanted
     return Finding("etag-multipart", same, f"the ETag of an upload in parts is {'' if same else 'not '}made of MD5s")
+
+
+def _checksum(bucket: Bucket, key: str) -> Finding:
+    """Whether the store compares a checksum that is sent along; one that only keeps it keeps the uploader's word."""
+
+    def put(data: bytes) -> None:
+        value = base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
+        bucket.client.call("PutObject", "PUT", key, headers={"x-amz-checksum-crc32": value}, body=BODY)
+
+    try:
+        put(b"other bytes")
+    except StoreError:
+        try:
+            put(BODY)  # refusing everything would look like checking
+        except StoreError as error:
+            return Finding("checksum", False, f"checksums are not taken at all: {error.message}")
+        return Finding("checksum", True, "a wrong checksum is refused")
+    return Finding("checksum", False, "a wrong checksum is ignored")
