@@ -78,6 +78,10 @@ bench: $(STAMPS)/bench
 bench-page: $(STAMPS)/test page browser
 	$(BIN)/python -m bench.page $(ARGS)
 
+# What each store honours, ignores and gets wrong, into docs/stores.md: ARGS="swift moto" measures some, and leaves the rest out.
+stores: $(STAMPS)/test
+	$(BIN)/python -m tests.stores.matrix $(ARGS)
+
 screenshots: $(STAMPS)/test page browser
 	$(BIN)/python -m tools.screenshots
 

@@ -22,6 +22,7 @@ from hashmark.core.plan import Direction
 from hashmark.core.report import DatasetStatus
 from hashmark.s3 import bucket as bucket_module
 from hashmark.transfer import moves
+from hashmark.transfer.moves import Done
 from tests.conftest import BUCKET, SCRIPTS, LibraryMaker, Store, aws, rclone_remote, run_tool
 
 NAME = "82_stellar_sketch"
@@ -192,6 +193,28 @@ def test_a_file_above_the_threshold_goes_up_in_parts_and_comes_back(
     result = pull(other)
     assert result.done, result.failures
     assert (other.path / "big.png").read_bytes() == data
+
+
+@pytest.mark.parametrize(("checks_md5", "evidence"), [("yes", Evidence.RECORDED), ("no", Evidence.BODY)])
+def test_where_etags_of_parts_are_not_made_of_md5s_an_upload_is_proven_otherwise(
+    checks_md5: str, evidence: Evidence, seaweedfs: Store, library_on: LibraryMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on s3rver: by Content-MD5 with each part where that is checked, else by reading the object back."""
+    monkeypatch.setattr(moves, "SINGLE_PUT", 6 << 20)
+    library = library_on(seaweedfs)
+    dataset = dataset_of(library, {"big.png": os.urandom(7 << 20)})
+    known = dict.fromkeys(("create-only", "replace-only", "conditional-delete"), "yes")
+    facts = known | {"content-md5": checks_md5, "etag-multipart": "no"}
+    library.state.record_facts(library.bucket.store, facts)
+    done: list[Done] = []
+    assert run(plan(dataset, Policy(Direction.PUSH)), on_done=done.append).done
+    assert [one.evidence for one in done] == [evidence]
+    assert status(dataset).in_sync
+    if evidence is Evidence.BODY:
+        monkeypatch.setattr(bucket_module.Bucket, "digest", lambda *_, **__: "0" * 32)
+        (dataset.path / "big.png").write_bytes(os.urandom(7 << 20))
+        (failure,) = push(dataset).failures
+        assert "other bytes" in failure.message
 
 
 @pytest.mark.slow

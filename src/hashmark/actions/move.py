@@ -17,7 +17,7 @@ from hashmark.actions.status import TRUST, Options, status
 from hashmark.actions.trash import new_batch_name
 from hashmark.core.compare import Joined, judge
 from hashmark.core.events import Event, Failure
-from hashmark.core.model import Base, FileStatus, Key, LocalFile, RemoteObject, Stamp
+from hashmark.core.model import Base, Evidence, FileStatus, Key, LocalFile, RemoteObject, Stamp
 from hashmark.core.plan import (
     DELETES,
     Action,
@@ -168,6 +168,7 @@ def run(
 def _ends(dataset: Dataset, batch: str, can: Abilities | None) -> Ends:
     """The ends of a run; without known abilities (nothing is written to the bucket) the careful ones."""
     library = dataset.library
+    facts = library.state.facts(library.bucket.store)
     return Ends(
         bucket=library.bucket,
         root=dataset.path,
@@ -178,7 +179,8 @@ def _ends(dataset: Dataset, batch: str, can: Abilities | None) -> Ends:
         guarded_deletes=can is not None and can.guarded_deletes,
         checks_md5=can is not None and can.checks_md5,
         on_upload=lambda key, upload_id: uploads.note(library, key, upload_id),
-        odd_etags=library.state.facts(library.bucket.store).get(TRUST) == "no",
+        odd_etags=facts.get(Evidence.ETAG_MD5) == "no",
+        parts_of_md5s=facts.get(Evidence.ETAG_MULTIPART) != "no",
     )
 
 

@@ -43,7 +43,8 @@ class Ends:
 
     `guarded_writes` and `guarded_deletes` say that the store honours If-Match there; where it does not, each is
     preceded by a look. `checks_md5` says that a probe saw the store refuse a wrong Content-MD5; `odd_etags` that
-    it saw ETags that look like MD5s and are none.
+    it saw ETags that look like MD5s and are none; `parts_of_md5s` False that it saw ETags of uploads in parts that are
+    not made of MD5s.
     """
 
     bucket: Bucket
@@ -55,6 +56,7 @@ class Ends:
     guarded_deletes: bool
     checks_md5: bool
     odd_etags: bool
+    parts_of_md5s: bool = True
     on_upload: Callable[[str, str | None], None] = lambda _key, _upload_id: None
     """Told of every upload in parts: the whole key, with the upload's id when it begins and None when it has ended."""
     kept: set[str] = field(default_factory=set)
@@ -104,7 +106,7 @@ def upload(action: Action, ends: Ends, on_bytes: Progress, cancelled: Callable[[
     if local.size > SINGLE_PUT:
         _clear_the_way(action, ends, guarded=ends.guarded_writes)
         etag = _upload_parts(ends, key, local, expect=expect, on_bytes=on_bytes, cancelled=cancelled)
-        return Done(action, Evidence.ETAG_MULTIPART, Base(action.key, local.md5, etag, local.size))
+        return Done(action, _prove_parts(ends, key, etag, local), Base(action.key, local.md5, etag, local.size))
     data = _read(ends.root, local)
     try:
         _clear_the_way(action, ends, guarded=ends.guarded_writes)
@@ -177,6 +179,19 @@ def _prove_upload(ends: Ends, key: str, etag: str, md5: str) -> Evidence:
     return Evidence.BODY
 
 
+def _prove_parts(ends: Ends, key: str, etag: str, local: LocalFile) -> Evidence:
+    """What proves an upload in parts, once its ETag has been checked as far as this store's can be."""
+    if etag == local.md5:
+        return Evidence.ETAG_MD5
+    if ends.parts_of_md5s:
+        return Evidence.ETAG_MULTIPART
+    if ends.checks_md5:
+        return Evidence.RECORDED
+    if ends.bucket.digest(key, local.size, etag=etag) != local.md5:
+        raise UnexpectedAnswer(f"'{key}' was uploaded, but reading it back gave other bytes.", "Push it again.")
+    return Evidence.BODY
+
+
 def _upload_parts(
     ends: Ends, key: str, local: LocalFile, *, expect: Expect, on_bytes: Progress, cancelled: Callable[[], bool]
 ) -> str:
@@ -206,6 +221,7 @@ def _upload_parts(
             expect=expect,
             metadata=metadata,
             confirm=confirm,
+            made_of_md5s=ends.parts_of_md5s,
             on_upload=lambda upload_id: ends.on_upload(key, upload_id),
             on_bytes=on_bytes,
         )

@@ -1,0 +1,31 @@
+"""The page about stores is what the measuring would write: no row is missing, and no cell was typed where none is."""
+
+from __future__ import annotations
+
+from hashmark.actions.doctor import MEANING
+from tests.stores.matrix import HEAD, PAGE, Column, page
+from tests.stores.measure import ABILITIES, ASKS
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_page_has_a_row_for_everything_that_is_measured() -> None:
+    lines = PAGE.read_text().split("\n")
+    table = [cells(line) for line in lines if line.startswith("|")]
+    assert [row[0] for row in table[2:]] == [*ABILITIES.values(), *ASKS, "tests passed"]
+    assert all(len(row) == len(table[0]) and all(row[1:]) for row in table)
+    assert PAGE.read_text().startswith(HEAD)
+
+
+def test_the_table_knows_everything_that_the_doctor_does() -> None:
+    assert set(ABILITIES) == set(MEANING)
+
+
+def test_what_was_not_measured_is_an_empty_cell() -> None:
+    text = page([Column("a store 1.0", {"writes an object": "yes"}, ["it is slow"], 1, 2, ["a test"])])
+    assert "| writes an object | yes |" in text
+    assert "| SSE-KMS |  |" in text
+    assert "it is slow" in text
+    assert "`a test`" in text
