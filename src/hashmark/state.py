@@ -2,7 +2,8 @@
 
 - digests: path and stamp → MD5, so that an unchanged file is not read twice;
 - bases: what was last proven equal, per remote and key, so that a change can be told from a difference;
-- facts: what a probe found out about a store.
+- facts: what a probe found out about a store;
+- contents: MD5 and kind → what was found in those bytes, so that a file that was moved or copied is not decoded again.
 
 Everything here can be lost without losing content: digests are computed again, and without a base a changed
 file is `differs` instead of `local-changed`. So a damaged or newer file is set aside and a new one begun, and
@@ -20,9 +21,12 @@ from typing import TypeVar
 
 from hashmark.core.model import Base, Key, LocalFile, Problem, Stamp, key_bytes
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 30
 PAGE = 4096
+MOST_ASKED = 500
+"""Values in one question, which SQLite bounds (to 999 where it is old)."""
+
 _NOT_KEPT = "state-not-kept"
 
 _ELSEWHERE = frozenset(
@@ -58,6 +62,9 @@ CREATE TABLE IF NOT EXISTS base (
     common INTEGER NOT NULL, PRIMARY KEY (remote, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS fact (
     store TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (store, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS content (
+    kind TEXT NOT NULL, md5 TEXT NOT NULL, flags TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (kind, md5)) WITHOUT ROWID;
 """
 
 
@@ -150,6 +157,24 @@ class State:
             if found := self._read(select, (owner, key_bytes(after), count - 1), _key):
                 return found[0]
         return None
+
+    def contents(self, kind: str) -> dict[str, str]:
+        """What was found in bytes, by their MD5."""
+        return dict(self._read("SELECT md5, value FROM content WHERE kind = ?", (kind,), _fact))
+
+    def content_flags(self, kind: str, digests: Sequence[str]) -> dict[str, str]:
+        """The flags alone of what was found in the bytes of these MD5s; those not known are left out."""
+        found: dict[str, str] = {}
+        for start in range(0, len(digests), MOST_ASKED):
+            some = digests[start : start + MOST_ASKED]
+            marks = ", ".join("?" * len(some))
+            query = f"SELECT md5, flags FROM content WHERE kind = ? AND md5 IN ({marks})"  # noqa: S608 - only marks
+            found.update(self._read(query, (kind, *some), _fact))
+        return found
+
+    def remember_contents(self, kind: str, rows: Iterable[tuple[str, str, str]]) -> None:
+        """Remember MD5, flags and value of some bytes, in one transaction."""
+        self._write("INSERT OR REPLACE INTO content VALUES (?, ?, ?, ?)", [(kind, *row) for row in rows])
 
     def _pages(self, select: str, owner: str | bytes, make: Callable[..., Row]) -> Iterator[Row]:
         """Rows in key order, a page at a time: no cursor stays open, so writing meanwhile is safe."""

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hashmark.core.keys import refuse_collisions
+from hashmark.core.lint.health import CaptionHealth
 from hashmark.core.model import NEEDS_SYNC, Evidence, FileStatus, Kind, Problem, RemoteObject, Verdict
 from hashmark.core.pairs import Pairing, pair_up
 from hashmark.core.report import ATTENTION, DatasetStatus, Summary, file_json, problem_json, reason_of, shown
@@ -35,6 +36,7 @@ def test_the_json_of_a_dataset_has_the_documented_shape() -> None:
         "name": "82_stellar_sketch",
         "complete": True,
         "counts": {"synced": 1, "local-changed": 1, "local-only": 1, "remote-only": 1},
+        "captionHealth": CaptionHealth().to_json(),
         "files": [
             {
                 "key": "a.png",

@@ -300,9 +300,9 @@ def test_only_files_without_a_known_digest_are_read(tmp_path: Path, monkeypatch:
     fill(tmp_path, "a.txt", "b.txt", "c.txt")
     read: list[str] = []
 
-    def watched(path: str) -> tuple[str, Stamp]:
+    def watched(path: str, **options: Any) -> tuple[str, Stamp]:
         read.append(Path(path).name)
-        return hash_file(path)
+        return hash_file(path, **options)
 
     monkeypatch.setattr(hashing, "hash_file", watched)
     hashed(tmp_path, lambda file: None if file.key == "b.txt" else "known")

@@ -59,7 +59,7 @@ def test_status_json_has_the_documented_shape(shell: Shell) -> None:
     document = shell("status", "82", "--json").json
     assert list(document) == ["library", "remote", "datasets"]
     (dataset,) = document["datasets"]
-    assert list(dataset) == ["id", "name", "complete", "counts", "files", "pairs", "problems"]
+    assert list(dataset) == ["id", "name", "complete", "counts", "captionHealth", "files", "pairs", "problems"]
     assert (dataset["id"], dataset["name"], dataset["complete"]) == ("82", "82_stellar_sketch", True)
     assert dataset["counts"] == {"synced": 5, "deleted-locally": 1, "local-only": 1}
     first = dataset["files"][0]

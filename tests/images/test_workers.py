@@ -70,7 +70,8 @@ def test_it_knows_little_of_hashmark(one: Workers) -> None:
     """So that it starts quickly, and holds no credentials."""
     loaded = one.run(eval, "sorted(name for name in __import__('sys').modules if name.startswith('hashmark'))")
     assert loaded == [
-        *("hashmark", "hashmark._version", "hashmark.core", "hashmark.core.errors", "hashmark.images"),
+        *("hashmark", "hashmark._version", "hashmark.core", "hashmark.core.errors"),
+        *("hashmark.core.lint", "hashmark.core.lint.facts", "hashmark.core.model", "hashmark.images"),
         *("hashmark.images.decode", "hashmark.images.heads", "hashmark.images.workers"),
     ]
 

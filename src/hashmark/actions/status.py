@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from hashmark.actions.landmarks import Landmarks
+from hashmark.actions.local import BATCH, caption_flags, local_files
 from hashmark.core.compare import Joined, Weighed, join, judge, relevant
 from hashmark.core.errors import HashmarkError
 from hashmark.core.keys import refuse_collisions
+from hashmark.core.lint.health import CaptionHealth, health_of
 from hashmark.core.model import (
     Base,
     Content,
@@ -22,18 +24,15 @@ from hashmark.core.model import (
     Problem,
     RemoteObject,
     Verdict,
-    comes_before,
     key_bytes,
 )
-from hashmark.core.pairs import pair_up
+from hashmark.core.pairs import Pair, pair_up
 from hashmark.core.report import DatasetStatus
-from hashmark.disk.hashing import file_system_now, hash_all
 from hashmark.disk.walk import Look, Walk
 from hashmark.evidence.body import compare_body
 from hashmark.evidence.settle import EARNED, Settler
 from hashmark.library import Dataset
 
-BATCH = 2000
 COLLISION = "collision"
 """Recorded in place of an MD5 where other bytes were read that have the file's MD5: no file has this one."""
 
@@ -116,23 +115,9 @@ class Scan:
         return Settler(bucket, dataset.path, dataset.prefix, trusted=trusted, may_earn=may_earn, checked=checked)
 
     def _locals(self) -> Iterator[LocalFile]:
-        dataset = self.dataset
-        state = dataset.library.state
         if self.options.rehash:
-            state.forget_digests(dataset.name)
-        known = _Remembered(self._digests())
-        now = _clock(dataset) if state.persistent else None
-        fresh: list[LocalFile] = []
-        for hashed in hash_all(dataset.path, self._walk, known, now_ns=now):
-            if hashed.file.trouble and hashed.file.stamp.inode:  # without one the walk has said so
-                self._problems.append(Problem(hashed.file.key, "unreadable", hashed.file.trouble))
-            if hashed.fresh and hashed.settled:
-                fresh.append(hashed.file)
-            if len(fresh) >= BATCH:
-                state.remember_digests(dataset.name, fresh)
-                fresh = []
-            yield hashed.file
-        state.remember_digests(dataset.name, fresh)
+            self.dataset.library.state.forget_digests(self.dataset.name)
+        return local_files(self.dataset, self._walk, self._digests(), self._problems.append)
 
     def _digests(self) -> Iterator[LocalFile]:
         return self.dataset.library.state.digests(self.dataset.name)
@@ -202,31 +187,6 @@ def read_body(dataset: Dataset, status: FileStatus) -> tuple[FileStatus, Base | 
     return found, Base(status.key, md5, remote.etag, local.size, common=body.same) if remote.etag else None
 
 
-def _clock(dataset: Dataset) -> int | None:
-    """The clock of the file system that holds the dataset, which may be another than the library's."""
-    here = dataset.library.state_folder
-    try:
-        same = dataset.path.stat().st_dev == here.stat().st_dev
-    except OSError:
-        return None
-    return file_system_now(here if same else dataset.path)
-
-
-class _Remembered:
-    """Looks up digests for files that come in key order, in a stream of remembered ones in the same order."""
-
-    def __init__(self, digests: Iterator[LocalFile]) -> None:
-        self._digests = digests
-        self._next = next(digests, None)
-
-    def __call__(self, file: LocalFile) -> str | None:
-        while self._next is not None and comes_before(self._next.key, file.key):
-            self._next = next(self._digests, None)
-        if self._next is not None and self._next.key == file.key and self._next.stamp == file.stamp:
-            return self._next.md5
-        return None
-
-
 class Rescan(Scan):
     """Some keys again, against objects that were listed a moment ago: for edits on disk, seen as they happen.
 
@@ -271,7 +231,20 @@ def status(
         pairs=paired.pairs,
         problems=(*scan.problems, *paired.problems),
         ignored=scan.ignored,
+        health=caption_health(dataset, paired.pairs),
     )
+
+
+def caption_health(dataset: Dataset, pairs: Iterable[Pair]) -> CaptionHealth:
+    """How well the captions on disk are, from what is remembered of them: no file is read for it."""
+    local = [_caption_on_disk(pair) for pair in pairs if pair.image.local]
+    digests = [caption[1] for caption in local if caption and caption[1]]
+    return health_of(local, caption_flags(dataset.library.state, digests))
+
+
+def _caption_on_disk(pair: Pair) -> tuple[str, str | None] | None:
+    found = pair.caption.local if pair.caption else None
+    return (found.key, found.md5) if found else None
 
 
 def _telling(statuses: Iterable[FileStatus], on_file: Callable[[FileStatus], None]) -> Iterator[FileStatus]:

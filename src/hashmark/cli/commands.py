@@ -38,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Proves whether the training images and captions on your disk are the ones in your S3 bucket, "
     "and moves exactly what differs.",
-    epilog="Exit status: 0 all in sync or done · 1 something is not in sync · 2 wrong usage or settings · "
+    epilog="Exit status: 0 all in sync or done · 1 something is not in sync, or odd · 2 wrong usage or settings · "
     "3 the store can't be reached or refuses · 4 refused or done in part · 130 interrupted.",
 )
 app.add_typer(trash_app, name="trash")
@@ -219,6 +219,29 @@ def verify(
 
 app.command()(clean)
 app.command()(undo)
+
+
+@app.command()
+@guarded
+def lint(
+    dataset: DatasetArgument,
+    trainer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trainer",
+            metavar="NAME",
+            help="kohya, musubi, diffusion-pipe, ai-toolkit, simpletuner, onetrainer or all (default); repeatable.",
+        ),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Name every file.")] = False,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+) -> Exit:
+    """Tell what each trainer will make of the folder on disk. Exit status 0 only if nothing is odd."""
+    from hashmark.cli.linting import lint as lint_one
+
+    with Library.open(library) as opened:
+        return lint_one(opened.dataset(dataset), trainer or [], every=every, as_json=as_json)
 
 
 @app.command()

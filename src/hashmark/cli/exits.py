@@ -11,6 +11,7 @@ from hashmark.core.report import DatasetStatus, Summary
 
 if TYPE_CHECKING:
     from hashmark.actions.move import Result
+    from hashmark.core.lint.report import Report
 
 
 class Exit(IntEnum):
@@ -18,6 +19,7 @@ class Exit(IntEnum):
 
     DONE = 0
     NOT_IN_SYNC = 1
+    FOUND = 1
     USAGE = 2
     STORE = 3
     PARTLY = 4
@@ -42,6 +44,13 @@ def for_status(found: DatasetStatus | Summary, *, complete: bool) -> Exit:
     if refused or not complete:
         return Exit.PARTLY
     return Exit.DONE if found.in_sync else Exit.NOT_IN_SYNC
+
+
+def for_lint(found: Report) -> Exit:
+    """The status for a lint: 1 where something was found, 4 where something could not be looked at."""
+    if found.problems:
+        return Exit.PARTLY
+    return Exit.FOUND if found.findings else Exit.DONE
 
 
 _STILL_OPEN = {Verdict.CONFLICT, Verdict.UNVERIFIED, Verdict.REMOTE_CHANGED, Verdict.LOCAL_CHANGED}

@@ -17,6 +17,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from hashmark.core.errors import HashmarkError
+from hashmark.core.lint.health import CaptionHealth
 from hashmark.core.model import NEEDS_SYNC, FileStatus, Problem, Verdict
 from hashmark.core.report import ATTENTION, Summary, reason_of, shown
 from hashmark.core.words import Change, Piece, visible
@@ -139,6 +140,14 @@ def status_line(dataset: Dataset, summary: Summary) -> Text:
     if known := proof(summary):
         line.append(f"   by {known}", "dim")
     return line
+
+
+def health_line(health: CaptionHealth, out: Console) -> None:
+    """What is not well with the captions, on one line; nothing where all is well."""
+    if health.troubles:
+        said = " · ".join(f"{count} {name}" for name, count in health.troubles.items())
+        out.print(Text(f"  captions: {said}", "yellow"), end="")
+        out.print(Text("   `hashmark lint` tells more", "dim"))
 
 
 def attention(summary: Summary, out: Console, limit: int) -> None:

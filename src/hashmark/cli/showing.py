@@ -6,21 +6,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hashmark.actions.listing import read_listing
-from hashmark.actions.status import Options, Scan
+from hashmark.actions.status import Options, Scan, caption_health
 from hashmark.actions.status import status as compare
 from hashmark.cli import render
 from hashmark.cli.exits import Exit, for_status, worst
 from hashmark.cli.options import chosen
 from hashmark.core.errors import UsageError
 from hashmark.core.listing import Saved
-from hashmark.core.model import FileStatus, Problem
+from hashmark.core.model import FileStatus, Kind, LocalFile, Problem, Stamp
 from hashmark.core.pairs import pair_up
 from hashmark.core.report import Summary
 from hashmark.library import Dataset, Library
 
 ENDLESS = 1 << 60
+_NO_STAMP = Stamp(0, 0, 0, 0, 0)
 MOST_PAIRED = 20_000
-"""Files up to which the text also says what is odd about the pairs; `--json` always does."""
+"""Files up to which the text also says what is odd about pairs and captions; `--json` always does."""
 
 
 def _selected(
@@ -65,10 +66,13 @@ def _show_one(scan: Scan, limit: int, told: set[Problem], *, detailed: bool) -> 
     rows: list[FileStatus] = []
     for row in scan:
         summary.add(row)
-        if detailed and summary.total <= MOST_PAIRED:
-            rows.append(FileStatus(row.key, row.kind, row.verdict))  # pairs are by name: the rest would be 25 MB
-    odd = pair_up(rows, scan.dataset.pairing).problems if len(rows) == summary.total else ()
+        if summary.total <= MOST_PAIRED:
+            rows.append(_slim(row))
+    paired = pair_up(rows, scan.dataset.pairing) if len(rows) == summary.total else None
+    odd = paired.problems if paired and detailed else ()
     out.print(render.status_line(scan.dataset, summary))
+    if paired:
+        render.health_line(caption_health(scan.dataset, paired.pairs), out)
     if detailed:
         render.attention(summary, out, limit)
         if scan.ignored:
@@ -76,6 +80,13 @@ def _show_one(scan: Scan, limit: int, told: set[Problem], *, detailed: bool) -> 
     render.problems([problem for problem in (*scan.problems, *odd) if problem not in told], out)
     told.update(scan.problems)
     return for_status(summary, complete=scan.complete)
+
+
+def _slim(row: FileStatus) -> FileStatus:
+    """What pairs and captions' health are told from: names and captions' digests. The rest would be 25 MB."""
+    md5 = row.local.md5 if row.local and row.kind is Kind.CAPTION else None
+    local = LocalFile(row.key, _NO_STAMP, md5) if row.local else None
+    return FileStatus(row.key, row.kind, row.verdict, local=local)
 
 
 def show_json(library: Library, names: list[str], *, rehash: bool, deep: bool, against: Path | None) -> Exit:

@@ -14,6 +14,7 @@ from typing import Any
 
 from hashmark.core.grades import grade
 from hashmark.core.keys import Collisions, as_collision
+from hashmark.core.lint.health import CaptionHealth
 from hashmark.core.model import NEEDS_SYNC, FileStatus, Kind, Problem, Verdict, key_bytes
 from hashmark.core.pairs import Pair
 
@@ -43,6 +44,7 @@ class DatasetStatus:
     pairs: tuple[Pair, ...]
     problems: tuple[Problem, ...]
     ignored: int = 0
+    health: CaptionHealth = field(default_factory=CaptionHealth)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -65,6 +67,7 @@ class DatasetStatus:
             "name": self.name,
             "complete": self.complete,
             "counts": self.counts,
+            "captionHealth": self.health.to_json(),
             "files": [file_json(f) for f in self.files],
             "pairs": [pair_json(p) for p in self.pairs],
             "problems": [problem_json(p) for p in self.problems],

@@ -36,11 +36,15 @@ BATCH_BYTES = 8 << 20
 
 
 class Hashed(NamedTuple):
-    """A file with its digest, and whether the digest may be remembered for its stamp."""
+    """A file with its digest, and whether the digest may be remembered for its stamp.
+
+    `seen` is what the `look` of `hash_all` made of its bytes; None where it was not read, or has more than `CHUNK`.
+    """
 
     file: LocalFile
     fresh: bool
     settled: bool
+    seen: object = None
 
 
 def file_system_now(folder: Path) -> int | None:
@@ -60,10 +64,21 @@ def is_settled(stamp: Stamp, now_ns: int | None) -> bool:
     return now_ns is not None and max(stamp.mtime_ns, stamp.ctime_ns) + GRANULARITY_NS < now_ns
 
 
-def hash_file(path: str, hasher: MultipartHasher | None = None, *, own: bool = False) -> tuple[str, Stamp]:
+Look = Callable[[str, bytes], object]
+"""Gets a key and the bytes of that file, on one of many threads, and makes something of them."""
+
+
+def hash_file(
+    path: str,
+    hasher: MultipartHasher | None = None,
+    *,
+    own: bool = False,
+    look: Callable[[bytes], None] | None = None,
+) -> tuple[str, Stamp]:
     """MD5 of the file in lower-case hex, with the stamp that held before and after reading.
 
     An `own` file is a temporary one of ours, whose digest is not remembered: its pages need not be on the disk yet.
+    `look` is given the bytes of a file that has no more than `CHUNK`, if there is no `hasher`.
 
     Raises:
         OSError: it can't be opened or read.
@@ -80,6 +95,8 @@ def hash_file(path: str, hasher: MultipartHasher | None = None, *, own: bool = F
         if hasher is None and before.size <= CHUNK:
             data = file.read(CHUNK + 1)
             digest, count = hashlib.md5(data, usedforsecurity=False).hexdigest(), len(data)
+            if look:
+                look(data)
         else:
             digest, count = _stream(file.fileno(), hasher or MultipartHasher())
         after = stamp_of(os.fstat(file.fileno()))
@@ -116,16 +133,17 @@ def hash_all(
     *,
     now_ns: int | None,
     workers: int | None = None,
+    look: Look | None = None,
 ) -> Iterator[Hashed]:
     """The files in the same order, each with its digest: `known` where it has one, else read, on all cores.
 
     A file that can't be read, or that changes while it is read, comes with `trouble` instead of a digest. At
-    most a few thousand files are in work at once.
+    most a few thousand files are in work at once. What is read is shown to `look` as well.
     """
     base = os.fspath(root)
     with ThreadPoolExecutor(workers or os.cpu_count() or 2, thread_name_prefix="hash") as pool:
         batches = (
-            pool.submit(_hash_batch, base, batch, now_ns) if unknown else batch
+            pool.submit(_hash_batch, base, batch, now_ns, look) if unknown else batch
             for batch, unknown in _batches(files, known)
         )
         for batch in _ahead(batches, 64):
@@ -151,8 +169,8 @@ def _batches(
         yield batch, unknown
 
 
-def _hash_batch(base: str, batch: list[Hashed], now_ns: int | None) -> list[Hashed]:
-    return [item if item.file.md5 or item.file.trouble else _hash_one(base, item.file, now_ns) for item in batch]
+def _hash_batch(base: str, batch: list[Hashed], now_ns: int | None, look: Look | None) -> list[Hashed]:
+    return [item if item.file.md5 or item.file.trouble else _hash_one(base, item.file, now_ns, look) for item in batch]
 
 
 def _write_back(descriptor: int) -> None:
@@ -179,13 +197,16 @@ def _sync_file_range() -> Callable[..., int] | None:
     return call
 
 
-def _hash_one(base: str, file: LocalFile, now_ns: int | None) -> Hashed:
+def _hash_one(base: str, file: LocalFile, now_ns: int | None, look: Look | None) -> Hashed:
+    seen: list[object] = []
+    show = (lambda data: seen.append(look(file.key, data))) if look else None
     try:
-        digest, stamp = hash_file(f"{base}/{file.key}")
+        digest, stamp = hash_file(f"{base}/{file.key}", look=show)
     except OSError as error:
         why = f"can't be read: {error.strerror or error}"
         return Hashed(file._replace(trouble=why), fresh=False, settled=False)
-    return Hashed(LocalFile(file.key, stamp, digest), fresh=True, settled=is_settled(stamp, now_ns))
+    settled = is_settled(stamp, now_ns)
+    return Hashed(LocalFile(file.key, stamp, digest), fresh=True, settled=settled, seen=seen[0] if seen else None)
 
 
 T = TypeVar("T")

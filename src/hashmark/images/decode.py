@@ -11,12 +11,14 @@ import contextlib
 import io
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 
+import dhash
 from PIL import AvifImagePlugin, Image, ImageFile, UnidentifiedImageError
 
 from hashmark.core.errors import ImageRefused
+from hashmark.core.lint.facts import ImageFacts
 from hashmark.images import heads
 
 MAX_PIXELS = 100_000_000
@@ -33,6 +35,17 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """What shows an image of each EXIF orientation upright."""
+
+_HASHED = 8
+"""Sides of the grid of a difference hash, which has twice as many bits as the grid has places."""
+
+_HASHED_SIDE = 256
+"""A JPEG need not be decoded larger to be hashed, and is read to its end all the same."""
+
+_LEAST_BITS = 16
+"""A hash with fewer bits set is that of a blank sheet with something small on it."""
+
+_OPAQUE = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +97,35 @@ def thumbnail(data: bytes, side: int) -> bytes:
         result = io.BytesIO()
         shown.save(result, "WEBP", quality=80, method=2)
         return result.getvalue()
+
+
+def examine(data: bytes) -> ImageFacts:
+    """What an image is once its first frame is decoded, or in `trouble` why it can't be; never raises for bad data."""
+    seen = ImageFacts(format=heads.kind(data) or "")
+    try:
+        with _in_words(), _opened(data) as image:
+            orientation, frames, (width, height) = _orientation(image), _frames(image), image.size
+            if seen.format == "TIFF" and (orientation or 1) >= 5:
+                width, height = height, width  # as in `_facts_by_pillow`
+            seen = replace(seen, width=width, height=height, orientation=orientation, frames=frames)
+            image.draft(None, (_HASHED_SIDE, _HASHED_SIDE))
+            image.load()
+            shown = _eight_bits(image)
+            if (turn := _TURNS.get(_orientation(image) or 1)) is not None:
+                shown = shown.transpose(turn)
+            alpha = shown.mode == "RGBA" and shown.getchannel("A").getextrema()[0] != _OPAQUE
+            return replace(seen, alpha=alpha, hash=_likeness(shown))
+    except ImageRefused as error:
+        return replace(seen, trouble=error.message)
+
+
+def _likeness(image: Image.Image) -> int | None:
+    """The difference hash of an image, as 128 bits, or None where it is so plain that many others would have it."""
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    grays = image.convert("L").resize((_HASHED + 1, _HASHED + 1), Image.Resampling.LANCZOS)
+    found = int(dhash.dhash_int(list(grays.tobytes()), _HASHED))
+    return found if found.bit_count() >= _LEAST_BITS else None
 
 
 def facts(given: Sequence[bytes]) -> list[Facts | str]:

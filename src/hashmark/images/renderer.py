@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from hashmark.core.errors import ImageRefused
+from hashmark.core.lint.facts import ImageFacts
 from hashmark.images import decode
 from hashmark.images.cache import Cache
 from hashmark.images.decode import Facts
@@ -68,6 +69,16 @@ class Renderer:
         """
         return self._queue.submit(self._facts, [bytes(head[:HEAD_BYTES]) for head in heads])
 
+    def examine(self, data: bytes) -> Future[ImageFacts]:
+        """What the image is once it is decoded; what the data is to blame for is told in its `trouble`.
+
+        The future fails with `ImageRefused` where a limit was met, which another try may not meet.
+
+        Raises:
+            RuntimeError: it is closed.
+        """
+        return self._queue.submit(self._examine, data)
+
     def close(self) -> None:
         """End the processes at once. What is queued is cancelled; what is being decoded fails with `ImageRefused`."""
         self._queue.shutdown(wait=False, cancel_futures=True)
@@ -91,6 +102,12 @@ class Renderer:
             raise ImageRefused(f"It can't be decoded within the limits. {why}") from None
         self._cache.write(digest, side, thumbnail)
         return thumbnail
+
+    def _examine(self, data: bytes) -> ImageFacts:
+        try:
+            return self._workers.run(decode.examine, data)
+        except Died as why:
+            raise ImageRefused(f"It can't be decoded within the limits. {why}") from None
 
     def _facts(self, heads: list[bytes]) -> list[Facts | str]:
         try:

@@ -1,0 +1,214 @@
+"""What each trainer will make of a dataset's folder: gathers the facts on disk and hands them to `core.lint`.
+
+Looks at the disk alone; no bucket is asked. Facts are remembered by content, so that a second lint reads only names and
+what has changed. What is odd, and why, is not known here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from hashmark.actions.local import BATCH, CAPTIONS, local_files, remember_captions
+from hashmark.core.errors import HashmarkError, Interrupted
+from hashmark.core.lint.facts import CaptionFacts, File, Folder, ImageFacts, Pair, Trainer
+from hashmark.core.lint.report import Report
+from hashmark.core.lint.report import lint as judge
+from hashmark.core.lint.texts import MAX_CAPTION, caption_facts
+from hashmark.core.model import FileStatus, Kind, LocalFile, Problem, Verdict
+from hashmark.core.pairs import Paired, pair_up, split_suffix
+from hashmark.disk.read import read_file
+from hashmark.disk.walk import Walk
+from hashmark.images.renderer import MAX_BYTES, Renderer
+from hashmark.library import Dataset
+from hashmark.state import State
+
+IMAGES = "image-1"
+"""The kind under which the facts of images are remembered; another number when what they say changes."""
+
+AHEAD = 8
+"""Images that are read while others are decoded."""
+
+T = TypeVar("T")
+
+
+def lint(
+    dataset: Dataset,
+    trainers: Iterable[Trainer] = Trainer,
+    on_image: Callable[[int, int], None] = lambda _done, _of: None,
+    cancel: threading.Event | None = None,
+) -> Report:
+    """What these trainers will make of the dataset on disk. `on_image` is told how many images of how many are decoded.
+
+    Raises:
+        Interrupted: `cancel` was set; what was looked at is remembered.
+    """
+    found = _Found(dataset)
+    captions = _caption_facts(found)
+    images = _image_facts(found, on_image, cancel or threading.Event())
+    return judge(found.folder(captions, images), trainers, found.problems)
+
+
+@dataclass
+class _Found:
+    """The files of a dataset on disk, paired."""
+
+    dataset: Dataset
+    problems: list[Problem] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        dataset = self.dataset
+        walk = Walk(dataset.path, dataset.pairing.ignores)
+        remembered = dataset.library.state.digests(dataset.name)
+        files = list(local_files(dataset, walk, remembered, self.problems.append))
+        self.problems += walk.problems
+        self.files: dict[str, LocalFile] = {file.key: file for file in files}
+        rows = [_row(file, dataset.pairing.kind(file.key)) for file in files]
+        self.paired: Paired = pair_up(rows, dataset.pairing)
+        self.kinds: dict[str, Kind] = {row.key: row.kind for row in rows}
+
+    def of_kind(self, kind: Kind) -> Iterator[LocalFile]:
+        return (file for file in self.files.values() if self.kinds[file.key] is kind and not file.trouble)
+
+    def folder(self, captions: dict[str, CaptionFacts], images: dict[str, ImageFacts]) -> Folder:
+        odd = {p.key: p.code for p in self.paired.problems if p.code in {"double-suffix", "inexact-match"}}
+        return Folder(
+            name=self.dataset.name,
+            pairs=tuple(self._pairs()),
+            orphans=tuple(p.key for p in self.paired.problems if p.code == "orphan-caption"),
+            extras=tuple(key for key, kind in self.kinds.items() if kind is Kind.OTHER),
+            decoys=dict(self._decoys()),
+            odd=odd,
+            huge={file.key: file.size for file in self.of_kind(Kind.CAPTION) if file.size > MAX_CAPTION},
+            captions=captions,
+            images=images,
+        )
+
+    def _pairs(self) -> Iterator[Pair]:
+        stems: dict[str, list[str]] = {}
+        for key, kind in self.kinds.items():
+            if kind is Kind.CAPTION:
+                stems.setdefault(split_suffix(key)[0], []).append(key)
+        for pair in self.paired.pairs:
+            caption = pair.caption.key if pair.caption else None
+            others = [key for key in stems.get(split_suffix(pair.image.key)[0], ()) if key != caption]
+            yield Pair(
+                _file(self.files[pair.image.key]), _file(self.files[caption]) if caption else None, tuple(others)
+            )
+
+    def _decoys(self) -> Iterator[tuple[str, str]]:
+        """Images without a caption whose caption's name is a folder's."""
+        for pair in self.paired.pairs:
+            names = (split_suffix(pair.image.key)[0] + suffix for suffix in self.dataset.pairing.captions)
+            if pair.caption is None:
+                yield from ((pair.image.key, name) for name in names if os.path.isdir(self.dataset.path / name))  # noqa: PTH112
+
+
+def _row(file: LocalFile, kind: Kind) -> FileStatus:
+    """A file as pairs are made of; nothing is compared, so nothing is claimed."""
+    return FileStatus(file.key, kind, Verdict.UNVERIFIED, local=file)
+
+
+def _file(file: LocalFile) -> File:
+    return File(file.key, file.size, file.md5)
+
+
+def _caption_facts(found: _Found) -> dict[str, CaptionFacts]:
+    """The facts of captions by MD5: taken when they were hashed, and read here only where the state forgets."""
+    state = found.dataset.library.state
+    known = _parsed(state.contents(CAPTIONS), CaptionFacts.from_text)
+    facts: dict[str, CaptionFacts] = {}
+    fresh: list[tuple[str, CaptionFacts]] = []
+    for file in found.of_kind(Kind.CAPTION):
+        if not file.md5 or file.size > MAX_CAPTION:
+            continue
+        if file.md5 not in known:
+            data = _read(found, file, MAX_CAPTION)
+            if data is None:
+                continue
+            known[file.md5] = caption_facts(data)
+            fresh.append((file.md5, known[file.md5]))
+        facts[file.md5] = known[file.md5]
+    remember_captions(state, fresh)
+    return facts
+
+
+def _image_facts(found: _Found, on_image: Callable[[int, int], None], cancel: threading.Event) -> dict[str, ImageFacts]:
+    """The facts of images by MD5; those not known yet are decoded in processes of their own."""
+    state = found.dataset.library.state
+    wanted = {file.md5: file for file in found.of_kind(Kind.IMAGE) if file.md5}
+    known = _parsed(state.contents(IMAGES), ImageFacts.from_text)
+    facts = {md5: known[md5] for md5 in wanted if md5 in known}
+    missing = {md5: file for md5, file in wanted.items() if md5 not in facts}
+    if not missing:
+        return facts
+    fresh: dict[str, ImageFacts] = {}
+    with Renderer(found.dataset.library.state_folder / "thumbnails") as renderer:
+        for done, (md5, seen, lasting) in enumerate(_examined(found, renderer, missing, cancel), 1):
+            facts[md5] = seen
+            if lasting:
+                fresh[md5] = seen
+            if len(fresh) >= BATCH // 20:
+                _remember(state, fresh)
+                fresh = {}
+            on_image(done, len(missing))
+    _remember(state, fresh)
+    if cancel.is_set():
+        raise Interrupted("The lint was stopped; what was looked at is remembered.")
+    return facts
+
+
+def _parsed(texts: dict[str, str], make: Callable[[str], T]) -> dict[str, T]:
+    """What was remembered; what can't be understood counts as forgotten."""
+    facts: dict[str, T] = {}
+    for md5, text in texts.items():
+        with contextlib.suppress(ValueError, TypeError):
+            facts[md5] = make(text)
+    return facts
+
+
+def _remember(state: State, facts: dict[str, ImageFacts]) -> None:
+    state.remember_contents(IMAGES, ((md5, "trouble" if f.trouble else "", f.to_text()) for md5, f in facts.items()))
+
+
+def _examined(
+    found: _Found, renderer: Renderer, files: dict[str, LocalFile], cancel: threading.Event
+) -> Iterator[tuple[str, ImageFacts, bool]]:
+    """MD5, facts, and whether they will be the same next time. A few images are read ahead."""
+    waiting: deque[tuple[str, Future[ImageFacts]]] = deque()
+    for md5, file in files.items():
+        if cancel.is_set():
+            break
+        data = _read(found, file, MAX_BYTES)
+        if data is not None:
+            waiting.append((md5, renderer.examine(data)))
+        if len(waiting) > AHEAD:
+            yield _settled(*waiting.popleft())
+    while waiting and not cancel.is_set():
+        yield _settled(*waiting.popleft())
+
+
+def _settled(md5: str, facts: Future[ImageFacts]) -> tuple[str, ImageFacts, bool]:
+    try:
+        return md5, facts.result(), True
+    except HashmarkError as error:  # a limit of time or memory, which a quieter machine may not meet
+        return md5, ImageFacts(trouble=error.message), False
+
+
+def _read(found: _Found, file: LocalFile, limit: int) -> bytes | None:
+    """The bytes of a file, if they are still those that were hashed; else None, and a problem that says so."""
+    try:
+        read = read_file(found.dataset.path, file.key, limit)
+    except HashmarkError as error:
+        found.problems.append(Problem(file.key, error.code, error.message))
+        return None
+    if read is None or read[1] != file.stamp:
+        found.problems.append(Problem(file.key, "file-changed", "changed while it was looked at; lint again"))
+        return None
+    return read[0]

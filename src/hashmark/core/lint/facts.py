@@ -1,0 +1,145 @@
+"""What is known of a folder before it is judged: its files, pairs, captions and images, as plain values.
+
+Refuses to know what a fact means to anyone; `core.lint.checks` and `core.lint.claims` say that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from hashmark.core.model import EMPTY_MD5
+
+
+class Trainer(StrEnum):
+    """The trainers whose reading of a folder is known."""
+
+    KOHYA = "kohya"
+    MUSUBI = "musubi"
+    DIFFUSION_PIPE = "diffusion-pipe"
+    AI_TOOLKIT = "ai-toolkit"
+    SIMPLETUNER = "simpletuner"
+    ONETRAINER = "onetrainer"
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionFacts:
+    """A caption's bytes. `encoding` is `core.encoding.decode`'s name for it; `lines` counts those that are not blank.
+
+    `starts_blank`: the first line is blank, and a later one is not. `tokens` is how many CLIP tokens it takes at least.
+    `suspect` says why it reads like a refusal (`core.cleaning.checks.refusal`).
+    """
+
+    encoding: str = "utf-8"
+    lines: int = 1
+    starts_blank: bool = False
+    tokens: int = 0
+    suspect: str | None = None
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What is not well, by the names of `health.FLAGS`; empty where all is."""
+        said = {
+            "blank": not self.lines,
+            "multi-line": self.lines > 1,
+            "wrong-encoding": self.encoding != "utf-8",
+            "suspect": self.suspect is not None,
+        }
+        return tuple(name for name, is_so in said.items() if is_so)
+
+    def to_text(self) -> str:
+        """As it is remembered."""
+        return json.dumps(astuple(self))
+
+    @classmethod
+    def from_text(cls, text: str) -> CaptionFacts:
+        """What `to_text` wrote.
+
+        Raises:
+            ValueError: it did not.
+        """
+        return cls(*_fields(text, 5))
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """An image as it decodes, or in `trouble` why it does not: then the other facts may be missing (0, empty).
+
+    Pixels before EXIF rotation; `orientation` is EXIF's 1 to 8. `alpha`: some pixel is not opaque. `hash` is its
+    difference hash (128 bits), None where the image is too plain to have one that says anything.
+    """
+
+    format: str = ""
+    width: int = 0
+    height: int = 0
+    orientation: int | None = None
+    frames: int = 1
+    alpha: bool = False
+    hash: int | None = None
+    trouble: str | None = None
+
+    def to_text(self) -> str:
+        """As it is remembered."""
+        return json.dumps(astuple(self))
+
+    @classmethod
+    def from_text(cls, text: str) -> ImageFacts:
+        """What `to_text` wrote.
+
+        Raises:
+            ValueError: it did not.
+        """
+        return cls(*_fields(text, 8))
+
+
+def _fields(text: str, count: int) -> list[Any]:
+    found = json.loads(text)
+    if not isinstance(found, list) or len(found) != count:
+        raise ValueError(text)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file on disk: its key, size in bytes, and MD5 in lower-case hex, None where it could not be read."""
+
+    key: str
+    size: int
+    md5: str | None
+
+    @property
+    def empty(self) -> bool:
+        """Whether it has no bytes."""
+        return self.md5 == EMPTY_MD5
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An image and its caption, as `core.pairs` finds it; `others` are further captions of its stem."""
+
+    image: File
+    caption: File | None
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Everything a lint looks at. Facts are by MD5; a file without any was not looked into.
+
+    `orphans` are captions without an image, `extras` the keys of other files, `decoys` images whose caption's name is a
+    folder's, `odd` the images whose match `core.pairs` calls `double-suffix` or `inexact-match`, by that code.
+    `huge` captions are larger than is read.
+    """
+
+    name: str
+    pairs: tuple[Pair, ...] = ()
+    orphans: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    decoys: Mapping[str, str] = field(default_factory=dict)
+    odd: Mapping[str, str] = field(default_factory=dict)
+    huge: Mapping[str, int] = field(default_factory=dict)
+    captions: Mapping[str, CaptionFacts] = field(default_factory=dict)
+    images: Mapping[str, ImageFacts] = field(default_factory=dict)
