@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from hashmark.actions.status import caption_health
 from hashmark.core.errors import HashmarkError
 from hashmark.core.items import Item, colours_of, count_colours, make_items
 from hashmark.core.keys import refuse_collisions
@@ -161,11 +162,17 @@ class Board:
         self.structure += 1
 
     def status(self) -> DatasetStatus:
-        """The same as a value, for JSON."""
+        """The same as a value, for JSON. Asks the state about captions, so not on the event loop."""
         files = tuple(self.files.values())
         pairs = pair_up(files, self.dataset.pairing).pairs
         return DatasetStatus(
-            self.dataset.id, self.dataset.name, self.complete and self.checked is not None, files, pairs, self.problems
+            id=self.dataset.id,
+            name=self.dataset.name,
+            complete=self.complete and self.checked is not None,
+            files=files,
+            pairs=pairs,
+            problems=self.problems,
+            health=caption_health(self.dataset, pairs),
         )
 
     def fail(self, error: HashmarkError) -> None:
