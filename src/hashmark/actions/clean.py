@@ -198,7 +198,8 @@ class _Look:
     ) -> None:
         self._dataset, self._pipeline, self._selection = dataset, pipeline, selection
         self._on_event, self._cancel = on_event, cancel
-        self._root = os.fspath(dataset.path)
+        self._path = dataset.path
+        self._root = os.fspath(self._path)
         self._sizes: dict[str, int] = {}
         self._writable: dict[str, bool] = {}
         self._folders: set[str] = set()
@@ -232,7 +233,7 @@ class _Look:
                 self._folders.add(key[:-1])
             return pairing.ignores(key)
 
-        walk = Walk(self._dataset.path, ignores)
+        walk = Walk(self._path, ignores)
         for file in walk:
             self._sizes[file.key] = file.size
         for problem in walk.problems:
@@ -289,7 +290,7 @@ class _Look:
         if key in self._folders:
             return Failure(key, "not-a-file", f"'{key}' is a folder, not a caption.")
         try:
-            found = read_file(self._dataset.path, key, MAX_CAPTION)
+            found = read_file(self._path, key, MAX_CAPTION)
         except LocalError as error:
             return Failure(key, error.code, str(error))
         if found is None:
