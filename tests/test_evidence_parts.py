@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from hashmark.core.compare import join, relevant
+from hashmark.core.errors import UnexpectedAnswer
 from hashmark.core.etags import multipart_etag
 from hashmark.core.model import Evidence, FileStatus, Key, LocalFile, RemoteObject, Verdict
 from hashmark.core.pairs import Pairing
@@ -53,7 +54,7 @@ class InParts:
     sizes: Sequence[int]
     etag: str = ""
     heads: bool = True
-    lists: bool = True
+    lists: bool | bytes = True
     headers: dict[str, str] = field(default_factory=dict)
     page: int = 1000
     told: Sequence[int] = ()
@@ -68,6 +69,8 @@ class InParts:
         if "attributes" in request.query:
             self.asked.append("attributes")
             after = int(request.headers.get("x-amz-part-number-marker", "0"))
+            if isinstance(self.lists, bytes):
+                return Reply(200, self.lists)
             return self._attributes(after) if self.lists else Reply(501)
         number = int(request.query.get("partNumber", "0"))
         self.asked.append(f"part {number}" if number else "head")
@@ -168,6 +171,19 @@ def test_a_part_that_is_not_of_this_object_is_not_believed(lie: dict[str, Any], 
     """Its size would fit, and lead to a false red."""
     store = InParts(DATA, (20, 7), etag_of(DATA, (20, 7)), told=(13, 14), lists=False, **lie)
     assert judge(store, root).verdict is Verdict.UNVERIFIED
+
+
+@pytest.mark.parametrize("body", [DATA, b"x" * (8 << 20), b"<html/>", b""])
+def test_a_store_that_answers_a_question_it_does_not_know_with_the_object_is_not_believed(
+    body: bytes, root: Path
+) -> None:
+    """rclone and Swift do so; of a large object no more than a little is read."""
+    store = InParts(DATA, (10, 10, 7), heads=False, lists=body)
+    assert judge(store, root, OTHER).verdict is Verdict.UNVERIFIED
+    with scripted(store.answer) as server:
+        bucket = Bucket(Remote("styles", "", server.url, "us-east-1"))
+        with pytest.raises(UnexpectedAnswer, match="longer than any" if len(body) > 1 << 20 else "S3|is a <html>"):
+            bucket.attributes("a.bin")
 
 
 def test_an_etag_of_parts_is_no_difference_where_the_bucket_has_not_shown_what_it_is(root: Path) -> None:

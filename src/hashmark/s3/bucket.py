@@ -30,6 +30,9 @@ DELETE_BATCH = 1000
 WHOLE = 64 << 20
 """Objects up to here are read in one request."""
 
+MOST_ATTRIBUTES = 1 << 20
+"""Bytes of an answer about a thousand parts, with room to spare."""
+
 RANGE = 16 << 20
 """Bytes of a large object asked for at a time."""
 
@@ -124,7 +127,11 @@ class Bucket:
         while marker is not None:
             headers = {"x-amz-object-attributes": "ETag,ObjectParts", "x-amz-max-parts": "1000"}
             headers |= {"x-amz-part-number-marker": marker} if marker != "0" else {}
-            answer = self.client.call("GetObjectAttributes", "GET", key, query={"attributes": ""}, headers=headers)
+            # Stores that don't know the question (rclone, Swift) answer with the object itself, however large.
+            asked = self.client.send(
+                "GetObjectAttributes", "GET", key, query={"attributes": ""}, headers=headers, most=MOST_ATTRIBUTES
+            )
+            answer = asked.result()
             page = xml.parse_attributes(answer.body, f"Asking for the parts of '{key}'")
             seen = len(sizes)
             sizes |= page.parts

@@ -19,7 +19,7 @@ from awscrt.http import HttpHeaders, HttpRequest
 from awscrt.s3 import S3Client, S3RequestTlsMode, S3RequestType, create_default_s3_signing_config
 
 from hashmark._version import __version__
-from hashmark.core.errors import HashmarkError
+from hashmark.core.errors import HashmarkError, UnexpectedAnswer
 from hashmark.core.model import key_bytes
 from hashmark.s3 import credentials, tls
 from hashmark.s3.endpoint import Endpoint, Remote, resolve
@@ -72,14 +72,16 @@ class Client:
         body: bytes | None = None,
         into: str | None = None,
         on_bytes: Callable[[int], None] | None = None,
+        most: int | None = None,
     ) -> Future[Answer]:
         """Start a request; the future gives the answer or one of our errors.
 
-        `operation` is S3's name for it. With `into`, the body goes to that file. `on_bytes` is told of bytes as
+        `operation` is S3's name for it. With `into`, the body goes to that file; a body of more than `most` bytes is an
+        error. `on_bytes` is told of bytes as
         they move, on the runtime's thread.
         """
         request = self._request(method, key, query or {}, headers or {}, body)
-        collector = _Collector(operation, f"'{key}'" if key else f"bucket '{self._bucket}'", self.endpoint)
+        collector = _Collector(operation, f"'{key}'" if key else f"bucket '{self._bucket}'", self.endpoint, most)
         try:
             collector.request = self._client.make_request(
                 type=S3RequestType.DEFAULT,
@@ -127,7 +129,8 @@ class _Refused(Exception):
 class _Collector:
     """Gathers one request's callbacks, which come on the runtime's thread, into a future."""
 
-    def __init__(self, operation: str, subject: str, endpoint: Endpoint) -> None:
+    def __init__(self, operation: str, subject: str, endpoint: Endpoint, most: int | None) -> None:
+        self._most = most
         self.future: Future[Answer] = Future()
         self.request: Any = None  # held here: the runtime cancels a request that nobody holds
         self._about = (operation, subject, endpoint)
@@ -150,7 +153,11 @@ class _Collector:
     def on_body(self, chunk: bytes, offset: int, **_: Any) -> None:
         if offset == 0:
             self._body.clear()  # the runtime starts again from the beginning
-        self._body.append(bytes(chunk))
+        if self._most is not None and offset + len(chunk) > self._most:
+            what = f"{self._about[0]} of {self._about[1]}"
+            self.fail(UnexpectedAnswer(f"{what}: the answer is longer than any that S3 would give."))
+        elif not self.future.done():
+            self._body.append(bytes(chunk))
 
     def on_done(
         self,
