@@ -193,7 +193,7 @@ EXPECTED: dict[str, dict[str, bool | None]] = {
     "seaweedfs": {},
     "rclone": {"etag-multipart": False, "checksum": False, **_NO_CONDITIONS},
     "moto": {"content-md5": False, "checksum": False},
-    "swift": {"replace-only": None},
+    "swift": {"replace-only": False},
     "s3rver": {"etag-multipart": False, "checksum": False, "content-md5": False, **_NO_CONDITIONS},
 }
 """What the probe must find missing; everything else must be there."""

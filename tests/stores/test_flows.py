@@ -24,6 +24,7 @@ from hashmark.s3 import bucket as bucket_module
 from hashmark.transfer import moves
 from hashmark.transfer.moves import Done
 from tests.conftest import BUCKET, SCRIPTS, LibraryMaker, Store, aws, rclone_remote, run_tool
+from tests.faults import Reply, Request, error, forward, scripted
 
 NAME = "82_stellar_sketch"
 
@@ -340,6 +341,30 @@ def test_deletes_are_capped_go_to_the_trash_and_come_back(store: Store, library_
     assert pull(dataset).done
     assert (dataset.path / "0000.txt").read_bytes() == pairs()["0000.txt"]
     assert list(trash.entries(dataset.library)) == []
+
+
+def test_a_store_that_refuses_if_match_on_writes_is_pushed_to_all_the_same(
+    seaweedfs: Store, library_on: LibraryMaker
+) -> None:
+    """As Swift does, with 501: each object is looked at instead, just before it is replaced."""
+
+    def answer(request: Request) -> Reply:
+        refused = request.method in {"PUT", "POST"} and "if-match" in request.headers
+        return Reply(501, error("NotImplemented")) if refused else forward(seaweedfs.endpoint_url, request)
+
+    with scripted(answer) as server:
+        dataset = dataset_of(library_on(Store("no-if-match", server.url, seaweedfs.credentials_file)))
+        assert push(dataset).done
+        (dataset.path / "0001.txt").write_bytes(b"edited\n")
+        result = push(dataset)
+        assert result.done, result.failures
+        assert "looked at just before" in " ".join(result.notes)
+        assert dataset.library.bucket.read(dataset.prefix + "0001.txt") == b"edited\n"
+        (dataset.path / "0001.txt").write_bytes(b"edited again\n")
+        planned = plan(dataset, Policy(Direction.PUSH))
+        dataset.library.bucket.put(dataset.prefix + "0001.txt", b"someone else's\n")
+        assert [failure.code for failure in run(planned).failures] == ["precondition-failed"]
+        assert dataset.library.bucket.read(dataset.prefix + "0001.txt") == b"someone else's\n"
 
 
 def test_what_a_push_overwrites_can_be_restored(store: Store, library_on: LibraryMaker) -> None:

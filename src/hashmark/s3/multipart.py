@@ -28,7 +28,7 @@ def upload(
     key: str,
     parts: Iterator[bytes],
     *,
-    expect: Expect,
+    expect: Expect | None,
     metadata: dict[str, str],
     confirm: Callable[[], None],
     on_upload: Callable[[str | None], None] = lambda _upload_id: None,
@@ -111,7 +111,7 @@ def _send(
     return etags, digests
 
 
-def _complete(client: Client, key: str, upload_id: str, etags: list[str], expect: Expect) -> str:
+def _complete(client: Client, key: str, upload_id: str, etags: list[str], expect: Expect | None) -> str:
     rows = "".join(
         f"<Part><PartNumber>{number}</PartNumber><ETag>&quot;{escape(etag, quote=False)}&quot;</ETag></Part>"
         for number, etag in enumerate(etags, 1)
@@ -119,7 +119,7 @@ def _complete(client: Client, key: str, upload_id: str, etags: list[str], expect
     body = (
         f'<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{rows}</CompleteMultipartUpload>'
     ).encode()
-    headers = {"Content-Type": "application/xml", **expect.headers()}
+    headers = {"Content-Type": "application/xml", **(expect.headers() if expect else {})}
     query = {"uploadId": upload_id}
     answer = client.call("CompleteMultipartUpload", "POST", key, query=query, headers=headers, body=body)
     what = f"Completing '{key}'"

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from hashmark.core.errors import BadDigest, HashmarkError, PreconditionFailed, StoreError
+from hashmark.core.errors import BadDigest, HashmarkError, PreconditionFailed, StoreError, Unsupported
 from hashmark.core.etags import multipart_etag
 from hashmark.s3 import multipart
 from hashmark.s3.bucket import Bucket, Expect
@@ -84,6 +84,8 @@ def _attempt(name: str, request: Callable[[], object], refusal: type[StoreError]
         request()
     except refusal:
         return Finding(name, True, detail)
+    except Unsupported:
+        return Finding(name, False, f"{detail}: not offered")
     except HashmarkError as error:
         return Finding(name, None, f"{detail}: {error.message}")
     return Finding(name, False, f"{detail}: ignored")

@@ -44,7 +44,7 @@ class Ends:
     `guarded_writes` and `guarded_deletes` say that the store honours If-Match there; where it does not, each is
     preceded by a look. `checks_md5` says that a probe saw the store refuse a wrong Content-MD5; `odd_etags` that
     it saw ETags that look like MD5s and are none; `parts_of_md5s` False that it saw ETags of uploads in parts that are
-    not made of MD5s.
+    not made of MD5s, `takes_if_match` False that it ignores or refuses If-Match on writes.
     """
 
     bucket: Bucket
@@ -57,6 +57,7 @@ class Ends:
     checks_md5: bool
     odd_etags: bool
     parts_of_md5s: bool = True
+    takes_if_match: bool = True
     on_upload: Callable[[str, str | None], None] = lambda _key, _upload_id: None
     """Told of every upload in parts: the whole key, with the upload's id when it begins and None when it has ended."""
     kept: set[str] = field(default_factory=set)
@@ -102,7 +103,7 @@ def upload(action: Action, ends: Ends, on_bytes: Progress, cancelled: Callable[[
     local, remote = action.status.local, action.status.remote
     assert local is not None and local.md5 is not None  # noqa: S101 - a plan uploads only what was hashed
     key = ends.prefix + action.key
-    expect = Expect(remote.etag if remote else None)
+    expect = _condition(ends, remote)
     if local.size > SINGLE_PUT:
         _clear_the_way(action, ends, guarded=ends.guarded_writes)
         etag = _upload_parts(ends, key, local, expect=expect, on_bytes=on_bytes, cancelled=cancelled)
@@ -116,6 +117,16 @@ def upload(action: Action, ends: Ends, on_bytes: Progress, cancelled: Callable[[
     evidence = _prove_upload(ends, key, etag, local.md5)
     base = Base(action.key, local.md5, etag, local.size)
     return Done(action, evidence, base, etag_is_md5=etag == local.md5)
+
+
+def _condition(ends: Ends, remote: RemoteObject | None) -> Expect | None:
+    """The condition of a write; none on what replaces an object where the store is known not to take it.
+
+    Such a store ignores it or, as Swift does, refuses the write; a look comes first instead.
+    """
+    if remote is None:
+        return Expect(None)
+    return Expect(remote.etag) if ends.takes_if_match else None
 
 
 def _clear_the_way(action: Action, ends: Ends, *, guarded: bool) -> None:
@@ -193,7 +204,7 @@ def _prove_parts(ends: Ends, key: str, etag: str, local: LocalFile) -> Evidence:
 
 
 def _upload_parts(
-    ends: Ends, key: str, local: LocalFile, *, expect: Expect, on_bytes: Progress, cancelled: Callable[[], bool]
+    ends: Ends, key: str, local: LocalFile, *, expect: Expect | None, on_bytes: Progress, cancelled: Callable[[], bool]
 ) -> str:
     md5 = local.md5 or ""
     seen = hashlib.md5(usedforsecurity=False)
