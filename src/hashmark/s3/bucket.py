@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import mimetypes
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -35,6 +38,9 @@ MOST_ATTRIBUTES = 1 << 20
 
 RANGE = 16 << 20
 """Bytes of a large object asked for at a time."""
+
+RANGES = WHOLE // RANGE - 1
+"""Ranges under way at once. With the one being written, a large object takes no more memory than WHOLE."""
 
 _TYPES = {".txt": "text/plain; charset=utf-8", ".caption": "text/plain; charset=utf-8", ".webp": "image/webp"}
 
@@ -208,11 +214,19 @@ class Bucket:
     def _pieces(
         self, key: str, size: int, *, etag: str, on_bytes: Callable[[int], None] | None = None
     ) -> Iterator[bytes]:
-        for start in range(0, size, RANGE):
-            end = min(start + RANGE, size) - 1
-            headers = {"If-Match": f'"{etag}"', "Range": f"bytes={start}-{end}"}
-            answer = self.client.call("GetObject", "GET", key, headers=headers, on_bytes=on_bytes)
-            _expected(answer, key, etag)
+        """The object's bytes in order, a range at a time, while the next ones travel."""
+        waiting: deque[tuple[int, int, Future[Answer]]] = deque()
+        starts = iter(range(0, size, RANGE))
+        while True:
+            for start in itertools.islice(starts, RANGES - len(waiting)):
+                end = min(start + RANGE, size) - 1
+                headers = {"If-Match": f'"{etag}"', "Range": f"bytes={start}-{end}"}
+                sent = self.client.send("GetObject", "GET", key, headers=headers, on_bytes=on_bytes)
+                waiting.append((start, end, sent))
+            if not waiting:
+                return
+            start, end, sent = waiting.popleft()
+            answer = _expected(sent.result(), key, etag)
             # By what the answer says it is: `rclone serve s3` gives ranges with status 200.
             wanted = f"bytes {start}-{end}/{size}"
             if answer.headers.get("content-range") != wanted or len(answer.body) != end + 1 - start:

@@ -173,10 +173,12 @@ class Runner:
         if action.size < LARGE:
             return None
         moved = 0
+        lock = threading.Lock()  # a large object travels in several requests at once
 
         def on_bytes(count: int) -> None:
             nonlocal moved
-            moved += count
-            self._mail.put(FileProgress(action.key, min(moved, action.size), time.time()))
+            with lock:
+                moved += count
+                self._mail.put(FileProgress(action.key, min(moved, action.size), time.time()))
 
         return on_bytes
