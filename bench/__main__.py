@@ -50,6 +50,7 @@ def main() -> None:
             ]
             bench = Bench(folder, box, everyone, rounds, options.latency / 1000)
             found = list(_cases(bench, options.quick, options.only.split()))
+            bench.close()
         finally:
             box.stop()
         notes = [*_notes(options.quick), *([f"Every request waited {options.latency} ms."] if options.latency else [])]

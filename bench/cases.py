@@ -64,8 +64,18 @@ class Bench:
         self.programs = programs
         self._box = box
         self._rounds = rounds
-        self._latency = latency
+        self._open = contextlib.ExitStack()
+        target = box.address.endpoint_url
+        self._counter = self._open.enter_context(proxy.before(target))
+        self._url = self._open.enter_context(proxy.before(target, latency)).url if latency else target
         self._numbers = itertools.count()
+
+    def close(self) -> None:
+        """Stop the proxies."""
+        self._open.close()
+
+    def _urls(self) -> tuple[str, str]:
+        return self._url, self._counter.url
 
     def put(self, item: Input) -> None:
         """Bring a dataset of the library into the bucket."""
@@ -87,7 +97,8 @@ class Bench:
         """Captions were cleaned, to the same size. How many does each program see?"""
         state = self.library / ".hashmark"
         saved = self.folder / "state"
-        self._run(self.programs[0], self.programs[0].check, Site(self._box.address.endpoint_url, *self._place(item)))
+        for url in self._urls():  # a base is remembered by the store's address
+            self._run(self.programs[0], self.programs[0].check, Site(url, *self._place(item)))
         shutil.copytree(state, saved)
         count = min(CHANGED, item.images)
         change(self.library / item.name, count)
@@ -131,27 +142,26 @@ class Bench:
 
     def _take(self, case: Case, turns: Sequence[Turn]) -> Case:
         """Every program once a round, A B A B; then once more through a proxy that counts its requests."""
-        target = self._box.address.endpoint_url
-        with contextlib.ExitStack() as stack:
-            url = stack.enter_context(proxy.before(target, self._latency)).url if self._latency else target
-            for _ in range(self._rounds):
-                for turn in turns:
-                    with turn.around(url) as site:
-                        cost, said = self._run(turn.program, turn.command, site)
-                    turn.row.costs.append(cost)
-                    turn.row.found = turn.program.found(said) if turn.found else None
-        with proxy.before(target) as counter:
+        for _ in range(self._rounds):
             for turn in turns:
-                with turn.around(counter.url) as site:
-                    counter.forget()
-                    self._run(turn.program, turn.command, site)
-                    turn.row.requests = counter.counts.total()
+                with turn.around(self._url) as site:
+                    cost, said = self._run(turn.program, turn.command, site, differs=turn.found)
+                turn.row.costs.append(cost)
+                turn.row.found = turn.program.found(said) if turn.found else None
+        for turn in turns:
+            with turn.around(self._counter.url) as site:
+                self._counter.forget()
+                self._run(turn.program, turn.command, site, differs=turn.found)
+                turn.row.requests = self._counter.counts.total()
         case.rows = [turn.row for turn in turns]
         return case
 
-    def _run(self, program: Program, command: Callable[[Site], Command], site: Site) -> tuple[Cost, str]:
+    def _run(
+        self, program: Program, command: Callable[[Site], Command], site: Site, *, differs: bool = False
+    ) -> tuple[Cost, str]:
         access, secret = read_credentials(self._box.credentials_file)
-        return run(command(site), site.folder.parent, environment(site.url, access, secret), program.good)
+        good = (program.differs,) if differs else (0,)
+        return run(command(site), site.folder.parent, environment(site.url, access, secret), good)
 
     def _place(self, item: Input) -> tuple[Path, str]:
         return self.library / item.name, f"inputs/{item.name}"

@@ -45,7 +45,8 @@ class Program:
     push: Callable[[Site], Command]
     pull: Callable[[Site], Command]
     found: Callable[[str], int]
-    good: tuple[int, ...] = (0,)
+    differs: int = 0
+    """The exit status of a check that found a difference."""
     cold: str = field(default="")
 
 
@@ -59,8 +60,8 @@ def hashmark() -> Program:
         lambda site: [command, "status", site.folder.name],
         lambda site: [command, "push", site.folder.name],
         lambda site: [command, "pull", site.folder.name],
-        lambda said: sum(int(n) for n in re.findall(r"(\d+) (?:local-changed|differs)", said)),
-        good=(0, 1),
+        lambda said: sum(int(n) for n in re.findall(r"(\d+) (?:local-changed|differs)", said.split("\n")[0])),
+        differs=1,
         cold="content: every byte read",
     )
 
@@ -81,7 +82,7 @@ def rclone() -> Program:
         lambda site: [command, "copy", *tuned, site.folder, there(site)],
         lambda site: [command, "copy", *tuned, there(site), site.folder],
         lambda said: len(re.findall(r"ERROR : .*differ", said)),
-        good=(0, 1),
+        differs=1,
     )
 
 
