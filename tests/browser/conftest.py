@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from hashmark import demo
 from hashmark.library import Library
+from hashmark.settings import SETTINGS
 from tests.browser.gate import Line
 from tests.browser.manager import Manager
 from tests.browser.site import STYLE, Site, copy_style, pairs
@@ -143,6 +144,19 @@ def story(tmp_path: Path, seaweedfs: Store, prefix: str, drawn: Path) -> Iterato
     copy_style(drawn, site)
     site.push()
     clean(site)
+    yield site.start()
+    site.stop()
+
+
+@pytest.fixture
+def dirty(tmp_path: Path, seaweedfs: Store, prefix: str, drawn: Path) -> Iterator[Site]:
+    """271 pairs that were pushed as they came; the library says how their captions are to be cleaned."""
+    site = Site(tmp_path / "dirty", seaweedfs, prefix)
+    with (site.root / SETTINGS).open("a") as file:
+        file.write(f'\n[datasets."{STYLE}".clean]\n')
+        file.writelines(f'{name} = "{value}"\n' for name, value in demo.CLEANING.items())
+    copy_style(drawn, site)
+    site.push()
     yield site.start()
     site.stop()
 

@@ -24,6 +24,7 @@ class Manager:
         self.search = page.get_by_role("searchbox", name="Search")
         self.plan = page.get_by_role("dialog", name="What will be done")
         self.detail = page.get_by_role("dialog", name="Item")
+        self.cleaning = page.get_by_role("dialog", name="Clean captions")
         self.jobs = page.get_by_role("complementary", name="Jobs")
         self.caption = page.get_by_role("textbox", name="Caption")
 
@@ -76,6 +77,23 @@ class Manager:
     def confirm(self, name: str = "Upload to S3") -> None:
         self.plan.get_by_role("button", name=name, exact=True).click()
         expect(self.plan).to_be_hidden()
+
+    def clean(self, key: str = "c") -> Locator:
+        """Open the cleaning of what is selected, or of the filter."""
+        self.press(key)
+        expect(self.cleaning.get_by_role("heading")).to_contain_text("Clean captions")
+        return self.cleaning
+
+    def expect_changes(self, count: int, looked: str) -> None:
+        """What the preview says once it is there."""
+        expect(self.cleaning.locator("#clean-scope")).to_have_text(looked)
+        captions = f"{count:,} caption" + ("" if count == 1 else "s")
+        expect(self.cleaning.locator("#clean-said")).to_have_text(f"{captions} would change.")
+
+    def apply(self) -> None:
+        """Apply what is previewed."""
+        self.cleaning.get_by_role("button", name=re.compile("^Apply to ")).click()
+        expect(self.cleaning).to_be_hidden()
 
     def job(self) -> Locator:
         """The newest job."""

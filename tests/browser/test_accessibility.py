@@ -67,6 +67,24 @@ def delete(manager: Manager) -> None:
     expect(manager.plan.get_by_role("textbox")).to_be_visible()
 
 
+def cleaning(manager: Manager) -> None:
+    manager.clean()
+    expect(manager.cleaning.locator("#clean-said")).not_to_have_class("busy")
+    manager.cleaning.locator("details").evaluate("details => { details.open = true }")
+
+
+def replacing(manager: Manager) -> None:
+    dialog = manager.clean("f")
+    dialog.get_by_role("textbox", name="Find").fill("sketch")
+    expect(dialog.locator("#clean-list del").first).to_be_visible()
+
+
+def tagging(manager: Manager) -> None:
+    dialog = manager.clean("a")
+    dialog.get_by_label("Put last").fill("(")
+    expect(dialog.locator("#clean-list ins").first).to_be_visible()
+
+
 def error(manager: Manager) -> None:
     manager.search.fill("sync:blue")
     expect(manager.page.get_by_role("alert")).to_be_visible()
@@ -78,7 +96,7 @@ def nothing(manager: Manager) -> None:
 
 
 PLACES: tuple[Callable[[Manager], None], ...] = (
-    grid, selected, as_list, detail, sheet, plan, delete, error, nothing, library,
+    grid, selected, as_list, detail, sheet, plan, delete, cleaning, replacing, tagging, error, nothing, library,
 )  # fmt: skip
 
 

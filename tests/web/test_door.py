@@ -54,6 +54,7 @@ def flat(given: Iterable[Any]) -> Iterator[Any]:
 def routes(app: FastAPI, item: str) -> list[tuple[str, str]]:
     """Every method and address that the application answers, from itself: a new one can't be forgotten."""
     values = {"dataset": "82", "item": item, "job": "0123456789ab", "plan": "0123456789ab"}
+    values |= {"preview": "0123456789ab", "batch": "last"}
     found = []
     for route in flat(app.routes):
         path: str = getattr(route, "path", "")

@@ -36,8 +36,14 @@ class Deed:
 
 
 def deeds(served: Served, library: Library) -> list[Deed]:
-    """One for each route that changes something, with plans, a job and a digest that are good."""
+    """One for each route that changes something, with plans, a preview, a job, a batch and a digest that are good."""
     folder = library.root / STYLE
+    previews = []
+    for word in ("fine", "finer"):
+        cleaning = {"items": [item_id("0002.png")], "table": {"rules": [], "append": word}}
+        previews.append(served.post("/api/datasets/82/clean/preview", cleaning, 200)["preview"])
+        if word == "fine":
+            served.job(served.post("/api/datasets/82/clean", {"preview": previews[0]}, 202)["job"])
     old = served.post("/api/datasets/82/verify", {"items": [item_id("0000.png")]}, 202)["job"]
     served.job(old)
     plans = {}
@@ -55,6 +61,9 @@ def deeds(served: Served, library: Library) -> list[Deed]:
         Deed("POST", "/api/check", "/api/check", {"rehash": True}),
         Deed("POST", f"{API}/check", f"{at}/check", {"rehash": True}),
         Deed("POST", f"{API}/plan", f"{at}/plan", {"action": "push"}, 200),
+        Deed("POST", f"{API}/clean/preview", f"{at}/clean/preview", {"table": {"rules": ["nfc"]}}, 200),
+        Deed("POST", f"{API}/clean", f"{at}/clean", {"preview": previews[1]}),
+        Deed("POST", "/api/batches/{batch}/undo", "/api/batches/last/undo", {}),
         Deed("PUT", API + "/captions/{item}", f"{at}/captions/{item_id('0000.png')}", caption, 200),
         Deed("POST", f"{API}/push", f"{at}/push", {"plan": plans["push"]["plan"]}),
         Deed("POST", f"{API}/pull", f"{at}/pull", {"plan": plans["pull"]["plan"]}),
@@ -123,7 +132,17 @@ def test_what_would_do_something_does_nothing_for_strangers_and_everything_for_i
         assert answer.status_code == deed.status, (deed, answer.text)
         if job := answer.json().get("job"):
             served.job(job)
-        if deed.route.rpartition("/")[2] in {"{item}", "push", "pull", "delete", "verify", "retry", "{job}"}:
+        if deed.route.rpartition("/")[2] in {
+            "{item}",
+            "push",
+            "pull",
+            "delete",
+            "verify",
+            "retry",
+            "{job}",
+            "clean",
+            "undo",
+        }:
             assert truth(served) != now, deed
 
 

@@ -18,12 +18,12 @@ from hashmark.core.errors import HashmarkError
 from hashmark.core.model import RemoteObject
 from hashmark.library import Library
 from hashmark.web import events, pages
-from hashmark.web.api import datasets, items, moves
+from hashmark.web.api import cleaning, datasets, items, moves
 from hashmark.web.api.common import answer, answer_error, status_of
 from hashmark.web.desk import Desk
 from hashmark.web.jobs import DatasetBusy
 from hashmark.web.pictures import Pictures
-from hashmark.web.plans import Plans
+from hashmark.web.plans import Plans, Previews
 from hashmark.web.watch import Watcher
 
 STATIC = Path(__file__).parent / "static"
@@ -46,6 +46,7 @@ def create_app(
         desk = app.state.desk = Desk(library, against)
         pictures = app.state.pictures = Pictures(desk)
         app.state.plans = Plans()
+        app.state.previews = Previews()
         with contextlib.suppress(HashmarkError):  # told on the page
             await desk.read(lambda: library.bucket)
         await desk.refresh()
@@ -70,7 +71,7 @@ def create_app(
         redoc_url=None,
         openapi_url="/api/openapi.json",
     )
-    for router in (datasets.router, items.router, moves.router, events.router, pages.router):
+    for router in (datasets.router, items.router, moves.router, cleaning.router, events.router, pages.router):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
     _tell_errors(app)

@@ -1,4 +1,4 @@
-"""Plans being run: one at a time for a dataset, each folded from its events, kept until the server ends.
+"""Work under way: one job at a time for a dataset, each folded from its events, kept until the server ends.
 
 The same actions as on the command line do the work, on threads of their own. What they prove is handed to
 whoever listens, on the event loop's thread. Who may start what is decided by the routes.
@@ -15,12 +15,17 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from hashmark.actions.batches import failure_json
+from hashmark.actions.clean import Preview, apply
 from hashmark.actions.move import Planned, run
+from hashmark.actions.undo import Refused
+from hashmark.actions.undo import undo as take_back
 from hashmark.actions.verify import verify
 from hashmark.core.errors import HashmarkError
-from hashmark.core.events import Ended, Event, JobState, reduce, state_json
+from hashmark.core.events import Ended, Event, Failure, FileFailed, JobState, reduce, state_json
 from hashmark.core.plan import Direction, Policy
 from hashmark.core.report import DatasetStatus, shown
 from hashmark.library import Dataset
@@ -29,10 +34,23 @@ from hashmark.transfer.moves import Done
 KEPT = 50
 """Ended jobs that are remembered."""
 
+A_JOB = {
+    "push": "A push",
+    "pull": "A pull",
+    "delete": "A delete",
+    "verify": "A verify",
+    "clean": "A cleaning",
+    "undo": "An undo",
+}
+"""A job of each kind, in words."""
+
+MOST_REFUSED = 50
+"""Files that an undo refused, and that are shown with how they differ."""
+
 
 @dataclass(eq=False)
 class Job:
-    """A plan being run, or a verification. `kind` is push, pull, delete or verify; times in seconds of the epoch."""
+    """A plan being run, a verification, a cleaning or its undo; `kind` says which. Times in seconds of the epoch."""
 
     dataset: Dataset
     kind: str
@@ -49,10 +67,22 @@ class Job:
     cancel: threading.Event = field(default_factory=threading.Event)
     found: DatasetStatus | None = None
     """What a verification found."""
+    batch: str | None = None
+    """What was cleaned or undone, to be taken back by this name; None where there is nothing (any more)."""
+    refused: tuple[Refused, ...] = ()
+    """What an undo left alone, for it was edited since."""
+    skipped: tuple[Failure, ...] = ()
+    """What was left alone without being tried."""
     feeds: set[Feed] = field(default_factory=set)
 
+    @property
+    def good(self) -> bool:
+        """Whether it ended with everything done."""
+        missed = self.state.failures or self.refused or self.skipped or self.not_tried
+        return self.ended and not self.error and not missed and not self.state.interrupted
+
     def to_json(self) -> dict[str, Any]:
-        """The job as the HTTP API gives it."""
+        """The job as the HTTP API gives it. Refused files beyond `MOST_REFUSED` are in `refusedCount` only."""
         return {
             "job": self.id,
             "dataset": self.dataset.id,
@@ -62,6 +92,10 @@ class Job:
             "error": None if self.error is None else {"code": self.error.code, "message": shown(str(self.error))},
             "trash": self.trash,
             "notTried": self.not_tried,
+            "batch": self.batch,
+            "refused": [refused.to_json() for refused in self.refused[:MOST_REFUSED]],
+            "refusedCount": len(self.refused),
+            "skipped": [failure_json(failure) for failure in self.skipped],
             **state_json(self.state),
         }
 
@@ -93,7 +127,7 @@ class DatasetBusy(HashmarkError):
     code = "busy"
 
     def __init__(self, job: Job) -> None:
-        super().__init__(f"A {job.kind} of {job.dataset.name} is running already.", "Wait for it, or cancel it.")
+        super().__init__(f"{A_JOB[job.kind]} of {job.dataset.name} is running already.", "Wait for it, or cancel it.")
         self.job = job.id
 
 
@@ -147,6 +181,22 @@ class Jobs:
         """
         return self._begin(Job(dataset, "verify", self._verify, keys=keys))
 
+    def clean(self, preview: Preview) -> Job:
+        """Begin to write what a preview shows.
+
+        Raises:
+            DatasetBusy: a job of this dataset is running.
+        """
+        return self._begin(Job(preview.dataset, "clean", partial(self._clean, preview)))
+
+    def undo(self, dataset: Dataset, batch: str) -> Job:
+        """Begin to take back a batch of this dataset.
+
+        Raises:
+            DatasetBusy: a job of this dataset is running.
+        """
+        return self._begin(Job(dataset, "undo", partial(self._undo, batch)))
+
     def _begin(self, job: Job) -> Job:
         running = self.running(job.dataset)
         if running is not None:
@@ -169,6 +219,7 @@ class Jobs:
         except Exception as error:  # noqa: BLE001 - whatever it is, the page must not show a job that runs for ever
             job.error = HashmarkError(f"A fault of hashmark: {type(error).__name__}: {error}.")
         job.ended = True
+        job.work = _over  # a cleaning holds its captions
         if not job.state.ended:
             job.state = reduce(job.state, Ended(job.cancel.is_set(), time.time()))
         self._listener(job, [], [])
@@ -184,6 +235,27 @@ class Jobs:
     def _verify(self, job: Job) -> DatasetStatus:
         post = self._post(job)
         return verify(job.dataset, Policy(Direction.PULL, keys=job.keys), post.event, job.cancel)
+
+    def _clean(self, preview: Preview, job: Job) -> None:
+        outcome = apply(preview, self._post(job).event, job.cancel).outcome
+        job.batch, job.not_tried, job.error = outcome.batch, outcome.not_tried, outcome.stopped_by
+        job.skipped = preview.skipped
+
+    def _undo(self, batch: str, job: Job) -> None:
+        post, told = self._post(job), set[str]()
+
+        def on_event(event: Event) -> None:
+            if isinstance(event, FileFailed):
+                told.add(event.key)
+            post.event(event)
+
+        undone = take_back(job.dataset.library, batch, on_event, job.cancel)
+        outcome = undone.outcome
+        job.batch, job.not_tried, job.error = outcome.batch, outcome.not_tried, outcome.stopped_by
+        job.refused, job.skipped = undone.refused, tuple(f for f in outcome.failures if f.key not in told)
+        if undone.complete:
+            for other in self._jobs.values():
+                other.batch = None if other.batch == batch else other.batch
 
     def _post(self, job: Job) -> _Post:
         assert self._loop is not None  # noqa: S101 - set when a job begins
@@ -210,6 +282,10 @@ class Jobs:
         self.end()
         await asyncio.gather(*self._waiting, return_exceptions=True)
         self._pool.shutdown()
+
+
+def _over(_job: Job) -> None:
+    """Nothing is left to do."""
 
 
 class _Post:

@@ -46,6 +46,20 @@ class PlanBody(Selection):
     where: Annotated[Where | None, Field(description="For a delete: the side, or both.")] = None
 
 
+class PreviewBody(Selection):
+    """Which captions are to be cleaned, and how."""
+
+    table: Annotated[
+        dict[str, Any], Field(description="As `[datasets.NAME.clean]` of hashmark.toml, which it takes the place of.")
+    ] = {}
+
+
+class CleanBody(Body):
+    """A cleaning: only by a preview that was shown. It runs once."""
+
+    preview: str
+
+
 class CheckBody(Body):
     """How to compare: `rehash` reads every file again."""
 

@@ -26,8 +26,9 @@ from hashmark.core.report import reason_of, shown
 from hashmark.core.why import why
 from hashmark.web.api.common import BoardOf, DeskOf, ItemOf, NotFound, PicturesOf, PlansOf
 from hashmark.web.board import Board
+from hashmark.web.cleaning import form_of
 from hashmark.web.desk import Desk
-from hashmark.web.jobs import Job
+from hashmark.web.jobs import MOST_REFUSED, Job
 from hashmark.web.pictures import is_picture
 from hashmark.web.shapes import picture_version, remote_name, remote_version
 
@@ -130,6 +131,7 @@ def templates() -> jinja2.Environment:
         words=WORDS,
         version=__version__,
         help=HELP,
+        most_refused=MOST_REFUSED,
         picture_version=picture_version,
         remote_version=remote_version,
     )
@@ -183,6 +185,12 @@ async def plan(board: BoardOf, plans: PlansOf, plan: str) -> str:
         left=left,
         direction=direction,
     )
+
+
+@router.get("/d/{dataset}/clean")
+async def clean(board: BoardOf) -> str:
+    """How its captions may be cleaned, to be previewed."""
+    return render("_clean.html", board=board, form=form_of(board.dataset.cleaning))
 
 
 @router.get("/d/{dataset}/items/{item}")

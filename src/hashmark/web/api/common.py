@@ -26,7 +26,7 @@ from hashmark.web.desk import Desk
 from hashmark.web.jobs import DatasetBusy
 from hashmark.web.models import Failure
 from hashmark.web.pictures import Pictures
-from hashmark.web.plans import Plans
+from hashmark.web.plans import Plans, Previews
 from hashmark.web.shapes import error_json
 
 
@@ -53,7 +53,7 @@ _STATUS: tuple[tuple[type[HashmarkError], int], ...] = (
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": Failure, "description": "The request can't be followed."},
     403: {"model": Failure, "description": "Refused at the door: no session or token, a foreign Host or Origin."},
-    404: {"model": Failure, "description": "No such dataset, item, plan or job."},
+    404: {"model": Failure, "description": "No such dataset, item, plan, preview or job."},
     409: {"model": Failure, "description": "Something changed or is under way; nothing was done."},
     413: {"model": Failure, "description": "The request is too large."},
     415: {"model": Failure, "description": "Not JSON."},
@@ -96,9 +96,16 @@ def the_plans(request: Request) -> Plans:
     return plans
 
 
+def the_previews(request: Request) -> Previews:
+    """The previews of cleanings that were shown and did not run yet."""
+    previews: Previews = request.app.state.previews
+    return previews
+
+
 DeskOf = Annotated[Desk, Depends(the_desk)]
 PicturesOf = Annotated[Pictures, Depends(the_pictures)]
 PlansOf = Annotated[Plans, Depends(the_plans)]
+PreviewsOf = Annotated[Previews, Depends(the_previews)]
 
 
 def the_board(desk: DeskOf, dataset: Annotated[str, Path(description="The dataset's id.")]) -> Board:

@@ -16,6 +16,7 @@ from hashmark.core.report import shown
 from hashmark.core.words import word_diff
 from hashmark.web.api.common import ERRORS, BoardOf, DeskOf, ItemOf, PicturesOf, answer, answer_error
 from hashmark.web.board import Board
+from hashmark.web.jobs import A_JOB
 from hashmark.web.models import CaptionBody, CaptionText
 from hashmark.web.pictures import SIDES, NotWanted, is_picture
 from hashmark.web.shapes import detail_json
@@ -73,8 +74,9 @@ async def save(desk: DeskOf, board: BoardOf, found: ItemOf, body: CaptionBody) -
     """
     key = _key(board, found)
     running = desk.jobs.running(board.dataset)
-    if running is not None and running.kind == "pull":
-        raise FileChanged(f"A pull of {board.dataset.name} is running; '{shown(key)}' was not saved.", "Wait for it.")
+    if running is not None and running.kind in {"pull", "clean", "undo"}:
+        doing = f"{A_JOB[running.kind]} of {board.dataset.name} is running"
+        raise FileChanged(f"{doing}; '{shown(key)}' was not saved.", "Wait for it.")
     try:
         saved = await desk.read(write_caption, board.dataset, key, body.text, replaces=body.replaces)
     except FileChanged as error:

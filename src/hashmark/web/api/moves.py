@@ -17,7 +17,7 @@ from hashmark.core.plan import WINNER, Direction, Policy, Where
 from hashmark.web.api.common import ERRORS, BoardOf, DeskOf, NotFound, PlansOf, answer, keys_of
 from hashmark.web.board import Board
 from hashmark.web.desk import Desk
-from hashmark.web.jobs import DatasetBusy, Feed, Job
+from hashmark.web.jobs import A_JOB, DatasetBusy, Feed, Job
 from hashmark.web.models import DeleteBody, MoveBody, PlanBody, Selection, Started
 from hashmark.web.plans import Plans
 
@@ -164,13 +164,13 @@ async def cancel(desk: DeskOf, found: JobOf) -> Response:
 
 @router.post("/jobs/{job}/retry", status_code=202, response_model=Started)
 async def retry(desk: DeskOf, found: JobOf) -> Response:
-    """Try again what failed or was not tried, planned anew. Deletes are not retried: they need a new confirmation."""
+    """Try again what failed or was not tried, planned anew. Not for what is to be confirmed: deletes, cleanings."""
     if not found.ended:
         raise DatasetBusy(found)
     if found.kind == "verify":
         return answer({"job": desk.jobs.verify(found.dataset, _failed(found) or found.keys).id}, 202)
     if found.planned is None or found.kind == Direction.DELETE:
-        raise UsageError("A delete is not retried.", "Select what is left, and confirm again.")
+        raise UsageError(f"{A_JOB[found.kind]} is not retried.", "Select what is left, and confirm again.")
     # What is done is in sync by now, so the same keys are planned; a conflict is to be decided anew.
     policy = Policy(found.planned.plan.direction, keys=found.keys)
     planned = await desk.look(plan, found.dataset, policy)

@@ -83,9 +83,14 @@ async function reach(url: string, request: RequestInit): Promise<Response> {
 }
 
 /** Sends JSON. The header marks the request as this page's own: no form and no other site can send it. */
-export async function send<T>(method: "POST" | "PUT" | "DELETE", url: string, body: unknown = {}): Promise<T> {
+export async function send<T>(
+  method: "POST" | "PUT" | "DELETE",
+  url: string,
+  body: unknown = {},
+  signal: AbortSignal | null = null,
+): Promise<T> {
   const headers = { accept: "application/json", "content-type": "application/json", "x-hashmark": "1" };
-  return read<T>(await reach(url, { method, headers, body: JSON.stringify(body) }));
+  return read<T>(await reach(url, { method, headers, body: JSON.stringify(body), signal }));
 }
 
 async function read<T>(answer: Response): Promise<T> {

@@ -1,5 +1,7 @@
 // The dataset page: joins search, grid, selection, keys, plans and the detail view.
 import { get, ofDataset, send, Failed, type Found, type Row } from "./api.ts";
+import { Clean, type Scope } from "./clean.ts";
+import type { Mode } from "./cleanform.ts";
 import { Detail } from "./detail.ts";
 import { Grid, type View } from "./grid.ts";
 import { onEvent } from "./live.ts";
@@ -20,6 +22,7 @@ class DatasetPage {
   private readonly field = byId<HTMLInputElement>("q");
   private readonly sort = byId<HTMLSelectElement>("sort");
   private readonly plans: Plans;
+  private readonly clean = new Clean();
   private readonly detail: Detail;
   private asking: AbortController | null = null;
   private typing = 0;
@@ -243,6 +246,7 @@ class DatasetPage {
       pull: () => this.move("pull"),
       delete: () => this.move("delete"),
       verify: () => this.verify(),
+      clean: () => this.cleanUp("rules"),
     };
     acts[name]?.();
   }
@@ -272,6 +276,18 @@ class DatasetPage {
   private verify(): void {
     const items = this.chosen();
     if (items) void trying(() => send("POST", ofDataset("verify"), { items }));
+  }
+
+  /** Clean what is selected, or else what the filter shows. */
+  private cleanUp(mode: Mode): void {
+    void this.clean.open(this.scope(), mode);
+  }
+
+  private scope(): Scope {
+    const chosen = [...this.selection.chosen];
+    if (chosen.length) return { items: chosen, words: `of the ${chosen.length.toLocaleString()} selected` };
+    if (this.field.value.trim()) return { items: [...this.selection.ids], words: "of this filter" };
+    return { items: null, words: "of this dataset" };
   }
 
   private async neighbour(step: number): Promise<string | null> {
@@ -311,6 +327,9 @@ class DatasetPage {
       r: () => this.act("check"),
       u: () => this.move("push"),
       d: () => this.move("pull"),
+      c: () => this.cleanUp("rules"),
+      f: () => this.cleanUp("replace"),
+      a: () => this.cleanUp("tags"),
       Delete: () => this.move("delete"),
       n: () => void this.nextRed(),
       e: () => this.openCursor(true),

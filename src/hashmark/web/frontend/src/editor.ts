@@ -22,6 +22,7 @@ export function drawPieces(place: Element, pieces: readonly Piece[]): void {
 /** What can't be seen, spelled out: a difference that shows nothing would puzzle. */
 export function visible(text: string): string {
   return text
+    .replace(/^ +$/, (blanks) => "␣".repeat(blanks.length))
     .replace(/\n/g, "⏎\n")
     .replace(/\t/g, "→")
     .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u00a0\u00ad\u200b-\u200f\u2028-\u202f\u2060\ufeff]/g, (char) => {

@@ -7,9 +7,11 @@ import { startLibrary } from "./library.ts";
 import { startLive } from "./live.ts";
 import { startSheet } from "./sheet.ts";
 import { startTimes } from "./times.ts";
+import { startUndo } from "./undo.ts";
 
 startTimes();
 startSheet();
 startLive();
+startUndo();
 if (document.body.dataset["page"] === "library") startLibrary();
 if (document.body.dataset["page"] === "dataset") startDataset();

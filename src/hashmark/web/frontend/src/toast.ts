@@ -1,13 +1,29 @@
 // Short messages that come and go, read aloud by screen readers.
 import { Failed, Lost } from "./api.ts";
 
-/** Show a message: errors stay until they are dismissed. */
-export function toast(message: string, sort: "info" | "bad" = "info"): void {
+/** Something that can be done about a message. */
+export interface Offer {
+  label: string;
+  run: () => void;
+}
+
+/** Show a message: errors stay until they are dismissed, and what offers something stays longer. */
+export function toast(message: string, sort: "info" | "bad" = "info", offer?: Offer): void {
   const box = document.getElementById("toasts");
   if (!box) return;
   const item = document.createElement("p");
   item.className = `toast ${sort}`;
   item.append(message);
+  if (offer) {
+    const button = document.createElement("button");
+    button.textContent = offer.label;
+    button.className = "offer";
+    button.onclick = () => {
+      item.remove();
+      offer.run();
+    };
+    item.append(button);
+  }
   const close = document.createElement("button");
   close.className = "ghost";
   close.setAttribute("aria-label", "Dismiss");
@@ -15,7 +31,7 @@ export function toast(message: string, sort: "info" | "bad" = "info"): void {
   close.onclick = () => item.remove();
   item.append(close);
   box.append(item);
-  if (sort === "info") setTimeout(() => item.remove(), 5000);
+  if (sort === "info") setTimeout(() => item.remove(), offer ? 20_000 : 5000);
 }
 
 /** Say something to screen readers only. */
