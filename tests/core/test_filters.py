@@ -16,8 +16,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from hashmark.core.cleaning import tag_key, tags_of
 from hashmark.core.errors import FilterError
-from hashmark.core.filters import COLOURS, HELP, KINDS, Filter, Searchable, colour, parse
+from hashmark.core.filters import COLOURS, HELP, KINDS, Filter, Searchable, colour, parse, tag_search
 from hashmark.core.model import NEEDS_SYNC, Verdict
 from hashmark.core.pairs import Pairing, pair_up
 from hashmark.core.ranges import BYTES, COUNT, parse_range
@@ -39,6 +40,7 @@ class Row:
     width: int | None
     height: int | None
     odd: frozenset[str] = frozenset()
+    health: tuple[str, ...] = ()
 
 
 def row(name: str = "Sub/Night Cat.PNG", text: str | None = "a red cat, on a mat", **changes: Any) -> Searchable:
@@ -155,6 +157,23 @@ TEXTS: list[tuple[str, Searchable, bool]] = [
     ('text:"/c.t/"', row(text="/c.t/"), True),
     ("text:a/b", row(text="a/b"), True),
     ("text:/[[a]/", row(text="["), True),
+]
+
+TAGS: list[tuple[str, Searchable, bool]] = [
+    ("tag:cat", row(text="dog, cat"), True),
+    ("tag:cat", row(text="dog, red cat"), False),
+    ("tag:cat", row(text="dog, cats"), False),
+    ("tag:cat,dog", row(text="a, dog"), True),
+    ('tag:"long hair"', row(text="1girl,Long_Hair , smile"), True),
+    ("tag:long_hair", row(text="long hair"), True),
+    ('tag:"long hair"', row(text="long\nhair"), False),
+    ("tag:hair", row(text="a\nhair"), True),
+    ("tag:cat", row(text=None), False),
+    ('tag:":,("', row(text="cat, :,(, dog"), True),
+    ("is:missing", row(health=("missing",)), True),
+    ("is:zero-byte,blank", row(health=("blank",)), True),
+    ("is:multi-line", row(health=("wrong-encoding",)), False),
+    ("is:odd", row(health=("suspect",)), False),
 ]
 
 NAMES: list[tuple[str, Searchable, bool]] = [
@@ -327,7 +346,7 @@ JOINED: list[tuple[str, Searchable, bool]] = [
     ("ORcat", row("ORcat"), True),
 ]
 
-TABLE = [*VERDICTS, *TEXTS, *NAMES, *NUMBERS, *BARE, *JOINED]
+TABLE = [*VERDICTS, *TEXTS, *TAGS, *NAMES, *NUMBERS, *BARE, *JOINED]
 
 
 @pytest.mark.parametrize(("search", "item", "expected"), TABLE, ids=[ascii(case[0]) for case in TABLE])
@@ -503,6 +522,9 @@ def test_the_most_that_is_allowed_is_allowed() -> None:
         ("text:/cat/", True, False),
         ("sync:red OR (name:a -chars:1)", True, False),
         ("tags:1", True, False),
+        ("tag:cat", True, False),
+        ("is:missing,zero-byte", False, False),
+        ("is:missing,Blank", True, False),
         ("words:1", True, False),
         ("caption:none,BLANK", True, False),
         ("w:1", False, True),
@@ -788,3 +810,11 @@ def test_a_count_has_no_units_and_no_parts() -> None:
 @pytest.mark.timeout(20)
 def test_no_pattern_keeps_the_server_busy() -> None:
     assert not parse("text:/(a+)+b/").matches(row(text="a" * 60_000))
+
+
+@given(st.text(st.characters(blacklist_categories=("Cs",)), max_size=60))
+@example('say "hi", back\\slash, (a:1.2), -x, :,(, é')
+def test_the_search_for_a_tag_finds_every_caption_that_has_it(caption: str) -> None:
+    for tag in tags_of(caption):
+        assert found(tag_search(tag), row(text=caption))
+        assert found(tag_search(tag_key(tag)), row(text=caption))

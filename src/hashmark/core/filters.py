@@ -10,11 +10,12 @@ import difflib
 import fnmatch
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from hashmark.core.grammar import Test, Value, Word, any_of, read
+from hashmark.core.lint.health import FLAGS
 from hashmark.core.model import NEEDS_SYNC, Verdict
 from hashmark.core.ranges import BYTES, COUNT, parse_range
 from hashmark.core.words import visible
@@ -23,6 +24,9 @@ COLOURS = ("conflict", "red", "grey", "refused", "cloud", "green")
 """What a badge can be, worst first."""
 
 KINDS = ("pair", "caption", "mask", "other")
+
+HEALTH = ("missing", "zero-byte", *FLAGS)
+"""What can be not well with an image's caption, the worst first; `core.lint.health` says what each is."""
 
 MOST_PATTERN = 200
 """Characters of a pattern; this bounds the time and memory to compile it."""
@@ -68,6 +72,10 @@ class Searchable(Protocol):
     @property
     def odd(self) -> frozenset[str]:
         """Codes of its problems."""
+
+    @property
+    def health(self) -> Collection[str]:
+        """What is not well with its caption: of `HEALTH`, as far as it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +136,7 @@ def _term(word: Word, looks: set[str]) -> Test[Searchable]:
         right = f"there is no such key{_nearest(key, tuple(_TERMS))}; the keys are {', '.join(_TERMS)}"
         raise word.wrong(right, 'To search for it as it stands, put it in quotes, as in ":d".')
     values = list(word.values())
-    if key in {"text", "chars", "tags", "words"} or (key == "caption" and any(v.folded == "blank" for v in values)):
+    if key in _OF_TEXT or any(value.folded in _OF_TEXT_TOO.get(key, ()) for value in values):
         looks.add("text")
     if key in {"w", "h", "px"}:
         looks.add("size")
@@ -209,12 +217,17 @@ def _is(value: Value) -> Test[Searchable]:
     slip = code not in _ODDITIES and _nearest(code, _ODDITIES, 0.8)
     if slip or not _CODE.fullmatch(code):
         raise value.word.wrong(f"'is:' takes {', '.join(_ODDITIES)} or another problem's code{slip or ''}")
+    if code in HEALTH:
+        return lambda item: code in item.health
     return lambda item: code in item.odd
 
 
 _CODE = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _PAIRING = ("aggregate-captions", "double-suffix", "inexact-match", "orphan-caption", "several-captions")
-_ODDITIES = ("odd", "orphan", *_PAIRING, "shared-caption")
+_ODDITIES = ("odd", "orphan", *_PAIRING, "shared-caption", *HEALTH)
+_OF_TEXT = frozenset({"text", "tag", "chars", "tags", "words"})
+_OF_TEXT_TOO: Mapping[str, Collection[str]] = {"caption": ("blank",), "is": FLAGS}
+"""The values for which a key looks at captions that does not otherwise."""
 
 
 # --- text and names
@@ -228,6 +241,30 @@ def _text(value: Value) -> Test[Searchable]:
         raise value.word.wrong(f"a pattern has {MOST_PATTERN} characters at most")
     search = _found_by(value, value.text)
     return lambda item: (text := item.text) is not None and search(text) is not None
+
+
+def _tag(value: Value) -> Test[Searchable]:
+    """One of the parts between commas is this tag, as the statistics count tags: `Long_Hair` is `long hair`."""
+    from hashmark.core.cleaning.tags import tag_key, tags_of  # noqa: PLC0415 - 15 ms, only for those who ask for tags
+
+    wanted = tag_key(value.folded)
+    first = wanted.partition(" ")[0]
+
+    def test(item: Searchable) -> bool:
+        text = item.text
+        return text is not None and first in text and any(tag_key(tag) == wanted for tag in tags_of(text))
+
+    return test
+
+
+def tag_search(tag: str) -> str:
+    """The search that finds a tag.
+
+    >>> tag_search('long hair')
+    'tag:"long hair"'
+    """
+    escaped = tag.replace("\\", "\\\\").replace('"', '\\"')
+    return f'tag:"{escaped}"'
 
 
 def _found_by(value: Value, pattern: str) -> Callable[[str], object]:
@@ -322,6 +359,7 @@ _TERMS: Mapping[str, Callable[[Value], Test[Searchable]]] = {
     "image": _image,
     "caption": _caption,
     "text": _text,
+    "tag": _tag,
     "name": _name,
     "kind": _kind,
     "is": _is,
@@ -348,11 +386,16 @@ HELP: tuple[tuple[str, str], ...] = (
     ("caption:none", "an image without a caption; also caption:any, and caption:blank for one without a word"),
     ("text:cat,dog", "the caption contains cat or dog"),
     ("text:/cats? on .* mat/", r"the caption fits a regular expression; \/ is a slash"),
+    (
+        'tag:"long hair"',
+        "one of the parts between commas is exactly this tag; letter case and _ for a blank don't count",
+    ),
     ("name:cat", "the name contains cat"),
     ("name:*.png", "the whole name, or its last part, fits: * ? [abc]"),
     ("kind:pair", "pair, caption (one without an image), mask, other"),
     ("is:odd", "has a problem; or one in particular, as in is:several-captions"),
     ("is:orphan", "a caption without an image"),
+    ("is:missing,zero-byte", "captions not well: missing, zero-byte, blank, multi-line, wrong-encoding, suspect"),
     ("w:<512", "width in pixels; < <= > >= = and ranges, for every number"),
     ("h:512..1024", "height in pixels, both ends included"),
     ("px:>=1048576", "width times height"),

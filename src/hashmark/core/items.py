@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from hashmark.core.filters import colour
@@ -48,19 +48,22 @@ class Seen:
 
     Found out only when it is asked for: of a hundred thousand items, most searches look at one fact each.
     `text_of` gives the caption's text, `pixels_of` the image's width and height; None is what is not known.
+    `health_of` gives what is not well with the caption.
     """
 
-    __slots__ = ("_pixels_of", "_text_of", "item")
+    __slots__ = ("_health_of", "_pixels_of", "_text_of", "item")
 
     def __init__(
         self,
         item: Item,
         text_of: Callable[[Item], str | None] = lambda _item: None,
         pixels_of: Callable[[Item], tuple[int, int] | None] = lambda _item: None,
+        health_of: Callable[[Item], Collection[str]] = lambda _item: (),
     ) -> None:
         self.item = item
         self._text_of = text_of
         self._pixels_of = pixels_of
+        self._health_of = health_of
 
     @property
     def folded(self) -> str:
@@ -111,6 +114,11 @@ class Seen:
     def odd(self) -> frozenset[str]:
         """Codes of its problems."""
         return frozenset(problem.code for problem in self.item.odd)
+
+    @property
+    def health(self) -> Collection[str]:
+        """What is not well with its caption."""
+        return self._health_of(self.item)
 
 
 _KINDS = {Kind.IMAGE: "pair", Kind.CAPTION: "caption", Kind.MASK: "mask"}

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from hashmark.actions.status import caption_health
+from hashmark.core.cleaning import TagCounts
 from hashmark.core.errors import HashmarkError
 from hashmark.core.items import Item, colours_of, count_colours, make_items
 from hashmark.core.keys import refuse_collisions
+from hashmark.core.lint.facts import File
+from hashmark.core.lint.health import CaptionHealth, health_of
 from hashmark.core.model import FileStatus, Key, Kind, LocalFile, Problem, Verdict, key_bytes
 from hashmark.core.pairs import Pairing, pair_up
 from hashmark.core.report import DatasetStatus
@@ -28,6 +32,14 @@ class Checked:
 
     at: float
     kind: str
+
+
+class Read(NamedTuple):
+    """A caption as far as it was read: the MD5 of the file it is from, its text, and what is not well with it."""
+
+    md5: str | None
+    text: str
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -56,8 +68,12 @@ class Board:
         self.error: HashmarkError | None = None
         self.dirty: set[Key] = set()
         """Keys that changed on disk and were not looked at since."""
-        self.texts: dict[Key, tuple[str | None, str]] = {}
-        """Captions as far as they were read, each with the MD5 of the file it is from."""
+        self.texts: dict[Key, Read] = {}
+        """Captions as far as they were read."""
+        self.health = CaptionHealth()
+        """How the captions are, counted when they were read last."""
+        self.counted: tuple[int, str, TagCounts] | None = None
+        """The tags as they were counted last: at which revision, with which trigger."""
         self.sizes: dict[str, tuple[int, int] | None] = {}
         """Pixels by MD5 of the image; None where they can't be told."""
         self._at: dict[str, int] = {}
@@ -83,12 +99,30 @@ class Board:
     def text(self, key: Key) -> str | None:
         """A caption's text, None where it was not read."""
         found = self.texts.get(key)
-        return found[1] if found else None
+        return found.text if found else None
+
+    def codes(self, item: Item) -> tuple[str, ...]:
+        """What is not well with the caption of an item, of `core.filters.HEALTH`; the worst first."""
+        row = item.lead if item.kind == "caption" else item.caption
+        if row is None or row.local is None:
+            return ("missing",) if item.kind == "pair" and item.lead.local else ()
+        if row.local.size == 0:
+            return ("zero-byte",)
+        found = self.texts.get(row.key)
+        return found.flags if found else ()
+
+    def count_health(self) -> CaptionHealth:
+        """Count what is not well with the captions of the images on disk. May be called from any thread."""
+        flags = {read.md5: read.flags for read in list(self.texts.values()) if read.md5}
+        pairs = [(i.lead, i.caption) for i in list(self.items) if i.kind == "pair" and i.lead.local]
+        return health_of(
+            ((image, _file(caption) if caption else None) for lead, caption in pairs if (image := _file(lead))), flags
+        )
 
     def unread(self) -> list[FileStatus]:
         """The captions on disk whose text is not known, or is that of other bytes."""
         rows = [row for row in self.files.values() if row.kind is Kind.CAPTION and row.local]
-        return [r for r in rows if r.key not in self.texts or (r.local and self.texts[r.key][0] != r.local.md5)]
+        return [r for r in rows if r.key not in self.texts or (r.local and self.texts[r.key].md5 != r.local.md5)]
 
     @property
     def stale(self) -> bool:
@@ -179,3 +213,7 @@ class Board:
         """A look came to nothing: what was known stays, with the error beside it."""
         self.error = error
         self.revision += 1
+
+
+def _file(row: FileStatus) -> File | None:
+    return File(row.key, row.local.size, row.local.md5) if row.local else None

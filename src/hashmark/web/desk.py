@@ -18,13 +18,14 @@ from hashmark.core.encoding import decode
 from hashmark.core.errors import HashmarkError, Interrupted
 from hashmark.core.events import Event
 from hashmark.core.items import Item, make_items
+from hashmark.core.lint.texts import caption_facts
 from hashmark.core.model import FileStatus, Key, Kind, LocalFile, RemoteObject, Verdict
 from hashmark.core.report import DatasetStatus
 from hashmark.disk.read import read_file
 from hashmark.disk.walk import Walk
 from hashmark.library import Dataset, Library
 from hashmark.transfer.moves import Done
-from hashmark.web.board import Board, Checked, Checking
+from hashmark.web.board import Board, Checked, Checking, Read
 from hashmark.web.jobs import Job, Jobs
 from hashmark.web.news import News
 
@@ -209,6 +210,7 @@ class Desk:
             board.texts |= await self.read(_texts, board.dataset, missing[start : start + 2000])
             if board.structure != structure:
                 return  # the next check reads the rest
+        board.health = await self.read(board.count_health)
         if missing:
             self.news.structure(board)  # what a page shows and finds of them was without text until now
 
@@ -245,6 +247,8 @@ class Desk:
             board.texts |= texts
             here: dict[Key, FileStatus | None] = {key: None for key in keys if key in board.files}
             self._apply(board, here | {row.key: row for row in found})
+            board.health = await self.read(board.count_health)
+            self.news.summary(board)
 
     def _apply(self, board: Board, now: Mapping[Key, FileStatus | None]) -> None:
         if not now:
@@ -282,14 +286,14 @@ class Desk:
             self.check(board, anew=True)
 
 
-def _texts(dataset: Dataset, rows: list[FileStatus]) -> dict[Key, tuple[str | None, str]]:
+def _texts(dataset: Dataset, rows: list[FileStatus]) -> dict[Key, Read]:
     """The first part of these captions as they are on disk, each with the digest it belongs to."""
-    return {row.key: (row.local.md5 if row.local else None, _text(dataset, row.key)) for row in rows}
+    return {row.key: _read(dataset, row.key, row.local.md5 if row.local else None) for row in rows}
 
 
-def _text(dataset: Dataset, key: Key) -> str:
+def _read(dataset: Dataset, key: Key, md5: str | None) -> Read:
     try:
         found = read_file(dataset.path, key, LONGEST, head=True)
     except HashmarkError:
-        return ""  # its badge says why
-    return decode(found[0])[0] if found else ""
+        return Read(md5, "")  # its badge says why
+    return Read(md5, decode(found[0])[0], caption_facts(found[0]).flags) if found else Read(md5, "")

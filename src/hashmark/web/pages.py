@@ -55,6 +55,17 @@ WORDS = {
 }
 
 
+HEALTH_WORDS = {
+    "missing": "The image has no caption on disk.",
+    "zero-byte": "The caption's file has no bytes.",
+    "blank": "The caption holds nothing but blanks.",
+    "multi-line": "The caption has more than one line.",
+    "wrong-encoding": "The caption's bytes are not plain UTF-8.",
+    "suspect": "The caption reads like a model that would not write one.",
+}
+"""What is not well with a caption, in words."""
+
+
 @dataclass(frozen=True)
 class Bar:
     """One run of a bar: per mille from the left, and how wide."""
@@ -131,6 +142,7 @@ def templates() -> jinja2.Environment:
         words=WORDS,
         version=__version__,
         help=HELP,
+        health_words=HEALTH_WORDS,
         most_refused=MOST_REFUSED,
         picture_version=picture_version,
         remote_version=remote_version,

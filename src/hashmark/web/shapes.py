@@ -55,6 +55,7 @@ def summary_json(desk: Desk, board: Board) -> dict[str, Any]:
         "captions": kinds[Kind.CAPTION],
         "bytes": board.bytes,
         "counts": dict(Counter(str(row.verdict) for row in board.files.values())),
+        "captionHealth": board.health.to_json(),
         "complete": board.complete,
         "checkedAt": checked.at if checked else None,
         "checkKind": checked.kind if checked else None,
@@ -113,6 +114,7 @@ def row_json(board: Board, item: Item) -> dict[str, Any]:
         "text": None if text is None else shown(text[:PREVIEW]),
         "version": picture_version(item.lead),
         "odd": [shown(problem.message) for problem in item.odd],
+        "health": board.codes(item),
     }
 
 

@@ -16,6 +16,7 @@ from hashmark.web.board import Board
 from hashmark.web.models import CheckBody, FoundIds, Images, S3Listing
 from hashmark.web.search import Sort, search
 from hashmark.web.shapes import images_json, library_json, row_json, summary_json
+from hashmark.web.tags import Only, Order, tags_json
 
 router = APIRouter(prefix="/api", tags=["datasets"], responses=ERRORS)
 
@@ -98,6 +99,27 @@ async def find(
         pictures.measure(board)
     found = await desk.read(search, board, wanted, sort)
     return answer({"revision": found.revision, "total": found.total, "ids": found.ids, "unmeasured": found.unmeasured})
+
+
+@router.get("/datasets/{dataset}/tags")
+async def tags(
+    desk: DeskOf,
+    board: BoardOf,
+    trigger: Annotated[
+        str | None,
+        Query(max_length=200, description="Beside which tag to count; as hashmark.toml has it, if left out."),
+    ] = None,
+    q: Annotated[str, Query(max_length=200, description="Part of the tag.")] = "",
+    only: Only = Only.ALL,
+    sort: Order = Order.COUNT,
+    start: Annotated[int, Query(ge=0, le=10**9)] = 0,
+    count: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 100,
+) -> Response:
+    """The tags of all captions, each with its number of captions and the search that finds them."""
+    await desk.read_texts(board)
+    own = board.dataset.cleaning.get("trigger", "") if trigger is None else trigger
+    wanted = own.strip() if isinstance(own, str) else ""
+    return answer(await desk.look(tags_json, board, wanted, q, only, sort, start, count))
 
 
 @router.get("/datasets/{dataset}/items")

@@ -19,6 +19,7 @@ export interface Row {
   text: string | null;
   version: string | null;
   odd: string[];
+  health: string[];
 }
 
 export interface Found {

@@ -47,6 +47,8 @@ export class Clean {
   private scope: Scope = { items: null, words: "" };
   private mode: Mode = "rules";
   private list: List = "changes";
+  /** Which list the reader wants to see, where it is not empty. */
+  private wanted: List = "changes";
   private asking: AbortController | null = null;
   private timer = 0;
   private preview: Preview | null = null;
@@ -71,6 +73,7 @@ export class Clean {
   /** Open it for these captions; `fill` puts values into fields of that mode. */
   async open(scope: Scope, mode: Mode, fill: Record<string, string> = {}): Promise<void> {
     this.scope = scope;
+    this.wanted = "changes";
     const drawn = await trying(() => fragment(`/d/${encodeURIComponent(datasetId())}/clean`));
     if (!drawn) return;
     this.body.replaceChildren(...drawn);
@@ -188,7 +191,7 @@ export class Clean {
     orphans.hidden = found.totals.orphans === 0;
     orphans.textContent = `${count(found.totals.orphans)} without an image left alone; select them to clean them too.`;
     for (const name of LISTS) this.find(`[data-list=${name}] b`).textContent = found.totals[name].toLocaleString();
-    if (found.totals[this.list] === 0) this.list = LISTS.find((name) => found.totals[name] > 0) ?? "changes";
+    this.list = [this.wanted, ...LISTS].find((name) => found.totals[name] > 0) ?? "changes";
     this.press("list", this.list);
     this.draw(found, 0);
   }
@@ -221,7 +224,7 @@ export class Clean {
   }
 
   private turnList(list: List): void {
-    this.list = list;
+    this.list = this.wanted = list;
     this.press("list", list);
     if (this.preview) void this.turn(0);
   }

@@ -9,6 +9,7 @@ import { Plans } from "./plans.ts";
 import { Rows } from "./rows.ts";
 import { Selection } from "./selection.ts";
 import { anyDialogOpen, isTyping } from "./sheet.ts";
+import { TagPanel } from "./tags.ts";
 import { shown, showTimes } from "./times.ts";
 import { say, toast, trying } from "./toast.ts";
 
@@ -23,6 +24,7 @@ class DatasetPage {
   private readonly sort = byId<HTMLSelectElement>("sort");
   private readonly plans: Plans;
   private readonly clean = new Clean();
+  private readonly tags = new TagPanel(() => this.pressChips());
   private readonly detail: Detail;
   private asking: AbortController | null = null;
   private typing = 0;
@@ -167,11 +169,13 @@ class DatasetPage {
     onEvent<{ items: Row[] }>("rows", ({ items }) => {
       this.rows.put(items);
       this.detail.changed(items);
+      this.tags.changed();
     });
     onEvent("structure", () => {
       this.rows.age();
       void this.search();
       this.detail.refresh();
+      this.tags.changed();
     });
     document.addEventListener("htmx:after:swap", () => {
       this.pressChips();
@@ -189,7 +193,11 @@ class DatasetPage {
   private clicked(event: MouseEvent): void {
     const target = event.target as Element;
     const chip = target.closest<HTMLElement>("[data-filter]");
-    if (chip) this.filter(chip.dataset["filter"] ?? "", true);
+    if (chip) {
+      // A second press takes it back.
+      this.filter(chip.getAttribute("aria-pressed") === "true" ? "" : (chip.dataset["filter"] ?? ""), true);
+      if (chip.matches(".tag") && window.innerWidth <= 720) this.tags.toggle(); // it would hide what was found
+    }
     const act = target.closest<HTMLElement>("[data-act]")?.dataset["act"];
     if (act && !target.closest("dialog")) this.act(act);
     const tile = target.closest<HTMLElement>("#items .tile");
@@ -247,6 +255,7 @@ class DatasetPage {
       delete: () => this.move("delete"),
       verify: () => this.verify(),
       clean: () => this.cleanUp("rules"),
+      tags: () => this.tags.toggle(),
     };
     acts[name]?.();
   }
@@ -327,6 +336,7 @@ class DatasetPage {
       r: () => this.act("check"),
       u: () => this.move("push"),
       d: () => this.move("pull"),
+      t: () => this.tags.toggle(),
       c: () => this.cleanUp("rules"),
       f: () => this.cleanUp("replace"),
       a: () => this.cleanUp("tags"),

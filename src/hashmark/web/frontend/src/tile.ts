@@ -41,6 +41,13 @@ function part<K extends keyof HTMLElementTagNameMap>(tag: K, cls: string): HTMLE
   return element;
 }
 
+/** What is not well with a caption, in few words. */
+const HEALTH: Record<string, string> = {
+  missing: "no caption",
+  "zero-byte": "zero bytes",
+  "wrong-encoding": "wrong encoding",
+};
+
 const seen = new Set<string>();
 const REMEMBERED = 20_000;
 
@@ -80,6 +87,7 @@ export class Tile {
   private readonly image = part("img", "thumb");
   private readonly name = part("span", "name");
   private readonly text = part("span", "text");
+  private readonly health = part("span", "health");
   private readonly spoken = part("span", "unseen");
   private readonly badges = part("span", "badges");
   private readonly lead = new BadgeView();
@@ -120,8 +128,10 @@ export class Tile {
     if (cls !== element.className) element.className = cls; // the cursor is marked afterwards
     this.name.textContent = row?.name ?? "";
     this.name.title = row?.name ?? "";
-    this.text.textContent = row?.text ?? (row && !row.caption && row.kind === "pair" ? "no caption" : "");
-    this.text.classList.toggle("quiet", row?.text == null);
+    const health = (row?.health ?? []).map((code) => HEALTH[code] ?? code);
+    this.health.textContent = health.join(", ");
+    this.health.hidden = health.length === 0;
+    this.text.replaceChildren(this.health, row?.text ?? "");
     this.lead.show(row?.kind === "pair" ? "image" : row?.kind === "caption" ? "text" : "none", row?.lead ?? null, checkedAt);
     this.caption.show("text", row?.caption ?? null, checkedAt);
     this.caption.element.hidden = row?.kind !== "pair";
@@ -158,5 +168,5 @@ export class Tile {
 
 function verdicts(row: Row): string {
   const caption = row.kind === "pair" ? `, caption ${row.caption?.verdict ?? "none"}` : "";
-  return `${row.kind === "pair" ? "image " : ""}${row.lead.verdict}${caption}`;
+  return [`${row.kind === "pair" ? "image " : ""}${row.lead.verdict}${caption}`, ...row.health].join(", ");
 }
