@@ -41,6 +41,7 @@ class Row:
     height: int | None
     odd: frozenset[str] = frozenset()
     health: tuple[str, ...] = ()
+    lint: tuple[str, ...] = ()
 
 
 def row(name: str = "Sub/Night Cat.PNG", text: str | None = "a red cat, on a mat", **changes: Any) -> Searchable:
@@ -174,6 +175,9 @@ TAGS: list[tuple[str, Searchable, bool]] = [
     ("is:zero-byte,blank", row(health=("blank",)), True),
     ("is:multi-line", row(health=("wrong-encoding",)), False),
     ("is:odd", row(health=("suspect",)), False),
+    ("lint:kohya", row(lint=("kohya", "several-lines", "kohya/several-lines")), True),
+    ("lint:kohya/several-lines,x", row(lint=("kohya/several-lines",)), True),
+    ("lint:several-lines", row(lint=("kohya",)), False),
 ]
 
 NAMES: list[tuple[str, Searchable, bool]] = [
@@ -812,7 +816,7 @@ def test_no_pattern_keeps_the_server_busy() -> None:
     assert not parse("text:/(a+)+b/").matches(row(text="a" * 60_000))
 
 
-@given(st.text(st.characters(blacklist_categories=("Cs",)), max_size=60))
+@given(st.text(st.characters(codec="utf-8"), max_size=60))
 @example('say "hi", back\\slash, (a:1.2), -x, :,(, é')
 def test_the_search_for_a_tag_finds_every_caption_that_has_it(caption: str) -> None:
     for tag in tags_of(caption):

@@ -61,6 +61,7 @@ def deeds(served: Served, library: Library) -> list[Deed]:
         Deed("POST", "/api/check", "/api/check", {"rehash": True}),
         Deed("POST", f"{API}/check", f"{at}/check", {"rehash": True}),
         Deed("POST", f"{API}/plan", f"{at}/plan", {"action": "push"}, 200),
+        Deed("POST", f"{API}/lint", f"{at}/lint", {}),
         Deed("POST", f"{API}/clean/preview", f"{at}/clean/preview", {"table": {"rules": ["nfc"]}}, 200),
         Deed("POST", f"{API}/clean", f"{at}/clean", {"preview": previews[1]}),
         Deed("POST", "/api/batches/{batch}/undo", "/api/batches/last/undo", {}),

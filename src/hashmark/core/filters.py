@@ -77,6 +77,10 @@ class Searchable(Protocol):
     def health(self) -> Collection[str]:
         """What is not well with its caption: of `HEALTH`, as far as it was read."""
 
+    @property
+    def lint(self) -> Collection[str]:
+        """What trainers will stumble on: `CODE`, `TRAINER` and `TRAINER/CODE` of each finding."""
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -87,6 +91,8 @@ class Filter:
     """Whether it looks at captions."""
     needs_size: bool
     """Whether it looks at width or height."""
+    needs_lint: bool
+    """Whether it looks at what trainers will stumble on."""
     _test: Test[Searchable] = field(repr=False)
 
     def matches(self, item: Searchable) -> bool:
@@ -118,7 +124,7 @@ def parse(text: str) -> Filter:
     """
     looks: set[str] = set()
     test = read(text, lambda word: _term(word, looks))
-    return Filter(text.strip(), "text" in looks, "size" in looks, test or _everything)
+    return Filter(text.strip(), "text" in looks, "size" in looks, "lint" in looks, test or _everything)
 
 
 def _everything(_item: Searchable) -> bool:
@@ -140,6 +146,8 @@ def _term(word: Word, looks: set[str]) -> Test[Searchable]:
         looks.add("text")
     if key in {"w", "h", "px"}:
         looks.add("size")
+    if key == "lint":
+        looks.add("lint")
     return any_of(map(build, values))
 
 
@@ -220,6 +228,14 @@ def _is(value: Value) -> Test[Searchable]:
     if code in HEALTH:
         return lambda item: code in item.health
     return lambda item: code in item.odd
+
+
+def _lint(value: Value) -> Test[Searchable]:
+    name = value.folded
+    if not all(_CODE.fullmatch(part) for part in name.split("/", 1)):
+        right = "'lint:' takes a trainer, a finding or both: lint:kohya, lint:several-lines, lint:kohya/several-lines"
+        raise value.word.wrong(right)
+    return lambda item: name in item.lint
 
 
 _CODE = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
@@ -363,6 +379,7 @@ _TERMS: Mapping[str, Callable[[Value], Test[Searchable]]] = {
     "name": _name,
     "kind": _kind,
     "is": _is,
+    "lint": _lint,
     "w": _numeric(operator.attrgetter("width")),
     "h": _numeric(operator.attrgetter("height")),
     "px": _numeric(_pixels),
@@ -396,6 +413,7 @@ HELP: tuple[tuple[str, str], ...] = (
     ("is:odd", "has a problem; or one in particular, as in is:several-captions"),
     ("is:orphan", "a caption without an image"),
     ("is:missing,zero-byte", "captions not well: missing, zero-byte, blank, multi-line, wrong-encoding, suspect"),
+    ("lint:kohya", "what this trainer stumbles on; or one finding, as in lint:several-lines, lint:kohya/several-lines"),
     ("w:<512", "width in pixels; < <= > >= = and ranges, for every number"),
     ("h:512..1024", "height in pixels, both ends included"),
     ("px:>=1048576", "width times height"),

@@ -48,10 +48,10 @@ class Seen:
 
     Found out only when it is asked for: of a hundred thousand items, most searches look at one fact each.
     `text_of` gives the caption's text, `pixels_of` the image's width and height; None is what is not known.
-    `health_of` gives what is not well with the caption.
+    `health_of` gives what is not well with the caption, `lint_of` what trainers will stumble on.
     """
 
-    __slots__ = ("_health_of", "_pixels_of", "_text_of", "item")
+    __slots__ = ("_health_of", "_lint_of", "_pixels_of", "_text_of", "item")
 
     def __init__(
         self,
@@ -59,11 +59,13 @@ class Seen:
         text_of: Callable[[Item], str | None] = lambda _item: None,
         pixels_of: Callable[[Item], tuple[int, int] | None] = lambda _item: None,
         health_of: Callable[[Item], Collection[str]] = lambda _item: (),
+        lint_of: Callable[[Item], Collection[str]] = lambda _item: (),
     ) -> None:
         self.item = item
         self._text_of = text_of
         self._pixels_of = pixels_of
         self._health_of = health_of
+        self._lint_of = lint_of
 
     @property
     def folded(self) -> str:
@@ -119,6 +121,11 @@ class Seen:
     def health(self) -> Collection[str]:
         """What is not well with its caption."""
         return self._health_of(self.item)
+
+    @property
+    def lint(self) -> Collection[str]:
+        """What trainers will stumble on."""
+        return self._lint_of(self.item)
 
 
 _KINDS = {Kind.IMAGE: "pair", Kind.CAPTION: "caption", Kind.MASK: "mask"}

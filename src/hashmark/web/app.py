@@ -18,10 +18,11 @@ from hashmark.core.errors import HashmarkError
 from hashmark.core.model import RemoteObject
 from hashmark.library import Library
 from hashmark.web import events, pages
-from hashmark.web.api import cleaning, datasets, items, moves
+from hashmark.web.api import cleaning, datasets, items, linting, moves
 from hashmark.web.api.common import answer, answer_error, status_of
 from hashmark.web.desk import Desk
 from hashmark.web.jobs import DatasetBusy
+from hashmark.web.lints import Lints
 from hashmark.web.pictures import Pictures
 from hashmark.web.plans import Plans, Previews
 from hashmark.web.watch import Watcher
@@ -47,6 +48,7 @@ def create_app(
         pictures = app.state.pictures = Pictures(desk)
         app.state.plans = Plans()
         app.state.previews = Previews()
+        lints = app.state.lints = Lints(desk)
         with contextlib.suppress(HashmarkError):  # told on the page
             await desk.read(lambda: library.bucket)
         await desk.refresh()
@@ -59,6 +61,7 @@ def create_app(
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        await lints.close()
         await pictures.close()
         await desk.close()
 
@@ -71,7 +74,15 @@ def create_app(
         redoc_url=None,
         openapi_url="/api/openapi.json",
     )
-    for router in (datasets.router, items.router, moves.router, cleaning.router, events.router, pages.router):
+    for router in (
+        datasets.router,
+        items.router,
+        moves.router,
+        cleaning.router,
+        linting.router,
+        events.router,
+        pages.router,
+    ):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
     _tell_errors(app)

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from hashmark.actions.status import caption_health
 from hashmark.core.cleaning import TagCounts
 from hashmark.core.errors import HashmarkError
 from hashmark.core.items import Item, colours_of, count_colours, make_items
 from hashmark.core.keys import refuse_collisions
-from hashmark.core.lint.facts import File
 from hashmark.core.lint.health import CaptionHealth, health_of
+from hashmark.core.lint.report import Report
 from hashmark.core.model import FileStatus, Key, Kind, LocalFile, Problem, Verdict, key_bytes
 from hashmark.core.pairs import Pairing, pair_up
 from hashmark.core.report import DatasetStatus
@@ -40,6 +39,29 @@ class Read(NamedTuple):
     md5: str | None
     text: str
     flags: tuple[str, ...] = ()
+
+
+@dataclass
+class Lint:
+    """What trainers will make of the files, as of the last look (`at`, seconds of the epoch); `looking` while one runs.
+
+    `looking` is how many images of how many were decoded; `found` has what was found by key, as the search names it.
+    """
+
+    report: Report | None = None
+    found: dict[str, set[str]] = field(default_factory=dict)
+    at: float = 0.0
+    looking: tuple[int, int] | None = None
+    error: HashmarkError | None = None
+
+    def take(self, report: Report, at: float) -> None:
+        """Take in a report."""
+        found: dict[str, set[str]] = {}
+        for finding in (*report.findings, *report.notes):
+            names = {finding.code, *([finding.trainer, f"{finding.trainer}/{finding.code}"] if finding.trainer else [])}
+            for key in finding.keys:
+                found.setdefault(key, set()).update(names)
+        self.report, self.found, self.at, self.error = report, found, at, None
 
 
 @dataclass(slots=True)
@@ -74,6 +96,7 @@ class Board:
         """How the captions are, counted when they were read last."""
         self.counted: tuple[int, str, TagCounts] | None = None
         """The tags as they were counted last: at which revision, with which trigger."""
+        self.lint: Lint = Lint()
         self.sizes: dict[str, tuple[int, int] | None] = {}
         """Pixels by MD5 of the image; None where they can't be told."""
         self._at: dict[str, int] = {}
@@ -111,13 +134,15 @@ class Board:
         found = self.texts.get(row.key)
         return found.flags if found else ()
 
+    def lint_of(self, item: Item) -> set[str]:
+        """What the last lint found in the files of an item."""
+        return set().union(*(self.lint.found.get(key, ()) for key in item.keys))
+
     def count_health(self) -> CaptionHealth:
         """Count what is not well with the captions of the images on disk. May be called from any thread."""
         flags = {read.md5: read.flags for read in list(self.texts.values()) if read.md5}
-        pairs = [(i.lead, i.caption) for i in list(self.items) if i.kind == "pair" and i.lead.local]
-        return health_of(
-            ((image, _file(caption) if caption else None) for lead, caption in pairs if (image := _file(lead))), flags
-        )
+        images = [item for item in list(self.items) if item.kind == "pair" and item.lead.local]
+        return health_of((_digest(item.caption) for item in images), flags)
 
     def unread(self) -> list[FileStatus]:
         """The captions on disk whose text is not known, or is that of other bytes."""
@@ -140,7 +165,7 @@ class Board:
     def show(self, status: DatasetStatus, items: list[Item], checked: Checked) -> None:
         """Show the outcome of a look; `items` were made of it."""
         self.checked, self.complete, self.error = checked, status.complete, None
-        self.problems = status.problems
+        self.problems, self.health = status.problems, status.health
         self.files = {row.key: row for row in status.files}
         self._index(items)
 
@@ -196,17 +221,12 @@ class Board:
         self.structure += 1
 
     def status(self) -> DatasetStatus:
-        """The same as a value, for JSON. Asks the state about captions, so not on the event loop."""
+        """The same as a value, for JSON."""
         files = tuple(self.files.values())
         pairs = pair_up(files, self.dataset.pairing).pairs
+        complete = self.complete and self.checked is not None
         return DatasetStatus(
-            id=self.dataset.id,
-            name=self.dataset.name,
-            complete=self.complete and self.checked is not None,
-            files=files,
-            pairs=pairs,
-            problems=self.problems,
-            health=caption_health(self.dataset, pairs),
+            self.dataset.id, self.dataset.name, complete, files, pairs, self.problems, health=self.health
         )
 
     def fail(self, error: HashmarkError) -> None:
@@ -215,5 +235,6 @@ class Board:
         self.revision += 1
 
 
-def _file(row: FileStatus) -> File | None:
-    return File(row.key, row.local.size, row.local.md5) if row.local else None
+def _digest(caption: FileStatus | None) -> tuple[str, str | None] | None:
+    """A caption's key and MD5, None where the disk has none."""
+    return (caption.key, caption.local.md5) if caption and caption.local else None

@@ -18,6 +18,10 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Nothing(Body):
+    """There is nothing to be said."""
+
+
 class Selection(Body):
     """Which items are meant; all of the dataset where `items` is null."""
 

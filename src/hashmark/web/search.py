@@ -39,7 +39,9 @@ def search(board: Board, wanted: Filter, sort: Sort) -> Found:
         return Found(revision, 0, [], 0)
     unmeasured = 0
     chosen: list[Item] = []
-    seen = Seen(items[0], lambda item: caption_of(board, item), lambda item: pixels(board, item), board.codes)
+    seen = Seen(
+        items[0], lambda item: caption_of(board, item), lambda item: pixels(board, item), board.codes, board.lint_of
+    )
     for item in items:
         seen.item = item
         if wanted.needs_size and _can_be_measured(board, item):

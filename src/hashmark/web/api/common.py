@@ -24,6 +24,7 @@ from hashmark.core.items import Item
 from hashmark.web.board import Board
 from hashmark.web.desk import Desk
 from hashmark.web.jobs import DatasetBusy
+from hashmark.web.lints import Lints
 from hashmark.web.models import Failure
 from hashmark.web.pictures import Pictures
 from hashmark.web.plans import Plans, Previews
@@ -102,9 +103,16 @@ def the_previews(request: Request) -> Previews:
     return previews
 
 
+def the_lints(request: Request) -> Lints:
+    """The looks at what trainers will make of datasets."""
+    lints: Lints = request.app.state.lints
+    return lints
+
+
 DeskOf = Annotated[Desk, Depends(the_desk)]
 PicturesOf = Annotated[Pictures, Depends(the_pictures)]
 PlansOf = Annotated[Plans, Depends(the_plans)]
+LintsOf = Annotated[Lints, Depends(the_lints)]
 PreviewsOf = Annotated[Previews, Depends(the_previews)]
 
 

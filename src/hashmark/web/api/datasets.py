@@ -11,7 +11,7 @@ from hashmark.actions.listing import ls_remote
 from hashmark.core import listing
 from hashmark.core.filters import parse
 from hashmark.core.report import DatasetStatus
-from hashmark.web.api.common import ERRORS, BoardOf, DeskOf, PicturesOf, answer, compared
+from hashmark.web.api.common import ERRORS, BoardOf, DeskOf, LintsOf, PicturesOf, answer, compared
 from hashmark.web.board import Board
 from hashmark.web.models import CheckBody, FoundIds, Images, S3Listing
 from hashmark.web.search import Sort, search
@@ -88,6 +88,7 @@ async def find(
     desk: DeskOf,
     board: BoardOf,
     pictures: PicturesOf,
+    lints: LintsOf,
     q: Annotated[str, Query(description="See the search language in the docs.", max_length=2000)] = "",
     sort: Sort = Sort.NAME,
 ) -> Response:
@@ -95,6 +96,8 @@ async def find(
     wanted = parse(q)
     if wanted.needs_text:
         await desk.read_texts(board)
+    if wanted.needs_lint and board.lint.report is None:
+        await lints.begin(board)
     if wanted.needs_size:
         pictures.measure(board)
     found = await desk.read(search, board, wanted, sort)

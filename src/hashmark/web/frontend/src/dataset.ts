@@ -4,6 +4,7 @@ import { Clean, type Scope } from "./clean.ts";
 import type { Mode } from "./cleanform.ts";
 import { Detail } from "./detail.ts";
 import { Grid, type View } from "./grid.ts";
+import { LintPanel } from "./lint.ts";
 import { onEvent } from "./live.ts";
 import { Plans } from "./plans.ts";
 import { Rows } from "./rows.ts";
@@ -24,6 +25,7 @@ class DatasetPage {
   private readonly sort = byId<HTMLSelectElement>("sort");
   private readonly plans: Plans;
   private readonly clean = new Clean();
+  private readonly lint = new LintPanel(() => this.pressChips());
   private readonly tags = new TagPanel(() => this.pressChips());
   private readonly detail: Detail;
   private asking: AbortController | null = null;
@@ -196,7 +198,7 @@ class DatasetPage {
     if (chip) {
       // A second press takes it back.
       this.filter(chip.getAttribute("aria-pressed") === "true" ? "" : (chip.dataset["filter"] ?? ""), true);
-      if (chip.matches(".tag") && window.innerWidth <= 720) this.tags.toggle(); // it would hide what was found
+      if (chip.matches(".tag") && window.innerWidth <= 720) this.act(chip.closest(".panel")?.id ?? ""); // it would hide what was found
     }
     const act = target.closest<HTMLElement>("[data-act]")?.dataset["act"];
     if (act && !target.closest("dialog")) this.act(act);
@@ -256,6 +258,7 @@ class DatasetPage {
       verify: () => this.verify(),
       clean: () => this.cleanUp("rules"),
       tags: () => this.tags.toggle(),
+      lint: () => this.lint.toggle(),
     };
     acts[name]?.();
   }
@@ -337,6 +340,7 @@ class DatasetPage {
       u: () => this.move("push"),
       d: () => this.move("pull"),
       t: () => this.tags.toggle(),
+      l: () => this.lint.toggle(),
       c: () => this.cleanUp("rules"),
       f: () => this.cleanUp("replace"),
       a: () => this.cleanUp("tags"),

@@ -1,6 +1,7 @@
 // Statistics of the tags, beside the grid: counted by the server, shown page by page; a click on a tag searches for it.
 import { get, ofDataset } from "./api.ts";
 import { Pager } from "./pager.ts";
+import { Panel } from "./panel.ts";
 import { trying } from "./toast.ts";
 
 const PAGE = 100;
@@ -24,8 +25,7 @@ interface Tags {
   tags: Tag[];
 }
 
-export class TagPanel {
-  private readonly panel = document.getElementById("tags") as HTMLElement;
+export class TagPanel extends Panel {
   private readonly list = this.find(".tag-list");
   private readonly pager = new Pager(this.find(".pager"), PAGE, (start) => void this.show(start));
   private readonly drawn: () => void;
@@ -36,29 +36,16 @@ export class TagPanel {
 
   /** `drawn` is told when there are other tags to press. */
   constructor(drawn: () => void) {
+    super("tags");
     this.drawn = drawn;
     this.panel.addEventListener("input", (event) => {
       if (event.target === this.part("trigger")) this.trigger = this.part("trigger").value;
       this.soon(PAUSE);
     });
     this.find(".tag-tools").addEventListener("submit", (event) => event.preventDefault());
-    this.panel.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.toggle();
-    });
   }
 
-  get open(): boolean {
-    return !this.panel.hidden;
-  }
-
-  toggle(): void {
-    this.panel.hidden = this.open;
-    for (const button of document.querySelectorAll("[data-act=tags][aria-pressed]"))
-      button.setAttribute("aria-pressed", String(this.open));
-    if (!this.open) {
-      document.getElementById("items")?.focus({ preventScroll: true });
-      return;
-    }
+  protected opened(): void {
     this.part("q").focus();
     void this.show(0);
   }
@@ -71,14 +58,6 @@ export class TagPanel {
   private soon(pause: number): void {
     clearTimeout(this.timer);
     this.timer = window.setTimeout(() => void this.show(0), pause);
-  }
-
-  private find(selector: string): HTMLElement {
-    return this.panel.querySelector(selector) as HTMLElement;
-  }
-
-  private part(name: string): HTMLInputElement {
-    return this.find(`[data-part=${name}]`) as HTMLInputElement;
   }
 
   private async show(start: number): Promise<void> {

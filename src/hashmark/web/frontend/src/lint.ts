@@ -1,0 +1,145 @@
+// What trainers will make of the files, beside the grid: one card for each finding; a click on it searches for its files.
+import { get, ofDataset, send } from "./api.ts";
+import { Panel } from "./panel.ts";
+import { shown } from "./times.ts";
+import { trying } from "./toast.ts";
+
+const AGAIN = 600;
+const WORST = ["error", "warning", "note"];
+const SIGNS: Record<string, [string, string]> = {
+  error: ["cross", "red"],
+  warning: ["warning", "conflict"],
+  note: ["none", "grey"],
+};
+
+interface Finding {
+  code: string;
+  severity: string;
+  trainer: string | null;
+  count: number;
+  keys: string[];
+  what: string;
+  why: string;
+  do: string;
+  source: string;
+}
+
+interface Lint {
+  at: number | null;
+  looking: { images: number; of: number } | null;
+  error: { message: string } | null;
+  findings: Finding[];
+  notes: Finding[];
+  problems: { message: string }[];
+  trainers: string[];
+}
+
+export class LintPanel extends Panel {
+  private readonly drawn: () => void;
+  private found: Lint | null = null;
+  private timer = 0;
+
+  /** `drawn` is told when there are other findings to press. */
+  constructor(drawn: () => void) {
+    super("lint");
+    this.drawn = drawn;
+    this.panel.addEventListener("change", () => this.draw());
+    this.panel.addEventListener("click", (event) => {
+      if ((event.target as Element).closest("[data-act=lint-again]")) void this.look();
+    });
+  }
+
+  protected opened(): void {
+    this.part("trainer").focus();
+    void this.ask();
+  }
+
+  /** Show what is known; where that is nothing, have it looked. */
+  private async ask(): Promise<void> {
+    clearTimeout(this.timer);
+    const found = await trying(() => get<Lint>(ofDataset("lint")));
+    if (!found || !this.open) return;
+    if (found.at === null && !found.looking && !found.error) await this.look();
+    else this.take(found);
+  }
+
+  private async look(): Promise<void> {
+    const found = await trying(() => send<Lint>("POST", ofDataset("lint")));
+    if (found) this.take(found);
+  }
+
+  private take(found: Lint): void {
+    this.found = found;
+    if (found.looking) this.timer = window.setTimeout(() => void this.ask(), AGAIN);
+    const select = this.part("trainer") as unknown as HTMLSelectElement;
+    if (select.options.length === 1) for (const trainer of found.trainers) select.append(new Option(trainer, trainer));
+    this.draw();
+  }
+
+  private draw(): void {
+    const found = this.found;
+    if (!found) return;
+    const trainer = this.part("trainer").value;
+    const all = [...found.findings, ...found.notes].filter((one) => !trainer || !one.trainer || one.trainer === trainer);
+    const groups = new Map<string, Finding[]>();
+    for (const one of all) groups.set(one.code, [...(groups.get(one.code) ?? []), one]);
+    const worst = (group: Finding[]): number => Math.min(...group.map((one) => WORST.indexOf(one.severity)));
+    const cards = [...groups.values()].sort((a, b) => worst(a) - worst(b));
+    this.find(".findings").replaceChildren(...cards.map((group) => card(group, WORST[worst(group)] ?? "note", trainer)));
+    this.find(".busy-said").hidden = !found.looking;
+    this.find(".busy-said").textContent = found.looking?.of
+      ? `Looking at images: ${found.looking.images.toLocaleString()} of ${found.looking.of.toLocaleString()}`
+      : "Looking …";
+    this.find("#lint-said").textContent = said(found, cards.length);
+    this.drawn();
+  }
+}
+
+function said(found: Lint, cards: number): string {
+  if (found.error) return found.error.message;
+  if (found.at === null) return "";
+  const missed = found.problems.length ? ` ${found.problems.length} files could not be looked at.` : "";
+  const when = shown(new Date(found.at * 1000), new Date());
+  return `${cards === 0 ? "Nothing was found" : `${cards} kinds of findings`}, ${when}.${missed}`;
+}
+
+function element(tag: string, cls: string, ...content: (string | Node)[]): HTMLElement {
+  const made = document.createElement(tag);
+  made.className = cls;
+  made.append(...content);
+  return made;
+}
+
+function sign(severity: string): SVGSVGElement {
+  const [name, colour] = SIGNS[severity] ?? ["none", "grey"];
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("class", `icon sign ${colour}`);
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", severity);
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", `#i-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+/** One kind of finding: how many files, then what each trainer makes of them. */
+function card(group: Finding[], severity: string, trainer: string): HTMLLIElement {
+  const first = group[0] as Finding;
+  const count = Math.max(...group.map((one) => one.count));
+  const button = document.createElement("button");
+  button.className = "tag";
+  button.dataset["filter"] = `lint:${trainer && first.trainer ? `${trainer}/` : ""}${first.code}`;
+  button.append(sign(severity), element("b", "tag-name", first.code), element("span", "", count.toLocaleString()));
+  const more = document.createElement("details");
+  const names = `${first.keys[0] ?? ""}${count > 1 ? ` and ${(count - 1).toLocaleString()} more` : ""}`;
+  more.append(element("summary", "quiet", names));
+  for (const one of group) {
+    const who = one.trainer ? [element("b", "", one.trainer), " "] : [];
+    more.append(element("p", "", ...who, one.what, ". ", element("span", "quiet", one.why)));
+    more.append(element("p", "advice", "→ ", one.do));
+    more.append(element("p", "quiet source", one.source));
+  }
+  const item = document.createElement("li");
+  item.append(button, more);
+  return item;
+}
