@@ -37,7 +37,7 @@ NARROW: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_sca
 
 @contextmanager
 def sample(folder: Path) -> Iterator[tuple[Site, Gate]]:
-    """The sample library with its captions cleaned, a conflict, an empty dataset and one of ten thousand pairs."""
+    """The sample library, pushed, with an empty dataset and one of ten thousand pairs."""
     with (
         EmbeddedBucket(folder / "bucket", BUCKET) as box,
         gated(store := Store("seaweedfs", box.address.endpoint_url, box.credentials_file)) as gate,
@@ -50,8 +50,6 @@ def sample(folder: Path) -> Iterator[tuple[Site, Gate]]:
         for dataset in ("82", "10", "5", "3"):
             site("push", dataset)
         (site.root / "1_new_style").mkdir()
-        with Library.open(site.root) as library:
-            demo.clean_captions(library.dataset("82"))
         yield site, gate
         site.stop()
 
@@ -165,6 +163,39 @@ def pictures(camera: Camera, site: Site, gate: Gate) -> None:
     gate.open()
 
 
+def caption_pictures(camera: Camera, site: Site) -> None:
+    """What is done with captions: cleaned, counted, judged."""
+    for look, scheme, name in ((WIDE, "light", "clean"), (NARROW, "dark", "clean-narrow")):
+        manager = camera.manager("82", look, scheme).ready(271)
+        manager.clean()
+        expect(manager.cleaning.locator("#clean-list li")).to_have_count(50)
+        camera.take(manager.page, name)
+    manager = camera.manager("82", WIDE, "dark").ready(271)
+    manager.clean("f")
+    manager.page.keyboard.type("stellar sketch")
+    manager.cleaning.get_by_role("textbox", name="Replace with").fill("ohwx sketch")
+    expect(manager.cleaning.locator("#clean-list ins").first).to_be_visible()
+    camera.take(manager.page, "replace")
+
+    manager = camera.manager("82", WIDE, "light").ready(271)
+    manager.press("t")
+    manager.page.get_by_role("textbox", name="Trigger").fill("stellar sketch")
+    expect(manager.page.locator("#tags-said")).to_contain_text("The trigger")
+    camera.take(manager.page, "tags")
+    bad = {"0002.txt": b"", "0003.txt": b"a line\nand another", "0004.txt": "caf\u00e9".encode("cp1252")}
+    good = {name: site.read(name) for name in bad}
+    for name, data in bad.items():
+        site.write(name, data)
+    manager = camera.manager("82", WIDE, "dark").ready(271)
+    manager.press("l")
+    expect(manager.page.locator(".findings li").first).to_be_visible(timeout=120_000)
+    expect(manager.page.locator(".busy-said")).to_be_hidden(timeout=120_000)
+    manager.page.locator(".findings summary").nth(1).click()
+    camera.take(manager.page, "trainers")
+    for name, data in good.items():
+        site.write(name, data)
+
+
 def opened(manager: Manager) -> None:
     """Wait for an open item's picture and caption."""
     expect(manager.caption).not_to_have_value("")
@@ -179,7 +210,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sample(Path(folder)) as (site, gate), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         site.start()
-        pictures(Camera(browser, site), site, gate)
+        camera = Camera(browser, site)
+        caption_pictures(camera, site)
+        with Library.open(site.root) as library:
+            demo.clean_captions(library.dataset("82"))
+        pictures(camera, site, gate)
         browser.close()
 
 

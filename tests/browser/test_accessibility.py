@@ -85,6 +85,17 @@ def tagging(manager: Manager) -> None:
     expect(dialog.locator("#clean-list ins").first).to_be_visible()
 
 
+def tags(manager: Manager) -> None:
+    manager.press("t")
+    expect(manager.page.locator("#tags .tag").first).to_be_visible()
+
+
+def findings(manager: Manager) -> None:
+    manager.press("l")
+    expect(manager.page.locator("#lint .tag").first).to_be_visible(timeout=60_000)
+    manager.page.locator("#lint summary").first.click()
+
+
 def error(manager: Manager) -> None:
     manager.search.fill("sync:blue")
     expect(manager.page.get_by_role("alert")).to_be_visible()
@@ -96,7 +107,8 @@ def nothing(manager: Manager) -> None:
 
 
 PLACES: tuple[Callable[[Manager], None], ...] = (
-    grid, selected, as_list, detail, sheet, plan, delete, cleaning, replacing, tagging, error, nothing, library,
+    grid, selected, as_list, detail, sheet, plan, delete, cleaning, replacing, tagging, tags, findings, error, nothing,
+    library,
 )  # fmt: skip
 
 

@@ -122,6 +122,16 @@ function sign(severity: string): SVGSVGElement {
   return svg;
 }
 
+/** The trainers that make the same of it, together. */
+function alike(group: Finding[]): Finding[][] {
+  const found = new Map<string, Finding[]>();
+  for (const one of group) {
+    const what = JSON.stringify([one.what, one.why, one.do]);
+    found.set(what, [...(found.get(what) ?? []), one]);
+  }
+  return [...found.values()];
+}
+
 /** One kind of finding: how many files, then what each trainer makes of them. */
 function card(group: Finding[], severity: string, trainer: string): HTMLLIElement {
   const first = group[0] as Finding;
@@ -133,11 +143,12 @@ function card(group: Finding[], severity: string, trainer: string): HTMLLIElemen
   const more = document.createElement("details");
   const names = `${first.keys[0] ?? ""}${count > 1 ? ` and ${(count - 1).toLocaleString()} more` : ""}`;
   more.append(element("summary", "quiet", names));
-  for (const one of group) {
-    const who = one.trainer ? [element("b", "", one.trainer), " "] : [];
+  for (const same of alike(group)) {
+    const one = same[0] as Finding;
+    const who = one.trainer ? [element("b", "", same.map((of) => of.trainer).join(", ")), ": "] : [];
     more.append(element("p", "", ...who, one.what, ". ", element("span", "quiet", one.why)));
     more.append(element("p", "advice", "→ ", one.do));
-    more.append(element("p", "quiet source", one.source));
+    for (const source of new Set(same.map((of) => of.source))) more.append(element("p", "quiet source", source));
   }
   const item = document.createElement("li");
   item.append(button, more);

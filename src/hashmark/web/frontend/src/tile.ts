@@ -45,7 +45,7 @@ function part<K extends keyof HTMLElementTagNameMap>(tag: K, cls: string): HTMLE
 const HEALTH: Record<string, string> = {
   missing: "no caption",
   "zero-byte": "zero bytes",
-  "wrong-encoding": "wrong encoding",
+  "wrong-encoding": "encoding",
 };
 
 const seen = new Set<string>();
