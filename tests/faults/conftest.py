@@ -1,0 +1,17 @@
+"""A world for each test of a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Store
+from tests.faults.world import World, world_of
+
+
+@pytest.fixture
+def world(seaweedfs: Store, prefix: str, tmp_path: Path) -> Iterator[World]:
+    with world_of(seaweedfs, prefix, tmp_path) as made:
+        yield made

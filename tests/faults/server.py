@@ -1,0 +1,202 @@
+"""A scripted HTTP server on loopback: what it answers is asked of a function, how it delivers that of the answer.
+
+It runs on asyncio in a thread of its own; the function runs on other threads, so it may block. It knows nothing of
+what stands behind it (`proxy`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from urllib.parse import parse_qs, urlsplit
+
+NS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+HEAD_LIMIT = 1 << 18
+SLICES = 20
+"""Pieces a second in which a slow body is sent."""
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    target: str = ""
+    """Path and query as sent."""
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer, and how it is delivered: by default, at once and whole."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    announced: int | None = None
+    """A Content-Length that is not the body's."""
+    wait: float = 0
+    """Seconds before the first byte."""
+    cut: int | None = None
+    """Bytes of the body after which the connection is reset; below 0, before anything is said."""
+    stall: int | None = None
+    """Bytes of the body after which nothing more comes, while the connection stays."""
+    rate: int | None = None
+    """Bytes of the body a second."""
+
+
+@dataclass
+class Scripted:
+    """A running server; `seen` are the requests it got."""
+
+    url: str
+    seen: list[Request]
+
+
+def listing(*keys: str, token: str | None = None, truncated: str | None = None, count: int | None = None) -> bytes:
+    """A ListObjectsV2 answer, as right or wrong as its arguments."""
+    rows = "".join(
+        f"<Contents><Key>{key}</Key><Size>1</Size><ETag>&quot;{'0' * 32}&quot;</ETag></Contents>" for key in keys
+    )
+    more = truncated if truncated is not None else ("true" if token else "false")
+    return (
+        f"<?xml version='1.0'?><ListBucketResult {NS}><IsTruncated>{more}</IsTruncated>"
+        f"<KeyCount>{len(keys) if count is None else count}</KeyCount>{rows}"
+        f"{f'<NextContinuationToken>{token}</NextContinuationToken>' if token else ''}</ListBucketResult>"
+    ).encode()
+
+
+def error(code: str) -> bytes:
+    """An S3 error document."""
+    return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>as asked</Message></Error>".encode()
+
+
+@contextmanager
+def scripted(answer: Callable[[Request], Reply]) -> Iterator[Scripted]:
+    """Serve `answer` on loopback during the body. Its own mistakes are raised at the end.
+
+    What fails between here and the store behind it ends the connection, as a network would.
+    """
+    server = _Server(answer)
+    server.start()
+    try:
+        yield Scripted(f"http://127.0.0.1:{server.port}", server.seen)
+    finally:
+        server.stop()
+    if server.mistakes:
+        raise server.mistakes[0]
+
+
+class _Server:
+    def __init__(self, answer: Callable[[Request], Reply]) -> None:
+        self.seen: list[Request] = []
+        self.mistakes: list[Exception] = []
+        self.port = 0
+        self._answer = answer
+        self._ready = threading.Event()
+        self._pool = ThreadPoolExecutor(64, thread_name_prefix="answer")
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        assert self._ready.wait(30), "the server does not start"
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _main(self) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=HEAD_LIMIT)
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._stopping.wait()
+        server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Cancelled when the server stops, which is no error of the connection.
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            try:
+                while (request := await _read(reader, writer)) is not None:
+                    self.seen.append(request)
+                    if not await self._respond(request, writer):
+                        break
+            finally:
+                writer.close()
+
+    async def _respond(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+        """Whether the connection goes on."""
+        try:
+            reply = await self._loop.run_in_executor(self._pool, self._answer, request)
+        except (OSError, http.client.HTTPException):
+            return False
+        except Exception as error:  # noqa: BLE001 - raised where the test sees it
+            self.mistakes.append(error)
+            return False
+        await asyncio.sleep(reply.wait)
+        return await _deliver(request, reply, writer) and request.headers.get("connection", "").lower() != "close"
+
+
+async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Request | None:
+    try:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    except asyncio.IncompleteReadError:
+        return None
+    first, *lines = head[:-4].split("\r\n")
+    method, target, _ = first.split(" ", 2)
+    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    if headers.get("expect", "").lower() == "100-continue":
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    body = await reader.readexactly(int(headers.get("content-length") or 0))
+    parts = urlsplit(target)
+    query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+    return Request(method, parts.path, query, headers, target, body)
+
+
+async def _deliver(request: Request, reply: Reply, writer: asyncio.StreamWriter) -> bool:
+    """Send an answer as well or badly as it says; whether the connection goes on."""
+    if reply.cut is not None and reply.cut < 0:
+        _reset(writer)
+        return False
+    length = len(reply.body) if reply.announced is None else reply.announced
+    reason = HTTPStatus(reply.status).phrase
+    headers = "".join(f"{name}: {value}\r\n" for name, value in (*reply.headers.items(), ("Content-Length", length)))
+    writer.write(f"HTTP/1.1 {reply.status} {reason}\r\n{headers}\r\n".encode("latin-1"))
+    if request.method == "HEAD":
+        await writer.drain()
+        return True
+    ends = [end for end in (reply.cut, reply.stall) if end is not None]
+    await _send(reply.body[: min(ends, default=None)], reply.rate, writer)
+    if reply.stall is not None:
+        await asyncio.Event().wait()
+    if reply.cut is not None:
+        await asyncio.sleep(0.05)  # a reset overtakes what was sent just before
+        _reset(writer)
+    return reply.cut is None and reply.announced is None
+
+
+async def _send(body: bytes, rate: int | None, writer: asyncio.StreamWriter) -> None:
+    step = max(1, rate // SLICES) if rate else len(body) or 1
+    for start in range(0, len(body), step):
+        writer.write(body[start : start + step])
+        await writer.drain()
+        if rate:
+            await asyncio.sleep(1 / SLICES)
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """End the connection with a reset instead of a farewell."""
+    at_once: socket.socket = writer.get_extra_info("socket")
+    at_once.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()

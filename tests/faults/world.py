@@ -1,0 +1,92 @@
+"""Libraries behind the proxy and beside it: what a test of a fault begins from and looks at in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from hashmark import Dataset, Library, status
+from hashmark.s3.bucket import Bucket
+from hashmark.settings import Settings
+from tests.conftest import Store
+from tests.disk.tools import tree
+from tests.faults.proxy import Proxy, proxied
+
+NAME = "82_x"
+TEXT = b"a stellar sketch\n"
+
+
+@dataclass
+class World:
+    """A store, the proxy before it, and the machines that use it: each a library of its own, with its own memory."""
+
+    store: Store
+    prefix: str
+    folder: Path
+    proxy: Proxy
+    _libraries: dict[str, Library] = field(default_factory=dict)
+
+    def machine(self, name: str = "here", root: Path | None = None) -> Dataset:
+        """A machine that reaches the store through the proxy."""
+        return self._dataset(name, self.proxy.url, root)
+
+    def other(self, name: str = "there") -> Dataset:
+        """A machine that reaches the store itself."""
+        return self._dataset(name, self.store.endpoint_url, None)
+
+    @property
+    def bucket(self) -> Bucket:
+        """The store itself, without the proxy."""
+        return self.other().library.bucket
+
+    def _dataset(self, name: str, url: str, root: Path | None) -> Dataset:
+        if name not in self._libraries:
+            folder = root or self.folder / name
+            (folder / NAME).mkdir(parents=True, exist_ok=True)
+            remote = replace(self.store.remote(self.prefix), endpoint_url=url, store_name="the store")
+            self._libraries[name] = Library(folder, Settings(remote))
+        return self._libraries[name].dataset("82")
+
+    def close(self) -> None:
+        for library in self._libraries.values():
+            library.close()
+
+
+@contextmanager
+def world_of(store: Store, prefix: str, folder: Path) -> Iterator[World]:
+    with proxied(store.endpoint_url) as proxy:
+        world = World(store, prefix, folder, proxy)
+        try:
+            yield world
+        finally:
+            world.close()
+
+
+def fill(dataset: Dataset, files: Mapping[str, bytes]) -> None:
+    for key, data in files.items():
+        path = dataset.path / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def on_disk(dataset: Dataset) -> dict[str, bytes]:
+    """Every file of the dataset, unfinished ones included."""
+    return tree(dataset.path)
+
+
+def in_bucket(dataset: Dataset) -> dict[str, bytes]:
+    bucket = dataset.library.bucket
+    return {row.key: bucket.read(dataset.prefix + row.key) for row in bucket.objects(dataset.prefix)}
+
+
+def in_trash(dataset: Dataset) -> set[bytes]:
+    """The contents that the trash keeps, on both sides."""
+    library = dataset.library
+    kept = {library.bucket.read(library.remote_trash + row.key) for row in library.bucket.objects(library.remote_trash)}
+    return kept | (set(tree(library.trash).values()) if library.trash.exists() else set())
+
+
+def verdicts(dataset: Dataset) -> dict[str, str]:
+    return {str(row.key): str(row.verdict) for row in status(dataset).files}
