@@ -19,6 +19,9 @@ from hashmark.core.etags import normal_etag
 from hashmark.core.model import Key, RemoteObject
 
 FORMATS = ("CSV", "Parquet")
+MAX_DIGITS = 18
+"""More than any object's size has. Python refuses to read numbers of some thousand digits."""
+
 _HINT = "Download the inventory whole, its `data` folder included, and name its manifest.json."
 
 
@@ -116,7 +119,7 @@ def objects(rows: Iterable[Mapping[str, Any]], prefix: str, name: str) -> Iterat
         if not key.startswith(prefix) or _is(row, "isdeletemarker") or _is(row, "islatest") is False:
             continue
         size = str(row.get("size") if row.get("size") is not None else "")
-        if not size.isdecimal():
+        if not size.isdecimal() or len(size) > MAX_DIGITS:
             raise UsageError(
                 f"The row of '{key}' in {name} has no size.", "Include the size in the inventory's fields."
             )

@@ -309,20 +309,19 @@ def _etag(answer: Answer, what: str) -> str:
 
 def _head(answer: Answer, key: str) -> Head:
     headers = answer.headers
-    length = headers.get("content-length", "")
-    if not length.isdecimal():
+    size = xml.number(headers.get("content-length", ""))
+    if size is None:
         raise UnexpectedAnswer(f"HEAD of '{key}': the answer has no length.")
-    parts = headers.get("x-amz-mp-parts-count", "")
     return Head(
         status=answer.status,
-        size=int(length),
+        size=size,
         etag=normal_etag(headers["etag"]) if headers.get("etag") else None,
         last_modified=headers.get("last-modified"),
         encryption=_encryption(headers),
         checksums={c: headers[f"x-amz-checksum-{c}"] for c in STRONGEST if f"x-amz-checksum-{c}" in headers},
         full_object=_is_full_object(headers),
         metadata={k.removeprefix("x-amz-meta-"): v for k, v in headers.items() if k.startswith("x-amz-meta-")},
-        parts=int(parts) if parts.isdecimal() else None,
+        parts=xml.number(headers.get("x-amz-mp-parts-count", "")),
     )
 
 

@@ -15,6 +15,9 @@ from hashmark.core.errors import BrokenListing, UnexpectedAnswer
 from hashmark.core.etags import normal_etag
 from hashmark.core.model import Key, RemoteObject
 
+DIGITS = 18
+"""More than any size or count has. Python refuses to read numbers of some thousand digits."""
+
 
 def parse(body: bytes, root: str, what: str, *, also: str = "") -> ET.Element:
     """The root element of `body`, which must be called `root` (or `also`) in whatever namespace.
@@ -48,6 +51,11 @@ def children(element: ET.Element) -> dict[str, str]:
     for child in element:
         found.setdefault(local(child.tag), child.text or "")
     return found
+
+
+def number(text: str) -> int | None:
+    """A size or count as S3 writes it; None for anything else."""
+    return int(text) if text.isdecimal() and len(text) <= DIGITS else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +120,7 @@ def _objects(
     cut = len(prefix)
     for entry in entries:
         key, size, etag, modified = map(entry.findtext, names)
-        if key is None or size is None or not size.isdecimal():
+        if key is None or size is None or not size.isdecimal() or len(size) > DIGITS:
             raise BrokenListing(f"{what}: an entry has no key or no size.")
         whole = _begun(text(key), prefix, what)
         yield RemoteObject(Key(whole[cut:]), int(size), normal_etag(etag) if etag else None, modified)
@@ -157,11 +165,11 @@ def parse_attributes(body: bytes, what: str) -> PartsPage:
     parts: dict[int, int] = {}
     for child in found if found is not None else ():
         facts = children(child)
-        number, size = facts.get("PartNumber", ""), facts.get("Size", "")
+        part, size = number(facts.get("PartNumber", "")), number(facts.get("Size", ""))
         if local(child.tag) in {"Part", "Parts"}:
-            if not (number.isdecimal() and size.isdecimal()):
+            if part is None or size is None:
                 raise UnexpectedAnswer(f"{what}: a part has no number or no size.")
-            parts[int(number)] = int(size)
+            parts[part] = size
     facts = children(found) if found is not None else {}
     more = facts.get("IsTruncated") == "true"
     return PartsPage(normal_etag(etag) if etag else None, parts, facts.get("NextPartNumberMarker") if more else None)
