@@ -276,7 +276,7 @@ def _fetch(action: Action, ends: Ends, path: str, on_bytes: Progress) -> tuple[s
         raise BadDigest(f"'{key}' has {remote.size} bytes in the listing, but {size} arrived.")
     if md5 == etag:
         return md5, size, Evidence.ETAG_MD5
-    if base is not None and base.etag == etag and base.md5 == md5:
+    if base is not None and base.common and base.etag == etag and base.md5 == md5:
         return md5, size, Evidence.RECORDED
     if etag in found:
         return md5, size, Evidence.ETAG_MULTIPART

@@ -1,0 +1,375 @@
+"""The fault matrix, rows 3, 20 to 25 and 32: bytes that are cut, damaged, swapped, or lie damaged at rest."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hashmark import Evidence, Policy, Verdict, plan, pull, push, run, status, verify
+from hashmark.actions import trash
+from hashmark.core.plan import Direction
+from hashmark.s3.bucket import Bucket
+from hashmark.transfer import moves
+from tests.conftest import Store
+from tests.faults.proxy import (
+    Fault,
+    Upstream,
+    cut,
+    delay,
+    edit,
+    flip,
+    flip_sent,
+    flipped,
+    meanwhile,
+    relabel,
+    reset,
+    short,
+    slow,
+    stall,
+    swap,
+)
+from tests.faults.server import Reply, Request, error
+from tests.faults.world import NAME, TEXT, World, fill, in_bucket, in_trash, on_disk, verdicts, world_of
+
+BODY = TEXT * 100
+FOR_EVER = 10**6
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uploads in parts from 5 MiB on, S3's least part size."""
+    monkeypatch.setattr(moves, "SINGLE_PUT", 5 << 20)
+    monkeypatch.setattr(moves, "PART_SIZE", 5 << 20)
+
+
+def pushed(world: World, files: dict[str, bytes]) -> None:
+    there = world.other()
+    fill(there, files)
+    assert push(there).done
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_row_17_an_upload_in_parts_whose_last_answer_is_lost_is_recognised_too(world: World) -> None:
+    """The completion lands, its answer is an error, and so is the repeated completion's.
+
+    Guard: without the look at the ETag after a refused completion, our own object becomes a conflict.
+    """
+
+    def fault(request: Request, store: Upstream) -> Reply:
+        store(request)
+        return Reply(500, error("InternalError"))
+
+    here = world.machine()
+    fill(here, {"big.png": os.urandom(11 << 20)})
+    world.proxy.on("CompleteMultipartUpload", "big", fault)
+    result = push(here)
+    assert result.done, result.failures
+    assert world.proxy.count("CompleteMultipartUpload") >= 2
+    assert status(here).in_sync
+
+
+def test_row_20_an_answer_without_an_etag_proves_nothing(world: World) -> None:
+    """The object is there; whether it is ours is found out by the next comparison.
+
+    Guard: without the demand for an ETag in the answer, the file counts as uploaded under none.
+    """
+    here = world.machine()
+    fill(here, {"a.txt": TEXT})
+    world.proxy.on("PutObject", NAME, relabel(etag=None), times=FOR_EVER)
+    assert [f.code for f in push(here).failures] == ["unexpected-answer"]
+    assert [b.etag for b in here.library.state.bases(here.remote)] == []
+    assert verdicts(here) == {"a.txt": "synced"}
+
+
+SAYS_ERROR = swap(error("AccessDenied"))
+
+
+@pytest.mark.parametrize(
+    ("operation", "key", "fault"),
+    [
+        ("PutObject", r"82_x/a\.txt", SAYS_ERROR),
+        ("CopyObject", r"\.hashmark/trash", SAYS_ERROR),
+        ("CompleteMultipartUpload", "big", SAYS_ERROR),
+        ("CopyObject", r"\.hashmark/trash", swap(b"<CopyObjectResult></CopyObjectResult>")),
+        ("CopyObject", r"\.hashmark/trash", swap(b"")),
+    ],
+)
+@pytest.mark.usefixtures("small_parts")
+def test_row_20_an_error_with_status_200_is_a_failure(world: World, operation: str, key: str, fault: Fault) -> None:
+    """S3 answers copies and completions with 200 before it knows how they end.
+
+    Guard: without the demand for an ETag (or the root element) in the answer, the file counts as uploaded.
+    """
+    here = world.machine()
+    fill(here, {"a.txt": TEXT})
+    push(here)
+    name, data = ("big.png", os.urandom(6 << 20)) if "Complete" in operation else ("a.txt", TEXT + b"edited\n")
+    fill(here, {name: data})
+    world.proxy.on(operation, key, fault, times=FOR_EVER)
+    result = push(here)
+    assert [f.key for f in result.failures] == [name]
+    assert verdicts(here)[name] != "synced"
+    assert in_bucket(here) == {"a.txt": TEXT}
+    world.proxy.heal()
+    assert push(here).done
+    assert in_bucket(here)[name] == data
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(reset(), id="reset before the answer"),
+        pytest.param(cut(700), id="reset amid the body"),
+        pytest.param(slow(1000), id="1 kB/s"),
+        pytest.param(delay(3), id="3 s late"),
+        pytest.param(stall(700), id="stalled", marks=pytest.mark.slow),
+    ],
+)
+def test_row_21_a_reset_a_stall_or_a_slow_line_ends_in_the_whole_file(world: World, fault: Fault) -> None:
+    """The runtime tries again; it gives a connection up that stood still for half a minute.
+
+    Guard: the retry is the runtime's. A fault that never ends fails the run, as the next test shows.
+    """
+    pushed(world, {"a.txt": BODY})
+    here = world.machine()
+    world.proxy.on("GetObject", "a.txt", fault)
+    result = pull(here)
+    assert result.done, result.failures
+    assert on_disk(here) == {"a.txt": BODY}
+
+
+def test_row_21_a_line_that_is_always_cut_fails_and_leaves_nothing(world: World) -> None:
+    """Guard: with an unfinished download left where it is, the folder is not empty."""
+    pushed(world, {"a.txt": BODY})
+    here = world.machine()
+    world.proxy.on("GetObject", "a.txt", cut(700), times=FOR_EVER)
+    result = pull(here)
+    assert not result.done
+    assert on_disk(here) == {}
+
+
+def test_row_21_what_is_fetched_after_a_reset_is_the_version_that_was_compared(world: World) -> None:
+    """Another version comes into the bucket between the cut and the retry.
+
+    Guard: without If-Match on the GET and the look at the ETag that came, it is not told from the compared one.
+    """
+    pushed(world, {"a.txt": BODY})
+    here = world.machine()
+    planned = plan(here, Policy(Direction.PULL))
+    world.proxy.on("GetObject", "a.txt", cut(700))
+    swapped = meanwhile(lambda: world.bucket.put(f"{here.prefix}a.txt", BODY[::-1]))
+    world.proxy.on("GetObject", "a.txt", swapped, nth=2)
+    result = run(planned)
+    assert [f.code for f in result.failures] == ["precondition-failed"]
+    assert on_disk(here) == {}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(short(700), id="fewer bytes than announced"),
+        pytest.param(edit(lambda body: body[:700]), id="a shorter body, told as such"),
+    ],
+)
+@pytest.mark.parametrize("times", [1, FOR_EVER], ids=["once", "always"])
+def test_row_22_a_truncated_body_is_asked_for_again_and_never_put_in_place(
+    world: World, fault: Fault, times: int
+) -> None:
+    """Guard: without the check of size and digest, the shorter body becomes the file."""
+    pushed(world, {"a.txt": BODY})
+    here = world.machine()
+    world.proxy.on("GetObject", "a.txt", fault, times=times)
+    result = pull(here)
+    assert result.done == (times == 1), result.failures
+    assert on_disk(here) == ({"a.txt": BODY} if times == 1 else {})
+
+
+@pytest.mark.parametrize("times", [1, FOR_EVER], ids=["once", "always"])
+def test_row_23_a_flipped_byte_on_the_way_down_never_reaches_the_file(world: World, times: int) -> None:
+    """The bytes are tried once more; what is still wrong is not kept, not even aside.
+
+    Guard: without the check of size and digest, the damaged bytes become the file.
+    """
+    pushed(world, {"a.txt": BODY})
+    here = world.machine()
+    fill(here, {"a.txt": TEXT})
+    world.proxy.on("GetObject", "a.txt", flip(70), times=times)
+    planned = plan(here, Policy(Direction.PULL))
+    assert [a.key for a in planned.plan.actions] == ["a.txt"]
+    result = run(planned)
+    if times == 1:
+        assert result.done, result.failures
+    else:
+        assert [f.code for f in result.failures] == ["bad-digest"]
+        assert world.proxy.count("GetObject", "a.txt") == 2
+    assert on_disk(here) == {"a.txt": BODY if times == 1 else TEXT}
+
+
+def test_row_24_a_flipped_byte_on_the_way_up_is_refused_by_a_store_that_checks_content_md5(world: World) -> None:
+    """Guard: without the Content-MD5 header, the store takes the damaged bytes."""
+    taken: list[int] = []
+
+    def fault(request: Request, store: Upstream) -> Reply:
+        answer = flip_sent(5)(request, store)
+        taken.append(answer.status)
+        return answer
+
+    here = world.machine()
+    fill(here, {"a.txt": TEXT})
+    world.proxy.on("PutObject", r"82_x/a\.txt", fault)
+    result = push(here)
+    assert result.done, result.failures
+    assert taken == [400]
+    assert in_bucket(here) == {"a.txt": TEXT}
+
+
+def test_row_24_a_flipped_byte_on_the_way_up_is_found_by_reading_back_where_the_store_checks_nothing(
+    moto: Store, prefix: str, tmp_path: Path
+) -> None:
+    """moto ignores Content-MD5; the answer's ETag is another, so the object is read back.
+
+    Guard: without reading back, the damaged object counts as uploaded.
+    """
+    with world_of(moto, prefix, tmp_path) as world:
+        here = world.machine()
+        fill(here, {"a.txt": TEXT})
+        world.proxy.on("PutObject", r"82_x/a\.txt", flip_sent(5), times=FOR_EVER)
+        result = push(here)
+        assert [f.code for f in result.failures] == ["unexpected-answer"]
+        assert verdicts(here) == {"a.txt": "differs"}
+        world.proxy.heal()
+        assert push(here).done
+        assert in_bucket(here) == {"a.txt": TEXT}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_row_25_bit_rot_in_the_store_s_own_volume_is_named_by_verify(world: World, seaweedfs: Store) -> None:
+    """Listing and ETag stay as they were. SeaweedFS looks for a better copy for 13 s at each try, then says 500.
+
+    Guard: with `verify` trusting the ETag instead of the body, the object stays green.
+    """
+    data = os.urandom(100_000)
+    pushed(world, {"a.png": data, "b.png": os.urandom(1000)})
+    _rot(seaweedfs.credentials_file.parent, data)
+    found = {str(row.key): row for row in verify(world.other(), Policy(Direction.PULL)).files}
+    assert found["a.png"].verdict is Verdict.UNVERIFIED
+    assert "a.png" in (found["a.png"].reason or "")
+    assert found["b.png"].verdict is Verdict.SYNCED
+
+
+def test_row_25_rot_that_the_store_itself_does_not_see_is_named_by_verify_too(world: World) -> None:
+    """The store serves the rotten bytes under the old ETag. The good copy on disk is pushed over them.
+
+    Guard: with `verify` trusting the ETag instead of the body, the object stays green.
+    """
+    there = world.machine()
+    fill(there, {"a.png": BODY, "b.png": TEXT})
+    assert push(there).done
+    world.proxy.on("GetObject", "a.png", flip(70), times=FOR_EVER)
+    found = {str(row.key): row for row in verify(there, Policy(Direction.PULL)).files}
+    assert (found["a.png"].verdict, found["a.png"].evidence) == (Verdict.DIFFERS, Evidence.BODY)
+    assert found["b.png"].verdict is Verdict.SYNCED
+    assert verdicts(there) == {"a.png": "differs", "b.png": "synced"}, "it is remembered"
+    pulled = pull(there)
+    assert [f.code for f in pulled.failures] == ["bad-digest"]
+    assert on_disk(there)["a.png"] == BODY
+    world.proxy.heal()
+    assert push(there).done
+    assert {str(row.key): row.verdict for row in verify(there, Policy(Direction.PULL)).files}["a.png"] is Verdict.SYNCED
+
+
+def _rot(folder: Path, data: bytes) -> None:
+    for path in folder.rglob("*.dat"):
+        at = path.read_bytes().find(data[:64])
+        if at >= 0:
+            with path.open("r+b") as volume:
+                volume.seek(at + 50_000)
+                volume.write(flipped(data[50_000:50_001]))
+            return
+    raise AssertionError(f"no volume under {folder} holds the bytes")
+
+
+def test_row_32_what_a_push_overwrote_or_deleted_comes_back(world: World) -> None:
+    """Guard: without the copy to the bucket's trash, there is nothing to bring back."""
+    here = world.machine()
+    fill(here, {f"{n}.txt": TEXT + bytes([n]) for n in range(4)})
+    push(here)
+    before = in_bucket(here)
+    fill(here, {"0.txt": b"overwritten\n"})
+    (here.path / "1.txt").unlink()
+    result = push(here, delete=True, max_delete=1)
+    assert result.done, result.failures
+    assert in_bucket(here) != before
+    assert in_trash(here) >= {before["0.txt"], before["1.txt"]}
+    _restore(world, result.trash)
+    assert in_bucket(here) == before
+
+
+def test_row_32_what_a_pull_overwrote_or_deleted_comes_back(world: World) -> None:
+    """Guard: without the second name in the disk's trash, there is nothing to bring back."""
+    there, here = world.other(), world.machine()
+    fill(there, {f"{n}.txt": TEXT + bytes([n]) for n in range(4)})
+    push(there)
+    pull(here)
+    before = on_disk(here)
+    fill(there, {"0.txt": b"overwritten\n"})
+    (there.path / "1.txt").unlink()
+    push(there, delete=True, max_delete=1)
+    result = pull(here, delete=True, max_delete=1)
+    assert result.done, result.failures
+    assert on_disk(here) != before
+    assert in_trash(here) >= {before["0.txt"], before["1.txt"]}
+    _restore(world, result.trash)
+    assert on_disk(here) == before
+
+
+def _restore(world: World, batch: str | None) -> None:
+    assert batch is not None
+    restored, failed = trash.restore(world.machine().library, batch)
+    assert (len(restored), failed) == (2, [])
+
+
+def uploads(bucket: Bucket, prefix: str) -> int:
+    """How many uploads in parts are unfinished."""
+    query = {"uploads": "", "prefix": prefix}
+    return bucket.client.call("ListMultipartUploads", "GET", query=query).body.count(b"<UploadId>")
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_row_8_source_changed_amid_an_upload_in_parts_is_not_completed(world: World) -> None:
+    """A writer changes the last part of the file while the first are on their way.
+
+    Guard: without the digest of what was sent, old and new parts become one object.
+    """
+    here = world.machine()
+    data = os.urandom(26 << 20)
+    fill(here, {"big.png": data})
+
+    def write() -> None:
+        with (here.path / "big.png").open("r+b") as file:
+            file.seek(-10, os.SEEK_END)
+            file.write(b"0123456789")
+
+    world.proxy.on("UploadPart", "big", meanwhile(write), overall=True)
+    result = push(here)
+    assert [f.code for f in result.failures] == ["file-changed"]
+    assert in_bucket(here) == {}
+    assert uploads(world.bucket, here.prefix) == 0
+    assert push(here).done
+    assert in_bucket(here)["big.png"] == (here.path / "big.png").read_bytes()
+
+
+def test_row_8_source_changed_after_it_was_compared_is_not_uploaded(world: World) -> None:
+    """Guard: without the digest of the bytes that are sent, what nobody compared is uploaded."""
+    here = world.machine()
+    fill(here, {"a.txt": TEXT, "b.txt": TEXT})
+    planned = plan(here, Policy(Direction.PUSH))
+    fill(here, {"a.txt": flipped(TEXT)})
+    result = run(planned)
+    assert [(f.key, f.code) for f in result.failures] == [("a.txt", "file-changed")]
+    assert in_bucket(here) == {"b.txt": TEXT}
+    assert push(here).done
+    assert in_bucket(here)["a.txt"] == flipped(TEXT)
