@@ -70,6 +70,15 @@ class Slot:
         """A fresh name for unfinished content, recognised by `core.keys.TEMPORARY`."""
         return f".hashmark-{os.getpid()}-{secrets.token_hex(6)}.part"
 
+    def check_writable(self) -> None:
+        """Find out before anything is fetched whether a file could be made here.
+
+        Raises:
+            ReadOnly: it could not.
+        """
+        if not os.access(".", os.W_OK, dir_fd=self._folder, effective_ids=os.access in os.supports_effective_ids):
+            raise ReadOnly(f"'{self.key}' can't be written: its folder is read-only.")
+
     def put(self, temporary: str, expected: Stamp | None, trash: Path, md5: str | None = None) -> None:
         """Move finished content from `temporary` into place.
 

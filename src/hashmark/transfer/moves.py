@@ -245,11 +245,13 @@ def download(action: Action, ends: Ends, on_bytes: Progress) -> Done:
     Raises:
         BadDigest: what arrived is not what the ETag says.
         FileChanged: the place holds something that was not compared.
+        ReadOnly: nothing can be written there; nothing was fetched.
         StoreError, LocalError: the store or the disk refuses.
     """
     remote, local = action.status.remote, action.status.local
     assert remote is not None  # noqa: S101 - a plan downloads only what was listed
     with open_slot(ends.root, action.key, create=True) as slot:
+        slot.check_writable()
         temporary = slot.temporary()
         path = slot.path_of(temporary)
         try:
