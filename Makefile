@@ -1,6 +1,6 @@
 # Each target sets up what it needs in .venv, and is quick the second time.
-#   make demo [ARGS="--dir X --no-serve"]   make test [ARGS="-k word"]   make test-slow   make check
-#   make bench   make bench-page   make page   make screenshots   make clean
+#   make demo [ARGS="--dir X --no-serve"]   make test [ARGS="-k word"]   make test-slow   make faults
+#   make check   make bench   make bench-page   make page   make screenshots   make clean
 
 PYTHON ?= python3.11
 VENV   := .venv
@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install --constraint constraints.txt
 
-.PHONY: setup page browser demo test test-slow check format bench bench-page screenshots clean
+.PHONY: setup page browser demo test test-slow faults check format bench bench-page screenshots clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMPS)/test $(STAMPS)/check
@@ -60,6 +60,10 @@ test: $(STAMPS)/test page browser
 # What takes minutes: long runs of properties and kills, every other tool's objects, packages, ten thousand pairs.
 test-slow: $(STAMPS)/test page browser
 	$(PYTEST) -m slow $(ARGS)
+
+# The fault matrix, then each guard taken out in turn: ten minutes. Writes docs/faults.md. ARGS=3 is row 3 alone.
+faults: $(STAMPS)/test page browser
+	$(BIN)/python -m tests.faults.report $(ARGS)
 
 check: $(STAMPS)/check
 	$(BIN)/ruff check .

@@ -21,7 +21,10 @@ def prepare(site: Site) -> None:
         site.write(f"{name[:-4]}.txt", CAPTION)
 
 
-def test_names_and_captions_with_markup_are_text_everywhere_and_run_nothing(make_site: SiteMaker, visit: Visit) -> None:
+def test_row_40_names_and_captions_with_markup_are_text_everywhere_and_run_nothing(
+    make_site: SiteMaker, visit: Visit
+) -> None:
+    """Guard: text nodes alone carry names and captions; there is no one place at which to take that out."""
     site = make_site(1, prepare=prepare)
     manager = visit(site, items=5)
     opened: list[str] = []

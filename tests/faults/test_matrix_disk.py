@@ -111,12 +111,14 @@ def test_row_3_killed_amid_an_upload_in_parts_nothing_is_visible_and_the_next_pu
     Guard: without the note of the upload's id, its parts stay for good.
     """
     shell = library(seaweedfs, tmp_path / "here", prefix)
+    write(shell.cwd / NAME, {"small.png": b"so that the store has been probed"})
+    assert shell("push", "82").status == 0
     write(shell.cwd / NAME, {"big.png": os.urandom(11 << 20)})
     killed, bucket = to_be_killed(shell, small=5 << 20), seaweedfs.bucket()
     for at in ("UploadPart", "CompleteMultipartUpload"):
         assert killed("push", "82", at=at).status == -9
-        assert uploads(bucket, prefix) == 1
-        assert [row.key for row in bucket.objects(f"{prefix}/{NAME}/")] == []
+        assert uploads(bucket, prefix) == 1, at
+        assert [row.key for row in bucket.objects(f"{prefix}/{NAME}/")] == ["small.png"]
         assert shell("status", "82").status == 1
     assert killed("push", "82").status == 0
     assert uploads(bucket, prefix) == 0

@@ -1,0 +1,128 @@
+"""`make faults`: runs every test of the matrix, takes out every guard, and writes `docs/faults.md` from what it saw.
+
+The table is never typed: rows come from `matrix`, tests and the sentence on their guard from the tests' own sources,
+results from the run.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from tests.faults import guards
+from tests.faults.guards import ROOT
+from tests.faults.matrix import ROWS, TOLD
+
+PAGE = ROOT / "docs" / "faults.md"
+HEAD = """# Bad days
+
+What can go wrong, what hashmark must do then, and the test that plays it. Written by `make faults`, which runs the
+tests against real stores (SeaweedFS behind a proxy that plays faults; rclone and moto where they behave differently),
+with every kill point, then takes out each guard from a copy of the source and sees the test fail.
+
+Beside the rows, `make test-slow` kills every command that changes files a thousand times at random, and plays two
+machines on one bucket, in any order of edits, syncs, kills and faults, against an oracle that reads both sides.
+
+"""
+
+
+@dataclass(frozen=True)
+class RowTest:
+    """A test of a row: where it is, and the sentence on its guard."""
+
+    row: int
+    name: str
+    path: str
+    guard: str
+
+
+def tests_of() -> list[RowTest]:
+    """Every test that is named after a row, by row and then in the order of the files."""
+    found = []
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        source = path.read_text(encoding="utf-8")
+        if "def test_row_" not in source:
+            continue
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_row_"):
+                text = " ".join((ast.get_docstring(node) or "").split())
+                row = int(node.name.split("_")[2])
+                found.append(RowTest(row, node.name, str(path.relative_to(ROOT)), text.partition("Guard: ")[2]))
+    return sorted(found, key=lambda test: test.row)
+
+
+class _Results:
+    """What came of each test, over all its parameters."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, list[str]] = defaultdict(list)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        name = report.nodeid.rsplit("::", 1)[-1].partition("[")[0]
+        if report.failed:
+            self.seen[name].append("**failed**")
+        elif report.skipped:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else "skipped"
+            self.seen[name].append(f"not run: {reason.removeprefix('Skipped: ')}")
+        elif report.when == "call":
+            self.seen[name].append("passed")
+
+
+def page(tests: Iterable[RowTest], results: Mapping[str, str], without: Mapping[str, str]) -> str:
+    """The page: one table row for each test, then what is told of rows that could not be run as they are meant."""
+    lines = [
+        HEAD + "| row | fault | required | test | result | guard, and the test without it |", "|" + "---|" * 6,
+    ]  # fmt: skip
+    last = 0
+    for test in tests:
+        number, (fault, required) = (str(test.row), ROWS[test.row]) if test.row != last else ("", ("", ""))
+        guard = f"{test.guard} {without.get(test.name, '')}".strip().replace("|", "\\|")
+        cells = (number, fault, required, f"`{test.name}`", results.get(test.name, "not run"), guard)
+        lines.append("| " + " | ".join(cells) + " |")
+        last = test.row
+    lines += ["", "## What could not be run as it is meant", ""]
+    lines += [f"- Row {row}. {text}" for row, text in sorted(TOLD.items())]
+    return "\n".join(lines) + "\n"
+
+
+def in_words(seen: list[str]) -> str:
+    """Each result once, with how often where that is more than once."""
+    return ", ".join(f"{word} {n}" if (n := seen.count(word)) > 1 else word for word in dict.fromkeys(seen))
+
+
+def last_time() -> tuple[dict[str, str], dict[str, str]]:
+    """What the page has of each test: its result, and whether it was seen to fail without its guard."""
+    text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    rows = re.findall(r"\| `(test_row_\w+)` \| (.*?) \| .*?(\*+Taken out: .*?\*+)? \|$", text, re.MULTILINE)
+    return {name: result for name, result, _ in rows}, {name: without for name, _, without in rows}
+
+
+def main(rows: list[int], *, quick: bool) -> int:
+    """Run these rows, or all, and write the page. `quick` leaves out what takes minutes, and writes nothing."""
+    tests, seen = tests_of(), _Results()
+    chosen = [test for test in tests if not rows or test.row in rows]
+    names = " or ".join(test.name for test in chosen)
+    options = ["-q", "-n", "2", "--dist", "worksteal", *(["-m", "not slow"] if quick else []), "-k", names]
+    worst = int(pytest.main([*options, *sorted({test.path for test in chosen})], plugins=[seen]))
+    if quick:
+        return worst
+    results, without = last_time()
+    results |= {name: in_words(words) for name, words in seen.seen.items()}
+    some = [guard for guard in guards.GUARDS if not rows or guard.row in rows]
+    for guard, fails in guards.seen_to_fail(some, {test.name: test.path for test in tests}):
+        print(f"{guard.test}: {'fails without its guard' if fails else 'PASSES WITHOUT ITS GUARD'}", flush=True)
+        worst = worst if fails else 1
+        mine = [test.name for test in tests if test.name.startswith(guard.test)]
+        without |= dict.fromkeys(mine, "*Taken out: fails.*" if fails else "**Taken out: passes!**")
+    PAGE.write_text(page(tests, results, without), encoding="utf-8")
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main([int(word) for word in sys.argv[1:] if word.isdecimal()], quick="--quick" in sys.argv))
