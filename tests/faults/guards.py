@@ -86,10 +86,10 @@ def seen_to_fail(chosen: Iterable[Guard], paths: Mapping[str, str]) -> Iterator[
 
 
 def main(rows: list[str]) -> None:
-    from tests.faults.report import tests_of  # noqa: PLC0415 - it knows where the tests are, and uses this module
+    from tests.faults.report import row_tests  # noqa: PLC0415 - it knows where the tests are, and uses this module
 
     chosen = [guard for guard in GUARDS if not rows or str(guard.row) in rows]
-    for guard, fails in seen_to_fail(chosen, {test.name: test.path for test in tests_of()}):
+    for guard, fails in seen_to_fail(chosen, {test.name: test.path for test in row_tests()}):
         print(f"{guard.test}: {'fails' if fails else 'PASSES WITHOUT ITS GUARD'}", flush=True)
 
 

@@ -42,7 +42,7 @@ class RowTest:
     guard: str
 
 
-def tests_of() -> list[RowTest]:
+def row_tests() -> list[RowTest]:
     """Every test that is named after a row, by row and then in the order of the files."""
     found = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
@@ -82,7 +82,7 @@ def page(tests: Iterable[RowTest], results: Mapping[str, str], without: Mapping[
     last = 0
     for test in tests:
         number, (fault, required) = (str(test.row), ROWS[test.row]) if test.row != last else ("", ("", ""))
-        guard = f"{test.guard} {without.get(test.name, '')}".strip().replace("|", "\\|")
+        guard = f"{test.guard[:1].upper()}{test.guard[1:]} {without.get(test.name, '')}".strip().replace("|", "\\|")
         cells = (number, fault, required, f"`{test.name}`", results.get(test.name, "not run"), guard)
         lines.append("| " + " | ".join(cells) + " |")
         last = test.row
@@ -105,7 +105,7 @@ def last_time() -> tuple[dict[str, str], dict[str, str]]:
 
 def main(rows: list[int], *, quick: bool) -> int:
     """Run these rows, or all, and write the page. `quick` leaves out what takes minutes, and writes nothing."""
-    tests, seen = tests_of(), _Results()
+    tests, seen = row_tests(), _Results()
     chosen = [test for test in tests if not rows or test.row in rows]
     names = " or ".join(test.name for test in chosen)
     options = ["-q", "-n", "2", "--dist", "worksteal", *(["-m", "not slow"] if quick else []), "-k", names]

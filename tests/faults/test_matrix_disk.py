@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hashmark import Dataset, Policy, plan, pull, push, run
-from hashmark.actions import status as status_module
+from hashmark.actions import local as local_module
 from hashmark.core.errors import HashmarkError
 from hashmark.core.model import Stamp
 from hashmark.core.plan import Direction
@@ -258,7 +258,7 @@ def test_row_10_an_edit_within_one_tick_of_the_clock_is_seen(world: World, monke
     stamp_of = walk.stamp_of
     monkeypatch.setattr(walk, "stamp_of", coarse)
     monkeypatch.setattr(hashing, "stamp_of", coarse)
-    monkeypatch.setattr(status_module, "file_system_now", lambda _folder: tick + 1_900_000_000)
+    monkeypatch.setattr(local_module, "file_system_now", lambda _folder: tick + 1_900_000_000)
     fill(here, {"a.txt": TEXT})
     world.bucket.put(f"{here.prefix}a.txt", TEXT)
     assert verdicts(here) == {"a.txt": "synced"}

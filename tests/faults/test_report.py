@@ -8,17 +8,17 @@ import pytest
 
 from tests.faults import guards
 from tests.faults.matrix import ROWS
-from tests.faults.report import PAGE, tests_of
+from tests.faults.report import PAGE, row_tests
 
 
 def test_every_row_of_the_matrix_has_a_test_and_every_test_a_row() -> None:
     assert sorted(ROWS) == list(range(1, 41))
-    assert {test.row for test in tests_of()} == set(ROWS)
+    assert {test.row for test in row_tests()} == set(ROWS)
 
 
 def test_every_guard_is_where_it_is_said_to_be_and_has_its_test() -> None:
     assert list(guards.stale()) == []
-    names = [test.name for test in tests_of()]
+    names = [test.name for test in row_tests()]
     for guard in guards.GUARDS:
         assert any(name.startswith(guard.test) for name in names), guard.test
     assert {guard.row for guard in guards.GUARDS} == set(ROWS)
@@ -27,10 +27,10 @@ def test_every_guard_is_where_it_is_said_to_be_and_has_its_test() -> None:
 def test_the_page_lists_exactly_the_tests_that_there_are_and_no_failure() -> None:
     text = PAGE.read_text(encoding="utf-8")
     listed = re.findall(r"\| `(test_row_\w+)` \|", text)
-    assert listed == [test.name for test in tests_of()], "run `make faults`"
+    assert listed == [test.name for test in row_tests()], "run `make faults`"
     assert "**" not in text, "the last run of `make faults` did not go well"
 
 
-@pytest.mark.parametrize("test", tests_of(), ids=lambda test: test.name)
+@pytest.mark.parametrize("test", row_tests(), ids=lambda test: test.name)
 def test_every_test_of_a_row_says_what_its_guard_is(test: object) -> None:
     assert getattr(test, "guard", "")
