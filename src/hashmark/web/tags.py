@@ -37,10 +37,8 @@ def tags_json(
 ) -> dict[str, Any]:
     """A page of the tags whose name has `part` in it. Each has the search that finds its captions."""
     counted = _counted(board, trigger)
-    names = _chosen(counted, only)
     wanted = tag_key(part)
-    if wanted:
-        names = [name for name in names if wanted in name]
+    names = [name for name in _chosen(counted, only) if name and wanted in name]
     names.sort(key=_orders(counted)[order])
     return {
         "captions": counted.captions,
