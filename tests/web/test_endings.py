@@ -48,7 +48,7 @@ def test_a_job_that_is_followed_does_not_keep_it_and_what_it_did_is_whole(librar
         told = Stream(served, f"/api/jobs/{job}/events")
         told.wait(lambda events: any(event.name == "file-done" for event in events))
         since = time.monotonic()
-    assert time.monotonic() - since < 4, "the stream of a job that goes on for a minute"
+    assert time.monotonic() - since < 20, "the stream of a job that goes on for a minute"
     assert told.ended.wait(5)
     there = {row.key for row in library.bucket.objects(library.dataset("82").prefix)}
     assert set(between.puts()) <= there
@@ -59,11 +59,11 @@ def test_a_look_at_many_files_does_not_keep_it(library: Library) -> None:
     folder = library.root / STYLE
     for n in range(4000):
         with (folder / f"large{n}.png").open("wb") as file:
-            file.truncate(1 << 20)
+            file.truncate(8 << 20)
     with serving(library) as served:
         assert served.get("/api/datasets/82")["checkedAt"] is None
         since = time.monotonic()
-    assert time.monotonic() - since < 4, "4 GB to hash"
+    assert time.monotonic() - since < 20, "32 GB to hash: half a minute on the fastest machine, with two cores"
 
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
