@@ -62,7 +62,7 @@ def test_a_decoder_that_hangs_is_ended_at_once(one: Workers) -> None:
     began = time.monotonic()
     with pytest.raises(Died, match="It took longer than"):
         hung.run(eval, "__import__('ctypes').PyDLL(None).sleep(60)")
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 20
     hung.close()
 
 

@@ -81,7 +81,7 @@ def serving(
     keys = Keys(TOKEN, on_used=lambda: used.append("link"))
     app = create_app(library, against=against, every=every)
     guarded = Guard(app, keys, hosts(where, port), cookie=f"hashmark-{port}")
-    server = uvicorn.Server(uvicorn.Config(guarded, log_level="warning", access_log=False, timeout_graceful_shutdown=5))
+    server = uvicorn.Server(uvicorn.Config(guarded, log_level="warning", access_log=False, timeout_graceful_shutdown=30))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([sock])), daemon=True)
     thread.start()
     try:
@@ -91,6 +91,6 @@ def serving(
     finally:
         end_streams(app)
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
         sock.close()
         assert not thread.is_alive(), "the server did not end"

@@ -28,7 +28,7 @@ def test_open_pages_do_not_keep_it(library: Library) -> None:
         streams = [Stream(served), Stream(served, "/events")]
         streams[0].has_begun()
         since = time.monotonic()
-    assert time.monotonic() - since < 3
+    assert time.monotonic() - since < 15
     assert all(stream.ended.wait(5) for stream in streams)
 
 
@@ -101,7 +101,7 @@ def test_the_command_lets_one_browser_in_and_ends_at_a_signal(
             assert next(lines) == "event: hello"
             since = time.monotonic()
             ended = end(started, number)
-            assert time.monotonic() - since < 5
+            assert time.monotonic() - since < 9, "a stream would keep it for 10"
         assert "Traceback" not in ended.err
         assert ended.status == (0 if number == signal.SIGINT else -signal.SIGTERM)
         assert "For another browser: http://127.0.0.1:" in ended.out

@@ -150,7 +150,7 @@ def test_the_list_of_datasets_is_answered_while_files_are_hashed_and_the_bucket_
             assert served.ask("GET", "/api/datasets", timeout=5).status_code == 200
             times.append(time.monotonic() - since)
         between.go.set()
-        assert sorted(times)[10] < 0.5, times
+        assert sorted(times)[10] < 2, times
 
 
 def test_a_store_that_refuses_for_a_while_is_told_and_then_seen_again(library: Library, seaweedfs: Store) -> None:
