@@ -69,7 +69,8 @@ def test_nobody_waits_for_a_token_where_the_names_are_known() -> None:
     keys, seen = keys_and_requests(lambda request: pages_of(NAMES, request), marks(NAMES))
     assert keys == NAMES
     assert sorted(r.query["start-after"] for r in seen if "start-after" in r.query) == NAMES[18::9]
-    assert sum("continuation-token" in r.query for r in seen) == 2
+    # The last one that is asked for is not waited for, and may not have come by then.
+    assert sum("continuation-token" in r.query for r in seen) in {1, 2}
 
 
 @pytest.mark.usefixtures("credentials")

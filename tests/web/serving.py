@@ -81,7 +81,8 @@ def serving(
     keys = Keys(TOKEN, on_used=lambda: used.append("link"))
     app = create_app(library, against=against, every=every)
     guarded = Guard(app, keys, hosts(where, port), cookie=f"hashmark-{port}")
-    server = uvicorn.Server(uvicorn.Config(guarded, log_level="warning", access_log=False, timeout_graceful_shutdown=30))
+    config = uvicorn.Config(guarded, log_level="warning", access_log=False, timeout_graceful_shutdown=30)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([sock])), daemon=True)
     thread.start()
     try:
