@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 
 from hashmark.core.cleaning import tag_key, tags_of
 from hashmark.core.errors import FilterError
-from hashmark.core.filters import COLOURS, HELP, KINDS, Filter, Searchable, colour, parse, tag_search
+from hashmark.core.filters import HELP, Filter, parse, tag_search
 from hashmark.core.model import NEEDS_SYNC, Verdict
 from hashmark.core.pairs import Pairing, pair_up
 from hashmark.core.ranges import BYTES, COUNT, parse_range
+from hashmark.core.searchable import COLOURS, KINDS, Searchable, colour
 from tests.core.build import in_bytes, status
 
 V = Verdict

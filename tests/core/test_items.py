@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashmark.core.filters import COLOURS, KINDS
 from hashmark.core.items import Item, Seen, colours_of, count_colours, item_id, make_items
 from hashmark.core.model import FileStatus, Kind, Verdict
 from hashmark.core.pairs import Pairing, pair_up
+from hashmark.core.searchable import COLOURS, KINDS
 from tests.core.build import in_bytes, status, verdicts
 
 NAMES = "a.png a.jpg a.txt a.caption b.png B.txt sub/a.png sub/a.txt a-masklabel.png lone.txt notes.md x.npz"

@@ -11,10 +11,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from hashmark.core.filters import colour
 from hashmark.core.model import FileStatus, Key, Kind, Problem, Verdict, key_bytes
 from hashmark.core.pairs import Pair
 from hashmark.core.report import shown
+from hashmark.core.searchable import colour
 
 
 def item_id(key: str) -> str:
@@ -34,7 +34,7 @@ class Item:
 
     @property
     def colour(self) -> str:
-        """The worst of both badges (see `core.filters.colour`)."""
+        """The worst of both badges (see `core.searchable.colour`)."""
         return colour(self.lead.verdict, self.caption.verdict if self.caption else None)
 
     @property

@@ -125,7 +125,7 @@ class Board:
         return found.text if found else None
 
     def codes(self, item: Item) -> tuple[str, ...]:
-        """What is not well with the caption of an item, of `core.filters.HEALTH`; the worst first."""
+        """What is not well with the caption of an item, of `core.searchable.HEALTH`; the worst first."""
         row = item.lead if item.kind == "caption" else item.caption
         if row is None or row.local is None:
             return ("missing",) if item.kind == "pair" and item.lead.local else ()

@@ -17,12 +17,13 @@ from fastapi.responses import HTMLResponse
 from rich.filesize import decimal
 
 from hashmark._version import __version__
-from hashmark.core.filters import COLOURS, HELP, colour
+from hashmark.core.filters import HELP
 from hashmark.core.grades import grade
 from hashmark.core.items import item_id
 from hashmark.core.model import Verdict
 from hashmark.core.plan import DELETES, Direction
 from hashmark.core.report import reason_of, shown
+from hashmark.core.searchable import COLOURS, colour
 from hashmark.core.why import why
 from hashmark.web.api.common import BoardOf, DeskOf, ItemOf, NotFound, PicturesOf, PlansOf
 from hashmark.web.board import Board

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hashmark.core.filters import COLOURS, Filter
+from hashmark.core.filters import Filter
 from hashmark.core.items import Item, Seen
+from hashmark.core.searchable import COLOURS
 from hashmark.web.board import Board
 
 
