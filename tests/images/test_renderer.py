@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -208,7 +209,8 @@ def test_workers_killed_while_idle_are_replaced(tmp_path: Path, count: int) -> N
         for _ in range(3):
             assert shown(fragile, GOOD).size == (64, 43)
             for pid in processes(fragile):
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # gone by itself, or taken leave of already
+                    os.kill(pid, signal.SIGKILL)
 
 
 def test_workers_killed_again_and_again_lose_no_good_image(tmp_path: Path) -> None:
@@ -218,7 +220,8 @@ def test_workers_killed_again_and_again_lose_no_good_image(tmp_path: Path) -> No
         for _ in range(6):
             time.sleep(0.05)
             for pid in processes(fragile):
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # gone by itself, or taken leave of already
+                    os.kill(pid, signal.SIGKILL)
         errors = [work.exception(60) for work in works]
         assert all(error is None or isinstance(error, ImageRefused) for error in errors)
         assert shown(fragile, GOOD).size == (64, 43)
