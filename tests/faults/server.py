@@ -179,7 +179,7 @@ async def _deliver(request: Request, reply: Reply, writer: asyncio.StreamWriter)
     ends = [end for end in (reply.cut, reply.stall) if end is not None]
     await _send(reply.body[: min(ends, default=None)], reply.rate, writer)
     if reply.stall is not None:
-        await asyncio.Event().wait()
+        await asyncio.sleep(3600)  # a timer of the loop's: what waits for nothing at all is collected as garbage
     if reply.cut is not None:
         await asyncio.sleep(0.05)  # a reset overtakes what was sent just before
         _reset(writer)

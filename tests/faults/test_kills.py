@@ -83,6 +83,10 @@ class Yard:
             (machine.folder / key).write_bytes(data)
             self.written[key] |= {md5(data), md5(data.replace(b"  ", b" "))}
 
+    def objects(self) -> list[str]:
+        """What the bucket has of the dataset, in key order."""
+        return [row.key for row in self.bucket.objects(f"{self.prefix}/{NAME}/")]
+
     def reachable(self) -> set[str]:
         """The digests of all contents in files, objects (their ETags) and the trash on all sides."""
         digests = {str(row.etag) for row in self.bucket.objects(f"{self.prefix}/")}
@@ -114,8 +118,10 @@ class Yard:
         for machine in (self.here, self.there):
             for words in (push, pull):
                 assert [d["actions"] for d in machine(*words)["datasets"]] == [[]]
-            assert [d["counts"] for d in machine("status", "82")["datasets"]] == [{"synced": len(FILES)}]
+            assert [d["counts"] for d in machine("status", "82")["datasets"]] == [{"synced": len(self.objects())}]
         assert tree(self.here.folder) == tree(self.there.folder), "equal, and nothing unfinished is left"
+        assert sorted(tree(self.here.folder)) == self.objects()
+        assert set(FILES[2:]) <= set(self.objects()), "only the first two are ever deleted, and both machines may do so"
         for machine in (self.here, self.there):
             assert machine.run("trash", "empty", "--yes").status == 0
 
