@@ -126,6 +126,32 @@ class Yard:
             assert machine.run("trash", "empty", "--yes").status == 0
 
 
+def test_killed_amid_a_copy_into_the_trash_nothing_torn_can_be_restored(
+    seaweedfs: Store, tmp_path: Path, prefix: str
+) -> None:
+    """A file with a second name is copied there, for an edit under that name would change a link too.
+
+    Guard: copied under its own name, the part of it is what `trash restore` puts over the whole file.
+    """
+    shell = library(seaweedfs, tmp_path / "library", prefix)
+    machine = Machine(shell.cwd, Killer(shell.cwd, shell.environment))
+    machine.folder.mkdir()
+    (machine.folder / "0.txt").write_bytes(b"whole")
+    (machine.root / "second name").hardlink_to(machine.folder / "0.txt")
+    words = ("delete", "82", "--select", "0.txt", "--from", "disk", "--yes", 1)
+    assert machine.run(*words, at="sendfile").status == -9
+    trash = machine.root / ".hashmark/trash"
+    assert [Path(key).suffix for key in tree(trash)] == [".part"]
+    assert tree(machine.folder) == {"0.txt": b"whole"}
+    assert machine.run(*words).status == 0
+    assert tree(machine.folder) == {}
+    (batch,) = {Path(key).parts[0] for key, data in tree(trash).items() if data}
+    assert machine.run("trash", "restore", batch).status == 0
+    assert tree(machine.folder) == {"0.txt": b"whole"}
+    assert machine.run("trash", "empty", "--yes").status == 0
+    assert tree(trash) == {}
+
+
 def push(yard: Yard, machine: Machine) -> Words:
     yard.edit(machine)
     return ("push", "82", "--take", "mine")

@@ -22,7 +22,7 @@ from hashmark.core.events import Failure
 from hashmark.core.keys import unsafe_reason
 from hashmark.core.report import shown
 from hashmark.disk.place import explain, open_slot
-from hashmark.disk.walk import Walk
+from hashmark.disk.walk import Walk, leftovers
 from hashmark.library import Dataset, Library
 from hashmark.s3.bucket import Bucket
 
@@ -204,6 +204,10 @@ def empty(library: Library, batch: str | None = None) -> tuple[int, list[Failure
             _prune(path.parent, library.trash)
         except OSError as error:
             failed.append(Failure(entry.key, "local", error.strerror or str(error)))
+    for unfinished in leftovers(library.trash / (batch or "")):
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+            _prune(unfinished.parent, library.trash)
     for name in [batch] if batch is not None else filter(is_batch_name, _names(library.trash)):
         drop_journal(library, name)
     prefix = library.remote_trash

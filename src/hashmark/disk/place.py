@@ -67,8 +67,8 @@ class Slot:
         return stamp_of(facts)
 
     def temporary(self) -> str:
-        """A fresh name for unfinished content, recognised by `core.keys.TEMPORARY`."""
-        return f".hashmark-{os.getpid()}-{secrets.token_hex(6)}.part"
+        """A fresh name for unfinished content in this place's folder."""
+        return temporary_name()
 
     def check_writable(self) -> None:
         """Find out before anything is fetched whether a file could be made here.
@@ -230,6 +230,11 @@ def _enter(folder: int, part: str, key: str, *, create: bool) -> int:
     return inner
 
 
+def temporary_name() -> str:
+    """A fresh name for unfinished content, recognised by `core.keys.TEMPORARY`."""
+    return f".hashmark-{os.getpid()}-{secrets.token_hex(6)}.part"
+
+
 def sync_file(path: str) -> None:
     """Have the file's bytes written to the device."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -262,7 +267,14 @@ def second_place(path: str, trash: Path) -> bool:
     trash.unlink(missing_ok=True)
     if _linked(path, trash):
         return True
-    shutil.copy2(path, trash, follow_symlinks=False)
+    unfinished = trash.with_name(temporary_name())
+    try:
+        shutil.copy2(path, unfinished, follow_symlinks=False)
+        # A copy that is cut off must not be taken for the content: `trash restore` would put it over the whole file.
+        unfinished.replace(trash)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
     return False
 
 
@@ -293,7 +305,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         LocalError: it can't be written; the old content is untouched.
     """
-    temporary = path.with_name(f".hashmark-{os.getpid()}-{secrets.token_hex(6)}.part")
+    temporary = path.with_name(temporary_name())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
