@@ -118,7 +118,7 @@ PLACES: tuple[Callable[[Manager], None], ...] = (
         (1280, "light"),
         pytest.param(1280, "dark", marks=pytest.mark.slow),
         pytest.param(390, "light", marks=pytest.mark.slow),
-        (390, "dark"),
+        pytest.param(390, "dark", marks=pytest.mark.slow),
     ],
 )
 def test_axe_finds_nothing_anywhere(gallery: Site, visit: Visit, scheme: Literal["light", "dark"], width: int) -> None:
