@@ -48,7 +48,7 @@ def sample(folder: Path) -> Iterator[tuple[Site, Gate]]:
                 print(f"{left} sketches to draw", flush=True)
         link_many(site.root / "3_ten_thousand", site.folder)
         for dataset in ("82", "10", "5", "3"):
-            site("push", dataset)
+            site.push(dataset)
         (site.root / "1_new_style").mkdir()
         yield site, gate
         site.stop()
