@@ -12,6 +12,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
@@ -71,30 +72,16 @@ class Dataset:
         """How its captions are cleaned, as `hashmark.toml` has it; empty where that says nothing."""
         return self.library.settings.cleaning.get(self.name, {})
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> AbstractContextManager[None]:
         """Keep other hashmarks on this machine from changing this dataset meanwhile.
 
-        Raises:
+        Raises (once entered):
             Busy: one is at it.
             ReadOnly: the library can't be written.
         """
-        folder = self.library.state_folder / "locks"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            # By a digest of the name, which may itself be as long as a name can be.
-            digest = hashlib.md5(os.fsencode(self.name), usedforsecurity=False).hexdigest()
-            file = (folder / f"{digest}.lock").open("a+")
-        except OSError as error:
-            raise explain(error, os.fspath(folder)) from None
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Busy(f"Another hashmark is changing '{self.name}'.") from None
-            except OSError as error:
-                raise explain(error, os.fspath(folder)) from None
-            yield
+        # By a digest of the name, which may itself be as long as a name can be.
+        digest = hashlib.md5(os.fsencode(self.name), usedforsecurity=False).hexdigest()
+        return self.library.lock(digest, busy=f"Another hashmark is changing '{self.name}'.")
 
 
 class Library:
@@ -143,6 +130,29 @@ class Library:
     def remote_trash(self) -> str:
         """The prefix of the bucket's trash, laid out as `trash`."""
         return f"{self.remote_state}trash/"
+
+    @contextlib.contextmanager
+    def lock(self, name: str, *, shared: bool = False, busy: str = "Another hashmark is at it.") -> Iterator[None]:
+        """Hold the lock of this name among the hashmarks of this machine: alone, or with all who share it.
+
+        Raises:
+            Busy: another holds it; those who share it wait instead.
+            ReadOnly: the library can't be written.
+        """
+        folder = self.state_folder / "locks"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = (folder / f"{name}.lock").open("a+")
+        except OSError as error:
+            raise explain(error, os.fspath(folder)) from None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Busy(busy) from None
+            except OSError as error:
+                raise explain(error, os.fspath(folder)) from None
+            yield
 
     @cached_property
     def state(self) -> State:

@@ -125,6 +125,23 @@ def test_row_3_killed_amid_an_upload_in_parts_nothing_is_visible_and_the_next_pu
     assert shell("status", "82").status == 0
 
 
+def test_row_3_killed_amid_the_store_s_probe_nothing_of_it_stays(seaweedfs: Store, tmp_path: Path, prefix: str) -> None:
+    """SIGKILL as the first push tries what the store can do: with its scratch object up, and its upload in parts.
+
+    Guard: without the note of the key that is tried, what the kill left stays for good.
+    """
+    shell = library(seaweedfs, tmp_path / "here", prefix)
+    write(shell.cwd / NAME, {"small.png": b"small"})
+    killed, bucket = to_be_killed(shell), seaweedfs.bucket()
+    for at, left in (("CopyObject", 0), ("UploadPart", 1), ("CompleteMultipartUpload", 1)):
+        assert killed("push", "82", at=at).status == -9
+        assert uploads(bucket, prefix) == left, at
+        assert len(list(bucket.objects(f"{prefix}/"))) == left + 1, "what the probe tried, and nothing of the push"
+    assert killed("push", "82").status == 0
+    assert uploads(bucket, prefix) == 0
+    assert [row.key for row in bucket.objects(f"{prefix}/")] == [f"{NAME}/small.png"]
+
+
 def test_row_4_the_bytes_reach_the_device_before_their_name_and_the_name_before_the_next_file(
     there: Shell, seaweedfs: Store, tmp_path: Path, prefix: str
 ) -> None:

@@ -22,7 +22,7 @@ from hashmark.core.model import key_bytes
 from hashmark.s3 import multipart
 from hashmark.s3.bucket import Bucket, Expect
 from hashmark.s3.checksums import STRONGEST, file_checksum
-from hashmark.s3.probe import probe
+from hashmark.s3.probe import probe, scratch_key
 from hashmark.s3.xml import parse_page
 from tests.conftest import Store
 from tests.stores import others
@@ -236,7 +236,7 @@ ASKS: dict[str, Callable[[Bucket, str], str]] = {
 
 def measured(bucket: Bucket, prefix: str) -> tuple[dict[str, str], list[str]]:
     """Every row of the table for one store, and what hashmark makes of what the probe finds missing."""
-    found = {finding.name: finding.ok for finding in probe(bucket, f"{prefix}/probe/")}
+    found = {finding.name: finding.ok for finding in probe(bucket, scratch_key(f"{prefix}/probe/"))}
     words = {True: YES, False: NO, None: UNSURE}
     rows = {title: words[found.get(name)] for name, title in ABILITIES.items()}
     effects = [MEANING[name][1 if ok is False else 2] for name, ok in found.items() if not ok]

@@ -21,7 +21,7 @@ from hashmark.core.model import key_bytes
 from hashmark.s3 import multipart
 from hashmark.s3.bucket import Bucket, Expect
 from hashmark.s3.endpoint import Remote
-from hashmark.s3.probe import probe
+from hashmark.s3.probe import probe, scratch_key
 from tests.conftest import BUCKET, Store
 
 AWKWARD = (
@@ -201,7 +201,7 @@ EXPECTED: dict[str, dict[str, bool | None]] = {
 
 def test_the_probe_finds_what_a_store_ignores_and_cleans_up(store: Store, prefix: str) -> None:
     bucket = store.bucket()
-    found = {finding.name: finding.ok for finding in probe(bucket, f"{prefix}/")}
+    found = {finding.name: finding.ok for finding in probe(bucket, scratch_key(f"{prefix}/"))}
     assert found == {name: EXPECTED[store.name].get(name, True) for name in MEANING}
     assert keys(bucket, prefix) == []
 

@@ -5,10 +5,13 @@ The probing itself is `s3.probe`; the meaning for the user is told here.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from hashmark.core.errors import Busy, LocalError
 from hashmark.library import Library
-from hashmark.s3.probe import Finding, probe
+from hashmark.s3.probe import Finding, probe, scratch_key, sweep
 
 _ABILITIES = ("create-only", "replace-only", "content-md5", "conditional-delete")
 
@@ -31,7 +34,7 @@ def abilities(library: Library) -> Abilities:
     """
     facts = library.state.facts(library.bucket.store)
     if not all(name in facts for name in _ABILITIES):
-        facts = remember(library, list(probe(library.bucket, library.remote_state)))
+        facts = remember(library, list(find_out(library)))
     yes = {name for name, word in facts.items() if word == "yes"}
     writes = {"create-only", "replace-only"} <= yes
     notes: list[str] = []
@@ -43,6 +46,33 @@ def abilities(library: Library) -> Abilities:
     if "content-md5" not in yes:
         notes.append("This store does not check Content-MD5: uploads are proven by their ETag or by reading them back.")
     return Abilities(writes, "conditional-delete" in yes, "content-md5" in yes, tuple(notes))
+
+
+def find_out(library: Library) -> Iterator[Finding]:
+    """Probe the store. What an earlier probe of this library has left that was killed is removed first.
+
+    Raises:
+        StoreError: it can't be reached or written.
+    """
+    state, name, key = library.state, f"{library.bucket.store} scratch", scratch_key(library.remote_state)
+    with contextlib.suppress(Busy, LocalError), library.lock("probe"):
+        left = list(state.facts(name))
+        for old in left:
+            sweep(library.bucket, old)
+        state.forget_facts(name, left)
+    with _shared(library):
+        state.record_facts(name, {key: "under way"})
+        yield from probe(library.bucket, key)
+        state.forget_facts(name, [key])
+
+
+@contextlib.contextmanager
+def _shared(library: Library) -> Iterator[None]:
+    """Keep others from taking this probe for a killed one; a library that can't be written remembers none."""
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(LocalError):
+            held.enter_context(library.lock("probe", shared=True))
+        yield
 
 
 def remember(library: Library, findings: list[Finding]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hashmark.actions import uploads
-from hashmark.actions.abilities import remember
+from hashmark.actions.abilities import find_out, remember
 from hashmark.core.errors import (
     AccessDenied,
     ClockSkew,
@@ -17,7 +17,7 @@ from hashmark.core.errors import (
     WrongCredentials,
 )
 from hashmark.library import Library
-from hashmark.s3.probe import Finding, probe
+from hashmark.s3.probe import Finding
 
 MEANING = {
     "write": ("hashmark can push here", "nothing can be pushed; status and pull may still work", ""),
@@ -140,7 +140,7 @@ def _uploads(library: Library, *, abort: bool) -> Check:
 def _abilities(library: Library) -> Iterator[Check]:
     found: list[Finding] = []
     try:
-        for finding in probe(library.bucket, library.remote_state):
+        for finding in find_out(library):
             found.append(finding)
             yield _check(finding)
     except HashmarkError as error:

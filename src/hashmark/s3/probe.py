@@ -32,14 +32,18 @@ class Finding:
     detail: str
 
 
-def probe(bucket: Bucket, prefix: str) -> Iterator[Finding]:
-    """Try each ability in turn, on keys under `prefix`; the scratch objects are deleted at the end.
+def scratch_key(prefix: str) -> str:
+    """A key under `prefix` that nobody else uses, for one probe."""
+    return f"{prefix}probe-{secrets.token_hex(6)}.txt"
+
+
+def probe(bucket: Bucket, key: str) -> Iterator[Finding]:
+    """Try each ability in turn, on `key` and keys that begin with it; these objects are deleted at the end.
 
     Raises:
         StoreError: the bucket can't be reached or written at all.
     """
-    key = f"{prefix}probe-{secrets.token_hex(6)}.txt"
-    copy, parts = f"{key}.copy", f"{key}.parts"
+    copy, parts = _scratch(key)
     try:
         etag = bucket.put(key, BODY)
         yield Finding("write", True, "an object was written")
@@ -56,9 +60,25 @@ def probe(bucket: Bucket, prefix: str) -> Iterator[Finding]:
             "conditional-delete", lambda: bucket.delete(key, etag=_WRONG), PreconditionFailed, "If-Match on delete"
         )
     finally:
-        for scratch in (key, copy, parts):
-            with contextlib.suppress(StoreError):
-                bucket.delete(scratch)
+        _delete(bucket, key)
+
+
+def sweep(bucket: Bucket, key: str) -> None:
+    """Remove what a probe on `key` has left that was killed: its objects, and its upload in parts."""
+    _delete(bucket, key)
+    with contextlib.suppress(StoreError):  # not every store lists them
+        for upload in bucket.uploads(key):
+            multipart.abort(bucket.client, upload.key, upload.upload_id)
+
+
+def _scratch(key: str) -> tuple[str, str]:
+    return f"{key}.copy", f"{key}.parts"
+
+
+def _delete(bucket: Bucket, key: str) -> None:
+    for scratch in (key, *_scratch(key)):
+        with contextlib.suppress(StoreError):
+            bucket.delete(scratch)
 
 
 def _conditions(bucket: Bucket, key: str, etag: str) -> Iterator[Finding]:
