@@ -241,3 +241,16 @@ def test_where_nothing_can_be_written_it_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(LocalError, match=r"file/hashmark\.toml"):
         create(tmp_path / "file", {"url": "s3://bucket"})
+
+
+@pytest.mark.parametrize("name", ["url", "endpoint_url"])
+def test_of_a_value_of_thousands_of_characters_a_message_has_the_ends(tmp_path: Path, name: str) -> None:
+    """Once a message of 6,000 characters, found by the fuzzer."""
+    path = tmp_path / "hashmark.toml"
+    other = "" if name == "url" else 'url = "s3://bucket"\n'
+    path.write_text(f'[remote]\n{other}{name} = "={"[" * 6000}"\n')
+    with pytest.raises(SettingsError) as told:
+        read_settings(path)
+    assert len(told.value.message) < 2100
+    assert "'=[[[" in told.value.message
+    assert "address." in told.value.message

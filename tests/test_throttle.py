@@ -2,115 +2,63 @@
 
 from __future__ import annotations
 
-import random
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections import deque
 
-import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hashmark.transfer.throttle import RECOVERY, Throttle
 
-MOMENT = 0.05
-"""Long enough for a thread that may go in to have gone in."""
+
+def busy(throttle: Throttle, *sizes: int) -> Throttle:
+    """With such work under way."""
+    for size in sizes:
+        throttle.begin(size)
+    return throttle
 
 
-class Crowd:
-    """Other threads that want to be let in, and stay until the test ends."""
-
-    def __init__(self) -> None:
-        self._leave = threading.Event()
-        self._threads: list[threading.Thread] = []
-
-    def enter(self, throttle: Throttle, size: int = 1) -> threading.Event:
-        """One more of them; the event is set once it is inside."""
-        inside = threading.Event()
-
-        def work() -> None:
-            with throttle.admit(size):
-                inside.set()
-                self._leave.wait(30)
-
-        self._threads.append(threading.Thread(target=work, daemon=True))
-        self._threads[-1].start()
-        return inside
-
-    def disperse(self) -> None:
-        self._leave.set()
-        for thread in self._threads:
-            thread.join(10)
-        assert not [thread for thread in self._threads if thread.is_alive()], "someone was never let in"
+def test_no_more_files_at_once_than_the_limit() -> None:
+    throttle = busy(Throttle(2, 100), 1, 1)
+    assert not throttle.has_room(0)
+    throttle.end(1)
+    assert throttle.has_room(1)
 
 
-@pytest.fixture(name="crowd")
-def fixture_crowd() -> Iterator[Crowd]:
-    crowd = Crowd()
-    yield crowd
-    crowd.disperse()
+def test_no_more_bytes_at_once_than_the_memory() -> None:
+    throttle = busy(Throttle(10, 100), 40, 60)
+    assert throttle.has_room(0), "no bytes need no memory"
+    assert not throttle.has_room(1)
+    throttle.end(60)
+    assert throttle.has_room(60)
+    assert not throttle.has_room(61)
 
 
-def test_no_more_files_at_once_than_the_limit(crowd: Crowd) -> None:
-    throttle = Throttle(2, 100)
-    with ExitStack() as first, throttle.admit(1):
-        first.enter_context(throttle.admit(1))
-        third = crowd.enter(throttle)
-        assert not third.wait(MOMENT)
-        first.close()
-        assert third.wait(10)
+def test_one_file_larger_than_the_memory_goes_alone() -> None:
+    throttle = busy(Throttle(10, 100), 1)
+    assert not throttle.has_room(1000)
+    throttle.end(1)
+    assert throttle.has_room(1000)
+    throttle.begin(1000)
+    assert not throttle.has_room(0)
 
 
-def test_no_more_bytes_at_once_than_the_memory(crowd: Crowd) -> None:
-    throttle = Throttle(10, 100)
-    with ExitStack() as first, throttle.admit(40):
-        first.enter_context(throttle.admit(60))
-        larger, fitting, empty = (crowd.enter(throttle, size) for size in (61, 60, 0))
-        assert empty.wait(10), "no bytes need no memory"
-        assert not fitting.wait(MOMENT)
-        first.close()
-        assert fitting.wait(10)
-        assert not larger.wait(MOMENT)
-
-
-def test_one_file_larger_than_the_memory_goes_alone(crowd: Crowd) -> None:
-    throttle = Throttle(10, 100)
-    with throttle.admit(1):
-        large = crowd.enter(throttle, 1000)
-        assert not large.wait(MOMENT)
-    assert large.wait(10)
-    for size in (0, 1000):
-        assert not crowd.enter(throttle, size).wait(MOMENT)
-
-
-def test_a_place_is_given_back_when_the_work_fails(crowd: Crowd) -> None:
-    throttle = Throttle(1, 100)
-    with pytest.raises(ZeroDivisionError), throttle.admit(100):
-        raise ZeroDivisionError
-    assert crowd.enter(throttle, 100).wait(10)
-
-
-def test_a_store_that_asks_for_it_is_asked_half_as_much_and_never_nothing(crowd: Crowd) -> None:
+def test_a_store_that_asks_for_it_is_asked_half_as_much_and_never_nothing() -> None:
     throttle = Throttle(10, 100)
     limits = []
     for _ in range(5):
         throttle.slow_down()
         limits.append(throttle.limit)
     assert limits == [5, 2, 1, 1, 1]
-    with throttle.admit(1):
-        assert not crowd.enter(throttle).wait(MOMENT)
+    assert not busy(throttle, 1).has_room(1)
 
 
-def test_after_slowing_down_those_inside_end_before_others_begin(crowd: Crowd) -> None:
-    throttle = Throttle(4, 100)
-    with ExitStack() as first, ExitStack() as second, throttle.admit(1):
-        first.enter_context(throttle.admit(1))
-        second.enter_context(throttle.admit(1))
-        throttle.slow_down()
-        later = crowd.enter(throttle)
-        assert not later.wait(MOMENT)
-        first.close()
-        assert not later.wait(MOMENT), "two are still inside, and no more may be"
-        second.close()
-        assert later.wait(10)
+def test_after_slowing_down_those_under_way_end_before_others_begin() -> None:
+    throttle = busy(Throttle(4, 100), 1, 1, 1)
+    throttle.slow_down()
+    throttle.end(1)
+    assert not throttle.has_room(1), "two are still under way, and no more may be"
+    throttle.end(1)
+    assert throttle.has_room(1)
 
 
 def test_it_recovers_one_by_one_up_to_where_it_began() -> None:
@@ -137,52 +85,6 @@ def test_what_went_well_before_slowing_down_does_not_count() -> None:
     assert throttle.limit == 2
 
 
-def test_a_recovery_lets_in_who_waits(crowd: Crowd) -> None:
-    throttle = Throttle(2, 100)
-    throttle.slow_down()
-    with throttle.admit(1):
-        second = crowd.enter(throttle)
-        assert not second.wait(MOMENT)
-        for _ in range(RECOVERY):
-            throttle.succeeded()
-        assert second.wait(10)
-
-
-@pytest.mark.timeout(60)
-def test_many_threads_keep_within_the_bounds_and_all_come_to_an_end() -> None:
-    files, memory = 5, 100
-    throttle = Throttle(files, memory)
-    lock = threading.Lock()
-    inside: list[int] = []
-    broken: list[list[int]] = []
-    done = []
-
-    def work(seed: int) -> None:
-        chance = random.Random(seed)
-        for _ in range(150):
-            size = chance.choice([0, 1, 30, 60, 100, 1000])
-            with throttle.admit(size):
-                with lock:
-                    inside.append(size)
-                    if len(inside) > files or (sum(inside) > memory and len(inside) > 1):
-                        broken.append(list(inside))
-                if chance.random() < 0.05:
-                    throttle.slow_down()
-                else:
-                    throttle.succeeded()
-                with lock:
-                    inside.remove(size)
-        done.append(seed)
-
-    threads = [threading.Thread(target=work, args=(seed,), daemon=True) for seed in range(12)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(50)
-    assert sorted(done) == list(range(12))
-    assert broken == []
-
-
 def test_a_burst_of_refusals_to_requests_under_way_together_halves_once() -> None:
     throttle = Throttle(16, 1 << 20)
     together = throttle.epoch
@@ -191,3 +93,24 @@ def test_a_burst_of_refusals_to_requests_under_way_together_halves_once() -> Non
     assert throttle.limit == 8
     throttle.slow_down(throttle.epoch)
     assert throttle.limit == 4
+
+
+@given(st.lists(st.tuples(st.sampled_from([0, 1, 30, 60, 100, 1000]), st.booleans())), st.integers(1, 6))
+def test_whoever_begins_only_where_there_is_room_keeps_within_the_bounds_and_all_have_their_turn(
+    work: list[tuple[int, bool]], files: int
+) -> None:
+    throttle, waiting = Throttle(files, 100), deque(work)
+    inside: deque[tuple[int, bool]] = deque()
+    while waiting or inside:
+        while waiting and throttle.has_room(waiting[0][0]):
+            throttle.begin(waiting[0][0])
+            inside.append(waiting.popleft())
+            assert len(inside) <= files
+            assert len(inside) == 1 or sum(size for size, _ in inside) <= 100
+        assert inside, "nothing is under way, and nothing may begin"
+        size, refused = inside.popleft()
+        throttle.end(size)
+        if refused:
+            throttle.slow_down()
+        else:
+            throttle.succeeded()

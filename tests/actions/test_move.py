@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 
 from hashmark import Dataset, Policy, Side, Verdict, plan, pull, push, run, status
+from hashmark.actions import move as move_module
 from hashmark.actions import trash
 from hashmark.actions.listing import ls_remote
 from hashmark.actions.move import Planned, plan_delete, status_after
 from hashmark.core.errors import NoSuchBucket, RefusedPlan
 from hashmark.core.events import Event, FileDone
-from hashmark.core.model import FileStatus, Stamp
+from hashmark.core.model import Base, FileStatus, Key, Stamp
 from hashmark.core.plan import Direction, Where
+from hashmark.disk import hashing
 from hashmark.library import Library
-from hashmark.transfer import moves
-from hashmark.transfer.moves import Done
+from hashmark.transfer import moves, parts
+from hashmark.transfer.ends import Done
 from tests.conftest import LibraryMaker, Store
+from tests.core.build import md5
 from tests.disk.tools import tree
 from tests.stores.test_flows import dataset_of, fill, not_synced, pairs
 
@@ -36,6 +40,46 @@ def in_bucket(dataset: Dataset) -> dict[str, bytes]:
 
 def without(files: dict[str, bytes], gone: Iterable[str]) -> dict[str, bytes]:
     return {key: data for key, data in files.items() if key not in set(gone)}
+
+
+# --- what is read ------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_reads_only_what_has_a_counterpart_and_captions(seaweedfs: Store, library_on: LibraryMaker) -> None:
+    dataset = dataset_of(library_on(seaweedfs), {"a.txt": b"a", "b.png": b"b", "c.png": b"c", "d.png": b"d"})
+    dataset.library.bucket.put(dataset.prefix + "c.png", b"C")
+    dataset.library.state.record_bases(dataset.remote, [Base(Key("d.png"), md5(b"d"), "etag", 1)])
+    for direction in (Direction.PUSH, Direction.PULL):
+        planned = plan(dataset, Policy(direction))
+        known = {str(row.key): row.local.md5 if row.local else "" for row in planned.status.files}
+        assert known == {"a.txt": md5(b"a"), "b.png": None, "c.png": md5(b"c"), "d.png": md5(b"d")}
+        verdicts = {str(row.key): row.verdict for row in planned.status.files}
+        assert verdicts == {str(row.key): row.verdict for row in status(dataset).files}
+
+
+def test_what_a_push_has_read_to_send_it_is_not_read_again(
+    seaweedfs: Store, library_on: LibraryMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(move_module, "is_settled", lambda *_: True)
+    monkeypatch.setattr(hashing, "is_settled", lambda *_: True)
+    monkeypatch.setattr(moves, "SINGLE_PUT", 5 << 20)
+    monkeypatch.setattr(parts, "PART_SIZE", 5 << 20)
+    files = {"a.txt": b"a", "b.png": b"b", "large.png": os.urandom(6 << 20)}
+    dataset = dataset_of(library_on(seaweedfs), files)
+    assert push(dataset).done
+    assert in_bucket(dataset) == files
+    monkeypatch.setattr(hashing, "hash_file", lambda path, *_, **__: pytest.fail(f"{path} is read again"))
+    found = status(dataset)
+    assert found.in_sync
+    assert {str(row.key): row.local.md5 if row.local else "" for row in found.files} == {
+        key: md5(data) for key, data in files.items()
+    }
+
+
+def test_a_file_that_is_not_settled_is_read_again(seaweedfs: Store, library_on: LibraryMaker) -> None:
+    dataset = dataset_of(library_on(seaweedfs), {"b.png": b"b"})
+    assert push(dataset).done
+    assert list(dataset.library.state.digests(dataset.name)) == []
 
 
 # --- deletes -----------------------------------------------------------------------------------------------------
@@ -230,7 +274,7 @@ def two_machines(store: Store, library_on: LibraryMaker) -> tuple[Dataset, Datas
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moves, "SINGLE_PUT", 6 << 20)
-    monkeypatch.setattr(moves, "PART_SIZE", 5 << 20)
+    monkeypatch.setattr(parts, "PART_SIZE", 5 << 20)
 
 
 @pytest.mark.usefixtures("small_parts")

@@ -111,10 +111,10 @@ def _run(
 def _instrument(steps: _Steps, small: int | None) -> None:
     from hashmark.s3.client import Client  # noqa: PLC0415 - as above
     from hashmark.state import State  # noqa: PLC0415
-    from hashmark.transfer import moves  # noqa: PLC0415
+    from hashmark.transfer import moves, parts  # noqa: PLC0415
 
     if small is not None:
-        moves.SINGLE_PUT = moves.PART_SIZE = small
+        moves.SINGLE_PUT = parts.PART_SIZE = small
     for name in _CALLS:
         steps.watch(os, name, lambda *_values, _name=name, **_options: _name)
     steps.watch(Client, "send", lambda _self, operation, *_values, **_options: str(operation))

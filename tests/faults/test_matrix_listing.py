@@ -254,12 +254,12 @@ def test_row_34_names_that_are_one_on_other_disks_are_both_refused_before_anythi
 def test_row_37_expired_credentials_or_a_wrong_region_stop_the_run_with_the_next_step_and_it_resumes(
     world: World, fault: Fault, code: str, words: str
 ) -> None:
-    """After twenty of sixty files the store refuses; what was done is kept.
+    """After twenty of two hundred files the store refuses; what was done is kept.
 
     Guard: without its own class for this refusal, every other file is tried as well, and the message names no cure.
     """
     here = world.machine()
-    files = {f"{n:02}.txt": TEXT + bytes([n]) for n in range(60)}
+    files = {f"{n:03}.txt": TEXT + bytes([n]) for n in range(200)}
     fill(here, files)
     world.proxy.on("PutObject", NAME, fault, nth=21, times=FOR_EVER, overall=True)
     result = push(here)
@@ -271,7 +271,7 @@ def test_row_37_expired_credentials_or_a_wrong_region_stop_the_run_with_the_next
     world.proxy.heal()
     again = push(here)
     assert again.done
-    assert len(again.planned.plan.actions) == 40
+    assert len(again.planned.plan.actions) == 180
     assert in_bucket(here) == files
 
 

@@ -11,7 +11,7 @@ from hashmark import Evidence, Policy, Verdict, plan, pull, push, run, status, v
 from hashmark.actions import trash
 from hashmark.core.plan import Direction
 from hashmark.s3.bucket import Bucket
-from hashmark.transfer import moves
+from hashmark.transfer import moves, parts
 from tests.conftest import Store
 from tests.faults.proxy import (
     Fault,
@@ -41,7 +41,7 @@ FOR_EVER = 10**6
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Uploads in parts from 5 MiB on, S3's least part size."""
     monkeypatch.setattr(moves, "SINGLE_PUT", 5 << 20)
-    monkeypatch.setattr(moves, "PART_SIZE", 5 << 20)
+    monkeypatch.setattr(parts, "PART_SIZE", 5 << 20)
 
 
 def pushed(world: World, files: dict[str, bytes]) -> None:
@@ -338,15 +338,29 @@ def uploads(bucket: Bucket, prefix: str) -> int:
     return bucket.client.call("ListMultipartUploads", "GET", query=query).body.count(b"<UploadId>")
 
 
-@pytest.mark.usefixtures("small_parts")
-def test_row_8_source_changed_amid_an_upload_in_parts_is_not_completed(world: World) -> None:
-    """A writer changes the last part of the file while the first are on their way.
+def test_row_8_source_changed_amid_an_upload_in_parts_is_not_completed(world: World, small_parts: None) -> None:
+    """A writer changes the last part of the file, which was compared, while the first are on their way.
 
     Guard: without the digest of what was sent, old and new parts become one object.
     """
     here = world.machine()
-    data = os.urandom(26 << 20)
-    fill(here, {"big.png": data})
+    fill(here, {"big.png": b"what it replaces"})
+    assert push(here).done
+    changed_amid_its_upload(world)
+
+
+def test_row_8_new_source_changed_amid_an_upload_in_parts_is_not_completed(world: World, small_parts: None) -> None:
+    """The same with a file that the bucket does not have: it was hashed a moment before.
+
+    Guard: without its digest sent along, the store takes a part that is not what was hashed.
+    """
+    changed_amid_its_upload(world)
+
+
+def changed_amid_its_upload(world: World) -> None:
+    here = world.machine()
+    before = in_bucket(here)
+    fill(here, {"big.png": os.urandom(26 << 20)})
 
     def write() -> None:
         with (here.path / "big.png").open("r+b") as file:
@@ -356,20 +370,24 @@ def test_row_8_source_changed_amid_an_upload_in_parts_is_not_completed(world: Wo
     world.proxy.on("UploadPart", "big", meanwhile(write), overall=True)
     result = push(here)
     assert [f.code for f in result.failures] == ["file-changed"]
-    assert in_bucket(here) == {}
+    assert in_bucket(here) == before
     assert uploads(world.bucket, here.prefix) == 0
     assert push(here).done
     assert in_bucket(here)["big.png"] == (here.path / "big.png").read_bytes()
 
 
 def test_row_8_source_changed_after_it_was_compared_is_not_uploaded(world: World) -> None:
-    """Guard: without the digest of the bytes that are sent, what nobody compared is uploaded."""
+    """By its digest, or, if it was not read because the bucket has nothing to compare it with, by its stamp.
+
+    Guard: without the look at digest and stamp of the bytes that are sent, what nobody compared is uploaded.
+    """
     here = world.machine()
-    fill(here, {"a.txt": TEXT, "b.txt": TEXT})
+    fill(here, {"a.txt": TEXT, "b.txt": TEXT, "new.png": TEXT})
     planned = plan(here, Policy(Direction.PUSH))
-    fill(here, {"a.txt": flipped(TEXT)})
+    assert [bool(row.local and row.local.md5) for row in planned.status.files] == [True, True, False]
+    fill(here, {"a.txt": flipped(TEXT), "new.png": flipped(TEXT)})
     result = run(planned)
-    assert [(f.key, f.code) for f in result.failures] == [("a.txt", "file-changed")]
+    assert [(f.key, f.code) for f in result.failures] == [("a.txt", "file-changed"), ("new.png", "file-changed")]
     assert in_bucket(here) == {"b.txt": TEXT}
     assert push(here).done
-    assert in_bucket(here)["a.txt"] == flipped(TEXT)
+    assert in_bucket(here) == {"a.txt": flipped(TEXT), "b.txt": TEXT, "new.png": flipped(TEXT)}

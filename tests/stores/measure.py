@@ -20,9 +20,10 @@ from hashmark.actions.doctor import MEANING
 from hashmark.core.errors import HashmarkError, NoSuchObject, PreconditionFailed, StoreError
 from hashmark.core.model import key_bytes
 from hashmark.s3 import multipart
-from hashmark.s3.bucket import Bucket, Expect
+from hashmark.s3.bucket import Bucket
 from hashmark.s3.checksums import STRONGEST, file_checksum
 from hashmark.s3.probe import probe, scratch_key
+from hashmark.s3.requests import Expect
 from hashmark.s3.xml import parse_page
 from tests.conftest import Store
 from tests.stores import others
@@ -65,7 +66,7 @@ def complete_only_new(bucket: Bucket, prefix: str) -> str:
     key = f"{prefix}/taken"
     bucket.put(key, b"first")
     try:
-        multipart.upload(bucket.client, key, iter([b"second"]), expect=Expect(None), metadata={}, confirm=lambda: None)
+        multipart.upload(bucket.client, key, multipart.digested([b"second"]), expect=Expect(None))
     except PreconditionFailed:
         return YES
     return "ignored: overwrites" if bucket.read(key) == b"second" else UNSURE
@@ -74,7 +75,12 @@ def complete_only_new(bucket: Bucket, prefix: str) -> str:
 def upload_parts(bucket: Bucket, key: str) -> str:
     data = [random.Random(n).randbytes(size) for n, size in enumerate(PARTS)]
     return multipart.upload(
-        bucket.client, key, iter(data), expect=Expect(None), metadata={"md5chksum": "eA=="}, confirm=lambda: None
+        bucket.client,
+        key,
+        multipart.digested(data),
+        expect=Expect(None),
+        metadata={"md5chksum": "eA=="},
+        confirm=lambda: None,
     )
 
 

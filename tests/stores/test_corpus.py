@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hashmark import push
-from hashmark.transfer import moves
+from hashmark.transfer import moves, parts
 from tests.conftest import LibraryMaker, Store, tell
 from tests.e2e.command import Shell
 from tests.faults import Reply, Request, forward, scripted
@@ -132,7 +132,7 @@ def test_what_hashmark_uploaded_in_parts_is_judged_so_by_another_machine(
     seaweedfs: Store, library_on: LibraryMaker, tmp_path: Path, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(moves, "SINGLE_PUT", 5 << 20)
-    monkeypatch.setattr(moves, "PART_SIZE", 5 << 20)
+    monkeypatch.setattr(parts, "PART_SIZE", 5 << 20)
     library = library_on(seaweedfs, "mine")
     folder = library.root / NAME
     fill(seaweedfs, prefix, folder, [Way("own", lambda *_: None, 5, 2)])

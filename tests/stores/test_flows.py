@@ -21,8 +21,8 @@ from hashmark.core.model import Base
 from hashmark.core.plan import Direction
 from hashmark.core.report import DatasetStatus
 from hashmark.s3 import bucket as bucket_module
-from hashmark.transfer import moves
-from hashmark.transfer.moves import Done
+from hashmark.transfer import moves, parts
+from hashmark.transfer.ends import Done
 from tests.conftest import BUCKET, SCRIPTS, LibraryMaker, Store, aws, rclone_remote, run_tool
 from tests.faults import Reply, Request, error, forward, scripted
 
@@ -175,7 +175,7 @@ def test_a_file_above_the_threshold_goes_up_in_parts_and_comes_back(
     store: Store, library_on: LibraryMaker, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(moves, "SINGLE_PUT", 6 << 20)
-    monkeypatch.setattr(moves, "PART_SIZE", 5 << 20)
+    monkeypatch.setattr(parts, "PART_SIZE", 5 << 20)
     monkeypatch.setattr(bucket_module, "WHOLE", 6 << 20)
     monkeypatch.setattr(bucket_module, "RANGE", 4 << 20)
     data = os.urandom((11 << 20) + 7)
@@ -237,7 +237,7 @@ def test_rclone_can_check_what_was_pushed(
     seaweedfs: Store, library_on: LibraryMaker, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(moves, "SINGLE_PUT", 6 << 20)
-    monkeypatch.setattr(moves, "PART_SIZE", 5 << 20)
+    monkeypatch.setattr(parts, "PART_SIZE", 5 << 20)
     dataset = dataset_of(library_on(seaweedfs), pairs() | {"big.png": os.urandom(11 << 20)})
     push(dataset)
     command = [SCRIPTS / "rclone", "check", dataset.path, f"box:{BUCKET}/{prefix}/{NAME}", "--combined", "-"]

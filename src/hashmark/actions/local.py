@@ -24,17 +24,18 @@ def local_files(
     walk: Iterable[LocalFile],
     remembered: Iterator[LocalFile],
     on_problem: Callable[[Problem], None] = lambda _problem: None,
+    wanted: Callable[[LocalFile], bool] = lambda _file: True,
 ) -> Iterator[LocalFile]:
     """The files of a walk in key order, each with its digest, or `trouble`, of which `on_problem` is told.
 
-    `remembered` are the digests of these keys, in the same order.
+    `remembered` are the digests of these keys, in the same order. Of the others, those that are `wanted` are read.
     """
     state = dataset.library.state
     known = _Remembered(remembered)
-    now = _clock(dataset) if state.persistent else None
+    now = clock(dataset) if state.persistent else None
     fresh: list[LocalFile] = []
     facts: list[tuple[str, CaptionFacts]] = []
-    for hashed in hash_all(dataset.path, walk, known, now_ns=now, look=_look(dataset)):
+    for hashed in hash_all(dataset.path, walk, known, now_ns=now, look=_look(dataset), wanted=wanted):
         file = hashed.file
         if file.trouble and file.stamp.inode:  # without one the walk has said so
             on_problem(Problem(file.key, "unreadable", file.trouble))
@@ -70,8 +71,11 @@ def caption_flags(state: State, digests: Sequence[str]) -> dict[str, tuple[str, 
     return {md5: tuple(flags.split(",")) if flags else () for md5, flags in known.items()}
 
 
-def _clock(dataset: Dataset) -> int | None:
-    """The clock of the file system that holds the dataset, which may be another than the library's."""
+def clock(dataset: Dataset) -> int | None:
+    """The clock of the file system that holds the dataset, which may be another than the library's, in ns.
+
+    None where it can't be told, so that no digest may be remembered.
+    """
     here = dataset.library.state_folder
     try:
         same = dataset.path.stat().st_dev == here.stat().st_dev

@@ -13,6 +13,7 @@ from typing import Any
 
 from hashmark.actions import uploads
 from hashmark.actions.abilities import Abilities, abilities
+from hashmark.actions.local import clock
 from hashmark.actions.status import TRUST, Options, status
 from hashmark.actions.trash import new_batch_name
 from hashmark.core.compare import Joined, judge
@@ -32,10 +33,11 @@ from hashmark.core.plan import (
     make_plan,
 )
 from hashmark.core.report import DatasetStatus, shown
+from hashmark.disk.hashing import is_settled
 from hashmark.disk.place import explain
 from hashmark.disk.walk import leftovers
 from hashmark.library import Dataset
-from hashmark.transfer.moves import Done, Ends
+from hashmark.transfer.ends import Done, Ends
 from hashmark.transfer.run import Outcome, Runner
 
 BATCH = 200
@@ -110,13 +112,14 @@ class Result:
 
 
 def plan(dataset: Dataset, policy: Policy) -> Planned:
-    """Compare, and decide what would be done.
+    """Compare, and decide what would be done. Files that only the disk has are not read for it: they will be once, to
+    be sent.
 
     Raises:
         RefusedPlan: it would be unsafe.
         StoreError: the bucket can't be listed completely.
     """
-    found = status(dataset, Options())
+    found = status(dataset, Options(read_new=False))
     return Planned(dataset, found, make_plan(found.files, policy, complete=found.complete))
 
 
@@ -205,9 +208,14 @@ class _Recorder:
         self._on_done = on_done
         self._bases: list[Base] = []
         self._gone: list[Key] = []
+        self._read: list[LocalFile] = []
         self._trusted = False
+        self._now = clock(dataset)
 
     def add(self, done: Done) -> None:
+        planned = done.action.status.local
+        if done.sent and planned and planned.md5 is None and is_settled(done.sent.stamp, self._now):
+            self._read.append(done.sent)
         if done.base is None:
             self._gone.append(done.action.key)
         else:
@@ -221,9 +229,10 @@ class _Recorder:
         library = self._dataset.library
         library.state.record_bases(self._dataset.remote, self._bases)
         library.state.forget_bases(self._dataset.remote, self._gone)
+        library.state.remember_digests(self._dataset.name, self._read)
         if self._trusted:
             library.state.record_facts(library.bucket.store, {TRUST: "yes"})
-        self._bases, self._gone = [], []
+        self._bases, self._gone, self._read = [], [], []
 
 
 def status_after(done: Done, now: FileStatus) -> FileStatus | None:
@@ -236,8 +245,7 @@ def status_after(done: Done, now: FileStatus) -> FileStatus | None:
     key, verb, base = now.key, done.action.verb, done.base
     if base is not None:
         # What was sent or fetched, and not what the disk may hold by now: only that is proven.
-        sent = done.action.status.local if verb is Verb.UPLOAD else None
-        local = sent or LocalFile(key, Stamp(base.size, 0, 0, 0, 0), base.md5)
+        local = done.sent or LocalFile(key, Stamp(base.size, 0, 0, 0, 0), base.md5)
         return judge(Joined(key, local, RemoteObject(key, base.size, base.etag), base), now.kind)
     left = Joined(
         key, now.local if verb is Verb.DELETE_REMOTE else None, now.remote if verb is Verb.DELETE_LOCAL else None, None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from hashmark.actions.landmarks import Landmarks
 from hashmark.actions.local import BATCH, caption_flags, local_files
+from hashmark.core.ahead import Ahead
 from hashmark.core.compare import Joined, Weighed, join, judge, relevant
 from hashmark.core.errors import HashmarkError
 from hashmark.core.keys import refuse_collisions
@@ -20,6 +21,7 @@ from hashmark.core.model import (
     Evidence,
     FileStatus,
     Key,
+    Kind,
     LocalFile,
     Problem,
     RemoteObject,
@@ -49,12 +51,14 @@ class Options:
     """How to look.
 
     `rehash` reads every file again; `deep` downloads what can't be told otherwise; `against` is a saved listing
-    that stands in for the bucket.
+    that stands in for the bucket. Without `read_new`, a file that only the disk has is not read, unless it is a caption
+    or its digest is remembered: its verdict follows from its name.
     """
 
     rehash: bool = False
     deep: bool = False
     against: tuple[RemoteObject, ...] | None = None
+    read_new: bool = True
 
 
 class Scan:
@@ -89,8 +93,9 @@ class Scan:
 
     def __iter__(self) -> Iterator[FileStatus]:
         saved = self.options.against is not None
-        remotes, bases, settler = self._other_side()
-        rows = relevant(join(self._locals(), remotes, bases, self._gone.append), self.dataset.pairing)
+        others, known, settler = self._other_side()
+        remotes, bases = Ahead(others), Ahead(known)
+        rows = relevant(join(self._locals(remotes, bases), remotes, bases, self._gone.append), self.dataset.pairing)
         statuses = settler.settle(rows)
         if self.options.deep and not saved:
             statuses = self._deepened(statuses)
@@ -114,10 +119,16 @@ class Scan:
         checked = facts.get(CHECKED, "yes" if aws else "") == "yes"
         return Settler(bucket, dataset.path, dataset.prefix, trusted=trusted, may_earn=may_earn, checked=checked)
 
-    def _locals(self) -> Iterator[LocalFile]:
+    def _locals(self, remotes: Ahead[RemoteObject], bases: Ahead[Base]) -> Iterator[LocalFile]:
+        kind = self.dataset.pairing.kind
+
+        def wanted(file: LocalFile) -> bool:
+            return kind(file.key) is Kind.CAPTION or remotes.holds(file.key) or bases.holds(file.key)
+
         if self.options.rehash:
             self.dataset.library.state.forget_digests(self.dataset.name)
-        return local_files(self.dataset, self._walk, self._digests(), self._problems.append)
+        choose = _every if self.options.read_new else wanted
+        return local_files(self.dataset, self._walk, self._digests(), self._problems.append, choose)
 
     def _digests(self) -> Iterator[LocalFile]:
         return self.dataset.library.state.digests(self.dataset.name)
@@ -185,6 +196,10 @@ def read_body(dataset: Dataset, status: FileStatus) -> tuple[FileStatus, Base | 
     collides = body.md5 == local.md5 and not body.same
     md5 = COLLISION if collides else body.md5
     return found, Base(status.key, md5, remote.etag, local.size, common=body.same) if remote.etag else None
+
+
+def _every(_file: LocalFile) -> bool:
+    return True
 
 
 class Rescan(Scan):

@@ -51,9 +51,15 @@ class UsageError(HashmarkError):
 
 
 class SettingsError(UsageError):
-    """`hashmark.toml` or the AWS settings can't be understood."""
+    """`hashmark.toml` or the AWS settings can't be understood. Of a long value, the middle is left out."""
 
     code = "settings"
+    room: ClassVar[int] = 2000
+    """The most characters of a message."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        half = self.room // 2
+        super().__init__(message if len(message) <= self.room else f"{message[:half]} … {message[-half:]}", hint)
 
 
 class NoSuchDataset(UsageError):

@@ -125,6 +125,11 @@ class MultipartHasher:
         """MD5 of everything fed, lower-case hex."""
         return self._whole.hexdigest()
 
+    def digests(self, cut: Cut) -> list[bytes]:
+        """The binary MD5 of each part of a cut."""
+        whole = next(lane for lane in self._lanes if lane.cut == cut).digests()
+        return [whole[at : at + 16] for at in range(0, len(whole), 16)]
+
     def etags(self) -> dict[Cut, str]:
         """Cut → the ETag an upload in such parts would have."""
         return {lane.cut: lane.etag() for lane in self._lanes}
@@ -156,12 +161,15 @@ class _Lane:
         self._room = next(self._sizes, sys.maxsize)
 
     def etag(self) -> str:
+        return multipart_etag(self.digests())
+
+    def digests(self) -> bytes:
         digests = self._digests + self._part.digest()
         left = () if isinstance(self.cut, int) else self.cut[len(digests) // 16 :]
         if not any(left):
             # Some uploaders close with an empty part, for which no byte is ever fed.
             digests += hashlib.md5(usedforsecurity=False).digest() * len(left)
-        return multipart_etag(digests)
+        return digests
 
 
 def multipart_etag(digests: bytes) -> str:

@@ -7,8 +7,9 @@ as a field of the event (seconds, any epoch): nothing here reads a clock.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from hashmark.core.report import shown
 
@@ -25,7 +26,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class FileStarted:
-    """Work on one key begins (again, after a retry)."""
+    """Work on one key begins (again, after a retry). Told of those that tell of their progress: large ones."""
 
     key: str
     verb: str
@@ -92,8 +93,7 @@ class Failure:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class JobState:
+class JobState(NamedTuple):
     """Everything a progress bar or a summary needs.
 
     `active` maps keys in work to bytes moved so far; `rate` is bytes per second since the start.
@@ -105,8 +105,8 @@ class JobState:
     bytes_done: int = 0
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
-    active: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    by_verb: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    active: Mapping[str, int] = MappingProxyType({})
+    by_verb: Mapping[str, int] = MappingProxyType({})
     started_at: float = 0.0
     now: float = 0.0
     ended: bool = False
@@ -137,12 +137,11 @@ def reduce(state: JobState, event: Event) -> JobState:
         case Started(files, size, at, notes):
             return JobState(files=files, bytes=size, notes=notes, started_at=at, now=at)
         case FileStarted(key, _, at):
-            return replace(state, active=_with(state.active, key, 0), now=at)
+            return state._replace(active=_with(state.active, key, 0), now=at)
         case FileProgress(key, moved, at):
-            return replace(state, active=_with(state.active, key, moved), now=at)
+            return state._replace(active=_with(state.active, key, moved), now=at)
         case FileDone(key, verb, size, _, at):
-            return replace(
-                state,
+            return state._replace(
                 active=_without(state.active, key),
                 files_done=state.files_done + 1,
                 bytes_done=state.bytes_done + size,
@@ -151,9 +150,9 @@ def reduce(state: JobState, event: Event) -> JobState:
             )
         case FileFailed(key, _, code, message, at):
             failures = (*state.failures, Failure(key, code, message))
-            return replace(state, active=_without(state.active, key), failures=failures, now=at)
+            return state._replace(active=_without(state.active, key), failures=failures, now=at)
         case Ended(interrupted, at):
-            return replace(state, active=MappingProxyType({}), ended=True, interrupted=interrupted, now=at)
+            return state._replace(active=MappingProxyType({}), ended=True, interrupted=interrupted, now=at)
 
 
 def _with(old: Mapping[str, int], key: str, value: int) -> Mapping[str, int]:
@@ -161,6 +160,8 @@ def _with(old: Mapping[str, int], key: str, value: int) -> Mapping[str, int]:
 
 
 def _without(old: Mapping[str, int], key: str) -> Mapping[str, int]:
+    if key not in old:
+        return old
     return MappingProxyType({k: v for k, v in old.items() if k != key})
 
 

@@ -86,12 +86,7 @@ def hash_file(
     """
     # The raw descriptor, without a buffer to copy through.
     with open(path, "rb", buffering=0, opener=_opener) as file:
-        facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", path)
-        if not own:
-            _write_back(file.fileno())
-        before = stamp_of(os.fstat(file.fileno()))
+        before = _first_stamp(file.fileno(), path, own=own)
         if hasher is None and before.size <= CHUNK:
             data = file.read(CHUNK + 1)
             digest, count = hashlib.md5(data, usedforsecurity=False).hexdigest(), len(data)
@@ -103,6 +98,33 @@ def hash_file(
     if before != after or count != before.size:
         raise ChangedWhileReading(path)
     return digest, before
+
+
+def read_whole(path: str, most: int) -> tuple[bytes, str, Stamp]:
+    """The bytes of a file, their MD5 in lower-case hex, and the stamp that held before and after reading.
+
+    Of a file that has grown meanwhile, `most` bytes and one are read.
+
+    Raises:
+        OSError: it can't be opened or read.
+        ChangedWhileReading: its stamp was another one afterwards, or its size is not what was read.
+    """
+    with open(path, "rb", opener=_opener) as file:
+        before = _first_stamp(file.fileno(), path)
+        data = file.read(most + 1)  # what is asked for is allocated
+        after = stamp_of(os.fstat(file.fileno()))
+    if before != after or len(data) != before.size:
+        raise ChangedWhileReading(path)
+    return data, hashlib.md5(data, usedforsecurity=False).hexdigest(), before
+
+
+def _first_stamp(descriptor: int, path: str, *, own: bool = False) -> Stamp:
+    """The stamp of a regular file, once its mapped pages are on the disk if it is not ours."""
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", path)
+    if not own:
+        _write_back(descriptor)
+    return stamp_of(os.fstat(descriptor))
 
 
 def _opener(path: str, flags: int) -> int:
@@ -134,43 +156,48 @@ def hash_all(
     now_ns: int | None,
     workers: int | None = None,
     look: Look | None = None,
+    wanted: Callable[[LocalFile], bool] = lambda _file: True,
 ) -> Iterator[Hashed]:
     """The files in the same order, each with its digest: `known` where it has one, else read, on all cores.
 
-    A file that can't be read, or that changes while it is read, comes with `trouble` instead of a digest. At
-    most a few thousand files are in work at once. What is read is shown to `look` as well.
+    A file that can't be read, or that changes while it is read, comes with `trouble` instead of a digest; one that is
+    not `wanted` comes without either. At most a few thousand files are in work at once. What is read is shown to
+    `look` as well.
     """
     base = os.fspath(root)
     with ThreadPoolExecutor(workers or os.cpu_count() or 2, thread_name_prefix="hash") as pool:
         batches = (
-            pool.submit(_hash_batch, base, batch, now_ns, look) if unknown else batch
-            for batch, unknown in _batches(files, known)
+            pool.submit(_hash_batch, base, batch, now_ns, look) if len(ready) < len(batch) else ready
+            for batch in _batches(files, known, wanted)
+            for ready in [[item for item in batch if isinstance(item, Hashed)]]
         )
         for batch in _ahead(batches, 64):
             yield from batch.result() if isinstance(batch, Future) else batch
 
 
 def _batches(
-    files: Iterable[LocalFile], known: Callable[[LocalFile], str | None]
-) -> Iterator[tuple[list[Hashed], bool]]:
-    batch: list[Hashed] = []
-    size, unknown = 0, False
+    files: Iterable[LocalFile], known: Callable[[LocalFile], str | None], wanted: Callable[[LocalFile], bool]
+) -> Iterator[list[Hashed | LocalFile]]:
+    """The files in lots; those that are still to be read as they are."""
+    batch: list[Hashed | LocalFile] = []
+    size = 0
     for file in files:
         digest = None if file.trouble else known(file)
-        done = LocalFile(file.key, file.stamp, digest, file.trouble)
-        batch.append(Hashed(done, fresh=False, settled=digest is not None))
-        if digest is None and not file.trouble:
-            unknown = True
+        if digest is None and not file.trouble and wanted(file):
+            batch.append(file)
             size += file.size
+        else:
+            done = LocalFile(file.key, file.stamp, digest, file.trouble)
+            batch.append(Hashed(done, fresh=False, settled=digest is not None))
         if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
-            yield batch, unknown
-            batch, size, unknown = [], 0, False
+            yield batch
+            batch, size = [], 0
     if batch:
-        yield batch, unknown
+        yield batch
 
 
-def _hash_batch(base: str, batch: list[Hashed], now_ns: int | None, look: Look | None) -> list[Hashed]:
-    return [item if item.file.md5 or item.file.trouble else _hash_one(base, item.file, now_ns, look) for item in batch]
+def _hash_batch(base: str, batch: list[Hashed | LocalFile], now_ns: int | None, look: Look | None) -> list[Hashed]:
+    return [_hash_one(base, item, now_ns, look) if isinstance(item, LocalFile) else item for item in batch]
 
 
 def _write_back(descriptor: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,13 +48,13 @@ def compare_body(bucket: Bucket, key: str, remote: RemoteObject, file: Path, loc
 
 @contextlib.contextmanager
 def _temporary(scratch: Path) -> Iterator[Path]:
+    """A path at which nothing is yet."""
     scratch.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=scratch, prefix=f"verify-{os.getpid()}-")
-    os.close(handle)
+    path = scratch / f"verify-{os.getpid()}-{secrets.token_hex(6)}"
     try:
-        yield Path(name)
+        yield path
     finally:
-        Path(name).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
 
 def _same_bytes(path: Path, file: Path, local: LocalFile) -> bool:

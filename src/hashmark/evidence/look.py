@@ -18,8 +18,9 @@ from hashmark.core.compare import Weighed
 from hashmark.core.errors import HashmarkError, NoSuchObject, UnexpectedAnswer
 from hashmark.core.model import Content, Evidence, LocalFile, RemoteObject
 from hashmark.disk.hashing import ChangedWhileReading, hash_file
-from hashmark.s3.bucket import Bucket, Head
+from hashmark.s3.bucket import Bucket
 from hashmark.s3.checksums import STRONGEST, composite_checksum, file_checksum
+from hashmark.s3.requests import Head
 
 MAX_PART_HEADS = 64
 """Parts whose sizes are asked one by one where a store does not list them; beyond, reading is the better proof."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +23,7 @@ from hashmark.core.model import key_bytes
 from hashmark.s3 import credentials, tls
 from hashmark.s3.endpoint import Endpoint, Remote, resolve
 from hashmark.s3.errors import from_answer, from_runtime
+from hashmark.s3.waiting import Pending
 
 MEMORY_LIMIT = 1 << 30
 """The runtime's own least: it refuses a smaller buffer pool."""
@@ -31,11 +31,16 @@ MEMORY_LIMIT = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful answer; header names in lower case."""
+    """A successful answer; header names in lower case, the body in the pieces it came in."""
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    chunks: Sequence[bytes]
+
+    @property
+    def body(self) -> bytes:
+        """The body in one piece."""
+        return b"".join(self.chunks)
 
 
 class Client:
@@ -70,14 +75,12 @@ class Client:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
-        into: str | None = None,
         on_bytes: Callable[[int], None] | None = None,
         most: int | None = None,
-    ) -> Future[Answer]:
+    ) -> Pending[Answer]:
         """Start a request; the future gives the answer or one of our errors.
 
-        `operation` is S3's name for it. With `into`, the body goes to that file; a body of more than `most` bytes is an
-        error. `on_bytes` is told of bytes as
+        `operation` is S3's name for it. A body of more than `most` bytes is an error. `on_bytes` is told of bytes as
         they move, on the runtime's thread.
         """
         request = self._request(method, key, query or {}, headers or {}, body)
@@ -87,9 +90,8 @@ class Client:
                 type=S3RequestType.DEFAULT,
                 operation_name=operation,
                 request=request,
-                recv_filepath=into,
                 on_headers=collector.on_headers,
-                on_body=None if into else collector.on_body,
+                on_body=collector.on_body,
                 on_done=collector.on_done,
                 on_progress=(lambda progress, **_: on_bytes(progress)) if on_bytes else None,
             )
@@ -131,7 +133,7 @@ class _Collector:
 
     def __init__(self, operation: str, subject: str, endpoint: Endpoint, most: int | None) -> None:
         self._most = most
-        self.future: Future[Answer] = Future()
+        self.future: Pending[Answer] = Pending()
         self.request: Any = None  # held here: the runtime cancels a request that nobody holds
         self._about = (operation, subject, endpoint)
         self._status = 0
@@ -172,7 +174,7 @@ class _Collector:
         if self.future.done():
             return  # given up before
         if error is None:
-            self.future.set_result(Answer(self._status, self._headers, b"".join(self._body)))
+            self.future.set_result(Answer(self._status, self._headers, self._body))
         elif status_code and error_headers is not None and (status_code >= 300 or error_body):
             headers = {name.lower(): value for name, value in error_headers}
             self.future.set_exception(from_answer(status_code, headers, error_body or b"", operation, subject))

@@ -58,14 +58,10 @@ def parse_url(url: str) -> tuple[str, str]:
     """
     match = re.fullmatch(r"s3://([^/]+)/?(.*)", url)
     if not match or not _BUCKET.fullmatch(match.group(1)):
-        raise SettingsError(
-            f"'{_short(_without_password(url))}' is not a bucket's address.", "Write it as s3://bucket/prefix."
-        )
+        raise SettingsError(f"'{_without_password(url)}' is not a bucket's address.", "Write it as s3://bucket/prefix.")
     prefix = match.group(2).removesuffix("/")
     if any(part in {"", ".", ".."} for part in prefix.split("/")) and prefix:
-        raise SettingsError(
-            f"The prefix of '{_short(url)}' has an empty, '.' or '..' segment.", "Use plain folder names."
-        )
+        raise SettingsError(f"The prefix of '{url}' has an empty, '.' or '..' segment.", "Use plain folder names.")
     return match.group(1), prefix
 
 
@@ -146,11 +142,6 @@ def resolve(remote: Remote) -> Endpoint:
 
 def _host(host: str, bucket: str, virtual: bool) -> str:
     return f"{bucket}.{host}" if virtual else host
-
-
-def _short(text: str) -> str:
-    """As much of it as a message can hold."""
-    return text if len(text) <= 300 else f"{text[:300]} …"
 
 
 def _without_password(url: str) -> str:

@@ -9,28 +9,42 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from html import escape
+from types import MappingProxyType
+from typing import NamedTuple
 
 from hashmark.core.errors import BadDigest, NoSuchObject, PreconditionFailed, StoreError, UnexpectedAnswer
 from hashmark.core.etags import multipart_etag, normal_etag
 from hashmark.s3 import xml
-from hashmark.s3.bucket import Expect, content_md5, content_type
 from hashmark.s3.client import Answer, Client
+from hashmark.s3.requests import Expect, content_md5, content_type
 
 IN_FLIGHT = 4
 """Parts of one file on their way at once; memory is this times the part size."""
 
 
+class Part(NamedTuple):
+    """The bytes of a part, and the MD5 (16 bytes) that the store is to compare them with."""
+
+    data: bytes
+    md5: bytes
+
+
+def digested(parts: Iterable[bytes]) -> Iterator[Part]:
+    """Parts with their digests."""
+    return (Part(data, hashlib.md5(data, usedforsecurity=False).digest()) for data in parts)
+
+
 def upload(
     client: Client,
     key: str,
-    parts: Iterator[bytes],
+    parts: Iterator[Part],
     *,
     expect: Expect | None,
-    metadata: dict[str, str],
-    confirm: Callable[[], None],
+    metadata: Mapping[str, str] = MappingProxyType({}),
+    confirm: Callable[[], None] = lambda: None,
     on_upload: Callable[[str | None], None] = lambda _upload_id: None,
     on_bytes: Callable[[int], None] | None = None,
     made_of_md5s: bool = True,
@@ -71,7 +85,7 @@ def upload(
     return final
 
 
-def _create(client: Client, key: str, metadata: dict[str, str]) -> str:
+def _create(client: Client, key: str, metadata: Mapping[str, str]) -> str:
     headers = {"Content-Type": content_type(key), **{f"x-amz-meta-{k}": v for k, v in metadata.items()}}
     answer = client.call("CreateMultipartUpload", "POST", key, query={"uploads": ""}, headers=headers)
     what = f"Beginning '{key}'"
@@ -84,7 +98,7 @@ def _create(client: Client, key: str, metadata: dict[str, str]) -> str:
 
 
 def _send(
-    client: Client, key: str, upload_id: str, parts: Iterator[bytes], on_bytes: Callable[[int], None] | None
+    client: Client, key: str, upload_id: str, parts: Iterator[Part], on_bytes: Callable[[int], None] | None
 ) -> tuple[list[str], list[bytes]]:
     etags: list[str] = []
     digests: list[bytes] = []
@@ -95,12 +109,13 @@ def _send(
         etags.append(normal_etag(answer.headers.get("etag", "")))
 
     try:
-        for number, data in enumerate(parts, 1):
-            digest = hashlib.md5(data, usedforsecurity=False)
-            digests.append(digest.digest())
+        for number, part in enumerate(parts, 1):
+            digests.append(part.md5)
             query = {"partNumber": str(number), "uploadId": upload_id}
-            headers = {"Content-MD5": content_md5(digest.hexdigest())}
-            sent = client.send("UploadPart", "PUT", key, query=query, headers=headers, body=data, on_bytes=on_bytes)
+            headers = {"Content-MD5": content_md5(part.md5.hex())}
+            sent = client.send(
+                "UploadPart", "PUT", key, query=query, headers=headers, body=part.data, on_bytes=on_bytes
+            )
             flying.append(sent)
             if len(flying) == IN_FLIGHT:
                 land()

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from hashmark.core.errors import BadDigest, HashmarkError, PreconditionFailed, StoreError, Unsupported
 from hashmark.core.etags import multipart_etag
 from hashmark.s3 import multipart
-from hashmark.s3.bucket import Bucket, Expect
+from hashmark.s3.bucket import Bucket
+from hashmark.s3.requests import Expect
 
 _WRONG = "0" * 32
 BODY = b"hashmark probe\n"
@@ -124,7 +125,7 @@ def _in_parts(bucket: Bucket, key: str) -> Finding:
     """An upload of a single part: the last part of an upload may be as small as it likes."""
     wanted = multipart_etag(hashlib.md5(BODY, usedforsecurity=False).digest())
     try:
-        multipart.upload(bucket.client, key, iter([BODY]), expect=Expect(None), metadata={}, confirm=lambda: None)
+        multipart.upload(bucket.client, key, multipart.digested([BODY]), expect=Expect(None))
         # As it is listed: that is what files are compared with.
         etag = bucket.head(key).etag
     except BadDigest:

@@ -1,8 +1,8 @@
 """Runs a plan with many actions at once, tells of it in events, and stops where going on makes no sense.
 
 Transfers come first, then deletes in the bucket, then those on disk, each only if all before it went well. The
-calling thread gets every event and every result, in the order they happen. What is recorded, shown or asked is not
-known here.
+calling thread decides what begins, and gets every event and every result, in the order they happen; a crew does the
+work. What is recorded, shown or asked is not known here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from hashmark.core import errors
@@ -27,14 +26,24 @@ from hashmark.core.events import (
     reduce,
 )
 from hashmark.core.plan import DELETES, Action, Plan, Verb
-from hashmark.transfer.moves import SINGLE_PUT, Done, Ends, carry_out
+from hashmark.transfer.crew import Crew
+from hashmark.transfer.ends import Done, Ends
+from hashmark.transfer.moves import SINGLE_PUT, carry_out
 from hashmark.transfer.throttle import Throttle
 
-WORKERS = 16
+FILES = 64
+"""Files under way at once, nearly all of them waiting for an answer."""
+
+THREADS = 8
+"""Those that read, hash, write and sync them; a file that goes in parts keeps one."""
+
 MEMORY = 256 << 20
 TRIES = 4
 LARGE = 4 << 20
-"""Files from this size on report progress within themselves."""
+"""Files from this size on tell when they begin, and of progress within themselves."""
+
+MOMENT = 0.1
+"""Seconds after which a cancelled run notices it, while all it does is wait to try again."""
 
 _PHASES = (frozenset(Verb) - DELETES, {Verb.DELETE_REMOTE}, {Verb.DELETE_LOCAL})
 """What is done together. Each waits until all before it went well, so that a bucket that refuses costs no file."""
@@ -47,6 +56,24 @@ class Outcome:
     state: JobState
     fatal: errors.HashmarkError | None
     not_tried: int
+
+
+class _Try:
+    """One action: which try it is, begun in which epoch of the throttle, how that ended, and when the next is due.
+
+    It is handed back and forth between the calling thread and the crew; only one of them has it at a time.
+    """
+
+    __slots__ = ("action", "due", "epoch", "held", "number", "result")
+
+    def __init__(self, action: Action) -> None:
+        self.action = action
+        self.number = 1
+        self.epoch = 0
+        self.due = 0.0
+        self.held = min(action.size, SINGLE_PUT)
+        """Bytes that it holds in memory at most."""
+        self.result: Done | errors.HashmarkError | None = None
 
 
 class Runner:
@@ -63,16 +90,15 @@ class Runner:
         on_event: Callable[[Event], None],
         record: Callable[[Done], None],
         cancel: threading.Event,
-        workers: int = WORKERS,
     ) -> None:
         self._plan = plan
         self._ends = ends
         self._on_event = on_event
         self._record = record
         self._cancel = cancel
-        self._workers = workers
-        self._throttle = Throttle(workers, MEMORY)
-        self._mail: queue.SimpleQueue[Event | Done | None] = queue.SimpleQueue()
+        self._throttle = Throttle(FILES, MEMORY)
+        self._mail: queue.SimpleQueue[FileProgress | _Try] = queue.SimpleQueue()
+        self._again: list[_Try] = []
         self._fatal: errors.HashmarkError | None = None
         self._state = JobState()
 
@@ -95,79 +121,104 @@ class Runner:
 
     def _phase(self, actions: Iterable[Action]) -> None:
         """Run these, a bounded number at a time, until all are done or the run is stopped."""
-        waiting = iter(actions)
-        with ThreadPoolExecutor(self._workers, thread_name_prefix="transfer") as pool:
+        waiting = map(_Try, actions)
+        first = next(waiting, None)
+        if first is None:
+            return
+        with Crew(min(THREADS, len(self._plan.actions))) as crew:
             try:
-                self._feed(pool, waiting)
+                self._feed(crew, first, waiting)
             except BaseException:
-                self._cancel.set()  # before the pool waits for what was handed to it
+                self._cancel.set()
+                while self._throttle.active:  # what is under way ends before the crew goes
+                    self._land(self._mail.get())
                 raise
 
-    def _feed(self, pool: ThreadPoolExecutor, waiting: Iterator[Action]) -> None:
-        running = 0
+    def _feed(self, crew: Crew, following: _Try | None, waiting: Iterator[_Try]) -> None:
         while True:
-            while running < 2 * self._workers and not self._stopped():
-                action = next(waiting, None)
-                if action is None:
-                    break
-                pool.submit(self._work, action)
-                running += 1
-            if running == 0:
+            self._begin_again(crew)
+            while following and not self._stopped() and self._throttle.has_room(following.held):
+                self._begin(crew, following)
+                following = next(waiting, None)
+            if not self._throttle.active and not self._again:
                 return
-            running -= self._take_mail()
+            self._take_mail()
 
-    def _take_mail(self) -> int:
-        """Handle one message from a worker; 1 if it was its last, else 0."""
-        message = self._mail.get()
-        if message is None:
-            return 1
-        if isinstance(message, Done):
-            self._record(message)
-            action, evidence = message.action, message.evidence
-            self._tell(FileDone(action.key, action.verb, action.size, evidence, time.time()))
-        else:
+    def _begin(self, crew: Crew, attempt: _Try) -> None:
+        attempt.epoch = self._throttle.epoch
+        if attempt.action.size >= LARGE:
+            self._tell(FileStarted(attempt.action.key, attempt.action.verb, time.time()))
+        crew.start(self._work(attempt))
+        self._throttle.begin(attempt.held)
+
+    def _begin_again(self, crew: Crew) -> None:
+        """Begin what waited long enough to be tried again; of a run that was stopped, nothing is."""
+        now = time.monotonic() if self._again else 0.0
+        for attempt in list(self._again):
+            if self._stopped():
+                self._fail(attempt)
+            elif attempt.due > now or not self._throttle.has_room(attempt.held):
+                continue
+            else:
+                self._begin(crew, attempt)
+            self._again.remove(attempt)
+
+    def _take_mail(self) -> None:
+        """Handle what comes next. While something is to be tried again, no longer than a moment is waited for it."""
+        try:
+            message = self._mail.get(timeout=MOMENT if self._again else None)
+        except queue.Empty:
+            return
+        if isinstance(message, FileProgress):
             self._tell(message)
-        return 0
+            return
+        self._land(message)
+        self._settle(message)
+
+    def _land(self, message: FileProgress | _Try) -> None:
+        if isinstance(message, _Try):
+            self._throttle.end(message.held)
+
+    def _settle(self, attempt: _Try) -> None:
+        """What follows from how a try ended: a proof, another try, or a failure."""
+        result = attempt.result
+        if isinstance(result, Done):
+            self._throttle.succeeded()
+            self._record(result)
+            action = attempt.action
+            self._tell(FileDone(action.key, action.verb, action.size, result.evidence, time.time()))
+            return
+        if isinstance(result, errors.SlowDown):
+            self._throttle.slow_down(attempt.epoch)
+        if result is not None and result.fatal and self._fatal is None:
+            self._fatal = result
+        pause = None if self._stopped() else _pause(attempt)
+        if pause is None:
+            self._fail(attempt)
+        else:
+            attempt.number += 1
+            attempt.due = time.monotonic() + pause
+            self._again.append(attempt)
+
+    def _fail(self, attempt: _Try) -> None:
+        action, error = attempt.action, attempt.result
+        assert isinstance(error, errors.HashmarkError)  # noqa: S101 - only what failed is tried again
+        self._tell(FileFailed(action.key, action.verb, error.code, str(error), time.time()))
 
     def _tell(self, event: Event) -> None:
         self._state = reduce(self._state, event)
         self._on_event(event)
 
-    def _work(self, action: Action) -> None:
-        """A worker's whole task; it always ends with the message None."""
+    async def _work(self, attempt: _Try) -> None:
+        """A try's whole work; it always ends with a message."""
+        action = attempt.action
         try:
-            with self._throttle.admit(min(action.size, SINGLE_PUT)):
-                if not self._stopped():
-                    self._mail.put(self._persist(action))
-                    self._throttle.succeeded()
+            attempt.result = await carry_out(action, self._ends, self._progress(action), self._cancel.is_set)
         except errors.HashmarkError as error:
-            if error.fatal and self._fatal is None:
-                self._fatal = error
-            self._fail(action, error)
+            attempt.result = error
         except Exception as error:  # noqa: BLE001 - a fault of ours must not hang the run; it is reported as one
-            self._fail(action, errors.HashmarkError(f"'{action.key}': {type(error).__name__}: {error}."))
-        finally:
-            self._mail.put(None)
-
-    def _fail(self, action: Action, error: errors.HashmarkError) -> None:
-        self._mail.put(FileFailed(action.key, action.verb, error.code, str(error), time.time()))
-
-    def _persist(self, action: Action) -> Done:
-        """Try an action until it works, the error is not one that passes, or the tries are used up."""
-        attempt = 0
-        while True:
-            attempt += 1
-            self._mail.put(FileStarted(action.key, action.verb, time.time()))
-            epoch = self._throttle.epoch
-            try:
-                return carry_out(action, self._ends, self._progress(action), self._cancel.is_set)
-            except errors.SlowDown:
-                self._throttle.slow_down(epoch)
-                if attempt == TRIES or self._cancel.wait(2.0**attempt / 2):
-                    raise
-            except (errors.ServerFault, errors.BadDigest):
-                if attempt > 1 or self._cancel.is_set():
-                    raise
+            attempt.result = errors.HashmarkError(f"'{action.key}': {type(error).__name__}: {error}.")
+        self._mail.put(attempt)
 
     def _progress(self, action: Action) -> Callable[[int], None] | None:
         if action.size < LARGE:
@@ -182,3 +233,12 @@ class Runner:
                 self._mail.put(FileProgress(action.key, min(moved, action.size), time.time()))
 
         return on_bytes
+
+
+def _pause(attempt: _Try) -> float | None:
+    """Seconds until a failed action is tried again, or None where that makes no sense or was done often enough."""
+    if isinstance(attempt.result, errors.SlowDown):
+        return 2.0**attempt.number / 2 if attempt.number < TRIES else None
+    if isinstance(attempt.result, errors.ServerFault | errors.BadDigest):
+        return 0.0 if attempt.number == 1 else None
+    return None

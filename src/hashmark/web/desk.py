@@ -24,7 +24,7 @@ from hashmark.core.report import DatasetStatus
 from hashmark.disk.read import read_file
 from hashmark.disk.walk import Walk
 from hashmark.library import Dataset, Library
-from hashmark.transfer.moves import Done
+from hashmark.transfer.ends import Done
 from hashmark.web.board import Board, Checked, Checking, Read
 from hashmark.web.jobs import Job, Jobs
 from hashmark.web.news import News

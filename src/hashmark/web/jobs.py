@@ -29,7 +29,7 @@ from hashmark.core.events import Ended, Event, Failure, FileFailed, JobState, re
 from hashmark.core.plan import Direction, Policy
 from hashmark.core.report import DatasetStatus, shown
 from hashmark.library import Dataset
-from hashmark.transfer.moves import Done
+from hashmark.transfer.ends import Done
 
 KEPT = 50
 """Ended jobs that are remembered."""

@@ -1,0 +1,208 @@
+"""The requests that one bucket is sent for single objects, as coroutines that wait for the answer and check it.
+
+Writes are conditional and checked by the store. A coroutine yields the futures it waits for (`s3.waiting`), so many are
+under way on few threads. What is equal, what to do about it and in which order is not known here.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import mimetypes
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from io import FileIO
+from urllib.parse import quote
+
+from hashmark.core.errors import PreconditionFailed, UnexpectedAnswer
+from hashmark.core.etags import normal_etag, part_count
+from hashmark.core.model import key_bytes
+from hashmark.s3 import xml
+from hashmark.s3.checksums import STRONGEST
+from hashmark.s3.client import Answer, Client
+
+_TYPES = {".txt": "text/plain; charset=utf-8", ".caption": "text/plain; charset=utf-8", ".webp": "image/webp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a HEAD says. Checksums as sent (base64); `encryption` names KMS or a customer's key, else None."""
+
+    status: int
+    size: int
+    etag: str | None
+    last_modified: str | None = None
+    encryption: str | None = None
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    full_object: bool = True
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    parts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """The condition of a write: the ETag that must be there, or that nothing may be."""
+
+    etag: str | None
+
+    def headers(self) -> dict[str, str]:
+        """As request headers."""
+        return {"If-None-Match": "*"} if self.etag is None else {"If-Match": f'"{self.etag}"'}
+
+
+def content_md5(hex_digest: str) -> str:
+    """An MD5 in hex, as the Content-MD5 header wants it (RFC 1864: base64 of the 16 bytes)."""
+    return base64.b64encode(bytes.fromhex(hex_digest)).decode()
+
+
+def content_type(key: str) -> str:
+    """The media type by the key's suffix; captions are UTF-8 text."""
+    return _type_of("." + key.rsplit(".", 1)[-1].lower())
+
+
+@functools.lru_cache(64)
+def _type_of(suffix: str) -> str:
+    return _TYPES.get(suffix) or mimetypes.guess_type(f"a{suffix}", strict=False)[0] or "application/octet-stream"
+
+
+class Requests:
+    """Single objects of one bucket: whole keys in, values out.
+
+    Raises (every method): StoreError, one of its subclasses, naming the key.
+    """
+
+    def __init__(self, client: Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    async def head(self, key: str, *, part: int | None = None) -> Head:
+        """Facts about an object, stored checksums included; about its part where a number is given."""
+        query = {"partNumber": str(part)} if part else {}
+        headers = {"x-amz-checksum-mode": "ENABLED"}
+        return _head(await self._client.send("HeadObject", "HEAD", key, query=query, headers=headers), key)
+
+    async def put(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        md5: str | None = None,
+        expect: Expect | None = None,
+        metadata: Mapping[str, str] | None = None,
+        on_bytes: Callable[[int], None] | None = None,
+    ) -> str:
+        """Write an object; the store checks the bytes against Content-MD5. Returns the new ETag.
+
+        `md5` is that of `data` in hex, computed here where it is not given.
+        """
+        digest = md5 or hashlib.md5(data, usedforsecurity=False).hexdigest()
+        headers = {"Content-MD5": content_md5(digest), "Content-Type": content_type(key), **_meta(metadata)}
+        if expect:
+            headers |= expect.headers()
+        answer = await self._client.send("PutObject", "PUT", key, headers=headers, body=data, on_bytes=on_bytes)
+        return _etag(answer, f"Writing '{key}'")
+
+    async def fetch(
+        self, key: str, path: str, *, etag: str | None = None, on_bytes: Callable[[int], None] | None = None
+    ) -> None:
+        """Read an object into a new file at `path`; only the version with `etag`, where one is given.
+
+        The whole body is held in memory on its way: large objects are for `Bucket.download`.
+
+        Raises:
+            OSError: the file can't be written.
+        """
+        headers = {"If-Match": f'"{etag}"'} if etag else {}
+        sent = self._client.send("GetObject", "GET", key, headers=headers, on_bytes=on_bytes)
+        chunks = expected(await sent, key, etag).chunks
+        with open(path, "xb", buffering=0) as file:  # noqa: PTH123 - a Path for each file costs more than its opening
+            for chunk in chunks:
+                write_whole(file, chunk)
+
+    async def read(self, key: str, *, etag: str | None = None) -> bytes:
+        """A whole (small) object."""
+        headers = {"If-Match": f'"{etag}"'} if etag else {}
+        return expected(await self._client.send("GetObject", "GET", key, headers=headers), key, etag).body
+
+    async def copy(self, source: str, target: str, *, etag: str | None = None) -> str:
+        """Copy inside the bucket, on the server; only the version with `etag`. Returns the new ETag."""
+        headers = {"x-amz-copy-source": f"/{quote(self._bucket)}/{quote(key_bytes(source), safe='-_.~/')}"}
+        if etag:
+            headers["x-amz-copy-source-if-match"] = f'"{etag}"'
+        answer = await self._client.send("CopyObject", "PUT", target, headers=headers)
+        facts = xml.children(xml.parse(answer.body, "CopyObjectResult", f"Copying '{source}'"))
+        if not facts.get("ETag"):
+            raise UnexpectedAnswer(f"Copying '{source}': the answer has no ETag.")
+        return normal_etag(facts["ETag"])
+
+    async def delete(self, key: str, *, etag: str | None = None) -> None:
+        """Delete an object; only the version with `etag`, where one is given and the store looks at it."""
+        headers = {"If-Match": f'"{etag}"'} if etag else {}
+        await self._client.send("DeleteObject", "DELETE", key, headers=headers)
+
+
+def write_whole(file: FileIO, data: bytes) -> None:
+    """Write all of `data`, which a raw file may take in pieces.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def expected(answer: Answer, key: str, etag: str | None) -> Answer:
+    """The answer, if it is of the version that was asked for: some stores ignore If-Match on reads.
+
+    Raises:
+        PreconditionFailed: it is not.
+    """
+    if etag and normal_etag(answer.headers.get("etag", "")) != etag:
+        raise PreconditionFailed(f"'{key}' is not the version in the bucket that was expected.")
+    return answer
+
+
+def _meta(metadata: Mapping[str, str] | None) -> dict[str, str]:
+    return {f"x-amz-meta-{name}": value for name, value in (metadata or {}).items()}
+
+
+def _etag(answer: Answer, what: str) -> str:
+    etag = answer.headers.get("etag")
+    if not etag:
+        raise UnexpectedAnswer(f"{what}: the answer has no ETag, so it can't be told what was stored.")
+    return normal_etag(etag)
+
+
+def _head(answer: Answer, key: str) -> Head:
+    headers = answer.headers
+    size = xml.number(headers.get("content-length", ""))
+    if size is None:
+        raise UnexpectedAnswer(f"HEAD of '{key}': the answer has no length.")
+    return Head(
+        status=answer.status,
+        size=size,
+        etag=normal_etag(headers["etag"]) if headers.get("etag") else None,
+        last_modified=headers.get("last-modified"),
+        encryption=_encryption(headers),
+        checksums={c: headers[f"x-amz-checksum-{c}"] for c in STRONGEST if f"x-amz-checksum-{c}" in headers},
+        full_object=_is_full_object(headers),
+        metadata={k.removeprefix("x-amz-meta-"): v for k, v in headers.items() if k.startswith("x-amz-meta-")},
+        parts=xml.number(headers.get("x-amz-mp-parts-count", "")),
+    )
+
+
+def _is_full_object(headers: Mapping[str, str]) -> bool:
+    """Whether the stored checksums are of the whole object. Stores that do not say so mark composites by `-N`."""
+    if sort := headers.get("x-amz-checksum-type"):
+        return sort == "FULL_OBJECT"
+    composite = any("-" in headers.get(f"x-amz-checksum-{name}", "") for name in STRONGEST)
+    return not composite and part_count(normal_etag(headers.get("etag", ""))) is None
+
+
+def _encryption(headers: Mapping[str, str]) -> str | None:
+    if "x-amz-server-side-encryption-customer-algorithm" in headers:
+        return "SSE-C"
+    sort = headers.get("x-amz-server-side-encryption", "")
+    return sort if sort.startswith("aws:kms") else None

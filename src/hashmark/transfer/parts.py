@@ -1,0 +1,179 @@
+"""The upload of one large file in parts: hashed whole, sent part by part, bound to the resulting ETag.
+
+Its bytes are hashed twice over, once whole and once in parts, in as few reads as there can be: rclone looks for the
+whole file's MD5 in metadata that must be given before the first part is sent. What is in the way, and retries, are not
+known here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from hashmark.core import etags
+from hashmark.core.errors import FileChanged, Interrupted, UnexpectedAnswer, Unreadable
+from hashmark.core.model import Evidence, LocalFile, Stamp
+from hashmark.disk.hashing import ChangedWhileReading, hash_file
+from hashmark.s3 import multipart
+from hashmark.s3.multipart import Part
+from hashmark.s3.requests import Expect, content_md5
+from hashmark.transfer.ends import Ends, Progress
+
+PART_SIZE = 64 << 20
+"""Bytes of a part (doubled until the parts are few enough)."""
+
+
+def changed(local: LocalFile) -> FileChanged:
+    """The error for a file that is not what was compared."""
+    return FileChanged(f"'{local.key}' changed on disk after it was compared and was not uploaded.")
+
+
+def unreadable(local: LocalFile, error: OSError) -> Unreadable:
+    """The error for a file that the system does not let us read."""
+    return Unreadable(f"'{local.key}' can't be read: {error.strerror}.")
+
+
+def as_compared(local: LocalFile, md5: str, stamp: Stamp) -> LocalFile:
+    """The file with the digest of the bytes that were read just now, which must be those that were compared.
+
+    Where nothing was compared with, they were not read before: then the stamp must be the one that was seen.
+
+    Raises:
+        FileChanged: it is another file.
+    """
+    if md5 != local.md5 if local.md5 else stamp != local.stamp:
+        raise changed(local)
+    return LocalFile(local.key, stamp, md5)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A file with its `md5`, cut into parts of `size` bytes. `digests` are theirs, where it was read just now."""
+
+    file: LocalFile
+    md5: str
+    size: int
+    digests: list[bytes] | None
+
+
+def cut(ends: Ends, local: LocalFile, cancelled: Callable[[], bool]) -> Cut:
+    """Cut a file into parts. One whose digest is known is not read for it.
+
+    Raises:
+        FileChanged, Unreadable: it is not the file that was seen.
+        Interrupted: `cancelled` said so.
+    """
+    size = etags.upload_part_size(local.size, PART_SIZE)
+    if local.md5:
+        return Cut(local, local.md5, size, None)
+    hasher = _Stoppable(local, size, cancelled)
+    try:
+        md5, stamp = hash_file(f"{ends.root}/{local.key}", hasher)
+    except ChangedWhileReading:
+        raise changed(local) from None
+    except OSError as error:
+        raise unreadable(local, error) from None
+    return Cut(as_compared(local, md5, stamp), md5, size, hasher.digests(size))
+
+
+class _Stoppable(etags.MultipartHasher):
+    """Hashes until that is cancelled."""
+
+    def __init__(self, local: LocalFile, size: int, cancelled: Callable[[], bool]) -> None:
+        super().__init__([size])
+        self._local = local
+        self._cancelled = cancelled
+
+    def update(self, data: bytes | memoryview) -> None:
+        if self._cancelled():
+            raise _interrupted(self._local)
+        super().update(data)
+
+
+def _interrupted(local: LocalFile) -> Interrupted:
+    return Interrupted(f"'{local.key}' was not uploaded.")
+
+
+def upload(
+    ends: Ends, key: str, cut: Cut, *, expect: Expect | None, on_bytes: Progress, cancelled: Callable[[], bool]
+) -> str:
+    """Send the parts and make them one object, but only if they are what was hashed. Returns the ETag.
+
+    Raises:
+        FileChanged, Unreadable: the file changed meanwhile; nothing is visible in the bucket.
+        BadDigest: the store got other bytes than were hashed.
+        StoreError: the store refuses.
+    """
+    sender = _Sender(ends, cut, cancelled)
+    # rclone reads the whole file's MD5 from this name, in base64 (rclone, backend/s3), and can then check it.
+    metadata = {"md5chksum": content_md5(cut.md5)}
+    try:
+        return multipart.upload(
+            ends.bucket.client,
+            key,
+            sender.parts(),
+            expect=expect,
+            metadata=metadata,
+            confirm=sender.confirm,
+            made_of_md5s=ends.parts_of_md5s,
+            on_upload=lambda upload_id: ends.on_upload(key, upload_id),
+            on_bytes=on_bytes,
+        )
+    except OSError as error:
+        raise unreadable(cut.file, error) from None
+
+
+class _Sender:
+    """Reads the parts, and sees to it that they are the bytes that were hashed.
+
+    With their digests known, a store that checks Content-MD5 does that: what it takes is what was hashed.
+    """
+
+    def __init__(self, ends: Ends, cut: Cut, cancelled: Callable[[], bool]) -> None:
+        self._path = ends.root / cut.file.key
+        self._cut = cut
+        self._cancelled = cancelled
+        self._store_checks = ends.checks_md5
+        self._whole = hashlib.md5(usedforsecurity=False)
+
+    def parts(self) -> Iterator[Part]:
+        with self._path.open("rb") as file:
+            number = 0
+            while data := file.read(self._cut.size):
+                if self._cancelled():
+                    raise _interrupted(self._cut.file)
+                yield Part(data, self._digest(number, data))
+                number += 1
+
+    def _digest(self, number: int, data: bytes) -> bytes:
+        digests = self._cut.digests
+        if digests is None:
+            self._whole.update(data)
+            return hashlib.md5(data, usedforsecurity=False).digest()
+        wanted = digests[number] if number < len(digests) else b""
+        if not (wanted and self._store_checks) and hashlib.md5(data, usedforsecurity=False).digest() != wanted:
+            raise changed(self._cut.file)
+        return wanted
+
+    def confirm(self) -> None:
+        """Refuse to make an object of parts that are not the file."""
+        if self._cut.digests is None and self._whole.hexdigest() != self._cut.md5:
+            raise changed(self._cut.file)
+
+
+def prove(ends: Ends, key: str, etag: str, local: LocalFile) -> Evidence:
+    """What proves an upload in parts, once its ETag has been checked as far as this store's can be.
+
+    Raises:
+        UnexpectedAnswer: what is in the bucket is not what was sent.
+    """
+    if etag == local.md5:
+        return Evidence.ETAG_MD5
+    if ends.parts_of_md5s:
+        return Evidence.ETAG_MULTIPART
+    if ends.checks_md5:
+        return Evidence.RECORDED
+    if ends.bucket.digest(key, local.size, etag=etag) != local.md5:
+        raise UnexpectedAnswer(f"'{key}' was uploaded, but reading it back gave other bytes.", "Push it again.")
+    return Evidence.BODY
