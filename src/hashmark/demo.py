@@ -22,7 +22,7 @@ from hashmark.core.errors import Interrupted, SettingsError
 from hashmark.core.events import Event
 from hashmark.core.model import Verdict
 from hashmark.core.plan import Direction, Policy, make_plan
-from hashmark.disk.place import write_bytes
+from hashmark.disk.durable import write_bytes
 from hashmark.library import Dataset, Library
 from hashmark.settings import SETTINGS, create
 

@@ -24,7 +24,7 @@ from hashmark.core.errors import Busy, NoSuchDataset, SettingsError
 from hashmark.core.keys import STATE_FOLDER, unsafe_reason
 from hashmark.core.model import Problem
 from hashmark.core.pairs import Pairing
-from hashmark.disk.place import explain
+from hashmark.disk.durable import explain
 from hashmark.s3.endpoint import Remote
 from hashmark.settings import SETTINGS, Settings, read_settings
 from hashmark.state import State

@@ -17,7 +17,7 @@ from typing import Any
 
 from hashmark.core.errors import SettingsError
 from hashmark.core.pairs import Pairing
-from hashmark.disk.place import write_bytes
+from hashmark.disk.durable import write_bytes
 from hashmark.s3.endpoint import ADDRESSING, Remote, parse_endpoint, parse_url
 
 SETTINGS = "hashmark.toml"

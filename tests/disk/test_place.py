@@ -13,7 +13,8 @@ import pytest
 
 from hashmark.core.errors import FileChanged, LocalError, UnsafePath
 from hashmark.core.keys import TEMPORARY
-from hashmark.disk.place import open_slot, write_bytes
+from hashmark.disk.durable import write_bytes
+from hashmark.disk.place import open_slot
 from hashmark.disk.walk import stamp_of
 from tests.disk.tools import fill, place, stamp, tree
 

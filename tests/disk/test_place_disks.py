@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from hashmark.core.errors import DiskFull, FileChanged, ReadOnly
-from hashmark.disk.place import open_slot, write_bytes
+from hashmark.disk.durable import write_bytes
+from hashmark.disk.place import open_slot
 from tests.disk.tools import AFTER, BEFORE, NEW, OLD, change, fill, mounted, place, stamp, tree
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from hashmark.core.errors import DiskFull, LocalError, ReadOnly
 from hashmark.core.keys import TEMPORARY
-from hashmark.disk.place import write_bytes
+from hashmark.disk.durable import write_bytes
 from hashmark.disk.walk import leftovers
 from tests.disk.tools import AFTER, BEFORE, NEW, OLD, change, fill, tree
 

@@ -90,8 +90,8 @@ def place(root: Path, key: str, data: bytes, expected: Stamp | None, trash: Path
     """What a download does with `Slot`: write beside the place, then put it there."""
     with open_slot(root, key, create=True) as slot:
         temporary = slot.temporary()
-        Path(slot.path_of(temporary)).write_bytes(data)
-        slot.put(temporary, expected, trash)
+        slot.fill(temporary, [data])
+        slot.put(temporary, expected, trash, synced=True)
 
 
 def stamp(path: Path) -> Stamp:

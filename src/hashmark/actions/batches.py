@@ -24,7 +24,7 @@ from hashmark.core.events import Ended, Event, Failure, FileDone, FileFailed, St
 from hashmark.core.journal import Journal, Noted
 from hashmark.core.keys import unsafe_reason
 from hashmark.core.report import shown
-from hashmark.disk.place import write_bytes
+from hashmark.disk.durable import write_bytes
 from hashmark.disk.rewrite import Rewrite, rewrite_all, sweep
 from hashmark.disk.walk import Walk
 from hashmark.library import Dataset, Library

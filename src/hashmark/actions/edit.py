@@ -10,13 +10,13 @@ import hashlib
 import threading
 from codecs import BOM_UTF8
 from dataclasses import dataclass
-from pathlib import Path
 
 from hashmark.actions.trash import new_batch_name
 from hashmark.core.encoding import decode, encode, keep_line_ends
 from hashmark.core.errors import FileChanged, UsageError
 from hashmark.core.pairs import Pairing, split_suffix
-from hashmark.disk.place import explain, open_slot
+from hashmark.disk.durable import explain
+from hashmark.disk.place import open_slot
 from hashmark.disk.read import read_file
 from hashmark.library import Dataset
 
@@ -102,12 +102,12 @@ def _put(dataset: Dataset, key: str, data: bytes, before: bytes, replaces: str |
         expected = slot.stamp()
         temporary = slot.temporary()
         try:
-            Path(slot.path_of(temporary)).write_bytes(data)
+            slot.fill(temporary, [data])
             # Looked at once more, after the stamp was taken: from here on `put` sees every change.
             now = read_file(dataset.path, key, MAX_CAPTION)
             if (now[0] if now else b"") != before or (expected is None) != (now is None):
                 raise FileChanged(f"'{key}' changed on disk while it was saved; it is left as it is.", "Compare both.")
-            slot.put(temporary, expected, trash, replaces)
+            slot.put(temporary, expected, trash, replaces, synced=True)
         except OSError as error:
             raise explain(error, key) from None
         finally:

@@ -33,8 +33,8 @@ from hashmark.core.plan import (
     make_plan,
 )
 from hashmark.core.report import DatasetStatus, shown
+from hashmark.disk.durable import explain
 from hashmark.disk.hashing import is_settled
-from hashmark.disk.place import explain
 from hashmark.disk.walk import leftovers
 from hashmark.library import Dataset
 from hashmark.transfer.ends import Done, Ends

@@ -21,7 +21,8 @@ from hashmark.core.errors import HashmarkError, NoSuchObject, PreconditionFailed
 from hashmark.core.events import Failure
 from hashmark.core.keys import unsafe_reason
 from hashmark.core.report import shown
-from hashmark.disk.place import explain, open_slot
+from hashmark.disk.durable import explain
+from hashmark.disk.place import open_slot
 from hashmark.disk.walk import Walk, leftovers
 from hashmark.library import Dataset, Library
 from hashmark.s3.bucket import Bucket

@@ -11,29 +11,21 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
-import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from hashmark.core.errors import DiskFull, FileChanged, LocalError, ReadOnly, UnsafePath
+from hashmark.core.errors import FileChanged, ReadOnly, UnsafePath
+from hashmark.core.etags import MultipartHasher
 from hashmark.core.keys import unsafe_reason
 from hashmark.core.model import Stamp
+from hashmark.disk.durable import explain, feed, keep, sync_file, temporary_name, write_all
 from hashmark.disk.hashing import hash_file
 from hashmark.disk.walk import stamp_of
 
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _BY_DESCRIPTOR = Path("/proc/self/fd").is_dir()
-
-
-def explain(error: OSError, path: str) -> LocalError:
-    """An operating system error, in our words."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return DiskFull(f"No space is left to write '{path}'.")
-    if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
-        return ReadOnly(f"'{path}' can't be written: {error.strerror}.")
-    return LocalError(f"'{path}': {error.strerror or error}.", "Check the path and the disk.")
 
 
 class Slot:
@@ -79,8 +71,41 @@ class Slot:
         if not os.access(".", os.W_OK, dir_fd=self._folder, effective_ids=os.access in os.supports_effective_ids):
             raise ReadOnly(f"'{self.key}' can't be written: its folder is read-only.")
 
-    def put(self, temporary: str, expected: Stamp | None, trash: Path, md5: str | None = None) -> None:
-        """Move finished content from `temporary` into place.
+    def fill(self, temporary: str, chunks: Iterable[bytes], hasher: MultipartHasher | None = None) -> int:
+        """Write a new file of that name and have it on the device; then feed `hasher` with what it holds.
+
+        Returns the number of bytes that were written.
+
+        Raises:
+            FileChanged: it does not hold what was written.
+            LocalError: it can't be written. Either way nothing is left of it.
+        """
+        try:
+            descriptor = os.open(temporary, _NEW, 0o666, dir_fd=self._folder)
+            try:
+                size = write_all(descriptor, chunks)
+                os.fsync(descriptor)
+                if hasher and feed(descriptor, hasher) != size:
+                    raise FileChanged(f"'{self.key}' was changed by another program before it was in its place.")
+            finally:
+                os.close(descriptor)
+        except BaseException as error:
+            self.drop(temporary)
+            if isinstance(error, OSError):
+                raise explain(error, self.key) from None
+            raise
+        return size
+
+    def put(
+        self,
+        temporary: str,
+        expected: Stamp | None,
+        trash: Path,
+        md5: str | None = None,
+        *,
+        synced: bool = False,
+    ) -> None:
+        """Move finished content from `temporary` into place; it is sent to the device first if it is not `synced`.
 
         `expected` is what the user was shown there (None: nothing), and `md5` its digest. What is replaced is kept
         at `trash`.
@@ -90,7 +115,8 @@ class Slot:
             LocalError: the system refuses; the place is as it was.
         """
         try:
-            sync_file(self.path_of(temporary))
+            if not synced:
+                sync_file(self.path_of(temporary))
             self._check_whole(expected, md5)
             if expected is None:
                 # Unlike a rename, a link fails where something has appeared meanwhile.
@@ -202,9 +228,7 @@ def open_slot(root: Path, key: str, *, create: bool = False) -> Iterator[Slot]:
     if reason:
         raise UnsafePath(f"'{key}' {reason}.", "Rename the object in the bucket.")
     try:
-        if create:
-            root.mkdir(parents=True, exist_ok=True)
-        folder = os.open(root, _FOLDER & ~os.O_NOFOLLOW)  # the dataset itself may be a symlink, set by its owner
+        folder = _open_root(root, create=create)
     except OSError as error:
         raise explain(error, os.fspath(root)) from None
     try:
@@ -213,6 +237,17 @@ def open_slot(root: Path, key: str, *, create: bool = False) -> Iterator[Slot]:
         yield Slot(root, key, folder)
     finally:
         os.close(folder)
+
+
+def _open_root(root: Path, *, create: bool) -> int:
+    flags = _FOLDER & ~os.O_NOFOLLOW  # the dataset itself may be a symlink, set by its owner
+    try:
+        return os.open(root, flags)
+    except FileNotFoundError:
+        if not create:
+            raise
+        root.mkdir(parents=True, exist_ok=True)
+        return os.open(root, flags)
 
 
 def _enter(folder: int, part: str, key: str, *, create: bool) -> int:
@@ -228,94 +263,3 @@ def _enter(folder: int, part: str, key: str, *, create: bool) -> int:
         raise explain(error, key) from None
     os.close(folder)
     return inner
-
-
-def temporary_name() -> str:
-    """A fresh name for unfinished content, recognised by `core.keys.TEMPORARY`."""
-    return f".hashmark-{os.getpid()}-{secrets.token_hex(6)}.part"
-
-
-def sync_file(path: str) -> None:
-    """Have the file's bytes written to the device."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def keep(path: str, trash: Path) -> None:
-    """`second_place`, and have it on the device.
-
-    Raises:
-        OSError: it could not be made.
-    """
-    if not second_place(path, trash):
-        sync_file(os.fspath(trash))
-    sync_folder(trash.parent)
-
-
-def second_place(path: str, trash: Path) -> bool:
-    """Give the file at `path` a second place at `trash`: a hard link (then True), or a copy where that would not do.
-
-    A file with other names already is copied: an edit under one of them would change the trash too.
-
-    Raises:
-        OSError: neither could be made.
-    """
-    trash.parent.mkdir(parents=True, exist_ok=True)
-    trash.unlink(missing_ok=True)
-    if _linked(path, trash):
-        return True
-    unfinished = trash.with_name(temporary_name())
-    try:
-        shutil.copy2(path, unfinished, follow_symlinks=False)
-        # A copy that is cut off must not be taken for the content: `trash restore` would put it over the whole file.
-        unfinished.replace(trash)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-    return False
-
-
-def _linked(path: str, trash: Path) -> bool:
-    if os.stat(path, follow_symlinks=False).st_nlink > 1:  # noqa: PTH116 - the path is relative to a descriptor
-        return False
-    try:
-        os.link(path, trash, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}:
-            raise
-        return False
-    return True
-
-
-def sync_folder(path: Path) -> None:
-    """Have the folder's entries written to the device."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a whole file so that a reader sees the old or the new content, never a part.
-
-    Raises:
-        LocalError: it can't be written; the old content is untouched.
-    """
-    temporary = path.with_name(temporary_name())
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise explain(error, os.fspath(path)) from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)

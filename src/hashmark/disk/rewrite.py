@@ -21,7 +21,8 @@ from itertools import islice
 from pathlib import Path
 
 from hashmark.core.errors import DiskFull, FileChanged, LocalError, ReadOnly
-from hashmark.disk.place import Slot, explain, open_slot, second_place, sync_file, sync_folder
+from hashmark.disk.durable import explain, second_place, sync_file, sync_folder
+from hashmark.disk.place import Slot, open_slot
 from hashmark.disk.walk import leftovers
 
 AT_ONCE = 500

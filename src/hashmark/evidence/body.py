@@ -11,8 +11,8 @@ from pathlib import Path
 
 from hashmark.core.errors import FileChanged
 from hashmark.core.model import LocalFile, RemoteObject
+from hashmark.disk.durable import explain
 from hashmark.disk.hashing import hash_file
-from hashmark.disk.place import explain
 from hashmark.disk.walk import stamp_of
 from hashmark.s3.bucket import Bucket
 
@@ -39,7 +39,8 @@ def compare_body(bucket: Bucket, key: str, remote: RemoteObject, file: Path, loc
     """
     try:
         with _temporary(scratch) as path:
-            bucket.download(key, str(path), remote.size, etag=remote.etag or "")
+            with path.open("xb") as body:
+                body.writelines(bucket.chunks(key, remote.size, etag=remote.etag or ""))
             md5, _ = hash_file(str(path), own=True)
             return Body(md5, md5 == local.md5 and _same_bytes(path, file, local))
     except OSError as error:

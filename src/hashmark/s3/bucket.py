@@ -10,7 +10,6 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeGuard
 
 from hashmark.core.errors import UnexpectedAnswer
@@ -65,7 +64,7 @@ class Bucket:
 
     head = blocking(Requests.head)
     put = blocking(Requests.put)
-    fetch = blocking(Requests.fetch)
+    get = blocking(Requests.get)
     read = blocking(Requests.read)
     copy = blocking(Requests.copy)
     delete = blocking(Requests.delete)
@@ -125,15 +124,13 @@ class Bucket:
                 return
             key, upload_id = page.next_key, page.next_id
 
-    def download(
-        self, key: str, path: str, size: int | None, *, etag: str, on_bytes: Callable[[int], None] | None = None
-    ) -> None:
-        """Read an object of `size` bytes into a new file at `path`, in bounded memory, all of the version `etag`."""
-        if not in_ranges(size):
-            self.fetch(key, path, etag=etag or None, on_bytes=on_bytes)
-            return
-        with Path(path).open("xb") as file:
-            file.writelines(self._pieces(key, size, etag=etag, on_bytes=on_bytes))
+    def chunks(
+        self, key: str, size: int | None, *, etag: str, on_bytes: Callable[[int], None] | None = None
+    ) -> Iterable[bytes]:
+        """The bytes of an object of `size` bytes in order, in bounded memory, all of the version `etag`."""
+        if in_ranges(size):
+            return self._pieces(key, size, etag=etag, on_bytes=on_bytes)
+        return self.get(key, etag=etag or None, on_bytes=on_bytes)
 
     def digest(self, key: str, size: int, *, etag: str) -> str:
         """The MD5 in hex of an object's bytes, read in bounded memory, all of the version `etag`."""

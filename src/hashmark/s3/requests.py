@@ -10,9 +10,8 @@ import base64
 import functools
 import hashlib
 import mimetypes
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import FileIO
 from urllib.parse import quote
 
 from hashmark.core.errors import PreconditionFailed, UnexpectedAnswer
@@ -103,27 +102,21 @@ class Requests:
         answer = await self._client.send("PutObject", "PUT", key, headers=headers, body=data, on_bytes=on_bytes)
         return _etag(answer, f"Writing '{key}'")
 
-    async def fetch(
-        self, key: str, path: str, *, etag: str | None = None, on_bytes: Callable[[int], None] | None = None
-    ) -> None:
-        """Read an object into a new file at `path`; only the version with `etag`, where one is given.
+    async def get(
+        self, key: str, *, etag: str | None = None, on_bytes: Callable[[int], None] | None = None
+    ) -> Sequence[bytes]:
+        """The bytes of an object in the pieces they came in; only of the version with `etag`, where one is given.
 
-        The whole body is held in memory on its way: large objects are for `Bucket.download`.
-
-        Raises:
-            OSError: the file can't be written.
+        All are held in memory: large objects are for `Bucket.chunks`.
         """
         headers = {"If-Match": f'"{etag}"'} if etag else {}
-        sent = self._client.send("GetObject", "GET", key, headers=headers, on_bytes=on_bytes)
-        chunks = expected(await sent, key, etag).chunks
-        with open(path, "xb", buffering=0) as file:  # noqa: PTH123 - a Path for each file costs more than its opening
-            for chunk in chunks:
-                write_whole(file, chunk)
+        return expected(
+            await self._client.send("GetObject", "GET", key, headers=headers, on_bytes=on_bytes), key, etag
+        ).chunks
 
     async def read(self, key: str, *, etag: str | None = None) -> bytes:
-        """A whole (small) object."""
-        headers = {"If-Match": f'"{etag}"'} if etag else {}
-        return expected(await self._client.send("GetObject", "GET", key, headers=headers), key, etag).body
+        """A whole (small) object in one piece."""
+        return b"".join(await self.get(key, etag=etag))
 
     async def copy(self, source: str, target: str, *, etag: str | None = None) -> str:
         """Copy inside the bucket, on the server; only the version with `etag`. Returns the new ETag."""
@@ -140,17 +133,6 @@ class Requests:
         """Delete an object; only the version with `etag`, where one is given and the store looks at it."""
         headers = {"If-Match": f'"{etag}"'} if etag else {}
         await self._client.send("DeleteObject", "DELETE", key, headers=headers)
-
-
-def write_whole(file: FileIO, data: bytes) -> None:
-    """Write all of `data`, which a raw file may take in pieces.
-
-    Raises:
-        OSError: it can't be written.
-    """
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
 
 
 def expected(answer: Answer, key: str, etag: str | None) -> Answer:

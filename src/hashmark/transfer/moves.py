@@ -12,11 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hashmark.core import etags
-from hashmark.core.errors import BadDigest, FileChanged, NoSuchObject, PreconditionFailed, UnexpectedAnswer
+from hashmark.core.errors import BadDigest, NoSuchObject, PreconditionFailed, UnexpectedAnswer
 from hashmark.core.model import Base, Evidence, LocalFile, RemoteObject
 from hashmark.core.plan import Action, Verb
-from hashmark.disk.hashing import ChangedWhileReading, hash_file, read_whole
-from hashmark.disk.place import explain, open_slot
+from hashmark.disk.hashing import ChangedWhileReading, read_whole
+from hashmark.disk.place import Slot, open_slot
 from hashmark.s3.bucket import Bucket, in_ranges
 from hashmark.s3.requests import Expect
 from hashmark.transfer import parts
@@ -155,34 +155,37 @@ async def download(action: Action, ends: Ends, on_bytes: Progress) -> Done:
     with open_slot(ends.root, action.key, create=True) as slot:
         slot.check_writable()
         temporary = slot.temporary()
-        path = slot.path_of(temporary)
         try:
-            md5, size, evidence = await _fetch(action, ends, path, on_bytes)
-            slot.put(temporary, local.stamp if local else None, ends.trash / action.key, local.md5 if local else None)
-        except OSError as error:
-            raise explain(error, action.key) from None
-        finally:
+            md5, size, evidence = await _fetch(action, ends, slot, temporary, on_bytes)
+            seen = (local.stamp, ends.trash / action.key, local.md5) if local else (None, ends.trash, None)
+            slot.put(temporary, *seen, synced=True)
+        except BaseException:
             slot.drop(temporary)
+            raise
     etag = remote.etag or ""
     return Done(action, evidence, Base(action.key, md5, etag, size))
 
 
-async def _fetch(action: Action, ends: Ends, path: str, on_bytes: Progress) -> tuple[str, int, Evidence]:
-    """The object's bytes in the file at `path`: their MD5, their number, and what proves that they are right."""
+async def _fetch(
+    action: Action, ends: Ends, slot: Slot, temporary: str, on_bytes: Progress
+) -> tuple[str, int, Evidence]:
+    """The object's bytes in the file `temporary`: their MD5, their number, and what proves that they are right."""
     remote, base = action.status.remote, action.status.base
     assert remote is not None  # noqa: S101 - as above
     etag = remote.etag or ""
     parts = etags.part_count(etag)
     cuts = etags.part_size_candidates(remote.size or 0, parts) if parts else []
     key = ends.prefix + action.key
-    md5, size, found = await _get(ends.bucket, key, path, remote.size, etag=etag, cuts=cuts, on_bytes=on_bytes)
+    hasher = etags.MultipartHasher(cuts)
+    size = await _get(ends.bucket, key, slot, temporary, remote, hasher, on_bytes)
+    md5 = hasher.md5()
     if remote.size is not None and size != remote.size:
         raise BadDigest(f"'{key}' has {remote.size} bytes in the listing, but {size} arrived.")
     if md5 == etag:
         return md5, size, Evidence.ETAG_MD5
     if base is not None and base.common and base.etag == etag and base.md5 == md5:
         return md5, size, Evidence.RECORDED
-    if etag in found:
+    if etag in hasher.etags().values():
         return md5, size, Evidence.ETAG_MULTIPART
     if etags.looks_like_md5(etag) and not ends.odd_etags and not (await ends.bucket.requests.head(key)).encryption:
         raise BadDigest(
@@ -190,26 +193,30 @@ async def _fetch(action: Action, ends: Ends, path: str, on_bytes: Progress) -> t
             "Try again. If the ETags of this store are no MD5s, `hashmark doctor` finds that out and remembers it.",
         )
     # The ETag says nothing about these bytes, so they are read twice: a fault on the way is not repeated.
-    again, _, _ = await _get(ends.bucket, key, path, remote.size, etag=etag, cuts=[])
-    if again != md5:
+    slot.drop(temporary)
+    again = etags.MultipartHasher()
+    await _get(ends.bucket, key, slot, temporary, remote, again)
+    if again.md5() != md5:
         raise BadDigest(f"'{key}' gave different bytes when it was read twice.")
     return md5, size, Evidence.BODY
 
 
 async def _get(
-    bucket: Bucket, key: str, path: str, size: int | None, *, etag: str, cuts: list[int], on_bytes: Progress = None
-) -> tuple[str, int, set[str]]:
-    Path(path).unlink(missing_ok=True)
-    if in_ranges(size):
-        bucket.download(key, path, size, etag=etag, on_bytes=on_bytes)
+    bucket: Bucket,
+    key: str,
+    slot: Slot,
+    temporary: str,
+    remote: RemoteObject,
+    hasher: etags.MultipartHasher,
+    on_bytes: Progress = None,
+) -> int:
+    """Write the object's bytes to `temporary`; the hasher is fed what was read back. Returns how many they are."""
+    etag = remote.etag or ""
+    if in_ranges(remote.size):
+        chunks = bucket.chunks(key, remote.size, etag=etag, on_bytes=on_bytes)
     else:
-        await bucket.requests.fetch(key, path, etag=etag or None, on_bytes=on_bytes)
-    hasher = etags.MultipartHasher(cuts)
-    try:
-        md5, stamp = hash_file(path, hasher, own=True)
-    except ChangedWhileReading as error:
-        raise FileChanged(f"'{key}': its unfinished download was changed by another program.") from error
-    return md5, stamp.size, set(hasher.etags().values())
+        chunks = await bucket.requests.get(key, etag=etag or None, on_bytes=on_bytes)
+    return slot.fill(temporary, chunks, hasher)
 
 
 async def delete_remote(action: Action, ends: Ends) -> Done:

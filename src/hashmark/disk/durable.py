@@ -1,0 +1,142 @@
+"""Writes that outlive a crash: files and folders sent to the device, copies under unfinished names; errors in words.
+
+What is written, and which place it is for, is not known here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from hashmark.core.errors import DiskFull, LocalError, ReadOnly
+from hashmark.core.etags import MultipartHasher
+from hashmark.disk.hashing import CHUNK
+
+
+def explain(error: OSError, path: str) -> LocalError:
+    """An operating system error, in our words."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskFull(f"No space is left to write '{path}'.")
+    if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        return ReadOnly(f"'{path}' can't be written: {error.strerror}.")
+    return LocalError(f"'{path}': {error.strerror or error}.", "Check the path and the disk.")
+
+
+def write_all(descriptor: int, chunks: Iterable[bytes]) -> int:
+    """Write all the chunks; the number of their bytes.
+
+    Raises:
+        OSError: they can't be written.
+    """
+    size = 0
+    for chunk in chunks:
+        rest = memoryview(chunk)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        size += len(chunk)
+    return size
+
+
+def feed(descriptor: int, hasher: MultipartHasher) -> int:
+    """Feed the hasher with the whole file; the number of its bytes."""
+    size = 0
+    while piece := os.pread(descriptor, CHUNK, size):
+        hasher.update(piece)
+        size += len(piece)
+    return size
+
+
+def temporary_name() -> str:
+    """A fresh name for unfinished content, recognised by `core.keys.TEMPORARY`."""
+    return f".hashmark-{os.getpid()}-{secrets.token_hex(6)}.part"
+
+
+def sync_file(path: str) -> None:
+    """Have the file's bytes written to the device."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def keep(path: str, trash: Path) -> None:
+    """`second_place`, and have it on the device.
+
+    Raises:
+        OSError: it could not be made.
+    """
+    if not second_place(path, trash):
+        sync_file(os.fspath(trash))
+    sync_folder(trash.parent)
+
+
+def second_place(path: str, trash: Path) -> bool:
+    """Give the file at `path` a second place at `trash`: a hard link (then True), or a copy where that would not do.
+
+    A file with other names already is copied: an edit under one of them would change the trash too.
+
+    Raises:
+        OSError: neither could be made.
+    """
+    trash.parent.mkdir(parents=True, exist_ok=True)
+    trash.unlink(missing_ok=True)
+    if _linked(path, trash):
+        return True
+    unfinished = trash.with_name(temporary_name())
+    try:
+        shutil.copy2(path, unfinished, follow_symlinks=False)
+        # A copy that is cut off must not be taken for the content: `trash restore` would put it over the whole file.
+        unfinished.replace(trash)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    return False
+
+
+def _linked(path: str, trash: Path) -> bool:
+    if os.stat(path, follow_symlinks=False).st_nlink > 1:  # noqa: PTH116 - the path is relative to a descriptor
+        return False
+    try:
+        os.link(path, trash, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}:
+            raise
+        return False
+    return True
+
+
+def sync_folder(path: Path) -> None:
+    """Have the folder's entries written to the device."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a whole file so that a reader sees the old or the new content, never a part.
+
+    Raises:
+        LocalError: it can't be written; the old content is untouched.
+    """
+    temporary = path.with_name(temporary_name())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise explain(error, os.fspath(path)) from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
