@@ -2,8 +2,8 @@
 
 A server process with everything imported forks a child for each run (`multiprocessing`'s forkserver), so that a kill
 costs tenths of a second. The steps are the calls by which the outside changes, or is asked to: those of `os` that
-`disk.durable` and `disk.place` use, requests to the store, and writes to the state. They are counted in the child alone;
-`src` knows nothing of them.
+`disk.durable` and `disk.place` use, requests to the store, and writes to the state. They are counted in the child
+alone; `src` knows nothing of them.
 """
 
 from __future__ import annotations

@@ -42,12 +42,13 @@ def write_all(descriptor: int, chunks: Iterable[bytes]) -> int:
     return size
 
 
-def feed(descriptor: int, hasher: MultipartHasher) -> int:
-    """Feed the hasher with the whole file; the number of its bytes."""
+def feed(descriptor: int, hasher: MultipartHasher, likely: int) -> int:
+    """Feed the hasher with the whole file, of probably `likely` bytes; the number of its bytes."""
+    buffer = memoryview(bytearray(min(likely + 1, CHUNK)))  # memory is cleared, which costs a small file more than MD5
     size = 0
-    while piece := os.pread(descriptor, CHUNK, size):
-        hasher.update(piece)
-        size += len(piece)
+    while count := os.preadv(descriptor, [buffer], size):
+        hasher.update(buffer[:count])
+        size += count
     return size
 
 

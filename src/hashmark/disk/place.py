@@ -85,7 +85,7 @@ class Slot:
             try:
                 size = write_all(descriptor, chunks)
                 os.fsync(descriptor)
-                if hasher and feed(descriptor, hasher) != size:
+                if hasher and feed(descriptor, hasher, size) != size:
                     raise FileChanged(f"'{self.key}' was changed by another program before it was in its place.")
             finally:
                 os.close(descriptor)
