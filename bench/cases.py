@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import proxy
+from bench import memory, proxy
 from bench.inputs import CHANGED, Input, change
 from bench.measure import Cost, Row, run
 from bench.programs import BUCKET, Command, Program, Site, environment
@@ -82,9 +82,9 @@ class Bench:
         ours = self.programs[0]
         self._run(ours, ours.push, Site(self._box.address.endpoint_url, *self._place(item)))
 
-    def check(self, item: Input) -> Case:
+    def check(self, item: Input, programs: Sequence[Program] = ()) -> Case:
         """In sync: is it told so, and how fast?"""
-        ours, *peers = self.programs
+        ours, *peers = programs or self.programs
         row = Row(f"{ours.name}, cold", ours.cold)
         turns = [
             self._turn(ours, self._there(item), ours.check, name=f"{ours.name}, warm"),
@@ -105,11 +105,10 @@ class Bench:
         turns = [self._turn(p, self._there(item, state=saved), p.check, found=True) for p in self.programs]
         return self._take(Case(f"Check, {count} captions changed", item), turns)
 
-    def listing(self, item: Input) -> Case:
+    def listing(self, item: Input, programs: Sequence[Program] = ()) -> Case:
         """Every key, with size and time."""
-        return self._take(
-            Case("List", item), [self._turn(p, self._there(item), p.listing, compares="") for p in self.programs]
-        )
+        turns = [self._turn(p, self._there(item), p.listing, compares="") for p in programs or self.programs]
+        return self._take(Case("List", item), turns)
 
     def push(self, item: Input, programs: Sequence[Program]) -> Case:
         """Into an empty prefix."""
@@ -124,8 +123,26 @@ class Bench:
         command = [sys.executable, "-c", NO_FSYNC, "pull", item.name]
         row = Row(f"{ours.name}, without fsync", "each file read back and hashed")
         turns = [self._turn(p, self._fresh(item), p.pull, compares=_PULLED[i > 0]) for i, p in enumerate(programs)]
-        turns.insert(1, Turn(ours, row, self._fresh(item), lambda _site: command))
+        turns.insert(1, Turn(ours, row, self._fresh(item), _always(command)))
         return self._take(Case("Pull", item), turns)
+
+    def memory(self, counts: Sequence[int]) -> Case:
+        """Ours alone, of datasets that are made up (see `bench.memory`), in sync and warm."""
+        ours = self.programs[0]
+        case = Case("Memory, a made-up walk and listing", Input("86_made_up", max(counts), 100, captions=False))
+        for count in counts:
+            library = self.folder / f"made-up-{count}"
+            make_library(library, "made-up")
+            (library / case.item.name).mkdir()
+            site = Site(self._url, library / case.item.name, f"made-up/{case.item.name}")
+            command = [sys.executable, Path(memory.__file__), str(count)]
+            self._run(ours, _always([*command, "fill"]), site)
+            row = Row(f"{ours.name}, {count:,} files", "content: every MD5, remembered")
+            for _ in range(self._rounds + 1):  # the first one records what it proves
+                row.costs.append(self._run(ours, _always(command), site)[0])
+            row.costs = row.costs[1:]
+            case.rows.append(row)
+        return case
 
     def _turn(
         self,
@@ -228,6 +245,10 @@ class Bench:
                 shutil.rmtree(library)
 
         return around
+
+
+def _always(command: Command) -> Callable[[Site], Command]:
+    return lambda _site: command
 
 
 _PUSHED = ("each file hashed, sent with Content-MD5, ETag checked", "by the program's defaults")

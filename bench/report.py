@@ -67,7 +67,7 @@ def _table(case: dict[str, Any]) -> str:
     for row in case["rows"]:
         middle, least, most = row["ratio"]
         cells = [row["program"], f"{row['median']:.2f}", f"{middle:.2f} ({least:.2f}–{most:.2f})", f"{row['cpu']:.2f}"]
-        cells += [f"{row['peak'] / 1e6:.0f}", str(row["requests"])]
+        cells += [f"{row['peak'] / 1e6:.0f}", "–" if row["requests"] is None else str(row["requests"])]
         cells += [str(row["found"])] if asked else []
         cells += [row["compares"]] if compared else []
         lines.append(_line(cells))
