@@ -1,0 +1,137 @@
+"""A run tries again what may pass, a store that is busy later and later; and a run that is stopped ends at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from hashmark.core import errors
+from hashmark.core.events import Event, FileFailed, FileStarted
+from hashmark.core.model import FileStatus, Key, Kind, LocalFile, Stamp, Verdict
+from hashmark.core.plan import Action, Direction, Plan, Verb
+from hashmark.transfer import run as run_module
+from hashmark.transfer.ends import Done, Ends
+from hashmark.transfer.run import FILES, LARGE, Outcome, Runner
+
+Fate = Callable[[str, int], errors.HashmarkError | None]
+"""What befalls a key at its how many-eth try."""
+
+
+class Played:
+    """A run of uploads in which nothing moves: `fate` says how each try ends."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, fate: Fate) -> None:
+        self.tries: Counter[str] = Counter()
+        self.cancel = threading.Event()
+        self.events: list[Event] = []
+        self.records: list[str] = []
+        self._fate = fate
+        monkeypatch.setattr(run_module, "carry_out", self._carry_out)
+
+    async def _carry_out(self, action: Action, *_: Any) -> Done:
+        self.tries[action.key] += 1
+        error = self._fate(action.key, self.tries[action.key])
+        if error:
+            raise error
+        return Done(action, None, None)
+
+    def run(self, *sizes: int) -> Outcome:
+        actions = tuple(_upload(f"{n:03}.png", size) for n, size in enumerate(sizes))
+        plan = Plan(Direction.PUSH, actions, ())
+        runner = Runner(
+            plan,
+            cast("Ends", None),
+            on_event=self.events.append,
+            record=lambda done: self.records.append(done.action.key),
+            cancel=self.cancel,
+        )
+        return runner.run()
+
+
+def _upload(key: str, size: int) -> Action:
+    local = LocalFile(Key(key), Stamp(size, 0, 0, 1, 1))
+    return Action(Verb.UPLOAD, FileStatus(Key(key), Kind.IMAGE, Verdict.LOCAL_ONLY, local=local))
+
+
+def test_a_busy_store_is_tried_again_until_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "_pause", lambda attempt: 0.01 if attempt.number < 4 else None)
+    played = Played(monkeypatch, lambda _key, number: errors.SlowDown("busy") if number < 4 else None)
+    outcome = played.run(*[1] * 200)
+    assert (outcome.state.files_done, outcome.state.failures, outcome.not_tried) == (200, (), 0)
+    assert set(played.tries.values()) == {4}
+    assert sorted(played.records) == sorted(played.tries)
+
+
+def test_a_store_that_stays_busy_fails_each_file_after_four_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, begun = time.monotonic, time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: begun + 100 * (real() - begun))  # the pauses are 1, 2 and 4 seconds
+    played = Played(monkeypatch, lambda *_: errors.SlowDown("busy"))
+    outcome = played.run(1, 1, 1)
+    assert [failure.code for failure in outcome.state.failures] == ["slow-down"] * 3
+    assert set(played.tries.values()) == {4}
+
+
+@pytest.mark.timeout(60)
+def test_a_run_that_is_stopped_does_not_wait_to_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "_pause", lambda _attempt: 3600.0)
+    played = Played(monkeypatch, lambda *_: errors.SlowDown("busy"))
+    threading.Timer(0.3, played.cancel.set).start()
+    outcome = played.run(*[1] * 5)
+    assert outcome.state.interrupted
+    assert [failure.code for failure in outcome.state.failures] == ["slow-down"] * 5
+
+
+@pytest.mark.parametrize("error", [errors.ServerFault("broken"), errors.BadDigest("damaged")])
+def test_what_may_have_been_an_accident_is_tried_once_more(
+    monkeypatch: pytest.MonkeyPatch, error: errors.HashmarkError
+) -> None:
+    played = Played(monkeypatch, lambda key, number: error if key == "000.png" or number == 1 else None)
+    outcome = played.run(1, 1)
+    assert [failure.key for failure in outcome.state.failures] == ["000.png"]
+    assert played.tries == {"000.png": 2, "001.png": 2}
+
+
+def test_what_every_file_would_meet_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    played = Played(monkeypatch, lambda *_: errors.ExpiredCredentials("no"))
+    outcome = played.run(*[1] * (FILES * 3))
+    assert isinstance(outcome.fatal, errors.ExpiredCredentials)
+    assert outcome.not_tried > 0
+    assert outcome.not_tried + len(outcome.state.failures) == FILES * 3
+    assert set(played.tries.values()) == {1}
+
+
+def test_a_fault_of_ours_fails_its_file_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fate(key: str, _number: int) -> None:
+        if key == "001.png":
+            raise ZeroDivisionError("oh")
+
+    outcome = Played(monkeypatch, fate).run(1, 1, 1)
+    assert [failure.message for failure in outcome.state.failures] == ["'001.png': ZeroDivisionError: oh."]
+    assert outcome.state.files_done == 2
+
+
+def test_an_error_in_what_is_told_ends_the_run_once_all_under_way_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    played = Played(monkeypatch, lambda *_: errors.AccessDenied("no"))
+
+    class Full(list[Event]):
+        def append(self, event: Event) -> None:
+            super().append(event)
+            if isinstance(event, FileFailed):
+                raise OSError("the pipe is closed")
+
+    played.events = Full()
+    before = threading.active_count()
+    with pytest.raises(OSError, match="pipe is closed"):
+        played.run(*[1] * 10)
+    assert threading.active_count() == before
+
+
+def test_large_files_tell_when_they_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    played = Played(monkeypatch, lambda *_: None)
+    played.run(LARGE - 1, LARGE, LARGE + 1)
+    assert [event.key for event in played.events if isinstance(event, FileStarted)] == ["001.png", "002.png"]
