@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hashmark.core.errors import DiskFull, LocalError, ReadOnly
 from hashmark.core.etags import MultipartHasher
+from hashmark.disk import pages
 from hashmark.disk.hashing import CHUNK
 
 
@@ -38,6 +39,8 @@ def write_all(descriptor: int, chunks: Iterable[bytes]) -> int:
         rest = memoryview(chunk)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
+        if len(chunk) >= CHUNK:
+            pages.begin(descriptor, size, len(chunk))
         size += len(chunk)
     return size
 

@@ -9,11 +9,9 @@ Where digests are kept is not known here.
 from __future__ import annotations
 
 import errno
-import functools
 import hashlib
 import os
 import stat
-import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +21,7 @@ from typing import NamedTuple, TypeVar
 
 from hashmark.core.etags import MultipartHasher
 from hashmark.core.model import LocalFile, Stamp
+from hashmark.disk import pages
 from hashmark.disk.walk import stamp_of
 
 GRANULARITY_NS = 2_000_000_000
@@ -123,7 +122,7 @@ def _first_stamp(descriptor: int, path: str, *, own: bool = False) -> Stamp:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file", path)
     if not own:
-        _write_back(descriptor)
+        pages.settle(descriptor)
     return stamp_of(os.fstat(descriptor))
 
 
@@ -198,30 +197,6 @@ def _batches(
 
 def _hash_batch(base: str, batch: list[Hashed | LocalFile], now_ns: int | None, look: Look | None) -> list[Hashed]:
     return [_hash_one(base, item, now_ns, look) if isinstance(item, LocalFile) else item for item in batch]
-
-
-def _write_back(descriptor: int) -> None:
-    """Have pages written through a memory map sent to the disk.
-
-    Until then the kernel does not see, nor stamp, further writes through the same map: a remembered digest would
-    outlive them (Linux stamps a mapped page when it is first made writable). It costs nothing where no page is
-    dirty, unlike fsync, which flushes the device. Other systems have no such call; `--rehash` reads everything.
-    """
-    call = _sync_file_range()
-    if call is not None:
-        call(descriptor, 0, 0, 7)  # wait before, write, wait after: sync_file_range(2)
-
-
-@functools.cache
-def _sync_file_range() -> Callable[..., int] | None:
-    if sys.platform != "linux":
-        return None
-    import ctypes  # noqa: PLC0415 - only where a file is read at all
-
-    call = getattr(ctypes.CDLL(None, use_errno=True), "sync_file_range", None)
-    if call is not None:
-        call.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
-    return call
 
 
 def _hash_one(base: str, file: LocalFile, now_ns: int | None, look: Look | None) -> Hashed:
