@@ -395,7 +395,7 @@ def test_row_8_source_changed_after_it_was_compared_is_not_uploaded(world: World
     assert [bool(row.local and row.local.md5) for row in planned.status.files] == [True, True, False]
     fill(here, {"a.txt": flipped(TEXT), "new.png": flipped(TEXT)})
     result = run(planned)
-    assert [(f.key, f.code) for f in result.failures] == [("a.txt", "file-changed"), ("new.png", "file-changed")]
+    assert {f.key: f.code for f in result.failures} == {"a.txt": "file-changed", "new.png": "file-changed"}
     assert in_bucket(here) == {"b.txt": TEXT}
     assert push(here).done
     assert in_bucket(here) == {"a.txt": flipped(TEXT), "b.txt": TEXT, "new.png": flipped(TEXT)}
