@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
-
+from hashmark.cli.output import Output, Text
 from hashmark.cli.render import failures, name, pieces_text
 from hashmark.core.words import visible
 
@@ -22,7 +19,7 @@ PAGE = 20
 FLAGS_SHOWN = 20
 
 
-def preview_text(preview: Preview, out: Console, *, page: int | None) -> None:
+def preview_text(preview: Preview, out: Output, *, page: int | None) -> None:
     """What would change: how many files by each rule, then one page of the differences (None: all), then the flags."""
     total = len(preview.changes)
     head = f"{name(preview.dataset.name)}: {total} of {preview.looked} captions would change"
@@ -50,13 +47,13 @@ def _pages(page: int, total: int) -> Text:
     return Text(f"\npage {page} of {last}{more}", "dim")
 
 
-def _counts(counts: dict[str, int], out: Console) -> None:
+def _counts(counts: dict[str, int], out: Output) -> None:
     for rule, count in counts.items():
         if count:
             out.print(Text(f"  {rule:<20}{count:>6}"))
 
 
-def change_text(change: Change, out: Console) -> None:
+def change_text(change: Change, out: Output) -> None:
     """One caption: what goes struck out in red, what comes in green."""
     out.print(Text(name(change.key), "bold"), end="")
     out.print(Text(f"  {', '.join(change.rules)}", "dim"))
@@ -65,7 +62,7 @@ def change_text(change: Change, out: Console) -> None:
     pieces_text(change.pieces, out)
 
 
-def _flags(preview: Preview, out: Console) -> None:
+def _flags(preview: Preview, out: Output) -> None:
     if not preview.flags:
         return
     out.print(Text("\nTo look at:", "yellow"))
@@ -75,7 +72,7 @@ def _flags(preview: Preview, out: Console) -> None:
         out.print(Text(f"  and {len(preview.flags) - FLAGS_SHOWN} more; --json has all", "dim"))
 
 
-def _left(preview: Preview, out: Console) -> None:
+def _left(preview: Preview, out: Output) -> None:
     for failure in preview.skipped:
         out.print(Text(f"  skipped: {name(failure.key)}: {visible(failure.message)}", "red"))
     if preview.orphans:
@@ -85,7 +82,7 @@ def _left(preview: Preview, out: Console) -> None:
         )
 
 
-def applied_text(applied: Applied, out: Console) -> None:
+def applied_text(applied: Applied, out: Output) -> None:
     """What was written, and how to take it back."""
     preview, outcome = applied.preview, applied.outcome
     changed = f"{name(preview.dataset.name)}: {len(outcome.done)} of {preview.looked} captions cleaned"
@@ -98,7 +95,7 @@ def applied_text(applied: Applied, out: Console) -> None:
         out.print(Text(f"  take it back: hashmark undo {outcome.batch}", "dim"))
 
 
-def _outcome(outcome: Outcome, out: Console) -> None:
+def _outcome(outcome: Outcome, out: Output) -> None:
     failures(outcome.failures, out)
     if outcome.stopped_by:
         out.print(Text(f"  stopped: {visible(str(outcome.stopped_by))}", "red"))
@@ -106,7 +103,7 @@ def _outcome(outcome: Outcome, out: Console) -> None:
         out.print(Text(f"  {outcome.not_tried} not tried; run the command again to finish", "yellow"))
 
 
-def undone_text(undone: Undone, out: Console) -> None:
+def undone_text(undone: Undone, out: Output) -> None:
     """What is back, and what was edited since, with the difference."""
     outcome = undone.outcome
     was = f", {undone.as_it_was} were as before" if undone.as_it_was else ""
@@ -119,13 +116,10 @@ def undone_text(undone: Undone, out: Console) -> None:
         out.print(Text(f"  take that back: hashmark undo {outcome.batch}", "dim"))
 
 
-def batches_table(found: Sequence[Batch], out: Console) -> None:
+def batches_table(found: Sequence[Batch], out: Output) -> None:
     """Batches that can be undone, a line each."""
     if not found:
         out.print(Text("There is nothing to undo.", "dim"))
         return
-    table = Table(Column("batch", no_wrap=True, overflow="fold"), "dataset", "files", "what", box=None, pad_edge=False)
-    for batch in found:
-        what = Text(visible(batch.journal.what))
-        table.add_row(Text(batch.name), Text(name(batch.journal.dataset)), str(batch.left), what)
-    out.print(table)
+    rows = ((b.name, name(b.journal.dataset), str(b.left), visible(b.journal.what)) for b in found)
+    out.table(("batch", "dataset", "files", "what"), rows)

@@ -12,7 +12,9 @@ import typer
 
 from hashmark.cli import changes, render
 from hashmark.cli.exits import Exit
-from hashmark.cli.options import DatasetArgument, JsonOption, LibraryOption, SelectOption, guarded
+from hashmark.cli.guard import guarded
+from hashmark.cli.options import DatasetArgument, JsonOption, LibraryOption, SelectOption
+from hashmark.cli.output import console
 from hashmark.cli.progress import Interruptible, Watcher
 from hashmark.core.errors import UsageError
 from hashmark.library import Dataset, Library
@@ -56,7 +58,7 @@ def clean(
         if as_json:
             render.print_json(preview.to_json())
         else:
-            changes.preview_text(preview, render.console(), page=None if every else page)
+            changes.preview_text(preview, console(), page=None if every else page)
         return for_preview(preview)
 
 
@@ -106,7 +108,7 @@ def _write(preview: Preview, *, as_json: bool) -> Exit:
     if as_json:
         render.print_json(applied.to_json())
     else:
-        changes.applied_text(applied, render.console())
+        changes.applied_text(applied, console())
     return for_applied(applied)
 
 
@@ -142,7 +144,7 @@ def undo(
         if as_json:
             render.print_json({"batches": [one.to_json() for one in found]})
         else:
-            changes.batches_table(found, render.console())
+            changes.batches_table(found, console())
     return Exit.DONE
 
 
@@ -154,7 +156,7 @@ def _take_back(library: Library, batch: str, *, as_json: bool) -> Exit:
     if as_json:
         render.print_json(undone.to_json())
     else:
-        changes.undone_text(undone, render.console())
+        changes.undone_text(undone, console())
     return for_undone(undone)
 
 

@@ -12,22 +12,13 @@ from typing import Annotated
 import typer
 
 from hashmark._version import __version__
-from hashmark.actions import listing
-from hashmark.cli import render
+from hashmark.cli import everyday, render
 from hashmark.cli.cleaning import clean, undo
 from hashmark.cli.exits import Exit, worst
-from hashmark.cli.options import (
-    DatasetArgument,
-    DatasetsArgument,
-    JsonOption,
-    LibraryOption,
-    SelectOption,
-    chosen,
-    guarded,
-)
-from hashmark.cli.showing import show_json, show_text
+from hashmark.cli.guard import chosen, guarded
+from hashmark.cli.options import DatasetArgument, DatasetsArgument, JsonOption, LibraryOption, SelectOption
+from hashmark.cli.output import console
 from hashmark.cli.trash import trash_app
-from hashmark.core import listing as shapes
 from hashmark.core.plan import Direction, Policy, Side, Where
 from hashmark.library import Library
 from hashmark.settings import create
@@ -75,7 +66,6 @@ def init(
 
 
 @app.command()
-@guarded
 def status(
     datasets: Annotated[list[str] | None, typer.Argument(help="Datasets; all of them where none is named.")] = None,
     rehash: Annotated[bool, typer.Option("--rehash", help="Read every file again.")] = False,
@@ -87,26 +77,17 @@ def status(
     every: Annotated[bool, typer.Option("--all", help="Name every file that is not in sync.")] = False,
     as_json: JsonOption = False,
     library: LibraryOption = None,
-) -> Exit:
+) -> None:
     """Show what is in sync and what is not, and how it is known. Exit status 0 only if all is proven equal."""
-    with Library.open(library) as opened:
-        if as_json:
-            return show_json(opened, datasets or [], rehash=rehash, deep=deep, against=against)
-        return show_text(opened, datasets or [], rehash=rehash, deep=deep, against=against, every=every)
+    everyday.status(
+        datasets or [], rehash=rehash, deep=deep, against=against, every=every, as_json=as_json, library=library
+    )
 
 
 @app.command("ls-remote")
-@guarded
-def ls_remote(dataset: DatasetArgument, as_json: JsonOption = False, library: LibraryOption = None) -> Exit:
+def ls_remote(dataset: DatasetArgument, as_json: JsonOption = False, library: LibraryOption = None) -> None:
     """List what the bucket holds for a dataset: size, ETag, time and key."""
-    with Library.open(library) as opened:
-        objects = listing.ls_remote(opened.dataset(dataset))
-        if as_json:
-            render.print_json(shapes.to_json(objects))
-        else:
-            for row in objects:
-                typer.echo(f"{row.size:>12}  {row.etag or '-':<36}  {row.last_modified or '-'}  {render.name(row.key)}")
-    return Exit.DONE
+    everyday.ls_remote(dataset, as_json=as_json, library=library)
 
 
 @app.command()
@@ -126,7 +107,7 @@ def diff(
             rows = [row.to_json() for row in found]
             render.print_json({"captions": rows})
             return Exit.NOT_IN_SYNC if rows else Exit.DONE
-        out, any_shown = render.console(), False
+        out, any_shown = console(), False
         for row in found:
             render.diff_text(row, out)
             any_shown = True
@@ -142,7 +123,6 @@ MaxDeleteOption = Annotated[int | None, typer.Option("--max-delete", min=0, help
 
 
 @app.command()
-@guarded
 def push(
     datasets: DatasetsArgument,
     select: SelectOption = None,
@@ -152,17 +132,13 @@ def push(
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     library: LibraryOption = None,
-) -> Exit:
+) -> None:
     """Upload what the bucket does not have. Nothing is overwritten that you were not shown."""
-    from hashmark.cli.moving import move
-
     policy = Policy(Direction.PUSH, take, delete, max_delete, tuple(select or ()))
-    with Library.open(library) as opened:
-        return move(opened, datasets, policy, dry_run=dry_run, as_json=as_json)
+    everyday.move(datasets, policy, dry_run=dry_run, as_json=as_json, library=library)
 
 
 @app.command()
-@guarded
 def pull(
     datasets: DatasetsArgument,
     select: SelectOption = None,
@@ -172,13 +148,10 @@ def pull(
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     library: LibraryOption = None,
-) -> Exit:
+) -> None:
     """Download what the disk does not have. Edits on disk are left alone unless you --take theirs."""
-    from hashmark.cli.moving import move
-
     policy = Policy(Direction.PULL, take, delete, max_delete, tuple(select or ()))
-    with Library.open(library) as opened:
-        return move(opened, datasets, policy, dry_run=dry_run, as_json=as_json)
+    everyday.move(datasets, policy, dry_run=dry_run, as_json=as_json, library=library)
 
 
 @app.command()
@@ -259,7 +232,7 @@ def doctor(
     """Check credentials, reach and what this store can do; the bucket is left as it was."""
     from hashmark.actions import doctor as doctors
 
-    out = render.console()
+    out = console()
     checks = []
     with Library.open(library) as opened:
         for check in doctors.doctor(opened, abort_uploads=abort_uploads):

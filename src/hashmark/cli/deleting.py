@@ -11,8 +11,8 @@ from functools import partial
 
 from hashmark.actions.move import plan_delete
 from hashmark.cli.exits import Exit
+from hashmark.cli.guard import chosen
 from hashmark.cli.moving import carry_out, checked, in_turn, show
-from hashmark.cli.options import chosen
 from hashmark.core.errors import RefusedPlan
 from hashmark.core.plan import Where
 from hashmark.library import Library

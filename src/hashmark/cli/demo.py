@@ -9,13 +9,12 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from hashmark import demo
 from hashmark.actions.move import plan, run
 from hashmark.actions.status import Scan
 from hashmark.cli import render
 from hashmark.cli.exits import Exit, for_result
+from hashmark.cli.output import Output
 from hashmark.cli.progress import Interruptible, Watcher
 from hashmark.core.errors import Interrupted
 from hashmark.core.plan import Direction, Policy
@@ -36,7 +35,7 @@ class Story:
     def __init__(self, folder: Path, *, as_json: bool) -> None:
         self._folder = folder
         self._as_json = as_json
-        self._out = Console(file=Path(os.devnull).open("w")) if as_json else render.console()  # noqa: SIM115
+        self._out = Output(Path(os.devnull).open("w") if as_json else sys.stdout)  # noqa: SIM115
         self._told: dict[str, Any] = {}
         self._red = 0
 
@@ -124,7 +123,7 @@ class Story:
 
         def tell(link: str) -> None:
             if "page" in self._told:
-                self._out.print(f"That link is used up. For another browser: {link}", soft_wrap=True)
+                self._out.print(f"That link is used up. For another browser: {link}")
             else:
                 self._told["page"] = link
                 self._guide(link)
@@ -139,19 +138,17 @@ class Story:
     def _guide(self, link: str) -> None:
         out = self._out
         out.print("\nNow open the page (this link works once):", style="bold")
-        out.print(f"  {link}", soft_wrap=True)
+        out.print(f"  {link}")
         if red := self._red:
             out.print(f"{demo.STORY} has {red} red files there. Open it, select all, then Upload to S3.")
         out.print("\nOr use another terminal:", style="bold")
-        out.print(f"  cd {self._library.root}", soft_wrap=True)
+        out.print(f"  cd {self._library.root}")
         for verb in ("status", "diff", "push"):
-            out.print(f"  {_command()} {verb} 82", soft_wrap=True)
+            out.print(f"  {_command()} {verb} 82")
         if box := self._library.embedded:
             out.print("\nOther tools reach the bucket so:", style="bold")
-            out.print(
-                f"  export AWS_SHARED_CREDENTIALS_FILE='{box.credentials_file}' AWS_REGION=us-east-1", soft_wrap=True
-            )
-            out.print(f"  aws --endpoint-url {box.address.endpoint_url} s3 ls {demo.URL}/", soft_wrap=True)
+            out.print(f"  export AWS_SHARED_CREDENTIALS_FILE='{box.credentials_file}' AWS_REGION=us-east-1")
+            out.print(f"  aws --endpoint-url {box.address.endpoint_url} s3 ls {demo.URL}/")
         out.print("\nCtrl-C ends the page and the bucket.")
         self._tell()
 

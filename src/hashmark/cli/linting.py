@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from itertools import groupby
 
-from rich.console import Console
 from rich.progress import Progress, TextColumn
-from rich.text import Text
 
 from hashmark.actions import lint as action
 from hashmark.cli import render
 from hashmark.cli.exits import Exit, for_lint
+from hashmark.cli.output import Output, Text, console
 from hashmark.cli.progress import Interruptible
 from hashmark.core.errors import UsageError
 from hashmark.core.lint.claim import Severity
@@ -46,7 +46,7 @@ def lint(dataset: Dataset, names: Iterable[str], *, every: bool, as_json: bool) 
     if as_json:
         render.print_json(found.to_json())
     else:
-        show(found, render.console(), 1 << 60 if every else NAMED)
+        show(found, console(), 1 << 60 if every else NAMED)
     return for_lint(found)
 
 
@@ -57,12 +57,12 @@ def _trainers(names: list[str]) -> list[Trainer]:
 
 
 def _progress(*, quiet: bool) -> Progress:
-    console = Console(stderr=True, highlight=False)
+    out = Output(sys.stderr)
     columns = TextColumn("{task.description} {task.completed:.0f}/{task.total:.0f}")
-    return Progress(columns, console=console, transient=True, disable=quiet or not console.is_terminal)
+    return Progress(columns, console=out.console, transient=True, disable=quiet or not out.is_terminal)
 
 
-def show(found: Report, out: Console, limit: int) -> None:
+def show(found: Report, out: Output, limit: int) -> None:
     """Findings by trainer, what holds for all of them first; then what is to be known; then what could not be read."""
     health = found.health
     out.print(Text(f"{render.name(found.name)}: {health.images} images, {health.captions} captions", "bold"))
@@ -78,7 +78,7 @@ def show(found: Report, out: Console, limit: int) -> None:
     out.print(Text(_verdict(found), "bold green" if not found.findings and not found.problems else "bold"))
 
 
-def _finding(finding: Finding, out: Console, limit: int) -> None:
+def _finding(finding: Finding, out: Output, limit: int) -> None:
     sign, style = _SIGN[finding.severity]
     claim = finding.claim
     line = Text(f"  {sign} ", style)

@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from hashmark._version import __version__
@@ -17,17 +18,27 @@ def main() -> None:
         sys.stdout.write(f"hashmark {__version__}\n")
         return
     try:
-        from hashmark.cli.commands import app  # noqa: PLC0415 - the start-up path of --version stays short
-
+        gc.disable()  # importing makes hardly any garbage
+        command = _command(sys.argv[1:])
         # A command makes values by the hundred thousand and next to no cycles: looking for those less often saves a
         # fifth of its time.
         gc.freeze()
         gc.set_threshold(100_000, 20, 100)
-        if "--json" in sys.argv:
-            _with_json(app)
-        app()
+        gc.enable()
+        command()
     except KeyboardInterrupt:
         os._exit(130)  # before the command could begin; nothing is open yet
+
+
+def _command(words: list[str]) -> Callable[[], Any]:
+    """What to run. The parser of options is imported only for a command line that has some."""
+    from hashmark.cli.everyday import plain  # noqa: PLC0415 - the start-up path of --version stays short
+
+    if command := plain(words):
+        return command
+    from hashmark.cli.commands import app  # noqa: PLC0415 - as above
+
+    return partial(_with_json, app) if "--json" in words else app
 
 
 def _with_json(app: Callable[..., Any]) -> None:

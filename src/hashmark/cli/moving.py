@@ -12,7 +12,8 @@ from hashmark.actions.move import Planned, plan, run
 from hashmark.actions.verify import verify
 from hashmark.cli import render
 from hashmark.cli.exits import Exit, for_error, for_result, for_status, worst
-from hashmark.cli.options import chosen
+from hashmark.cli.guard import chosen
+from hashmark.cli.output import console
 from hashmark.cli.progress import Interruptible, Watcher
 from hashmark.core.errors import HashmarkError, RefusedPlan, UsageError
 from hashmark.core.model import Verdict
@@ -62,7 +63,7 @@ def in_turn(work: Mapping[Dataset, Callable[[], Told]], *, as_json: bool) -> Exi
 def show(planned: Planned, *, as_json: bool) -> Told:
     """What would be done."""
     if not as_json:
-        render.plan_text(planned, render.console(), every=True)
+        render.plan_text(planned, console(), every=True)
     return planned.to_json(), Exit.NOT_IN_SYNC if planned.plan.actions else Exit.DONE
 
 
@@ -101,8 +102,8 @@ def carry_out(planned: Planned, *, as_json: bool) -> Told:
     with Interruptible() as stop, Watcher(title, quiet=as_json) as watcher:
         result = run(planned, watcher.on_event, stop.cancel)
     if not as_json:
-        render.result_text(result, render.console())
-        render.problems(planned.status.problems, render.console())
+        render.result_text(result, console())
+        render.problems(planned.status.problems, console())
     return result.to_json(), for_result(result)
 
 
@@ -119,7 +120,7 @@ def verify_all(
         exits.append(Exit.INTERRUPTED if stop.cancel.is_set() else for_status(found, complete=found.complete))
         if not as_json:
             summary = Summary.of(found.files)
-            out = render.console()
+            out = console()
             out.print(render.status_line(dataset, summary))
             render.attention(summary, out, render.SHOWN)
             damaged = sum(f.verdict is Verdict.DIFFERS for f in found.files)

@@ -7,29 +7,27 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.filesize import decimal
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
-from rich.table import Column
-from rich.text import Text
-
+from hashmark.cli.output import Output
+from hashmark.cli.render import size
 from hashmark.core.events import Event, JobState, reduce
 
-FACTS_WIDTH = 50
+if TYPE_CHECKING:
+    from hashmark.cli.bar import Bar
+
 EVERY_SECONDS = 2.0
 """Between two lines in a pipe."""
 
 
 def facts(state: JobState) -> str:
     """Files, bytes, rate and time left, in words."""
-    parts = [f"{state.files_done}/{state.files} files", f"{decimal(state.bytes_moved)}/{decimal(state.bytes)}"]
+    parts = [f"{state.files_done}/{state.files} files", f"{size(state.bytes_moved)}/{size(state.bytes)}"]
     if state.rate:
-        parts.append(f"{decimal(int(state.rate))}/s")
+        parts.append(f"{size(int(state.rate))}/s")
     if state.eta is not None and not state.ended:
         parts.append(f"{_time(state.eta)} left")
     if state.failures:
@@ -43,41 +41,30 @@ def _time(seconds: float) -> str:
     return f"{whole} s" if whole < 100 else f"{whole // 60}:{whole % 60:02d} min"
 
 
-class _Facts(ProgressColumn):
-    def render(self, task: Any) -> Text:
-        return Text(facts(task.fields["state"]), style="dim", no_wrap=True)
-
-
 class Watcher:
     """Follows one job. Use it as a context manager; pass `on_event` to the action."""
 
     def __init__(self, title: str, *, quiet: bool) -> None:
         self.state = JobState()
-        self._title = escape(title)
-        self._console = Console(stderr=True, highlight=False)
-        self._live = self._console.is_terminal and not quiet
+        self._title = title
+        self._out = Output(sys.stderr)
         self._quiet = quiet
         self._last = 0.0
-        room = self._console.width - len(title) - FACTS_WIDTH
-        self._progress = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(max(6, min(32, room))),
-            _Facts(Column(no_wrap=True)),
-            console=self._console,
-            transient=True,
-        )
+        self._bar: Bar | None = None
 
     def __enter__(self) -> Watcher:
-        if self._live:
-            self._progress.start()
-            self._task = self._progress.add_task(self._title, total=None, state=self.state)
+        if not self._quiet and self._out.is_terminal:
+            from hashmark.cli.bar import Bar  # noqa: PLC0415 - rich, for a terminal alone
+
+            self._bar = Bar(self._title, self._out.console)
+            self._bar.start(facts(self.state))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._live:
-            self._progress.stop()
+        if self._bar:
+            self._bar.stop()
 
     def on_event(self, event: Event) -> None:
         """One more event."""
@@ -85,12 +72,12 @@ class Watcher:
         # A file counts as much as its bytes or more: many small files are mostly requests.
         weight = self.state.files_done * 4096 + self.state.bytes_moved
         total = self.state.files * 4096 + self.state.bytes
-        if self._live:
-            self._progress.update(self._task, completed=weight, total=total, state=self.state)
+        if self._bar:
+            self._bar.update(weight, total, facts(self.state))
         elif not self._quiet and (self.state.now - self._last >= EVERY_SECONDS or self.state.ended):
             self._last = self.state.now
             if self.state.files:
-                self._console.print(f"{self._title}: {facts(self.state)}", soft_wrap=True)
+                self._out.print(f"{self._title}: {facts(self.state)}")
 
 
 class Interruptible:

@@ -11,11 +11,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.filesize import decimal
-from rich.table import Column, Table
-from rich.text import Text
-
+from hashmark.cli.output import Output, Text
 from hashmark.core.errors import HashmarkError
 from hashmark.core.lint.health import CaptionHealth
 from hashmark.core.model import NEEDS_SYNC, FileStatus, Problem, Verdict
@@ -54,17 +50,6 @@ _MEANING = {
 }
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        """Leave it to the command: rich would end the process with a status of its own."""
-        raise BrokenPipeError
-
-
-def console() -> Console:
-    """Where results go; plain text in a pipe."""
-    return _Console(highlight=False, soft_wrap=True)
-
-
 def print_json(data: Any) -> None:
     """One JSON document on standard output."""
     json.dump(data, sys.stdout, ensure_ascii=False, indent=1)
@@ -75,6 +60,13 @@ def print_json(data: Any) -> None:
 def name(key: str) -> str:
     """A key on one line, with nothing invisible in it."""
     return visible(shown(key)).replace("\n", "")
+
+
+def size(count: int) -> str:
+    """Bytes, as `271.0 MB`."""
+    from rich.filesize import decimal  # noqa: PLC0415 - a check tells no sizes
+
+    return decimal(count)
 
 
 def error_text(error: HashmarkError) -> str:
@@ -142,7 +134,7 @@ def status_line(dataset: Dataset, summary: Summary) -> Text:
     return line
 
 
-def health_line(health: CaptionHealth, out: Console) -> None:
+def health_line(health: CaptionHealth, out: Output) -> None:
     """What is not well with the captions, on one line; nothing where all is well."""
     if health.troubles:
         said = " · ".join(f"{count} {name}" for name, count in health.troubles.items())
@@ -150,7 +142,7 @@ def health_line(health: CaptionHealth, out: Console) -> None:
         out.print(Text("   `hashmark lint` tells more", "dim"))
 
 
-def attention(summary: Summary, out: Console, limit: int) -> None:
+def attention(summary: Summary, out: Output, limit: int) -> None:
     """The files that need attention, the most urgent verdicts first."""
     for verdict in ATTENTION:
         rows = summary.attention.get(verdict, [])
@@ -174,7 +166,7 @@ def file_line(row: FileStatus) -> Text:
     return line
 
 
-def problems(rows: Iterable[Problem], out: Console, limit: int = SHOWN) -> None:
+def problems(rows: Iterable[Problem], out: Output, limit: int = SHOWN) -> None:
     """What kept something from being judged, and what is odd."""
     listed = list(rows)
     for problem in listed[:limit]:
@@ -184,15 +176,15 @@ def problems(rows: Iterable[Problem], out: Console, limit: int = SHOWN) -> None:
         out.print(Text(f"  ! … and {len(listed) - limit} more (--json lists them)", "yellow"))
 
 
-def plan_text(planned: Planned, out: Console, *, every: bool) -> None:
+def plan_text(planned: Planned, out: Output, *, every: bool) -> None:
     """What would be done, and what is left alone."""
     plan = planned.plan
     verbs: dict[str, int] = {}
     for action in plan.actions:
         verbs[action.verb] = verbs.get(action.verb, 0) + 1
     does = ", ".join(f"{verb} {count}" for verb, count in verbs.items()) or "nothing to do"
-    size = "" if plan.actions and plan.deletes == len(plan.actions) else f" ({decimal(plan.total_bytes)})"
-    out.print(Text(f"{name(planned.dataset.name)}: {does}{size}", "bold"))
+    of = "" if plan.actions and plan.deletes == len(plan.actions) else f" ({size(plan.total_bytes)})"
+    out.print(Text(f"{name(planned.dataset.name)}: {does}{of}", "bold"))
     if every:
         for action in plan.actions:
             mark = " (replaces)" if action.replaces else ""
@@ -200,7 +192,7 @@ def plan_text(planned: Planned, out: Console, *, every: bool) -> None:
     left_alone(planned, out)
 
 
-def left_alone(planned: Planned, out: Console) -> None:
+def left_alone(planned: Planned, out: Output) -> None:
     """What is not in sync and is not touched, with the reason, a line each up to a limit."""
     rows = planned.plan.left_alone
     for row in rows[:SHOWN]:
@@ -211,13 +203,13 @@ def left_alone(planned: Planned, out: Console) -> None:
         out.print(Text(f"  … and {len(rows) - SHOWN} more left alone (--json lists them)", "dim"))
 
 
-def result_text(result: Result, out: Console) -> None:
+def result_text(result: Result, out: Output) -> None:
     """How a run ended: counts, every failure with its reason, and where overwritten content is."""
     state = result.outcome.state
     verbs = ", ".join(f"{verb} {count}" for verb, count in state.by_verb.items()) or "nothing to do"
     seconds = max(0.0, state.now - state.started_at)
     out.print(Text(f"{name(result.planned.dataset.name)}: {verbs}", "bold"), end="")
-    out.print(Text(f"  {decimal(state.bytes_done)} in {seconds:.1f} s", "dim"))
+    out.print(Text(f"  {size(state.bytes_done)} in {seconds:.1f} s", "dim"))
     failures(result.failures, out)
     if result.outcome.fatal:
         out.print(Text(f"  stopped: {visible(str(result.outcome.fatal))}", "red"))
@@ -233,13 +225,13 @@ def result_text(result: Result, out: Console) -> None:
     left_alone(result.planned, out)
 
 
-def failures(rows: Iterable[Failure], out: Console) -> None:
+def failures(rows: Iterable[Failure], out: Output) -> None:
     """Every file that was not done, and why."""
     for failure in rows:
         out.print(Text(f"  failed: {name(failure.key)}: {visible(failure.message)}", "red"))
 
 
-def diff_text(diff: CaptionDiff, out: Console) -> None:
+def diff_text(diff: CaptionDiff, out: Output) -> None:
     """One caption: what only the bucket has struck out in red, what only the disk has in green."""
     out.print(Text(f"{name(diff.status.key)}  ({diff.status.verdict})", "bold"))
     if diff.note:
@@ -247,7 +239,7 @@ def diff_text(diff: CaptionDiff, out: Console) -> None:
     pieces_text(diff.pieces, out)
 
 
-def pieces_text(pieces: Iterable[Piece], out: Console) -> None:
+def pieces_text(pieces: Iterable[Piece], out: Output) -> None:
     """A difference: what goes struck out in red, what comes underlined in green; in a pipe `[-so-]` and `{+so+}`."""
     line = Text("  ")
     for piece in pieces:
@@ -271,19 +263,18 @@ def check_line(check: Check) -> Text:
     return line
 
 
-def trash_table(entries: Iterable[Entry], out: Console) -> None:
+def trash_table(entries: Iterable[Entry], out: Output) -> None:
     """Batches of the trash, a line each."""
     sums: dict[tuple[str, str, str], tuple[int, int]] = {}
     for entry in entries:
         place = (entry.batch, entry.dataset, entry.side)
-        files, size = sums.get(place, (0, 0))
-        sums[place] = (files + 1, size + entry.size)
+        files, total = sums.get(place, (0, 0))
+        sums[place] = (files + 1, total + entry.size)
     if not sums:
         out.print(Text("The trash is empty.", "dim"))
         return
-    table = Table(
-        Column("batch", no_wrap=True, overflow="fold"), "dataset", "from", "files", "size", box=None, pad_edge=False
+    rows = (
+        (name(batch), name(dataset), side, str(files), size(total))
+        for (batch, dataset, side), (files, total) in sorted(sums.items())
     )
-    for (batch, dataset, side), (files, size) in sorted(sums.items()):
-        table.add_row(Text(name(batch)), Text(name(dataset)), side, str(files), decimal(size))
-    out.print(table)
+    out.table(("batch", "dataset", "from", "files", "size"), rows)

@@ -10,7 +10,8 @@ from hashmark.actions.status import Options, Scan, caption_health
 from hashmark.actions.status import status as compare
 from hashmark.cli import render
 from hashmark.cli.exits import Exit, for_status, worst
-from hashmark.cli.options import chosen
+from hashmark.cli.guard import chosen
+from hashmark.cli.output import console
 from hashmark.core.errors import UsageError
 from hashmark.core.listing import Saved
 from hashmark.core.model import FileStatus, Kind, LocalFile, Problem, Stamp
@@ -45,11 +46,11 @@ def show_text(
     """A line a dataset; for one dataset, the files that need attention as well."""
     datasets, options, saved = _selected(library, names, rehash=rehash, deep=deep, against=against)
     if saved:
-        render.console().print(f"Against {saved.age(datetime.now(UTC))}", style="dim")
+        console().print(f"Against {saved.age(datetime.now(UTC))}", style="dim")
     limit = ENDLESS if every else render.SHOWN
     detailed = len(datasets) == 1 or every
     if not datasets:
-        render.console().print(f"No datasets in {library.root}: each sub-folder with images is one.")
+        console().print(f"No datasets in {library.root}: each sub-folder with images is one.")
     told: set[Problem] = set()
     exits = [_show_one(Scan(dataset, options), limit, told, detailed=detailed) for dataset in datasets]
     return worst([*exits, _for_library(library)])
@@ -61,7 +62,7 @@ def _for_library(library: Library) -> Exit:
 
 def _show_one(scan: Scan, limit: int, told: set[Problem], *, detailed: bool) -> Exit:
     """One dataset; problems that were `told` with another one are not told again."""
-    out = render.console()
+    out = console()
     summary = Summary(keep=limit if detailed else 0)
     rows: list[FileStatus] = []
     for row in scan:

@@ -10,7 +10,9 @@ import typer
 
 from hashmark.cli import render
 from hashmark.cli.exits import Exit, for_error
-from hashmark.cli.options import JsonOption, LibraryOption, guarded
+from hashmark.cli.guard import guarded
+from hashmark.cli.options import JsonOption, LibraryOption
+from hashmark.cli.output import console
 from hashmark.core.errors import HashmarkError, RefusedPlan, StoreError
 from hashmark.library import Library
 
@@ -34,7 +36,7 @@ def list_(as_json: JsonOption = False, library: LibraryOption = None) -> Exit:
             told = {"entries": [entry.to_json() for entry in found]}
             render.print_json(told | ({"error": render.error_json(unseen)} if unseen else {}))
         else:
-            render.trash_table(found, render.console())
+            render.trash_table(found, console())
             if unseen:
                 sys.stderr.write(render.error_text(unseen) + "\n")
     return for_error(unseen) if unseen else Exit.DONE
@@ -57,7 +59,7 @@ def restore(
         failures = [{"key": f.key, "code": f.code, "message": f.message} for f in failed]
         render.print_json({"restored": [e.to_json() for e in restored], "failed": failures})
     else:
-        out = render.console()
+        out = console()
         out.print(f"{len(restored)} restored")
         render.failures(failed, out)
     return Exit.PARTLY if failed else Exit.DONE
@@ -82,7 +84,7 @@ def empty(
         failures = [{"key": f.key, "code": f.code, "message": f.message} for f in failed]
         render.print_json({"deleted": gone, "failed": failures})
     else:
-        out = render.console()
+        out = console()
         out.print(f"{gone} deleted for good")
         render.failures(failed, out)
     return Exit.PARTLY if failed else Exit.DONE

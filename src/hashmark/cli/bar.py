@@ -1,0 +1,46 @@
+"""The live bar of a job on a terminal. What it shows is told to it; only a terminal needs this module, and rich."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
+from rich.table import Column
+from rich.text import Text
+
+FACTS_WIDTH = 50
+
+
+class _Facts(ProgressColumn):
+    def render(self, task: Any) -> Text:
+        return Text(task.fields["facts"], style="dim", no_wrap=True)
+
+
+class Bar:
+    """A title, a bar and a line of facts; gone once it is stopped."""
+
+    def __init__(self, title: str, console: Console) -> None:
+        room = console.width - len(title) - FACTS_WIDTH
+        self._progress = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(max(6, min(32, room))),
+            _Facts(Column(no_wrap=True)),
+            console=console,
+            transient=True,
+        )
+        self._title = escape(title)
+
+    def start(self, facts: str) -> None:
+        """Show it."""
+        self._progress.start()
+        self._task = self._progress.add_task(self._title, total=None, facts=facts)
+
+    def update(self, done: int, total: int, facts: str) -> None:
+        """Show how far it is."""
+        self._progress.update(self._task, completed=done, total=total, facts=facts)
+
+    def stop(self) -> None:
+        """Take it away."""
+        self._progress.stop()

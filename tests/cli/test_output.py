@@ -1,0 +1,67 @@
+"""What a person reads is the same with rich and without it, in a pipe and, but for colours, on a terminal."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from hashmark.cli.output import Output, Text
+
+WORDS = st.text(st.characters(exclude_categories=["Cc", "Cs"], include_characters="\n[]"), max_size=40)
+STYLES = st.sampled_from(["", "red", "bold", "dim green", "default"])
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> Text:
+    text = Text(draw(WORDS), draw(STYLES))
+    for part, style in draw(st.lists(st.tuples(WORDS, STYLES), max_size=4)):
+        text.append(part, style)
+    other = Text(draw(WORDS), draw(STYLES))
+    other.append(draw(WORDS), draw(STYLES))
+    text.append_text(other)
+    return text
+
+
+def plain(text: Text | str, end: str = "\n") -> str:
+    stream = io.StringIO()
+    Output(stream).print(text, end=end)
+    return stream.getvalue()
+
+
+@given(texts(), st.sampled_from(["", "\n"]))
+def test_a_pipe_gets_what_rich_would_have_written(text: Text, end: str) -> None:
+    stream = io.StringIO()
+    Console(file=stream, force_terminal=False, highlight=False, soft_wrap=True).print(text.drawn(), end=end)
+    assert plain(text, end) == stream.getvalue()
+
+
+def test_a_text_is_no_markup_and_is_not_wrapped() -> None:
+    assert plain("[red]a[/red] :smile: " + "long " * 100) == "[red]a[/red] :smile: " + "long " * 100 + "\n"
+
+
+@pytest.mark.parametrize("variable", [("FORCE_COLOR", "1"), ("TTY_COMPATIBLE", "1")])
+def test_colours_can_be_had_in_a_pipe(monkeypatch: pytest.MonkeyPatch, variable: tuple[str, str]) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv(*variable)
+    said = Text("a", "red")
+    other = Text("b", "bold")
+    other.append("c", "green")
+    said.append_text(other)
+    assert plain(said) == "\x1b[31ma\x1b[0m\x1b[1;31mb\x1b[0m\x1b[1;32mc\x1b[0m\n"
+
+
+def test_a_table_is_the_same_with_colours_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    seen = []
+    for forced in ("", "1"):
+        monkeypatch.setenv("FORCE_COLOR", forced)
+        stream = io.StringIO()
+        Output(stream).table(("batch", "files"), [("20260101-[x]", "2"), ("b", "10")])
+        seen.append(re.sub(r"\x1b\[[\d;]*m", "", stream.getvalue()))
+    assert seen == ["batch         files\n20260101-[x]  2    \nb             10   \n"] * 2
