@@ -14,7 +14,6 @@ that importing the package costs nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from hashmark._version import __version__
@@ -69,6 +68,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module  # noqa: PLC0415 - importing the package costs nothing
+
     for module, names in _HOMES.items():
         if name in names:
             return getattr(import_module(module), name)

@@ -20,11 +20,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from hashmark.core.errors import Busy, NoSuchDataset, SettingsError
+from hashmark.core.errors import Busy, LocalError, NoSuchDataset, SettingsError
 from hashmark.core.keys import STATE_FOLDER, unsafe_reason
 from hashmark.core.model import Problem
 from hashmark.core.pairs import Pairing
-from hashmark.disk.durable import explain
 from hashmark.s3.endpoint import Remote
 from hashmark.settings import SETTINGS, Settings, read_settings
 from hashmark.state import State
@@ -144,14 +143,14 @@ class Library:
             folder.mkdir(parents=True, exist_ok=True)
             file = (folder / f"{name}.lock").open("a+")
         except OSError as error:
-            raise explain(error, os.fspath(folder)) from None
+            raise _explained(error, folder) from None
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise Busy(busy) from None
             except OSError as error:
-                raise explain(error, os.fspath(folder)) from None
+                raise _explained(error, folder) from None
             yield
 
     @cached_property
@@ -272,7 +271,7 @@ class Library:
             with os.scandir(self.root) as scan:
                 names = [e.name for e in scan if not e.name.startswith(".") and _is_folder(e)]
         except OSError as error:
-            raise explain(error, os.fspath(self.root)) from None
+            raise _explained(error, self.root) from None
         return sorted(n for n in names if not self.settings.pairing.ignores(f"{n}/") and not self._refuses(n))
 
     def _named(self, names: list[str]) -> list[Dataset]:
@@ -292,6 +291,12 @@ class Library:
 def _absolute(path: str | os.PathLike[str]) -> Path:
     """The path from the root, without `.` and `..`; its last name may be a symlink."""
     return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - pathlib's raises without a home
+
+
+def _explained(error: OSError, folder: Path) -> LocalError:
+    from hashmark.disk.durable import explain  # noqa: PLC0415 - only where something is wrong
+
+    return explain(error, os.fspath(folder))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

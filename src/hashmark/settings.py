@@ -6,7 +6,6 @@ Values only; nothing is opened or connected because of them here.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 import re
 import tomllib
@@ -17,7 +16,6 @@ from typing import Any
 
 from hashmark.core.errors import SettingsError
 from hashmark.core.pairs import Pairing
-from hashmark.disk.durable import write_bytes
 from hashmark.s3.endpoint import ADDRESSING, Remote, parse_endpoint, parse_url
 
 SETTINGS = "hashmark.toml"
@@ -91,6 +89,8 @@ def _understood(path: Path, text: str) -> Settings:
 def _check_names(path: Path, where: str, table: dict[str, Any], known: dict[str, type]) -> None:
     for name, value in table.items():
         if name not in known:
+            import difflib  # noqa: PLC0415 - only for a slip
+
             near = difflib.get_close_matches(name, known, 1)
             hint = f"Did you mean '{near[0]}'?" if near else f"Known are: {', '.join(known)}."
             raise SettingsError(f"{path}: {where}'{name}' is not a setting.", hint)
@@ -173,6 +173,8 @@ def create(root: Path, remote: dict[str, str | bool], more: str = "") -> Setting
         data = text.encode()
     except UnicodeEncodeError:
         raise SettingsError(f"{path} can't hold a value that is not UTF-8.") from None
+    from hashmark.disk.durable import write_bytes  # noqa: PLC0415 - what reads settings puts no files in place
+
     write_bytes(path, data)
     return settings
 

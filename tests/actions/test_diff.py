@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from hashmark import Dataset, Verdict, push, status
@@ -84,7 +82,7 @@ def test_the_same_text_in_another_encoding_is_told_as_that(dataset: Dataset) -> 
 
 def test_what_can_not_be_compared_says_why(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     row = row_of(dataset)
-    refused = compare_caption(dataset, replace(row, verdict=Verdict.REFUSED, reason="has a '..' segment"))
+    refused = compare_caption(dataset, row._replace(verdict=Verdict.REFUSED, reason="has a '..' segment"))
     assert (refused.pieces, refused.note) == ((), "has a '..' segment")
     monkeypatch.setattr(diffs, "MAX_TEXT", 9)
     large = compare_caption(dataset, row)

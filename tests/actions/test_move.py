@@ -250,8 +250,7 @@ def follow(planned: Planned, known: dict[str, FileStatus]) -> dict[str, FileStat
 def facts(row: FileStatus) -> FileStatus:
     """A status without what `status_after` says it does not look up."""
     local, remote = row.local, row.remote
-    return replace(
-        row,
+    return row._replace(
         local=local._replace(stamp=Stamp(local.size, 0, 0, 0, 0)) if local else None,
         remote=remote._replace(last_modified=None) if remote else None,
     )

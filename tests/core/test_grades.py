@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from hashmark.core.grades import grade
@@ -36,7 +34,7 @@ def test_without_evidence_there_is_no_grade() -> None:
     [("sha256", "deceive"), ("sha1", "one SHA-1"), ("crc64nvme", "2^64"), ("crc32c", "2^32"), ("crc32", "2^32")],
 )
 def test_a_checksum_is_graded_by_its_kind(kind: str, words: str) -> None:
-    row = dataclasses.replace(status("a", evidence=Evidence.CHECKSUM), detail=kind)
+    row = status("a", evidence=Evidence.CHECKSUM)._replace(detail=kind)
     assert words in (grade(row) or "")
 
 

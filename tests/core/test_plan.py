@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 
 import pytest
@@ -22,8 +21,8 @@ NOTHING = "nothing to do"
 Outcome = Verb | str
 
 CONFLICT_EDITED = status("row.txt", Verdict.CONFLICT)
-CONFLICT_GONE_HERE = dataclasses.replace(CONFLICT_EDITED, local=None)
-CONFLICT_GONE_THERE = dataclasses.replace(CONFLICT_EDITED, remote=None)
+CONFLICT_GONE_HERE = CONFLICT_EDITED._replace(local=None)
+CONFLICT_GONE_THERE = CONFLICT_EDITED._replace(remote=None)
 
 # what is done:                                            as it is  --delete  --take   --take … --delete
 #                                                                              winner   winner
@@ -139,11 +138,11 @@ def test_a_plan_adds_up_the_bytes_it_moves() -> None:
     """Uploads count the file, downloads the object, deletes nothing, a listing without sizes nothing."""
     up = make_plan([status("a", Verdict.LOCAL_ONLY, data=b"12345")], Policy(PUSH), complete=True)
     assert up.total_bytes == 5
-    row = dataclasses.replace(status("a", Verdict.DIFFERS), local=local("a", b"1"), remote=remote("a", b"1234567"))
+    row = status("a", Verdict.DIFFERS)._replace(local=local("a", b"1"), remote=remote("a", b"1234567"))
     assert make_plan([row], Policy(PULL), complete=True).total_bytes == 7
     assert make_plan([row], Policy(PUSH), complete=True).total_bytes == 1
     assert Action(DEL_R, row).size == Action(DEL_L, row).size == 0
-    assert Action(DOWN, dataclasses.replace(row, remote=RemoteObject(Key("a")))).size == 0
+    assert Action(DOWN, row._replace(remote=RemoteObject(Key("a")))).size == 0
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,7 +84,7 @@ def test_a_delete_takes_a_file_of_any_verdict_from_where_it_is(verdict: Verdict,
 
 @pytest.mark.parametrize(("where", "named"), [(Where.DISK, False), (Where.BUCKET, True), (Where.BOTH, True)])
 def test_a_refused_name_is_told_only_where_it_was_to_be_deleted(where: Where, named: bool) -> None:
-    row = dataclasses.replace(status("../x", Verdict.REFUSED), local=None)
+    row = status("../x", Verdict.REFUSED)._replace(local=None)
     plan = make_delete_plan([row], Selection(), where, complete=True)
     assert [left.reason for left in plan.left_alone] == (["refused"] if named else [])
 
@@ -124,7 +122,7 @@ def test_a_delete_plan_empties_what_was_selected_and_touches_nothing_else(
     world: World, chosen: Selection, where: Where, refused: set[str]
 ) -> None:
     """Nothing that was not selected, no side that was not named, nothing twice, no refused name."""
-    rows = [dataclasses.replace(row, verdict=Verdict.REFUSED) if row.key in refused else row for row in world.compare()]
+    rows = [row._replace(verdict=Verdict.REFUSED) if row.key in refused else row for row in world.compare()]
     plan = make_delete_plan(rows, chosen, where, complete=True)
     assert len(set(plan.actions)) == len(plan.actions)
     disk, bucket = dict(world.disk), dict(world.bucket)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from hashmark.core.model import Evidence, FileStatus, Verdict
@@ -45,11 +43,11 @@ CONFLICT = status("a.txt", Verdict.CONFLICT)
             "Both sides changed since they were last equal. Nothing is overwritten until you say whose content wins.",
         ),
         (
-            dataclasses.replace(CONFLICT, local=None),
+            CONFLICT._replace(local=None),
             "Deleted on disk, but changed in the bucket since both sides were last equal.",
         ),
         (
-            dataclasses.replace(CONFLICT, remote=None),
+            CONFLICT._replace(remote=None),
             "Deleted from the bucket, but edited on disk since both sides were last equal.",
         ),
     ],

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hashmark.core.words import Change, Piece, common_ends, visible, word_diff
+from hashmark.core.visible import visible
+from hashmark.core.words import Change, Piece, common_ends, word_diff
 
 BOTH, REMOVED, ADDED = Change.BOTH, Change.REMOVED, Change.ADDED
 

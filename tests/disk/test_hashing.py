@@ -49,7 +49,7 @@ def nothing_known(file: LocalFile) -> str | None:
 
 
 def hashed(root: Path, known: Callable[[LocalFile], str | None] = nothing_known, **options: Any) -> list[Hashed]:
-    return list(hash_all(root, Walk(root), known, **{"now_ns": None, **options}))
+    return list(hash_all(root, Walk(root), known, **{"clock": lambda: None, **options}))
 
 
 def sized(size: int) -> bytes:
@@ -165,7 +165,7 @@ def test_a_file_with_a_known_digest_is_not_read(tmp_path: Path) -> None:
     files = list(Walk(tmp_path))
     (tmp_path / "b.txt").unlink()
     remembered = {"b.txt": "the digest of b"}
-    a, b, c = hash_all(tmp_path, files, lambda file: remembered.get(file.key), now_ns=None)
+    a, b, c = hash_all(tmp_path, files, lambda file: remembered.get(file.key), clock=lambda: None)
     assert b == Hashed(files[1]._replace(md5="the digest of b"), fresh=False, settled=True)
     assert (a.file.md5, c.file.md5) == (md5(b"a.txt"), md5(b"c.txt"))
 
@@ -173,7 +173,7 @@ def test_a_file_with_a_known_digest_is_not_read(tmp_path: Path) -> None:
 def test_a_file_that_the_walk_could_not_read_is_handed_on_as_it_is(tmp_path: Path) -> None:
     fill(tmp_path, "a.txt")
     file = LocalFile(Key("a.txt"), Stamp(0, 0, 0, 0, 0), trouble="can't be read: as told")
-    (found,) = hash_all(tmp_path, [file], lambda _: pytest.fail("asked for a digest"), now_ns=SECOND)
+    (found,) = hash_all(tmp_path, [file], lambda _: pytest.fail("asked for a digest"), clock=lambda: SECOND)
     assert found == Hashed(file, fresh=False, settled=False)
 
 
@@ -181,7 +181,7 @@ def test_a_file_that_vanished_has_its_trouble_told_and_the_others_their_digests(
     fill(tmp_path, "a.txt", "b.txt")
     files = list(Walk(tmp_path))
     (tmp_path / "a.txt").unlink()
-    gone, there = hash_all(tmp_path, files, nothing_known, now_ns=None)
+    gone, there = hash_all(tmp_path, files, nothing_known, clock=lambda: None)
     why = "can't be read: No such file or directory"
     assert gone == Hashed(files[0]._replace(trouble=why), fresh=False, settled=False)
     assert there.file.md5 == md5(b"b.txt")
@@ -201,7 +201,7 @@ def test_a_file_that_changes_meanwhile_is_reported_and_not_recorded(
 ) -> None:
     fill(tmp_path, "a.txt")
     _edit_once_while_hashing(monkeypatch, lambda: (tmp_path / "a.txt").write_bytes(b"A.TXT"))
-    (found,) = hashed(tmp_path, now_ns=2**62)
+    (found,) = hashed(tmp_path, clock=lambda: 2**62)
     assert (found.file.md5, found.fresh, found.settled) == (None, False, False)
     assert found.file.trouble == "can't be read: it changed while it was read"
 
@@ -211,7 +211,7 @@ def test_a_digest_goes_with_the_stamp_held_while_reading_not_with_the_walks(tmp_
     files = list(Walk(tmp_path))
     time.sleep(TICK)
     (tmp_path / "a.txt").write_bytes(b"edited")
-    (found,) = hash_all(tmp_path, files, nothing_known, now_ns=None)
+    (found,) = hash_all(tmp_path, files, nothing_known, clock=lambda: None)
     assert found.file == LocalFile(Key("a.txt"), stamp_of((tmp_path / "a.txt").stat()), md5(b"edited"))
     assert found.file.stamp != files[0].stamp
 
@@ -229,7 +229,7 @@ def test_of_an_endless_dataset_a_bounded_number_is_in_work_and_stopping_ends_eve
         while True:
             yield LocalFile(Key(f"{next(taken)}"), Stamp(0, 0, 0, 0, 0))
 
-    results = hash_all(tmp_path, endless(), nothing_known, now_ns=None, workers=2)
+    results = hash_all(tmp_path, endless(), nothing_known, clock=lambda: None, workers=2)
     assert [next(results).file.key for _ in range(3)] == ["0", "1", "2"]
     assert isinstance(results, Generator)
     results.close()
@@ -261,9 +261,9 @@ def test_a_file_just_written_is_hashed_but_not_settled_and_later_it_is(tmp_path:
     fill(tmp_path, "a.txt")
     now = file_system_now(tmp_path)
     assert now is not None
-    assert [(item.fresh, item.settled) for item in hashed(tmp_path, now_ns=now)] == [(True, False)]
-    assert [(item.fresh, item.settled) for item in hashed(tmp_path, now_ns=now + 3 * SECOND)] == [(True, True)]
-    assert [(item.fresh, item.settled) for item in hashed(tmp_path, now_ns=None)] == [(True, False)]
+    assert [(item.fresh, item.settled) for item in hashed(tmp_path, clock=lambda: now)] == [(True, False)]
+    assert [(item.fresh, item.settled) for item in hashed(tmp_path, clock=lambda: now + 3 * SECOND)] == [(True, True)]
+    assert [(item.fresh, item.settled) for item in hashed(tmp_path, clock=lambda: None)] == [(True, False)]
 
 
 def test_a_file_whose_time_was_put_back_has_another_stamp_and_is_not_settled(tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def test_a_file_whose_time_was_put_back_has_another_stamp_and_is_not_settled(tmp
     path.write_bytes(b"2girl")
     os.utime(path, ns=(0, 0))
     now = file_system_now(tmp_path)
-    (after,) = hash_all(tmp_path, Walk(tmp_path), nothing_known, now_ns=now)
+    (after,) = hash_all(tmp_path, Walk(tmp_path), nothing_known, clock=lambda: now)
     assert after.file.stamp.mtime_ns == before.file.stamp.mtime_ns == 0
     assert after.file.size == before.file.size
     assert after.file.stamp != before.file.stamp

@@ -1,20 +1,23 @@
-"""What the bucket holds, as it is listed: `ls-remote`, and saved listings read back for `--against`."""
+"""What the bucket holds, as it is listed: `ls-remote`, and saved listings read back for `--against`.
+
+What reads saved listings is imported when there is one: `ls-remote` must not pay for it.
+"""
+# ruff: noqa: PLC0415
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hashmark.actions.landmarks import Landmarks
-from hashmark.core import listing
 from hashmark.core.errors import UsageError
-from hashmark.core.inventory import is_manifest
 from hashmark.core.keys import is_folder_marker, is_ours
-from hashmark.core.listing import Saved
 from hashmark.core.model import RemoteObject
 from hashmark.library import Dataset
+
+if TYPE_CHECKING:
+    from hashmark.core.listing import Saved
 
 
 def ls_remote(dataset: Dataset) -> Iterator[RemoteObject]:
@@ -33,13 +36,17 @@ def read_listing(path: Path, dataset: Dataset) -> Saved:
     Raises:
         UsageError: the file can't be read, is no such listing, or is of another bucket.
     """
+    from datetime import UTC, datetime
+
+    from hashmark.core import listing
+
     text = _text(path)
     if _is_manifest(text):
-        from hashmark.actions.inventory import read_inventory  # noqa: PLC0415 - most comparisons need none of it
+        from hashmark.actions.inventory import read_inventory
 
         return read_inventory(path, text, dataset)
     taken = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    return Saved(tuple(listing.parse(text, str(path))), "a listing saved in a file", taken)
+    return listing.Saved(tuple(listing.parse(text, str(path))), "a listing saved in a file", taken)
 
 
 def _text(path: Path) -> str:
@@ -54,6 +61,10 @@ def _text(path: Path) -> str:
 
 
 def _is_manifest(text: str) -> bool:
+    import json
+
+    from hashmark.core.inventory import is_manifest
+
     try:
         return is_manifest(json.loads(text))
     except (ValueError, RecursionError):

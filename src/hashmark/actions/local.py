@@ -6,13 +6,15 @@ The facts of captions are taken in the same read. What is in the bucket, and wha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, cast
 
-from hashmark.core.lint.facts import CaptionFacts
-from hashmark.core.lint.texts import caption_facts
 from hashmark.core.model import Kind, LocalFile, Problem, comes_before
 from hashmark.disk.hashing import file_system_now, hash_all
 from hashmark.library import Dataset
 from hashmark.state import State
+
+if TYPE_CHECKING:
+    from hashmark.core.lint.facts import CaptionFacts
 
 BATCH = 2000
 CAPTIONS = "caption-1"
@@ -32,17 +34,20 @@ def local_files(
     """
     state = dataset.library.state
     known = _Remembered(remembered)
-    now = clock(dataset) if state.persistent else None
     fresh: list[LocalFile] = []
     facts: list[tuple[str, CaptionFacts]] = []
-    for hashed in hash_all(dataset.path, walk, known, now_ns=now, look=_look(dataset), wanted=wanted):
+
+    def now() -> int | None:
+        return clock(dataset) if state.persistent else None
+
+    for hashed in hash_all(dataset.path, walk, known, clock=now, look=_look(dataset), wanted=wanted):
         file = hashed.file
         if file.trouble and file.stamp.inode:  # without one the walk has said so
             on_problem(Problem(file.key, "unreadable", file.trouble))
         if hashed.fresh and hashed.settled:
             fresh.append(file)
-        if isinstance(hashed.seen, CaptionFacts) and file.md5:
-            facts.append((file.md5, hashed.seen))
+        if hashed.seen is not None and file.md5:
+            facts.append((file.md5, cast("CaptionFacts", hashed.seen)))
         if max(len(fresh), len(facts)) >= BATCH:
             _remember(state, dataset.name, fresh, facts)
             fresh, facts = [], []
@@ -52,7 +57,15 @@ def local_files(
 
 def _look(dataset: Dataset) -> Callable[[str, bytes], CaptionFacts | None]:
     kind = dataset.pairing.kind
-    return lambda key, data: caption_facts(data) if kind(key) is Kind.CAPTION else None
+
+    def look(key: str, data: bytes) -> CaptionFacts | None:
+        if kind(key) is not Kind.CAPTION:
+            return None
+        from hashmark.core.lint.texts import caption_facts  # noqa: PLC0415 - not where all captions are known
+
+        return caption_facts(data)
+
+    return look
 
 
 def _remember(state: State, name: str, files: list[LocalFile], facts: list[tuple[str, CaptionFacts]]) -> None:

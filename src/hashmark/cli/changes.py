@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hashmark.cli.output import Output, Text
 from hashmark.cli.render import failures, name, pieces_text
-from hashmark.core.words import visible
+from hashmark.core.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

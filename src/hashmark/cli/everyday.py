@@ -11,12 +11,15 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hashmark.cli import render
 from hashmark.cli.exits import Exit
 from hashmark.cli.guard import guarded
-from hashmark.core.plan import Direction, Policy
 from hashmark.library import Library
+
+if TYPE_CHECKING:
+    from hashmark.core.plan import Policy
 
 
 def plain(words: Sequence[str]) -> Callable[[], None] | None:
@@ -28,7 +31,9 @@ def plain(words: Sequence[str]) -> Callable[[], None] | None:
         return partial(status, names)
     if verb == "ls-remote" and len(names) == 1:
         return partial(ls_remote, *names)
-    if verb in {Direction.PUSH, Direction.PULL} and names:
+    if verb in {"push", "pull"} and names:
+        from hashmark.core.plan import Direction, Policy
+
         return partial(move, names, Policy(Direction(verb)))
     return None
 

@@ -17,7 +17,7 @@ from hashmark.core.errors import UsageError
 from hashmark.core.lint.claim import Severity
 from hashmark.core.lint.facts import Trainer
 from hashmark.core.lint.report import Finding, Report
-from hashmark.core.words import visible
+from hashmark.core.visible import visible
 from hashmark.library import Dataset
 
 ALL = "all"

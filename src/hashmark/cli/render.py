@@ -1,12 +1,13 @@
 """Turns what actions return into text for people. Colours and shapes are decided here, and nothing else.
 
 Names of files and texts of captions are always shown as text, never as markup, with what is invisible spelled
-out.
+out. What only some commands show is imported where it is shown: a `status` must not pay for it.
 """
+
+# ruff: noqa: PLC0415
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -16,15 +17,16 @@ from hashmark.core.errors import HashmarkError
 from hashmark.core.lint.health import CaptionHealth
 from hashmark.core.model import NEEDS_SYNC, FileStatus, Problem, Verdict
 from hashmark.core.report import ATTENTION, Summary, reason_of, shown
-from hashmark.core.words import Change, Piece, visible
+from hashmark.core.visible import visible
 from hashmark.library import Dataset
 
-if TYPE_CHECKING:  # `status` must not pay for what it does not show
+if TYPE_CHECKING:
     from hashmark.actions.diff import CaptionDiff
     from hashmark.actions.doctor import Check
     from hashmark.actions.move import Planned, Result
     from hashmark.actions.trash import Entry
     from hashmark.core.events import Failure
+    from hashmark.core.words import Piece
 
 BAR = 20
 SHOWN = 20
@@ -52,6 +54,8 @@ _MEANING = {
 
 def print_json(data: Any) -> None:
     """One JSON document on standard output."""
+    import json
+
     json.dump(data, sys.stdout, ensure_ascii=False, indent=1)
     sys.stdout.write("\n")
     sys.stdout.flush()
@@ -64,7 +68,7 @@ def name(key: str) -> str:
 
 def size(count: int) -> str:
     """Bytes, as `271.0 MB`."""
-    from rich.filesize import decimal  # noqa: PLC0415 - a check tells no sizes
+    from rich.filesize import decimal
 
     return decimal(count)
 
@@ -241,6 +245,8 @@ def diff_text(diff: CaptionDiff, out: Output) -> None:
 
 def pieces_text(pieces: Iterable[Piece], out: Output) -> None:
     """A difference: what goes struck out in red, what comes underlined in green; in a pipe `[-so-]` and `{+so+}`."""
+    from hashmark.core.words import Change
+
     line = Text("  ")
     for piece in pieces:
         text = visible(piece.text).replace("\n", "\n  ")

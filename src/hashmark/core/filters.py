@@ -18,7 +18,7 @@ from hashmark.core.lint.health import FLAGS
 from hashmark.core.model import Verdict
 from hashmark.core.ranges import BYTES, COUNT, parse_range
 from hashmark.core.searchable import COLOURS, HEALTH, KINDS, Searchable, colour
-from hashmark.core.words import visible
+from hashmark.core.visible import visible
 
 MOST_PATTERN = 200
 """Characters of a pattern; this bounds the time and memory to compile it."""

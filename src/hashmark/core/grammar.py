@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from hashmark.core.errors import FilterError
-from hashmark.core.words import visible
+from hashmark.core.visible import visible
 
 MOST_CHARACTERS = 2000
 MOST_NESTING = 50

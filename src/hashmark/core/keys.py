@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Generic, TypeVar
 
 from hashmark.core.model import FileStatus, Verdict
@@ -162,8 +161,7 @@ def refuse_collisions(statuses: Iterable[FileStatus]) -> list[FileStatus]:
 
 def as_collision(status: FileStatus, other: str) -> FileStatus:
     """`status` refused because its key and `other` are one file on some disks."""
-    return replace(
-        status,
+    return status._replace(
         verdict=Verdict.REFUSED,
         evidence=None,
         settle=None,

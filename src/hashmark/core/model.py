@@ -6,7 +6,6 @@ listed or stored. Those made for each file of each side are named tuples, which 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
@@ -144,8 +143,7 @@ class Base(NamedTuple):
     common: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class FileStatus:
+class FileStatus(NamedTuple):
     """The verdict on one key, with its evidence; `detail` names it more closely, such as the checksum's kind.
 
     `settle` says what would settle an `unverified`.
@@ -163,8 +161,7 @@ class FileStatus:
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """Something that kept a file or folder from being judged, in words."""
 
     key: str

@@ -13,6 +13,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hashmark.core.keys import STATE_FOLDER, is_unfinished
 from hashmark.core.model import Evidence, FileStatus, Kind, Problem, Verdict
@@ -161,8 +162,7 @@ def _translate(token: re.Match[str]) -> str:
     return re.escape(token[0])
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """An image and the caption a trainer would read with it, each with its status."""
 
     image: FileStatus
@@ -191,8 +191,7 @@ def in_bucket(status: FileStatus) -> bool:
     return status.verdict is Verdict.UNVERIFIED and status.evidence is Evidence.NAME
 
 
-@dataclass(frozen=True, slots=True)
-class Paired:
+class Paired(NamedTuple):
     """All pairs in key order of their images, and what is odd about them."""
 
     pairs: tuple[Pair, ...]

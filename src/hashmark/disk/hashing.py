@@ -9,10 +9,10 @@ Where digests are kept is not known here.
 from __future__ import annotations
 
 import errno
+import functools
 import hashlib
 import os
 import stat
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -51,6 +51,8 @@ def file_system_now(folder: Path) -> int | None:
 
     The machine's own clock may differ from a network file system's.
     """
+    import tempfile  # noqa: PLC0415 - only where a file is read at all
+
     try:
         with tempfile.TemporaryFile(dir=folder) as probe:
             return os.fstat(probe.fileno()).st_mtime_ns
@@ -152,21 +154,23 @@ def hash_all(
     files: Iterable[LocalFile],
     known: Callable[[LocalFile], str | None],
     *,
-    now_ns: int | None,
+    clock: Callable[[], int | None],
     workers: int | None = None,
     look: Look | None = None,
     wanted: Callable[[LocalFile], bool] = lambda _file: True,
 ) -> Iterator[Hashed]:
     """The files in the same order, each with its digest: `known` where it has one, else read, on all cores.
 
+    `clock` is asked once, before the first file is read, as `file_system_now`: by it a digest may be remembered.
     A file that can't be read, or that changes while it is read, comes with `trouble` instead of a digest; one that is
     not `wanted` comes without either. At most a few thousand files are in work at once. What is read is shown to
     `look` as well.
     """
     base = os.fspath(root)
+    now_ns = functools.cache(clock)
     with ThreadPoolExecutor(workers or os.cpu_count() or 2, thread_name_prefix="hash") as pool:
         batches = (
-            pool.submit(_hash_batch, base, batch, now_ns, look) if len(ready) < len(batch) else ready
+            pool.submit(_hash_batch, base, batch, now_ns(), look) if len(ready) < len(batch) else ready
             for batch in _batches(files, known, wanted)
             for ready in [[item for item in batch if isinstance(item, Hashed)]]
         )

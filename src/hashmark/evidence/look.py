@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from hashmark.core import etags
 from hashmark.core.claims import claim_of
@@ -37,8 +37,7 @@ _UUID4 = re.compile(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
 MD5 in 64 looks so too; a mismatch then stays grey."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mismatch:
+class Mismatch(NamedTuple):
     """The ETag is not what this file would have; a difference if this bucket's ETags are made of MD5s."""
 
     evidence: Evidence

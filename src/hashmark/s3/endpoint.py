@@ -6,7 +6,6 @@ credentials (`credentials`) and sends nothing.
 
 from __future__ import annotations
 
-import configparser
 import contextlib
 import os
 import re
@@ -167,22 +166,36 @@ def aws_config(profile: str | None) -> dict[str, str]:
     name = profile or os.environ.get("AWS_PROFILE") or "default"
     config = _read(os.environ.get("AWS_CONFIG_FILE", "~/.aws/config"))
     keys = _read(os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
-    section = name if name == "default" and config.has_section("default") else f"profile {name}"
-    found = {**_section(keys, name), **_section(config, section)}
-    known = keys.has_section(name) or config.has_section(section)
+    section = name if name == "default" and "default" in config else f"profile {name}"
+    found = keys.get(name, {}) | config.get(section, {})
+    known = name in keys or section in config
     if not known and (profile or os.environ.get("AWS_PROFILE")):
         raise SettingsError(f"There is no AWS profile called '{name}'.", "See `aws configure list-profiles`.")
     return {k: v for k, v in found.items() if "secret" not in k and "token" not in k}
 
 
-def _read(path: str) -> configparser.RawConfigParser:
+def _read(path: str) -> dict[str, dict[str, str]]:
+    """The sections of a settings file; none where it is missing or can't be read."""
+    try:
+        with open(os.path.expanduser(path), encoding="utf-8") as file:  # noqa: PTH111, PTH123 - pathlib's raises without a home
+            text = file.read()
+        return _sections(text, path) if text else {}
+    except OSError:
+        return {}
+    except UnicodeDecodeError as error:
+        raise _unparsed(path, error) from None
+
+
+def _sections(text: str, path: str) -> dict[str, dict[str, str]]:
+    import configparser  # noqa: PLC0415 - many have no such file
+
     parser = configparser.RawConfigParser(strict=False)
     try:
-        parser.read(os.path.expanduser(path), encoding="utf-8")  # noqa: PTH111 - pathlib's raises without a home
-    except (configparser.Error, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} can't be parsed: {type(error).__name__}.", "Mend or move the file.") from None
-    return parser
+        parser.read_string(text, path)
+    except configparser.Error as error:
+        raise _unparsed(path, error) from None
+    return {name: dict(parser.items(name)) for name in parser.sections()}
 
 
-def _section(parser: configparser.RawConfigParser, name: str) -> dict[str, str]:
-    return dict(parser.items(name)) if parser.has_section(name) else {}
+def _unparsed(path: str, error: Exception) -> SettingsError:
+    return SettingsError(f"{path} can't be parsed: {type(error).__name__}.", "Mend or move the file.")

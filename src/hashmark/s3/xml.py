@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET  # `parse` refuses document types, and with them entities
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from hashmark.core.errors import BrokenListing, UnexpectedAnswer
@@ -58,8 +58,7 @@ def number(text: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) <= DIGITS else None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """One page of a listing. `objects` have their keys without the prefix; `folders` are whole common prefixes."""
 
     objects: tuple[RemoteObject, ...]
@@ -144,8 +143,7 @@ def _decoded(raw: str) -> str:
     return unquote_to_bytes(raw.replace("+", " ")).decode("utf-8", "surrogateescape")
 
 
-@dataclass(frozen=True, slots=True)
-class PartsPage:
+class PartsPage(NamedTuple):
     """One page of an object's attributes. `parts` are sizes by number; `next_marker` None on the last page."""
 
     etag: str | None
@@ -175,8 +173,7 @@ def parse_attributes(body: bytes, what: str) -> PartsPage:
     return PartsPage(normal_etag(etag) if etag else None, parts, facts.get("NextPartNumberMarker") if more else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
+class Upload(NamedTuple):
     """An upload in parts that has not ended. `initiated` as the store says it (ISO 8601), or None."""
 
     key: str
@@ -184,8 +181,7 @@ class Upload:
     initiated: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class UploadsPage:
+class UploadsPage(NamedTuple):
     """One page of unfinished uploads; `next_key` None on the last one."""
 
     uploads: tuple[Upload, ...]

@@ -17,7 +17,7 @@ from hashmark.core.cleaning.settle import settle
 from hashmark.core.cleaning.tag_rules import each_tag
 from hashmark.core.cleaning.tags import tag_key
 from hashmark.core.errors import SettingsError
-from hashmark.core.words import visible
+from hashmark.core.visible import visible
 
 MOST_PATTERN = 1000
 """Characters of a pattern; this bounds the time and memory to compile it."""
