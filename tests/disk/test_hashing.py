@@ -233,8 +233,17 @@ def test_of_an_endless_dataset_a_bounded_number_is_in_work_and_stopping_ends_eve
     assert [next(results).file.key for _ in range(3)] == ["0", "1", "2"]
     assert isinstance(results, Generator)
     results.close()
-    assert next(taken) <= 100 * BATCH_FILES
+    assert next(taken) <= 100 * BATCH_FILES, "few at first, so that whoever uses them can begin other things"
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("hash")]
+
+
+def test_once_the_first_are_used_more_are_taken_ahead_but_not_all(tmp_path: Path) -> None:
+    taken = itertools.count()
+    files = (LocalFile(Key(f"{next(taken)}"), Stamp(0, 0, 0, 0, 0)) for _ in itertools.count())
+    results = hash_all(tmp_path, files, lambda _: "remembered", clock=lambda: pytest.fail("nothing is read"))
+    for _ in range(BATCH_FILES + 1):
+        next(results)
+    assert 200 * BATCH_FILES <= next(taken) <= 300 * BATCH_FILES
 
 
 # --- when a digest may be remembered -----------------------------------------------------------------------------

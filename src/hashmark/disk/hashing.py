@@ -32,6 +32,8 @@ CHUNK = 1 << 20
 
 BATCH_FILES = 32
 BATCH_BYTES = 8 << 20
+BATCHES_AT_FIRST = 64
+BATCHES_AHEAD = 256
 
 
 class Hashed(NamedTuple):
@@ -174,7 +176,7 @@ def hash_all(
             for batch in _batches(files, known, wanted)
             for ready in [[item for item in batch if isinstance(item, Hashed)]]
         )
-        for batch in _ahead(batches, 64):
+        for batch in _ahead(batches, BATCHES_AT_FIRST, BATCHES_AHEAD):
             yield from batch.result() if isinstance(batch, Future) else batch
 
 
@@ -218,11 +220,16 @@ def _hash_one(base: str, file: LocalFile, now_ns: int | None, look: Look | None)
 T = TypeVar("T")
 
 
-def _ahead(items: Iterable[T], depth: int) -> Iterator[T]:
-    """The same items, with `depth` of them already taken (and so, submitted) before the first is used."""
+def _ahead(items: Iterable[T], first: int, depth: int) -> Iterator[T]:
+    """The same items, with `first` of them already taken (and so, submitted) before one is used, and `depth` afterwards.
+
+    Where the first makes the user ask others for something, the answers travel while the rest is taken.
+    """
     waiting: deque[T] = deque()
+    room = first
     for item in items:
         waiting.append(item)
-        if len(waiting) > depth:
+        if len(waiting) > room:
             yield waiting.popleft()
+            room = depth
     yield from waiting
