@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hashmark import pull, push, status
-from hashmark.actions import local
+from hashmark.core.lint import texts
 from hashmark.core.lint.health import CaptionHealth
 from hashmark.disk import hashing
 from tests.conftest import LibraryMaker, Store
@@ -53,7 +53,7 @@ def test_captions_that_another_command_hashed_are_looked_into_once(
     monkeypatch.setattr(hashing, "is_settled", lambda *_: True)
     pull(theirs)
     assert status(theirs).health == HEALTH
-    monkeypatch.setattr(local, "caption_facts", lambda _data: pytest.fail("looked into twice"))
+    monkeypatch.setattr(texts, "caption_facts", lambda _data: pytest.fail("looked into twice"))
     assert status(theirs).health == HEALTH
 
 

@@ -166,8 +166,8 @@ def new_base(status: FileStatus) -> Base | None:
         return None
     if local.md5 is None or remote.etag is None:
         return None
-    base = Base(status.key, local.md5, remote.etag, local.size)
-    return None if base == status.base else base
+    known = (status.key, local.md5, remote.etag, local.size, True)
+    return None if known == status.base else Base(*known)
 
 
 def read_body(dataset: Dataset, status: FileStatus) -> tuple[FileStatus, Base | None]:

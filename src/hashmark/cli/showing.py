@@ -71,7 +71,7 @@ def _show_one(scan: Scan, limit: int, told: set[Problem], *, detailed: bool) -> 
     rows: list[FileStatus] = []
     for row in scan:
         summary.add(row)
-        if summary.total <= MOST_PAIRED:
+        if len(rows) < MOST_PAIRED:
             rows.append(_slim(row))
     paired = pair_up(rows, scan.dataset.pairing) if len(rows) == summary.total else None
     odd = paired.problems if paired and detailed else ()

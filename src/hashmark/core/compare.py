@@ -167,18 +167,11 @@ def _remote_is_base(remote: RemoteObject, base: Base) -> bool:
 
 
 def _status(joined: Joined, kind: Kind, verdict: Verdict, weighed: Weighed | None) -> FileStatus:
-    return FileStatus(
-        key=joined.key,
-        kind=kind,
-        verdict=verdict,
-        evidence=weighed.evidence if weighed else None,
-        reason=weighed.reason if weighed else None,
-        settle=weighed.settle if weighed else None,
-        detail=weighed.detail if weighed else None,
-        local=joined.local,
-        remote=joined.remote,
-        base=joined.base,
-    )
+    key, local, remote, base = joined
+    if weighed is None:
+        return FileStatus(key, kind, verdict, local=local, remote=remote, base=base)
+    _, evidence, reason, settle, detail = weighed
+    return FileStatus(key, kind, verdict, evidence, reason, settle, local, remote, base, detail)
 
 
 def refuse_unsafe(joined: Joined, kind: Kind) -> FileStatus | None:

@@ -13,6 +13,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from hashmark.core.keys import STATE_FOLDER, is_unfinished
@@ -72,11 +73,12 @@ class Pairing:
     captions: tuple[str, ...] = DEFAULT_CAPTIONS
     ignore: tuple[str, ...] = ()
     _ignored: _Globs = field(init=False, repr=False, compare=False)
-    _captions: frozenset[str] = field(init=False, repr=False, compare=False)
+    _ranks: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_ignored", _Globs((*LITTER, *self.ignore)))
-        object.__setattr__(self, "_captions", frozenset(c.casefold() for c in self.captions))
+        ranks = {c.casefold(): rank for rank, c in reversed(list(enumerate(self.captions)))}
+        object.__setattr__(self, "_ranks", ranks)
 
     def ignores(self, key: str) -> bool:
         """Whether `key` (with a final `/` for a folder) is litter, by the built-in list or the library's own."""
@@ -88,7 +90,7 @@ class Pairing:
             return Kind.IGNORED
         stem, suffix = split_suffix(key)
         suffix = suffix.casefold()
-        if suffix in self._captions:
+        if suffix in self._ranks:
             return Kind.CAPTION
         if suffix not in IMAGE_SUFFIXES:
             return Kind.OTHER
@@ -101,8 +103,7 @@ class Pairing:
 
     def preference(self, key: str) -> int:
         """Rank of a caption's suffix: 0 is read first."""
-        suffix = split_suffix(key)[1].casefold()
-        return next((i for i, c in enumerate(self.captions) if c.casefold() == suffix), len(self.captions))
+        return self._ranks.get(split_suffix(key)[1].casefold(), len(self.captions))
 
 
 class _Globs:
@@ -213,6 +214,8 @@ def pair_up(statuses: Iterable[FileStatus], pairing: Pairing) -> Paired:
 
 
 def _loose(stem: str) -> str:
+    if stem.isascii():
+        return stem.lower()
     return unicodedata.normalize("NFC", stem).casefold()
 
 
@@ -223,12 +226,18 @@ class _Captions:
         self._all = captions
         self.problems: list[Problem] = []
         self._exact: dict[str, list[FileStatus]] = defaultdict(list)
-        self._loosely: dict[str, list[FileStatus]] = defaultdict(list)
         self._claimed: dict[str, str] = {}
-        for caption in sorted(captions, key=lambda s: pairing.preference(s.key)):
-            stem = split_suffix(caption.key)[0]
-            self._exact[stem].append(caption)
-            self._loosely[_loose(stem)].append(caption)
+        self._by_preference = sorted(captions, key=lambda s: pairing.preference(s.key))
+        for caption in self._by_preference:
+            self._exact[split_suffix(caption.key)[0]].append(caption)
+
+    @cached_property
+    def _loosely(self) -> dict[str, list[FileStatus]]:
+        """Most folders need none of it."""
+        found: dict[str, list[FileStatus]] = defaultdict(list)
+        for caption in self._by_preference:
+            found[_loose(split_suffix(caption.key)[0])].append(caption)
+        return found
 
     def claim(self, image: FileStatus) -> FileStatus | None:
         found, odd = self._find(image.key)

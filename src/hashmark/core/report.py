@@ -117,11 +117,13 @@ def shown(key: str) -> str:
     return key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-@dataclass(slots=True)
 class _Seen:
     """A file as it is counted now: a later one may turn out to collide with it."""
 
-    status: FileStatus
+    __slots__ = ("status",)
+
+    def __init__(self, status: FileStatus) -> None:
+        self.status = status
 
 
 @dataclass

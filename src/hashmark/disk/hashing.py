@@ -221,7 +221,7 @@ T = TypeVar("T")
 
 
 def _ahead(items: Iterable[T], first: int, depth: int) -> Iterator[T]:
-    """The same items, with `first` of them already taken (and so, submitted) before one is used, and `depth` afterwards.
+    """The same items, `first` of them already taken (and so, submitted) before one is used, and `depth` afterwards.
 
     Where the first makes the user ask others for something, the answers travel while the rest is taken.
     """

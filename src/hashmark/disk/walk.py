@@ -93,7 +93,7 @@ class Walk:
             return entry.name
 
     def _skip(self, key: str) -> bool:
-        if key == _STATE or is_unfinished(key):
+        if STATE_FOLDER in key and (key == _STATE or is_unfinished(key)):
             return True
         if self._ignores(key):
             self.ignored += 1

@@ -10,8 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from awscrt.http import HttpHeaders, HttpRequest
@@ -29,8 +28,7 @@ MEMORY_LIMIT = 1 << 30
 """The runtime's own least: it refuses a smaller buffer pool."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A successful answer; header names in lower case, the body in the pieces it came in."""
 
     status: int

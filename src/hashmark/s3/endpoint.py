@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit
 
 from hashmark.core.errors import SettingsError
@@ -80,8 +81,7 @@ def parse_endpoint(url: str) -> SplitResult:
     raise SettingsError(f"The endpoint '{url}' is not an http(s)://host:port address.")
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """An address resolved: what to connect to, and how to name a bucket and key in a request."""
 
     host: str

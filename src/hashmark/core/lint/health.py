@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hashmark.core.model import EMPTY_MD5
 
@@ -16,8 +16,7 @@ FLAGS = ("blank", "multi-line", "wrong-encoding", "suspect")
 """What `CaptionFacts.flags` may hold, the worst first."""
 
 
-@dataclass(frozen=True, slots=True)
-class CaptionHealth:
+class CaptionHealth(NamedTuple):
     """Images on disk and their captions, counted; a caption counts under each thing that is odd with it.
 
     `missing`: images without a caption on disk. `zero_byte`: captions without a byte. `blank`: nothing but blanks.
