@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 from hashmark.actions.move import Planned, plan, run
-from hashmark.actions.verify import verify
 from hashmark.cli import render
 from hashmark.cli.exits import Exit, for_error, for_result, for_status, worst
 from hashmark.cli.guard import chosen
@@ -111,6 +110,8 @@ def verify_all(
     library: Library, datasets: list[Dataset], select: tuple[str, ...], *, anew: bool, as_json: bool
 ) -> Exit:
     """Verify each dataset in turn."""
+    from hashmark.actions.verify import verify  # noqa: PLC0415 - not for a push
+
     documents, exits = [], []
     for dataset in datasets:
         policy = Policy(Direction.PULL, select=select)

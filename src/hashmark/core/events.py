@@ -7,15 +7,13 @@ as a field of the event (seconds, any epoch): nothing here reads a clock.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
 from hashmark.core.report import shown
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """The plan begins: so many files and bytes."""
 
     files: int
@@ -24,8 +22,7 @@ class Started:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FileStarted:
+class FileStarted(NamedTuple):
     """Work on one key begins (again, after a retry). Told of those that tell of their progress: large ones."""
 
     key: str
@@ -33,8 +30,7 @@ class FileStarted:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class FileProgress:
+class FileProgress(NamedTuple):
     """So many bytes of one key have been moved in all. A retry starts again from a smaller number."""
 
     key: str
@@ -42,8 +38,7 @@ class FileProgress:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class FileDone:
+class FileDone(NamedTuple):
     """One key is done, proven by `evidence`."""
 
     key: str
@@ -53,8 +48,7 @@ class FileDone:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class FileFailed:
+class FileFailed(NamedTuple):
     """One key was not done; both sides are as they were."""
 
     key: str
@@ -64,8 +58,7 @@ class FileFailed:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """Nothing more will be done; `interrupted` if that was asked for."""
 
     interrupted: bool
@@ -84,8 +77,7 @@ _NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """One key that was not done, and why."""
 
     key: str
@@ -167,9 +159,9 @@ def _without(old: Mapping[str, int], key: str) -> Mapping[str, int]:
 
 def to_json(event: Event) -> dict[str, object]:
     """The event as plain data, `event` naming its kind."""
-    fields = asdict(event)
-    if "key" in fields:
-        fields["key"] = shown(fields["key"])
+    fields: dict[str, object] = event._asdict()
+    if not isinstance(event, Started | Ended):
+        fields["key"] = shown(event.key)
     return {"event": _NAMES[type(event)], **fields}
 
 
