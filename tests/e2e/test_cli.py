@@ -290,26 +290,60 @@ def test_version_is_printed() -> None:
         assert done.stdout == f"hashmark {__version__}\n"
 
 
-def test_status_does_not_import_what_it_does_not_need(shell: Shell) -> None:
-    code = """
-import sys
-from hashmark.cli.main import main
-sys.argv = ["hashmark", "status", "82"]
-try:
-    main()
-except SystemExit as end:
-    heavy = {"PIL", "fastapi", "jinja2", "botocore", "hashmark.sketches", "asyncio"} & set(sys.modules)
-    print("status", end.code, "imported", heavy or "nothing heavy")
-"""
+LIBRARIES = ("PIL", "botocore", "click", "fastapi", "jinja2", "rich", "typer")
+STANDARD = ("asyncio", "configparser", "ctypes", "difflib", "shutil", "subprocess", "tempfile")
+OURS = ("actions.move", "disk.place", "embedded", "evidence.body", "images", "sketches", "transfer", "web")
+CORE = ("cleaning", "events", "inventory", "lint.facts", "listing", "plan", "words")
+UNNEEDED = (*LIBRARIES, *STANDARD, *(f"hashmark.{name}" for name in OURS), *(f"hashmark.core.{name}" for name in CORE))
+
+
+def imports_of(shell: Shell, *command: str) -> list[str]:
+    """The modules that a command imports when it writes into pipes."""
     done = subprocess.run(
-        [SCRIPTS / "python", "-c", code],
+        [SCRIPTS / "python", "-X", "importtime", SCRIPTS / "hashmark", *command],
         cwd=shell.cwd,
         env=os.environ | shell.environment,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    assert done.stdout.endswith("status 1 imported nothing heavy\n")
+    return re.findall(r"^import time: .*\| +(\S+)$", done.stderr, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", ["status", "ls-remote"])
+def test_what_a_check_of_the_bucket_does_not_need_is_not_imported(shell: Shell, command: str) -> None:
+    """Into a pipe, and where no file has to be read: their start is most of what they cost."""
+    assert shell("push", "82").status == 0
+    for path in (shell.cwd / "82_stellar_sketch").iterdir():
+        path.unlink()
+    imported = imports_of(shell, command, "82")
+    assert "hashmark.s3.client" in imported
+    assert [name for name in imported if any(f"{name}.".startswith(f"{one}.") for one in UNNEEDED)] == []
+
+
+@pytest.mark.parametrize("command", ["push", "pull"])
+def test_a_pipe_needs_neither_the_parser_nor_colours(shell: Shell, command: str) -> None:
+    imported = imports_of(shell, command, "82")
+    assert "hashmark.transfer.run" in imported
+    assert {"typer", "click", "rich.console", "rich.text", "hashmark.actions.verify"}.isdisjoint(imported)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("options", [(), ("--all",)])
+def test_output_that_can_not_be_written_is_no_success(shell: Shell, options: tuple[str, ...]) -> None:
+    """With the parser and without it, which ends the process by itself."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [SCRIPTS / "hashmark", "status", "82", *options],
+            cwd=shell.cwd,
+            env=os.environ | shell.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert "No space left on device" in done.stderr
+    assert done.returncode in {4, 120}, "Python's own, where it can't write what is left either"
 
 
 def test_a_glob_without_a_match_and_a_take_that_cannot_be_are_slips(shell: Shell) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -35,10 +36,20 @@ def _command(words: list[str]) -> Callable[[], Any]:
     from hashmark.cli.everyday import plain  # noqa: PLC0415 - the start-up path of --version stays short
 
     if command := plain(words):
-        return command
+        return partial(_last, command)
     from hashmark.cli.commands import app  # noqa: PLC0415 - as above
 
     return partial(_with_json, app) if "--json" in words else app
+
+
+def _last(command: Callable[[], None]) -> None:
+    """Run an everyday command, and end the process with it: it leaves nothing open, and taking all apart costs 5 ms."""
+    try:
+        command()
+    except SystemExit as end:
+        with contextlib.suppress(OSError):  # of which it has told
+            sys.stdout.flush()
+        os._exit(int(end.code or 0))
 
 
 def _with_json(app: Callable[..., Any]) -> None:
