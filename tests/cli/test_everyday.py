@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from hashmark.cli import everyday
-from hashmark.cli.commands import app
+from hashmark.cli.commands import app, app_for
 
 PLAIN = [
     ["status"],
@@ -60,3 +61,12 @@ def test_names_alone_lead_to_the_same_call_with_the_parser_and_without(called: l
 )
 def test_what_has_options_or_is_no_such_command_takes_the_parser(line: str) -> None:
     assert everyday.plain(line.split()) is None
+
+
+@pytest.mark.parametrize(
+    "line", ["status --help", "ls-remote", "clean --nope", "trash list --help", "trash", "nope", "--help", "", "-V"]
+)
+def test_a_command_alone_says_what_it_says_among_all_others(line: str) -> None:
+    alone, among = (CliRunner().invoke(one, line.split()) for one in (app_for(line.split()), app))
+    assert (alone.output, alone.exit_code) == (among.output, among.exit_code)
+    assert len(app_for(["status"]).registered_commands) == 1 < len(app.registered_commands)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from hashmark.cli.output import Output, Text
+from hashmark.cli.output import TEXTS_AT_ONCE, Output, Text, pour
 
 WORDS = st.text(st.characters(exclude_categories=["Cc", "Cs"], include_characters="\n[]"), max_size=40)
 STYLES = st.sampled_from(["", "red", "bold", "dim green", "default"])
@@ -65,3 +65,13 @@ def test_a_table_is_the_same_with_colours_and_without(monkeypatch: pytest.Monkey
         Output(stream).table(("batch", "files"), [("20260101-[x]", "2"), ("b", "10")])
         seen.append(re.sub(r"\x1b\[[\d;]*m", "", stream.getvalue()))
     assert seen == ["batch         files\n20260101-[x]  2    \nb             10   \n"] * 2
+
+
+@pytest.mark.parametrize("count", [0, 1, TEXTS_AT_ONCE, 2 * TEXTS_AT_ONCE + 1])
+def test_what_is_poured_arrives_whole_in_few_pieces(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    pieces: list[str] = []
+    monkeypatch.setattr("sys.stdout.write", pieces.append)
+    pour(iter([f"{n}," for n in range(count)]))
+    monkeypatch.undo()
+    assert "".join(pieces) == "".join(f"{n}," for n in range(count))
+    assert len(pieces) == -(-count // TEXTS_AT_ONCE)

@@ -6,6 +6,8 @@ Actions are imported where they are called: a `status` must not pay for a `push`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Annotated
 
@@ -289,3 +291,14 @@ def demo(
     from hashmark.cli.demo import Story
 
     return Story(folder.expanduser(), as_json=as_json).play(serve=serve, port=port, open_page=open_page)
+
+
+def app_for(words: Sequence[str]) -> typer.Typer:
+    """The application; of one command alone where one is named first, for working out the options of all takes time."""
+    first = next(iter(words), "")
+    named = [one for one in app.registered_commands if first == (one.name or getattr(one.callback, "__name__", None))]
+    if not named:
+        return app
+    small = copy(app)
+    small.registered_commands, small.registered_groups = named, []
+    return small

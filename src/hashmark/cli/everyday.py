@@ -7,7 +7,6 @@ names and nothing else. Actions are imported where they are called: a `status` m
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from hashmark.cli import render
 from hashmark.cli.exits import Exit
 from hashmark.cli.guard import guarded
+from hashmark.cli.output import pour
 from hashmark.library import Library
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def ls_remote(name: str, *, as_json: bool = False, library: Path | None = None) 
 
             render.print_json(to_json(objects))
         else:
-            sys.stdout.writelines(
+            pour(
                 f"{row.size:>12}  {row.etag or '-':<36}  {row.last_modified or '-'}  {render.name(row.key)}\n"
                 for row in objects
             )

@@ -37,8 +37,9 @@ def _command(words: list[str]) -> Callable[[], Any]:
 
     if command := plain(words):
         return partial(_last, command)
-    from hashmark.cli.commands import app  # noqa: PLC0415 - as above
+    from hashmark.cli.commands import app_for  # noqa: PLC0415 - as above
 
+    app = app_for(words)
     return partial(_with_json, app) if "--json" in words else app
 
 

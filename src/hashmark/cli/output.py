@@ -7,6 +7,7 @@ does not wait for its import. Knows nothing of what is said.
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text as Drawn
+
+TEXTS_AT_ONCE = 1000
 
 
 class Text:
@@ -91,6 +94,13 @@ class Output:
         for row in rows:
             table.add_row(*(Text(cell).drawn() for cell in row))
         self.console.print(table)
+
+
+def pour(texts: Iterable[str]) -> None:
+    """Write texts to standard output, many at a time: with PYTHONUNBUFFERED each write asks the system to."""
+    rest = iter(texts)
+    while some := list(itertools.islice(rest, TEXTS_AT_ONCE)):
+        sys.stdout.write("".join(some))
 
 
 def console() -> Output:

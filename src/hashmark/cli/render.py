@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from hashmark.cli.output import Output, Text
+from hashmark.cli.output import Output, Text, pour
 from hashmark.core.errors import HashmarkError
 from hashmark.core.lint.health import CaptionHealth
 from hashmark.core.model import NEEDS_SYNC, FileStatus, Problem, Verdict
@@ -56,7 +56,7 @@ def print_json(data: Any) -> None:
     """One JSON document on standard output."""
     import json
 
-    json.dump(data, sys.stdout, ensure_ascii=False, indent=1)
+    pour(json.JSONEncoder(ensure_ascii=False, indent=1).iterencode(data))
     sys.stdout.write("\n")
     sys.stdout.flush()
 
