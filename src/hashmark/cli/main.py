@@ -13,14 +13,19 @@ from typing import Any
 from hashmark._version import __version__
 
 
-def main() -> None:
-    """Run the command line; ends the process with one of `cli.exits`."""
+def script() -> None:
+    """The console script: `main`, with nothing after it in this process."""
+    main(last=True)
+
+
+def main(*, last: bool = False) -> None:
+    """Run the command line; ends with one of `cli.exits`, and where it is the `last` thing to run, perhaps at once."""
     if sys.argv[1:] in (["--version"], ["-V"]):
         sys.stdout.write(f"hashmark {__version__}\n")
         return
     try:
         gc.disable()  # importing makes hardly any garbage
-        command = _command(sys.argv[1:])
+        command = _command(sys.argv[1:], last=last)
         # A command makes values by the hundred thousand and next to no cycles: looking for those less often saves a
         # fifth of its time.
         gc.freeze()
@@ -31,12 +36,12 @@ def main() -> None:
         os._exit(130)  # before the command could begin; nothing is open yet
 
 
-def _command(words: list[str]) -> Callable[[], Any]:
+def _command(words: list[str], *, last: bool) -> Callable[[], Any]:
     """What to run. The parser of options is imported only for a command line that has some."""
     from hashmark.cli.everyday import plain  # noqa: PLC0415 - the start-up path of --version stays short
 
     if command := plain(words):
-        return partial(_last, command)
+        return partial(_last, command) if last else command
     from hashmark.cli.commands import app_for  # noqa: PLC0415 - as above
 
     app = app_for(words)
@@ -70,4 +75,4 @@ def _with_json(app: Callable[..., Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script()
