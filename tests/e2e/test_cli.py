@@ -292,7 +292,17 @@ def test_version_is_printed() -> None:
 
 LIBRARIES = ("PIL", "botocore", "click", "fastapi", "jinja2", "rich", "typer")
 STANDARD = ("asyncio", "configparser", "ctypes", "difflib", "shutil", "subprocess", "tempfile")
-OURS = ("actions.move", "disk.place", "embedded", "evidence.body", "images", "sketches", "transfer", "web")
+OURS = (
+    "actions.move",
+    "disk.durable",
+    "disk.place",
+    "embedded",
+    "evidence.body",
+    "images",
+    "sketches",
+    "transfer",
+    "web",
+)
 CORE = ("cleaning", "events", "inventory", "lint.facts", "listing", "plan", "words")
 UNNEEDED = (*LIBRARIES, *STANDARD, *(f"hashmark.{name}" for name in OURS), *(f"hashmark.core.{name}" for name in CORE))
 

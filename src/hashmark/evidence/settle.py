@@ -99,6 +99,8 @@ class Settler:
             looked = found.result()
             evidence = looked.evidence if isinstance(looked, Weighed) and looked.content is Content.SAME else None
         else:
+            if found.evidence in self.trusted or found.evidence not in self._may_earn:
+                return
             evidence = found.evidence if found.verdict is Verdict.SYNCED and found.local and found.local.size else None
         if evidence in self._may_earn:
             self.trusted |= {evidence}
