@@ -390,12 +390,14 @@ def test_row_8_source_changed_after_it_was_compared_is_not_uploaded(world: World
     Guard: without the look at digest and stamp of the bytes that are sent, what nobody compared is uploaded.
     """
     here = world.machine()
+    fill(here, {"a.txt": TEXT[::-1]})
+    assert push(here).done
     fill(here, {"a.txt": TEXT, "b.txt": TEXT, "new.png": TEXT})
     planned = plan(here, Policy(Direction.PUSH))
-    assert [bool(row.local and row.local.md5) for row in planned.status.files] == [True, True, False]
+    assert [bool(row.local and row.local.md5) for row in planned.status.files] == [True, False, False]
     fill(here, {"a.txt": flipped(TEXT), "new.png": flipped(TEXT)})
     result = run(planned)
     assert {f.key: f.code for f in result.failures} == {"a.txt": "file-changed", "new.png": "file-changed"}
-    assert in_bucket(here) == {"b.txt": TEXT}
+    assert in_bucket(here) == {"a.txt": TEXT[::-1], "b.txt": TEXT}
     assert push(here).done
     assert in_bucket(here) == {"a.txt": flipped(TEXT), "b.txt": TEXT, "new.png": flipped(TEXT)}

@@ -40,7 +40,7 @@ def local_files(
     def now() -> int | None:
         return clock(dataset) if state.persistent else None
 
-    for hashed in hash_all(dataset.path, walk, known, clock=now, look=_look(dataset), wanted=wanted):
+    for hashed in hash_all(dataset.path, walk, known, clock=now, look=caption_look(dataset), wanted=wanted):
         file = hashed.file
         if file.trouble and file.stamp.inode:  # without one the walk has said so
             on_problem(Problem(file.key, "unreadable", file.trouble))
@@ -55,7 +55,8 @@ def local_files(
     _remember(state, dataset.name, fresh, facts)
 
 
-def _look(dataset: Dataset) -> Callable[[str, bytes], CaptionFacts | None]:
+def caption_look(dataset: Dataset) -> Callable[[str, bytes], CaptionFacts | None]:
+    """Makes facts of a key and its bytes, if it is a caption's."""
     kind = dataset.pairing.kind
 
     def look(key: str, data: bytes) -> CaptionFacts | None:

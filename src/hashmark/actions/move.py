@@ -9,11 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hashmark.actions import uploads
 from hashmark.actions.abilities import Abilities, abilities
-from hashmark.actions.local import clock
+from hashmark.actions.local import caption_look, clock, remember_captions
 from hashmark.actions.status import TRUST, Options, status
 from hashmark.actions.trash import new_batch_name
 from hashmark.core.compare import Joined, judge
@@ -39,6 +39,9 @@ from hashmark.disk.walk import leftovers
 from hashmark.library import Dataset
 from hashmark.transfer.ends import Done, Ends
 from hashmark.transfer.run import Outcome, Runner
+
+if TYPE_CHECKING:
+    from hashmark.core.lint.facts import CaptionFacts
 
 BATCH = 200
 
@@ -181,6 +184,7 @@ def _ends(dataset: Dataset, batch: str, can: Abilities | None) -> Ends:
         guarded_writes=can is not None and can.guarded_writes,
         guarded_deletes=can is not None and can.guarded_deletes,
         checks_md5=can is not None and can.checks_md5,
+        look=caption_look(dataset),
         on_upload=lambda key, upload_id: uploads.note(library, key, upload_id),
         odd_etags=facts.get(Evidence.ETAG_MD5) == "no",
         takes_if_match=facts.get("replace-only") != "no",
@@ -209,6 +213,7 @@ class _Recorder:
         self._bases: list[Base] = []
         self._gone: list[Key] = []
         self._read: list[LocalFile] = []
+        self._captions: list[tuple[str, CaptionFacts]] = []
         self._trusted = False
         self._now = clock(dataset)
 
@@ -216,6 +221,8 @@ class _Recorder:
         planned = done.action.status.local
         if done.sent and planned and planned.md5 is None and is_settled(done.sent.stamp, self._now):
             self._read.append(done.sent)
+            if done.sent.md5 and done.seen is not None:
+                self._captions.append((done.sent.md5, cast("CaptionFacts", done.seen)))
         if done.base is None:
             self._gone.append(done.action.key)
         else:
@@ -230,9 +237,10 @@ class _Recorder:
         library.state.record_bases(self._dataset.remote, self._bases)
         library.state.forget_bases(self._dataset.remote, self._gone)
         library.state.remember_digests(self._dataset.name, self._read)
+        remember_captions(library.state, self._captions)
         if self._trusted:
             library.state.record_facts(library.bucket.store, {TRUST: "yes"})
-        self._bases, self._gone, self._read = [], [], []
+        self._bases, self._gone, self._read, self._captions = [], [], [], []
 
 
 def status_after(done: Done, now: FileStatus) -> FileStatus | None:

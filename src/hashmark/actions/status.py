@@ -21,7 +21,6 @@ from hashmark.core.model import (
     Evidence,
     FileStatus,
     Key,
-    Kind,
     LocalFile,
     Problem,
     RemoteObject,
@@ -50,8 +49,8 @@ class Options:
     """How to look.
 
     `rehash` reads every file again; `deep` downloads what can't be told otherwise; `against` is a saved listing
-    that stands in for the bucket. Without `read_new`, a file that only the disk has is not read, unless it is a caption
-    or its digest is remembered: its verdict follows from its name.
+    that stands in for the bucket. Without `read_new`, a file that only the disk has is not read, unless its digest is
+    remembered: its verdict follows from its name.
     """
 
     rehash: bool = False
@@ -119,10 +118,8 @@ class Scan:
         return Settler(bucket, dataset.path, dataset.prefix, trusted=trusted, may_earn=may_earn, checked=checked)
 
     def _locals(self, remotes: Ahead[RemoteObject], bases: Ahead[Base]) -> Iterator[LocalFile]:
-        kind = self.dataset.pairing.kind
-
         def wanted(file: LocalFile) -> bool:
-            return kind(file.key) is Kind.CAPTION or remotes.holds(file.key) or bases.holds(file.key)
+            return remotes.holds(file.key) or bases.holds(file.key)
 
         if self.options.rehash:
             self.dataset.library.state.forget_digests(self.dataset.name)

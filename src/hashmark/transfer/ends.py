@@ -40,18 +40,24 @@ class Ends:
     takes_if_match: bool = True
     on_upload: Callable[[str, str | None], None] = lambda _key, _upload_id: None
     """Told of every upload in parts: the whole key, with the upload's id when it begins and None when it has ended."""
+    look: Callable[[str, bytes], object] = lambda _key, _data: None
+    """Shown the bytes of every file that goes up in one request; what it makes of them comes back as `Done.seen`."""
     kept: set[str] = field(default_factory=set)
     """Keys whose old object is in the trash already: a second try must not put a newer one over it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What one action proved: the new base, or that the key is gone. `sent` is an uploaded file, with its digest."""
+    """What one action proved: the new base, or that the key is gone. `sent` is an uploaded file, with its digest.
+
+    `seen` is what `Ends.look` made of its bytes.
+    """
 
     action: Action
     evidence: Evidence | None
     base: Base | None
     sent: LocalFile | None = None
+    seen: object = None
 
     @property
     def etag_is_md5(self) -> bool:

@@ -61,16 +61,17 @@ async def upload(action: Action, ends: Ends, on_bytes: Progress, cancelled: Call
         file, md5 = cut.file, cut.md5
         await _clear_the_way(action, ends, guarded=ends.guarded_writes)
         etag = parts.upload(ends, key, cut, expect=expect, on_bytes=on_bytes, cancelled=cancelled)
-        evidence = parts.prove(ends, key, etag, file)
+        evidence, seen = parts.prove(ends, key, etag, file), None
     else:
         data, md5, file = _read(ends.root, local)
+        seen = ends.look(action.key, data)
         try:
             await _clear_the_way(action, ends, guarded=ends.guarded_writes)
             etag = await ends.bucket.requests.put(key, data, md5=md5, expect=expect, on_bytes=on_bytes)
         except (PreconditionFailed, NoSuchObject):
             etag = await _our_own_retry(ends, key, file)
         evidence = await _prove_upload(ends, key, etag, md5)
-    return Done(action, evidence, Base(action.key, md5, etag, file.size), file)
+    return Done(action, evidence, Base(action.key, md5, etag, file.size), file, seen)
 
 
 def _condition(ends: Ends, remote: RemoteObject | None) -> Expect | None:

@@ -42,6 +42,9 @@ TRIES = 4
 LARGE = 4 << 20
 """Files from this size on tell when they begin, and of progress within themselves."""
 
+HANDFUL = 0.005
+"""Seconds for which results may gather while many files are under way: a thread that wakes for each costs a switch."""
+
 MOMENT = 0.1
 """Seconds after which a cancelled run notices it, while all it does is wait to try again."""
 
@@ -142,7 +145,11 @@ class Runner:
                 following = next(waiting, None)
             if not self._throttle.active and not self._again:
                 return
+            if self._throttle.active > FILES // 2:
+                time.sleep(HANDFUL)
             self._take_mail()
+            while not self._mail.empty():
+                self._take_mail()
 
     def _begin(self, crew: Crew, attempt: _Try) -> None:
         attempt.epoch = self._throttle.epoch
