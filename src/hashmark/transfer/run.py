@@ -34,8 +34,9 @@ from hashmark.transfer.throttle import Throttle
 FILES = 64
 """Files under way at once, nearly all of them waiting for an answer."""
 
-THREADS = 8
-"""Those that read, hash, write and sync them; a file that goes in parts keeps one."""
+THREADS = 4
+"""Those that read, hash, write and sync them; a file that goes in parts keeps one. With more of them, they mostly wait
+for each other: small files are much Python and little else."""
 
 MEMORY = 256 << 20
 TRIES = 4
