@@ -7,14 +7,16 @@ as one to a real region does. The results go to docs/benchmarks.md and .json, of
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench import programs, report
-from bench.cases import Bench, Case, make_library
+from bench.cases import FEW, PATIENCE, Bench, Case, make_library
 from bench.inputs import LARGE, PAIRS, STORY, TINY, Input, build, smaller
 from bench.programs import BUCKET, Program
 from hashmark.embedded import EmbeddedBucket, read_credentials
@@ -23,60 +25,100 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
-    """Build the inputs, push them, and let the programs take turns."""
+    """Build the inputs, push them, and let the programs take turns; what is measured is written after each case."""
+    options = _options()
+    rounds = options.rounds or (3 if options.quick else 5)
+    whole = not (options.quick or options.only or options.latency)
+    out = options.out or ROOT / ("docs" if whole else "build")
+    with tempfile.TemporaryDirectory(prefix="hashmark-bench-") as place, _bucket(Path(place)) as box:
+        bench = Bench(Path(place), box, _everyone(Path(place), box), rounds, options.latency / 1000)
+        found: list[Case] = []
+        for case in _cases(bench, options):
+            found.append(case)
+            results = report.describe(
+                found,
+                server=box.address.server,
+                rounds=rounds,
+                latency=options.latency / 1000,
+                notes=list(_notes(options.quick, options.latency)),
+            )
+            report.write(results, out)
+        bench.close()
+    sys.stdout.write((out / "benchmarks.md").read_text())
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller inputs, fewer rounds")
     parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="how long each request waits")
     parser.add_argument("--rounds", type=int, help="how often each program is run (5; quick: 3)")
     parser.add_argument("--only", default="", metavar="WORD", help="cases whose name has it, say 'list 84_tiny'")
+    parser.add_argument("--large", type=int, default=LARGE.images, metavar="N", help="files of 200 MB")
     parser.add_argument("--out", type=Path, help="a folder for the results")
-    options = parser.parse_args()
-    rounds = options.rounds or (3 if options.quick else 5)
-    whole = not (options.quick or options.only or options.latency)
-    with tempfile.TemporaryDirectory(prefix="hashmark-bench-") as place:
-        folder = Path(place)
-        settings = folder / "settings"
-        settings.mkdir()
-        box = EmbeddedBucket(folder / "bucket", BUCKET)
-        try:
-            access, secret = read_credentials(box.credentials_file)
-            (settings / "s3cfg").write_text(f"[default]\naccess_key = {access}\nsecret_key = {secret}\n")
-            everyone = [
-                programs.hashmark(),
-                programs.rclone(),
-                programs.s5cmd(),
-                programs.aws(),
-                programs.s3cmd(settings),
-            ]
-            bench = Bench(folder, box, everyone, rounds, options.latency / 1000)
-            words = options.only.split()
-            found = list(_cases(bench, options.quick, words))
-            if all(word in "memory" for word in words) and not options.latency:
-                found.append(bench.memory((2_000, 10_000) if options.quick else (200_000, 1_000_000)))
-            bench.close()
-        finally:
-            box.stop()
-        notes = [
-            *_notes(quick=options.quick),
-            *([f"Every request waited {options.latency} ms."] if options.latency else []),
-        ]
-        server = box.address.server
-    results = report.describe(found, server=server, rounds=rounds, latency=options.latency / 1000, notes=notes)
-    report.write(results, options.out or ROOT / ("docs" if whole else "build"))
-    sys.stdout.write(report.markdown(results))
+    return parser.parse_args()
 
 
-def _notes(*, quick: bool) -> list[str]:
-    size = ["A quick run: smaller inputs and fewer rounds."] if quick else []
-    return [*size, "s3cmd, which sends one request at a time, neither pushes nor pulls; it and aws leave out 84_tiny."]
+@contextlib.contextmanager
+def _bucket(folder: Path) -> Iterator[EmbeddedBucket]:
+    box = EmbeddedBucket(folder / "bucket", BUCKET)
+    try:
+        yield box
+    finally:
+        box.stop()
 
 
-def _cases(bench: Bench, quick: bool, words: Sequence[str]) -> Iterator[Case]:
+def _everyone(folder: Path, box: EmbeddedBucket) -> list[Program]:
+    """The programs, the quickest first; s3cmd reads its keys from a file."""
+    access, secret = read_credentials(box.credentials_file)
+    settings = folder / "settings"
+    settings.mkdir()
+    (settings / "s3cfg").write_text(f"[default]\naccess_key = {access}\nsecret_key = {secret}\n")
+    return [programs.hashmark(), programs.rclone(), programs.s5cmd(), programs.aws(), programs.s3cmd(settings)]
+
+
+def _notes(quick: bool, latency: float) -> Iterator[str]:
+    if quick:
+        yield "A quick run: smaller inputs and fewer rounds."
+    if latency:
+        yield f"Every request waited {latency:g} ms."
+    yield "s3cmd, which sends one request at a time, neither pushes nor pulls; it and aws leave out the largest inputs."
+    yield f"What takes over {PATIENCE} s at first is run {FEW} times; its ratios are of the rounds it took part in."
+
+
+Measure = Callable[[Input], Case]
+
+
+def _cases(bench: Bench, options: argparse.Namespace) -> Iterator[Case]:
     """Measure what is asked for; an input is built and pushed before its first case, and removed after its last."""
-    movers, quickest = bench.programs[:-1], bench.programs[:-2]
-    plan: list[tuple[Input, list[tuple[str, Callable[[Input], Case]]]]] = [
+    words = options.only.split()
+    make_library(bench.library, "inputs")
+    for whole, asked in _plan(bench, options.large):
+        item = smaller(whole) if options.quick else whole
+        chosen = [measure for name, measure in asked if all(word in f"{name} {item.name}" for word in words)]
+        if not chosen:
+            continue
+        _say(f"building and pushing {item.name}: {item.described}")
+        build(bench.library / item.name, item)
+        bench.put(item)
+        for measure in chosen:
+            case = measure(item)
+            _say(f"{case.title}, {item.name}: " + ", ".join(f"{r.program} {r.costs[0].wall:.2f} s" for r in case.rows))
+            yield case
+        shutil.rmtree(bench.library / item.name)
+    if all(word in "memory" for word in words) and not options.latency:
+        yield bench.memory((2_000, 10_000) if options.quick else (200_000, 1_000_000))
+
+
+def _plan(bench: Bench, large: int) -> list[tuple[Input, list[tuple[str, Measure]]]]:
+    """The inputs, each with the cases that are measured on it, by name."""
+    all_but_s3cmd, quickest = bench.programs[:-1], bench.programs[:-2]
+
+    def moves(movers: Sequence[Program]) -> list[tuple[str, Measure]]:
+        return [("push", lambda item: bench.push(item, movers)), ("pull", lambda item: bench.pull(item, movers))]
+
+    return [
         (STORY, [("check", bench.check)]),
-        (PAIRS, [("check", bench.check), ("list", bench.listing), *_moves(bench, movers), ("changed", bench.changed)]),
+        (PAIRS, [("check", bench.check), ("list", bench.listing), *moves(all_but_s3cmd), ("changed", bench.changed)]),
         (
             TINY,
             [
@@ -84,30 +126,8 @@ def _cases(bench: Bench, quick: bool, words: Sequence[str]) -> Iterator[Case]:
                 ("list", lambda item: bench.listing(item, quickest)),
             ],
         ),
-        (LARGE, _moves(bench, movers)),
+        (replace(LARGE, images=large), moves(quickest)),
     ]
-    make_library(bench.library, "inputs")
-    for whole, asked in plan:
-        item = smaller(whole) if quick else whole
-        chosen = [measure for name, measure in asked if all(word in f"{name} {item.name}" for word in words)]
-        if not chosen:
-            continue
-        _say(f"building and pushing {item.name}: {item.described}")
-        _prepare(bench, item)
-        for measure in chosen:
-            case = measure(item)
-            _say(f"{case.title}, {item.name}: " + ", ".join(f"{r.program} {r.costs[0].wall:.2f} s" for r in case.rows))
-            yield case
-        shutil.rmtree(bench.library / item.name)
-
-
-def _moves(bench: Bench, movers: Sequence[Program]) -> list[tuple[str, Callable[[Input], Case]]]:
-    return [("push", lambda item: bench.push(item, movers)), ("pull", lambda item: bench.pull(item, movers))]
-
-
-def _prepare(bench: Bench, item: Input) -> None:
-    build(bench.library / item.name, item)
-    bench.put(item)
 
 
 def _say(text: str) -> None:

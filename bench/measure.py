@@ -36,8 +36,8 @@ class Row:
     found: int | None = None
 
     def to_json(self, first: Row) -> dict[str, Any]:
-        """Plain data; ratios are of runs of the same round."""
-        ratios = [mine.wall / theirs.wall for mine, theirs in zip(self.costs, first.costs, strict=True)]
+        """Plain data; ratios are of runs of the same round, also where one was left out of the later ones."""
+        ratios = [mine.wall / theirs.wall for mine, theirs in zip(self.costs, first.costs, strict=False)]
         return {
             "program": self.program,
             "compares": self.compares,
