@@ -9,12 +9,15 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
+from hashmark.transfer.run import FILES
 from tests.browser.conftest import Faults, SiteMaker, Visit
 from tests.browser.gate import Gate, Line, gated
 from tests.browser.site import Site
 from tests.conftest import Store
 
 COUNT = 30
+MANY = 2 * FILES
+"""So many that not all are under way at once."""
 
 
 @pytest.fixture
@@ -24,8 +27,8 @@ def gate(seaweedfs: Store) -> Iterator[Gate]:
 
 
 def edit_all(site: Site) -> None:
-    for n in range(1, COUNT + 1):
-        site.write(f"{n:04d}.txt", f"edited, number {n}\n")
+    for path in site.folder.glob("*.txt"):
+        site.write(path.name, f"edited, number {path.stem}\n")
 
 
 def uploaded(site: Site) -> int:
@@ -73,26 +76,26 @@ def test_a_second_upload_while_one_runs_is_refused_in_words(make_site: SiteMaker
 
 
 def test_a_cancelled_upload_says_what_it_left_and_can_go_on(make_site: SiteMaker, visit: Visit, gate: Gate) -> None:
-    site = make_site(COUNT, prepare=edit_all, endpoint_url=gate.url)
-    manager = visit(site, items=COUNT)
+    site = make_site(MANY, prepare=edit_all, endpoint_url=gate.url)
+    manager = visit(site, items=MANY)
     manager.button("All").click()
     manager.upload()
     gate.shut(let=5)
     manager.confirm()
-    expect(manager.job()).to_contain_text(f"5 of {COUNT} files")
+    expect(manager.job()).to_contain_text(f"5 of {MANY} files")
     manager.job().get_by_role("button", name="Cancel").click()
     expect(manager.job().get_by_role("button", name="Stopping")).to_be_disabled()
     gate.open()
     expect(manager.job()).to_contain_text(re.compile(r"Stopped\. \d+ files were not tried"))
     expect(manager.job()).to_have_attribute("data-good", "no")
     done = uploaded(site)
-    assert 5 <= done < COUNT
+    assert 5 <= done < MANY
     expect(manager.chip("Captions", done, "synced")).to_be_visible()
-    expect(manager.chip("Captions", COUNT - done, "needs sync")).to_be_visible()
+    expect(manager.chip("Captions", MANY - done, "needs sync")).to_be_visible()
 
     manager.job().get_by_role("button", name="Try again").click()
     manager.expect_done()
-    expect(manager.job()).to_contain_text(f"{COUNT - done} of {COUNT - done} files")
+    expect(manager.job()).to_contain_text(f"{MANY - done} of {MANY - done} files")
     assert site.objects() == site.on_disk()
 
 
