@@ -82,7 +82,7 @@ def _notes(quick: bool, latency: float) -> Iterator[str]:
     if latency:
         yield f"Every request waited {latency:g} ms."
     yield "s3cmd, which sends one request at a time, neither pushes nor pulls; it and aws leave out the largest inputs."
-    yield f"What takes over {PATIENCE} s at first is run {FEW} times; its ratios are of the rounds it took part in."
+    yield f"What takes over {PATIENCE} s at first is run {FEW} times; its requests are not counted."
 
 
 Measure = Callable[[Input], Case]
