@@ -30,6 +30,7 @@ def main() -> None:
     rounds = options.rounds or (3 if options.quick else 5)
     whole = not (options.quick or options.only or options.latency)
     out = options.out or ROOT / ("docs" if whole else "build")
+    before = report.cases_in(out) if options.beside else []
     with tempfile.TemporaryDirectory(prefix="hashmark-bench-") as place, _bucket(Path(place)) as box:
         bench = Bench(Path(place), box, _everyone(Path(place), box), rounds, options.latency / 1000)
         found: list[Case] = []
@@ -42,7 +43,7 @@ def main() -> None:
                 latency=options.latency / 1000,
                 notes=list(_notes(options.quick, options.latency)),
             )
-            report.write(results, out)
+            report.write(results, out, beside=before)
         bench.close()
     sys.stdout.write((out / "benchmarks.md").read_text())
 
@@ -54,6 +55,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="how often each program is run (5; quick: 3)")
     parser.add_argument("--only", default="", metavar="WORD", help="cases whose name has it, say 'list 84_tiny'")
     parser.add_argument("--large", type=int, default=LARGE.images, metavar="N", help="files of 200 MB")
+    parser.add_argument("--beside", action="store_true", help="keep the other cases that the folder holds")
     parser.add_argument("--out", type=Path, help="a folder for the results")
     return parser.parse_args()
 

@@ -74,12 +74,24 @@ def _table(case: dict[str, Any]) -> str:
     return "\n".join([*lines, ""])
 
 
+def cases_in(folder: Path) -> list[dict[str, Any]]:
+    """The cases that were written there before."""
+    path = folder / "benchmarks.json"
+    return list(json.loads(path.read_text())["cases"]) if path.exists() else []
+
+
+def _name(case: dict[str, Any]) -> tuple[str, str]:
+    return case["title"], case["input"]
+
+
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def write(found: dict[str, Any], folder: Path) -> None:
-    """Both forms, in `folder`."""
+def write(found: dict[str, Any], folder: Path, *, beside: Sequence[dict[str, Any]] = ()) -> None:
+    """Both forms, in `folder`; with the cases `beside` that were not measured now."""
     folder.mkdir(parents=True, exist_ok=True)
+    new = [_name(case) for case in found["cases"]]
+    found = found | {"cases": [*(case for case in beside if _name(case) not in new), *found["cases"]]}
     (folder / "benchmarks.json").write_text(json.dumps(found, indent=1) + "\n")
     (folder / "benchmarks.md").write_text(markdown(found))
