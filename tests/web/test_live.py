@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from watchfiles import Change, awatch
 
 from hashmark.library import Library
 from tests.e2e.command import fill, wait_for
@@ -173,3 +175,26 @@ def test_a_job_is_told_from_its_state_to_its_end(served: Served, library: Librar
     assert late.ended.wait(5)
     assert late.all[-1].json == last
     assert os.fspath(library.root) not in "".join(event.data for event in told.all)
+
+
+def test_an_edit_while_nothing_is_watched_is_found_when_the_next_watch_begins(
+    serve: Callable[..., Served], library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folders to be watched are others now, so the watch is begun anew: between the two a caption is saved."""
+    begun = 0
+
+    async def watch_late(*folders: Path, **options: Any) -> AsyncIterator[set[tuple[Change, str]]]:
+        nonlocal begun
+        begun += 1
+        if begun == 2:
+            in_place(library.root / STYLE / "0002.txt")
+        async for changes in awatch(*folders, **options):
+            yield changes
+
+    monkeypatch.setattr("hashmark.web.watch.awatch", watch_late)
+    monkeypatch.setattr("hashmark.web.watch.LOOK", 0.2)
+    served = serve(library)
+    served.compared("82")
+    fill(library.root, "7_new", 1)
+    wait_for(lambda: begun == 2)
+    wait_for(lambda: verdicts(served, fresh=False)["0002.txt"] == "local-changed")

@@ -27,12 +27,19 @@ class Watcher:
         self._every = every
 
     async def disk(self) -> None:
-        """Tell the desk of every file that changes; runs until it is cancelled."""
+        """Tell the desk of every file that changes; runs until it is cancelled.
+
+        Where a watch follows another, edits between the two were not seen, so what was compared is compared anew.
+        """
+        unseen = False
         while True:
             stop = asyncio.Event()
             folders = self._folders()
             fresh = asyncio.create_task(self._until_new(folders, stop))
             try:
+                if unseen:
+                    self._compare_anew()
+                unseen = True
                 if folders:
                     async for changes in awatch(
                         *folders,
@@ -49,6 +56,12 @@ class Watcher:
                 await asyncio.sleep(LOOK)  # a folder vanished meanwhile, or the system has no watch left
             finally:
                 fresh.cancel()
+
+    def _compare_anew(self) -> None:
+        """Have what was compared looked at again: as soon as this task waits, so when the watch has begun."""
+        for board in self._desk.boards.values():
+            if not board.stale:
+                self._desk.check(board, anew=True)
 
     def _folders(self) -> set[Path]:
         return {board.dataset.path for board in self._desk.boards.values() if board.dataset.path.is_dir()}

@@ -18,6 +18,7 @@ export class Detail {
   private readonly body = document.getElementById("detail-body") as HTMLElement;
   private readonly page: Page;
   private id = "";
+  private drawing = 0;
   private editor: Editor | null = null;
 
   constructor(page: Page) {
@@ -63,10 +64,11 @@ export class Detail {
 
   private async draw(): Promise<void> {
     const wanted = this.id;
+    const drawing = ++this.drawing;
     await trying(async () => {
       const url = `/d/${encodeURIComponent(datasetId())}/items/${wanted}`;
       const drawn = await fragment(url);
-      if (wanted !== this.id) return;
+      if (drawing !== this.drawing) return; // asked anew meanwhile: this may be of before
       const same = this.body.querySelector("article")?.dataset["item"] === wanted;
       if (same && this.editor?.dirty) {
         this.editor.stale(); // typed while this was asked for

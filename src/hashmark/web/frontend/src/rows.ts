@@ -10,6 +10,8 @@ export class Rows {
   private stale = new Set<string>();
   private asking: AbortController | null = null;
   private asked = new Set<string>();
+  /** Told of by the server since these were asked for: the answer may be of before. */
+  private told = new Set<string>();
   private readonly onRows: (ids: Set<string>) => void;
 
   constructor(onRows: (ids: Set<string>) => void) {
@@ -22,6 +24,11 @@ export class Rows {
 
   /** Take in rows that the server sent by itself. */
   put(rows: readonly Row[]): void {
+    for (const row of rows) this.told.add(row.id);
+    this.take(rows);
+  }
+
+  private take(rows: readonly Row[]): void {
     for (const row of rows) {
       this.known.delete(row.id); // put last: the oldest are dropped first
       this.known.set(row.id, row);
@@ -31,9 +38,11 @@ export class Rows {
     this.onRows(new Set(rows.map((row) => row.id)));
   }
 
-  /** Everything may have changed: what is known is shown until it was asked for again. */
+  /** Everything may have changed, what is being asked for included: what is known is shown until it was asked again. */
   age(): void {
     this.stale = new Set(this.known.keys());
+    this.asking?.abort();
+    this.asked.clear();
   }
 
   /** Ask for those of these that are not known; what was asked for before and is not wanted any more is given up. */
@@ -43,11 +52,13 @@ export class Rows {
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
     this.asked = new Set(missing);
+    this.told.clear();
     try {
       const found = await get<{ items: Row[] }>(ofDataset(`items?ids=${missing.join(",")}`), asking.signal);
+      if (asking !== this.asking || asking.signal.aborted) return; // given up as it arrived
       for (const id of missing) this.stale.delete(id);
-      if (asking === this.asking) this.asked.clear();
-      this.put(found.items);
+      this.asked.clear();
+      this.take(found.items.filter((row) => !this.told.has(row.id)));
     } finally {
       if (asking === this.asking) this.asked.clear();
     }
