@@ -13,7 +13,7 @@ import pytest
 from hashmark.core.items import item_id
 from hashmark.library import Library
 from tests.conftest import Store
-from tests.e2e.command import Shell, fill
+from tests.e2e.command import Shell, fill, wait_for
 from tests.web.conftest import STYLE
 from tests.web.serving import Served, serving
 from tests.web.tools import Between, behind, truth, verdicts
@@ -186,6 +186,18 @@ def test_a_verification_reads_the_bytes_and_finds_what_no_listing_tells(served: 
     found = {row["key"]: (row["verdict"], row["evidence"]) for row in served.get("/api/datasets/82/status")["files"]}
     assert found["0000.txt"] == ("synced", "body")
     assert found["0001.txt"][0] == "local-changed"
+
+
+def test_what_is_edited_while_a_verification_runs_is_looked_at_when_it_ends(library: Library, seaweedfs: Store) -> None:
+    between = Between(seaweedfs, lambda request: request.method == "GET" and "0002.txt" in request.path)
+    with behind(between, library) as held, serving(held) as served:
+        job = served.post("/api/datasets/82/verify", {}, 202)["job"]
+        assert between.held.wait(10)
+        (library.root / STYLE / "0000.txt").write_text("edited after its bytes were compared\n")
+        wait_for(lambda: "0000.txt" in served.app.state.desk.boards["82"].dirty)
+        between.go.set()
+        served.job(job)
+        wait_for(lambda: verdicts(served, fresh=False)["0000.txt"] == "local-changed")
 
 
 def test_a_running_job_keeps_others_of_its_dataset_out_and_no_others(library: Library, seaweedfs: Store) -> None:

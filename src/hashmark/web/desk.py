@@ -226,7 +226,7 @@ class Desk:
         if not board.dirty or board.stale or (running and not running.done() and running is not asyncio.current_task()):
             return  # the running check looks at what is dirty when it ends
         if self.jobs.running(board.dataset):
-            return  # so does the end of a job, which checks everything
+            return  # so does the end of a job
         self._begin(board, self._recheck(board))
 
     async def _recheck(self, board: Board) -> None:
@@ -284,6 +284,7 @@ class Desk:
             self.news.structure(board)
         elif job.state.files_done or job.error:
             self.check(board, anew=True)
+        self._recheck_soon(board)  # what was edited meanwhile waited for the end
 
 
 def _texts(dataset: Dataset, rows: list[FileStatus]) -> dict[Key, Read]:
