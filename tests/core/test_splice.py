@@ -189,8 +189,12 @@ def test_no_more_branches_are_begun_than_may_be_ahead() -> None:
 
 def test_what_lay_between_two_branches_is_told() -> None:
     """So that the next can be placed better."""
-    told: list[int] = []
+    told: list[tuple[int, int]] = []
     listed = [f"{n:02d}" for n in range(40)]
-    chains = (iter(beginning(listed, place, 10)) for place in (5, 12, 30))
-    assert len(list(spliced(iter(pages(listed, 10)), chains, ahead=2, what=WHAT, on_taken=told.append))) == 40
-    assert told == [5, 7, 18]
+    chains = (iter(beginning(listed, place, 10)) for place in (5, 3, 12, 30))  # the second comes too late
+
+    def tell(number: int, rows: int) -> None:
+        told.append((number, rows))
+
+    assert len(list(spliced(iter(pages(listed, 10)), chains, ahead=2, what=WHAT, on_taken=tell))) == 40
+    assert told == [(0, 5), (2, 7), (3, 18)]

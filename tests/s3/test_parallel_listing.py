@@ -84,6 +84,27 @@ def test_names_that_are_not_the_buckets_cost_requests_and_no_key(known: list[str
     assert len(seen) <= 30
 
 
+LONG = [f"{n:04d}.png" for n in range(3000)]
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize(
+    ("known", "most"),
+    [
+        pytest.param(LONG, 6, id="the bucket's"),
+        pytest.param(LONG[::2], 40, id="half of them"),
+        pytest.param([name for n in LONG for name in (n, f"{n}.x")], 20, id="twice as many"),
+        pytest.param([*LONG[:1500:2], *LONG[1500:]], 40, id="half of them, then all"),
+    ],
+)
+def test_the_places_stay_as_far_apart_as_pages_are_long_to_the_end(known: list[str], most: int) -> None:
+    """Each page is asked for before those before it have come: few wait for a token, however long it goes on."""
+    keys, seen = keys_and_requests(lambda request: pages_of(LONG, request), marks(known))
+    assert keys == LONG
+    assert sum("continuation-token" in request.query for request in seen) <= most
+    assert len(seen) <= len(LONG) / 9 * 1.2
+
+
 @pytest.mark.usefixtures("credentials")
 def test_a_short_listing_is_one_request() -> None:
     keys, seen = keys_and_requests(lambda request: pages_of(NAMES[:10], request), marks(NAMES))

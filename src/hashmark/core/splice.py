@@ -29,21 +29,23 @@ def spliced(
     *,
     ahead: int,
     what: str,
-    on_taken: Callable[[int], None] = lambda _rows: None,
+    on_taken: Callable[[int, int], None] = lambda _number, _rows: None,
 ) -> Iterator[RemoteObject]:
     """What the trunk lists, in its order, read from branches where they fit.
 
     `branches` are made when they are asked for, `ahead` of them before they are needed, in the order in which they are
-    expected. `on_taken` is told, for each branch that is taken, how many rows were read of the chain before it.
+    expected. `on_taken` is told, for each branch that is taken, its number (from 0, in the order they were made in) and
+    how many rows were read of the chain before it.
 
     Raises:
         BrokenListing: the listing ends, and a branch has keys after its end.
         StoreError: the chain that is being read can't be read on.
     """
     waiting: deque[_Branch] = deque()
+    numbered = itertools.starmap(_Branch, enumerate(branches))
     chain, last, read = trunk, "", 0
     while True:
-        waiting.extend(map(_Branch, itertools.islice(branches, ahead - len(waiting))))
+        waiting.extend(itertools.islice(numbered, ahead - len(waiting)))
         rows = next(chain, None)
         if rows is None:
             break
@@ -51,7 +53,7 @@ def spliced(
         found = _next_branch(rows, waiting)
         if found is not None:
             cut, branch = found
-            on_taken(read - len(rows) + cut)
+            on_taken(branch.number, read - len(rows) + cut)
             chain, rows, read = branch.chain(), rows[:cut], 0
         yield from rows
         last = rows[-1].key if rows else last
@@ -61,7 +63,8 @@ def spliced(
 class _Branch:
     """A chain whose first page may be looked at before it is read."""
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, number: int, chain: Chain) -> None:
+        self.number = number
         self._rest = chain
         self._first: Rows | None = None
 

@@ -72,31 +72,43 @@ def _in_parallel(client: Client, prefix: str, pages: Iterator[Page], landmarks: 
     if not first.next_token or not first.objects:
         yield from _rows(itertools.chain([first], pages))
         return
-    course = _Course(client, prefix, first.objects[-1].key, landmarks)
+    course = _Course(client, prefix, first.objects, landmarks)
     trunk = (page.objects for page in itertools.chain([first], pages))
     yield from spliced(trunk, course, ahead=AHEAD, what=f"Listing '{prefix}'", on_taken=course.adjust)
 
 
 class _Course(Iterator[Iterator[Rows]]):
-    """Listings that begin at one landmark after the other; each is asked for when it is taken from here."""
+    """Listings that begin at one landmark after the other; each is asked for when it is taken from here.
 
-    def __init__(self, client: Client, prefix: str, start: str, landmarks: Landmarks) -> None:
+    `first` are the rows of the listing's first page, from whose end on the landmarks are chosen.
+    """
+
+    def __init__(self, client: Client, prefix: str, first: Rows, landmarks: Landmarks) -> None:
         self._client = client
         self._prefix = prefix
-        self._at: str | None = start
+        self._at: str | None = first[-1].key
         self._landmarks = landmarks
         self._stride = STRIDE
+        self._places = [len(first)]
+        """How many names lie before each landmark, of those that were chosen among; before it, where that starts."""
+        self._told = 0
 
     def __next__(self) -> Iterator[Rows]:
         self._at = self._landmarks(self._at, self._stride) if self._at is not None else None
         if self._at is None:
             raise StopIteration
+        self._places.append(self._places[-1] + self._stride)
         pages = _pages(self._client, self._prefix, after=self._prefix + self._at)
         return (page.objects for page in pages)
 
-    def adjust(self, rows: int) -> None:
-        """Change the stride: so many objects lay between two landmarks."""
-        self._stride = min(max(self._stride * STRIDE // max(rows, 1), STRIDE // LEAP, 1), STRIDE * LEAP)
+    def adjust(self, number: int, rows: int) -> None:
+        """Change the stride: before the landmark of this number lay so many objects since the last that was told of.
+
+        They are held against the names that lay there, for the stride was another when that landmark was chosen.
+        """
+        place = self._places[number + 1]
+        names, self._told = place - self._told, place
+        self._stride = min(max(STRIDE * names // max(rows, 1), STRIDE // LEAP, 1), STRIDE * LEAP)
 
 
 def _pages(client: Client, prefix: str, *, delimiter: str = "", after: str = "") -> Iterator[Page]:
