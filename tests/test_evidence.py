@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from hashmark.core.compare import join, relevant
 from hashmark.core.errors import NoSuchObject
+from hashmark.core.join import join, relevant
 from hashmark.core.model import Evidence, FileStatus, Key, LocalFile, RemoteObject, Verdict
 from hashmark.core.pairs import Pairing
 from hashmark.disk.hashing import hash_file

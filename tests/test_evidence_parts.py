@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from hashmark.core.compare import join, relevant
 from hashmark.core.errors import UnexpectedAnswer
 from hashmark.core.etags import multipart_etag
+from hashmark.core.join import join, relevant
 from hashmark.core.model import Evidence, FileStatus, Key, LocalFile, RemoteObject, Verdict
 from hashmark.core.pairs import Pairing
 from hashmark.disk.hashing import hash_file

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 
 from hashmark.core import etags
-from hashmark.core.compare import Joined, Weighed, join, judge, weigh
+from hashmark.core.compare import Joined, Weighed, judge, weigh
+from hashmark.core.join import join
 from hashmark.core.model import (
     Base,
     Content,

@@ -1,4 +1,4 @@
-"""The decision table, row by row; what the listing proves; what belongs to a dataset; the join."""
+"""The decision table, row by row; what the listing proves."""
 
 from __future__ import annotations
 
@@ -16,14 +16,11 @@ from hashmark.core.compare import (
     Joined,
     Weighed,
     conclude,
-    join,
     judge,
     refuse_unsafe,
-    relevant,
     weigh,
 )
 from hashmark.core.model import Base, Content, Evidence, Key, Kind, RemoteObject, Verdict
-from hashmark.core.pairs import Pairing
 from tests.core.build import DATA, base, joined, known, local, md5, remote
 
 OLD, MINE, THEIRS = b"as last in sync", b"edited on disk.", b"edited in bucket"
@@ -226,56 +223,3 @@ def test_an_unsafe_key_is_refused_on_either_side_and_a_safe_one_is_not() -> None
     assert found is not None
     assert (found.verdict, found.reason, found.remote) == (Verdict.REFUSED, "has a '..' segment", row.remote)
     assert refuse_unsafe(joined(DATA, DATA, None), Kind.CAPTION) is None
-
-
-RELEVANT: dict[str, Kind | None] = {
-    "a.png": Kind.IMAGE,
-    "a.txt": Kind.CAPTION,
-    "a-masklabel.png": Kind.MASK,
-    "notes.md": Kind.OTHER,
-    "": None,
-    "sub/": None,
-    ".hashmark/state.sqlite": None,
-    "sub/.hashmark-12-ab.part": None,
-    "_latent_cache/a.safetensors": None,
-    "my.hashmark-1-a.partial.png": Kind.IMAGE,
-    "../a.png": Kind.IMAGE,
-}
-
-
-@pytest.mark.parametrize(("key", "kind"), RELEVANT.items(), ids=[repr(key) for key in RELEVANT])
-def test_what_belongs_to_a_dataset_has_a_kind_and_the_rest_is_left_out(key: str, kind: Kind | None) -> None:
-    """Folder markers (the dataset's own has an empty name), litter and hashmark's own files are no files of it."""
-    row = Joined(Key(key), None, remote(key), None)
-    assert list(relevant([row], Pairing())) == ([] if kind is None else [(row, kind)])
-
-
-def test_the_join_brings_three_sides_together_and_drops_what_only_the_base_knows() -> None:
-    """Each key once, with what each side holds of it."""
-    rows = list(
-        join(
-            [local("a"), local("b"), local("d")],
-            [remote("b"), remote("c")],
-            [base("0"), base("a"), base("c"), base("c1"), base("d"), base("e")],
-        )
-    )
-    assert [(r.key, bool(r.local), bool(r.remote), bool(r.base)) for r in rows] == [
-        ("a", True, False, True),
-        ("b", True, True, False),
-        ("c", False, True, True),
-        ("d", True, False, True),
-    ]
-
-
-def test_the_join_tells_what_is_gone_from_both_sides() -> None:
-    """Before, between and after the other keys, each once and in order."""
-    gone: list[str] = []
-    bases = [base(key) for key in ("a", "b", "c", "d", "e", "f")]
-    assert len(list(join([local("b")], [remote("d")], bases, gone.append))) == 2
-    assert gone == ["a", "c", "e", "f"]
-
-
-def test_the_join_of_nothing_is_nothing() -> None:
-    """A base alone makes no row."""
-    assert list(join([], [], [])) == []
-    assert list(join([], [], [base("a")])) == []

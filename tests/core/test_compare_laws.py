@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hashmark.core.compare import Joined, Weighed, conclude, in_order, join, judge, weigh
+from hashmark.core.compare import Weighed, conclude, judge, weigh
 from hashmark.core.model import (
     Base,
     Content,
     Evidence,
     Key,
     Kind,
-    LocalFile,
     RemoteObject,
-    Stamp,
     Verdict,
-    comes_before,
 )
-from tests.core.build import CONTENTS, World, any_keys, base, in_bytes, joined, keys, known, local, md5, remote, worlds
+from tests.core.build import CONTENTS, World, any_keys, joined, keys, known, local, md5, worlds
 
 SWAPPED = {
     Verdict.LOCAL_ONLY: Verdict.REMOTE_ONLY,
@@ -108,82 +101,3 @@ def test_a_verdict_is_unverified_exactly_where_the_content_is_unknown(
     both = disk is not None and bucket is not None
     assert (found.verdict is Verdict.UNVERIFIED) == (both and content is Content.UNKNOWN)
     assert (found.verdict is Verdict.SYNCED) == (both and content is Content.SAME)
-
-
-@given(st.permutations(["a", "b", "a/b", "a-b", "a.b", "A"]), key_sets, key_sets, key_sets)
-def test_the_join_is_the_join_of_three_dictionaries(
-    shuffled: list[str], left: set[str], right: set[str], middle: set[str]
-) -> None:
-    """Every key of either side once, in byte order, with exactly what each side holds of it."""
-    here = {key: local(key) for key in {*left, *shuffled[:4]}}
-    there = {key: remote(key) for key in {*right, *shuffled[2:]}}
-    proven = {key: base(key) for key in {*middle, *shuffled[1:3]}}
-    rows = list(
-        join(
-            [here[key] for key in in_bytes(here)],
-            [there[key] for key in in_bytes(there)],
-            [proven[key] for key in in_bytes(proven)],
-        )
-    )
-    expected = in_bytes({*here, *there})
-    assert rows == [Joined(Key(key), here.get(key), there.get(key), proven.get(key)) for key in expected]
-
-
-def test_a_folder_sorts_as_its_name_and_a_slash() -> None:
-    """`a-b` comes before `a/b`, and a code point beyond U+FFFF after one below: bytes decide."""
-    ordered = ["a", "a-b", "a/b", "a0", "\uff5e", "\U0001f600"]
-    assert [row.key for row in join([local(key) for key in ordered], [], [])] == ordered
-    assert [row.key for row in join([], [remote(key) for key in ordered], [])] == ordered
-
-
-@pytest.mark.parametrize("pair", [("b", "a"), ("a", "a"), ("a/b", "a-b"), ("\U0001f600", "\uff5e")], ids=repr)
-@pytest.mark.parametrize("side", ["local", "remote", "base"])
-def test_input_out_of_order_is_an_error_and_never_a_missed_key(side: str, pair: tuple[str, str]) -> None:
-    """On each of the three sides, for a step back as for a key that comes twice."""
-    locals_ = [local(key) for key in pair] if side == "local" else [local("zz")]
-    remotes = [remote(key) for key in pair] if side == "remote" else [remote("zz")]
-    bases = [base(key) for key in pair] if side == "base" else []
-    with pytest.raises(ValueError, match=f"{side} keys are out of order"):
-        list(join(locals_, remotes, bases) if side != "base" else join([local("\U0001f601")], [], bases))
-
-
-@given(st.lists(keys, max_size=6))
-def test_exactly_strictly_ascending_keys_are_in_order(listed: list[str]) -> None:
-    """Nothing else passes, and what passes is unchanged."""
-    rows = [LocalFile(Key(key), Stamp(0, 0, 0, 0, 0)) for key in listed]
-    if all(a.encode() < b.encode() for a, b in itertools.pairwise(listed)):
-        assert list(in_order(rows, "local")) == rows
-    else:
-        with pytest.raises(ValueError, match="out of order"):
-            list(in_order(rows, "local"))
-
-
-def test_the_join_asks_for_no_more_than_it_needs() -> None:
-    """Rows come while both sides still run: one item of each is read ahead, not all."""
-    read: list[str] = []
-
-    def files() -> Iterator[LocalFile]:
-        for key in ("a", "b", "c", "d"):
-            read.append(f"file {key}")
-            yield local(key)
-
-    def objects() -> Iterator[RemoteObject]:
-        for key in ("a", "b", "c", "d"):
-            read.append(f"object {key}")
-            yield remote(key)
-
-    rows = join(files(), objects(), [])
-    assert next(rows).key == "a"
-    assert read == ["file a", "object a"]
-    assert next(rows).key == "b"
-    assert read == ["file a", "object a", "file b", "object b"]
-
-
-names = st.one_of(keys, any_keys, st.text(st.sampled_from("aAé\udc80\udcff\ue000\uffff\U00010000"), max_size=4))
-
-
-@given(names, names)
-def test_one_key_comes_before_another_by_its_bytes(one: str, other: str) -> None:
-    """Lone surrogates stand for bytes that are not UTF-8, and as characters would be out of place."""
-    as_bytes = [name.encode("utf-8", "surrogateescape") for name in (one, other)]
-    assert comes_before(one, other) is (as_bytes[0] < as_bytes[1])

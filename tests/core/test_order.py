@@ -35,8 +35,8 @@ def tree_walk(listed: Iterable[str]) -> list[str]:
     return [b"/".join(parts).decode("utf-8", "surrogateescape") for parts in walk(split)]
 
 
-def out(listed: Iterable[str]) -> list[str]:
-    return [row.key for row in reordered([remote(key) for key in listed], "Listing 'x/'")]
+def out(listed: Iterable[str], block: int = 1000) -> list[str]:
+    return [row.key for row in reordered([remote(key) for key in listed], "Listing 'x/'", block=block)]
 
 
 def test_the_two_orders_are_the_ones_that_are_meant() -> None:
@@ -52,19 +52,20 @@ def test_the_two_orders_are_the_ones_that_are_meant() -> None:
 @example({"a", "a/", "a//", "a/-", "a-/", "/", "//", "-"})
 @example({"x\x00", "x/", "x/y"})
 def test_a_listing_in_either_order_comes_out_whole_and_in_byte_order(listed: set[str]) -> None:
-    """Any keys, listed as S3 does it or folder by folder."""
-    assert out(in_bytes(listed)) == in_bytes(listed)
-    assert out(tree_walk(listed)) == in_bytes(listed)
+    """Any keys, listed as S3 does it or folder by folder, however many are looked at in one go."""
+    for block in (1, 2, 5, 1000):
+        assert out(in_bytes(listed), block) == in_bytes(listed)
+        assert out(tree_walk(listed), block) == in_bytes(listed)
 
 
-@given(st.lists(keys, max_size=7))
-def test_a_listing_in_neither_order_is_broken(listed: list[str]) -> None:
+@given(st.lists(keys, max_size=7), st.integers(1, 8))
+def test_a_listing_in_neither_order_is_broken(listed: list[str], block: int) -> None:
     """Missing or repeated keys can't be told from it, so it is an error and never a short list."""
     if listed in (in_bytes(set(listed)), tree_walk(set(listed))):
-        assert out(listed) == in_bytes(listed)
+        assert out(listed, block) == in_bytes(listed)
     else:
         with pytest.raises(BrokenListing):
-            out(listed)
+            out(listed, block)
 
 
 @pytest.mark.parametrize(
@@ -106,14 +107,15 @@ class Source:
             yield row
 
 
-def most_held(source: Source) -> int:
+def most_held(source: Source, block: int) -> int:
     """The most objects that were taken and not yet given out."""
-    return max(source.taken - given_out for given_out, _ in enumerate(reordered(source, "x")))
+    return max(source.taken - given_out for given_out, _ in enumerate(reordered(source, "x", block=block)))
 
 
 def test_keys_without_folders_are_given_out_at_once() -> None:
-    """A flat dataset streams: nothing is held back."""
-    assert most_held(Source([f"{n:04d}.png" for n in range(50)])) == 1
+    """A flat dataset streams: nothing is held back, but for what is read in one go."""
+    assert most_held(Source([f"{n:04d}.png" for n in range(50)]), 1) == 1
+    assert most_held(Source([f"{n:04d}.png" for n in range(50)]), 7) == 7
 
 
 @pytest.mark.parametrize("order", [in_bytes, tree_walk])
@@ -122,7 +124,8 @@ def test_one_folder_at_a_time_is_held_back(order: Callable[[Iterable[str]], list
     listed = order(
         [*(f"{a}/{n}.png" for a in "abcdefgh" for n in range(5)), *(f"{a}-{n}" for a in "abcdefgh" for n in range(2))]
     )
-    assert most_held(Source(listed)) <= 5 + 2 + 1
+    assert most_held(Source(listed), 1) <= 5 + 2 + 1
+    assert most_held(Source(listed), 4) <= 5 + 2 + 4
 
 
 @given(key_sets)

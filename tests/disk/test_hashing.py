@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from hashmark.core.model import EMPTY_MD5, Key, LocalFile, Stamp
 from hashmark.disk import hashing
 from hashmark.disk.hashing import (
     BATCH_FILES,
+    BATCHES_AHEAD,
     CHUNK,
     GRANULARITY_NS,
     ChangedWhileReading,
@@ -44,12 +45,17 @@ def md5(data: bytes) -> str:
     return hashlib.md5(data).hexdigest()
 
 
-def nothing_known(file: LocalFile) -> str | None:
-    return None
+def itself(file: LocalFile) -> LocalFile:
+    return file
 
 
-def hashed(root: Path, known: Callable[[LocalFile], str | None] = nothing_known, **options: Any) -> list[Hashed]:
-    return list(hash_all(root, Walk(root), known, **{"clock": lambda: None, **options}))
+def hashed(root: Path, **options: Any) -> list[Hashed]:
+    return read(root, Walk(root), **options)
+
+
+def read(root: Path, files: Iterable[LocalFile], **options: Any) -> list[Hashed]:
+    """Every file, read."""
+    return [found for _, found in hash_all(root, files, itself, **{"clock": lambda: None, **options}) if found]
 
 
 def sized(size: int) -> bytes:
@@ -157,33 +163,33 @@ def test_every_file_has_its_digest_in_the_walks_order_whatever_its_size(tmp_path
     assert {item.file.key: item.file.md5 for item in found} == {key: md5(data) for key, data in contents.items()}
     assert [item.file.key for item in found] == sorted(contents)
     assert found[100].file.md5 == EMPTY_MD5
-    assert all(item.fresh and item.file.stamp == stamp_of((tmp_path / item.file.key).stat()) for item in found)
+    assert all(item.file.stamp == stamp_of((tmp_path / item.file.key).stat()) for item in found)
 
 
-def test_a_file_with_a_known_digest_is_not_read(tmp_path: Path) -> None:
+def test_what_is_not_to_be_read_keeps_its_place_and_is_not_read(tmp_path: Path) -> None:
+    """Whatever a row is; the file in it is asked for once."""
     fill(tmp_path, "a.txt", "b.txt", "c.txt")
     files = list(Walk(tmp_path))
     (tmp_path / "b.txt").unlink()
-    remembered = {"b.txt": "the digest of b"}
-    a, b, c = hash_all(tmp_path, files, lambda file: remembered.get(file.key), clock=lambda: None)
-    assert b == Hashed(files[1]._replace(md5="the digest of b"), fresh=False, settled=True)
-    assert (a.file.md5, c.file.md5) == (md5(b"a.txt"), md5(b"c.txt"))
+    asked: list[tuple[int, LocalFile | None]] = []
 
+    def wanted(row: tuple[int, LocalFile | None]) -> LocalFile | None:
+        asked.append(row)
+        return row[1]
 
-def test_a_file_that_the_walk_could_not_read_is_handed_on_as_it_is(tmp_path: Path) -> None:
-    fill(tmp_path, "a.txt")
-    file = LocalFile(Key("a.txt"), Stamp(0, 0, 0, 0, 0), trouble="can't be read: as told")
-    (found,) = hash_all(tmp_path, [file], lambda _: pytest.fail("asked for a digest"), clock=lambda: SECOND)
-    assert found == Hashed(file, fresh=False, settled=False)
+    rows = [(0, files[0]), (1, None), (2, files[2])]
+    (first, a), (second, b), (third, c) = hash_all(tmp_path, rows, wanted, clock=lambda: None)
+    assert [first, second, third] == rows == asked
+    assert (a and a.file.md5, b, c and c.file.md5) == (md5(b"a.txt"), None, md5(b"c.txt"))
 
 
 def test_a_file_that_vanished_has_its_trouble_told_and_the_others_their_digests(tmp_path: Path) -> None:
     fill(tmp_path, "a.txt", "b.txt")
     files = list(Walk(tmp_path))
     (tmp_path / "a.txt").unlink()
-    gone, there = hash_all(tmp_path, files, nothing_known, clock=lambda: None)
+    gone, there = read(tmp_path, files)
     why = "can't be read: No such file or directory"
-    assert gone == Hashed(files[0]._replace(trouble=why), fresh=False, settled=False)
+    assert gone == Hashed(files[0]._replace(trouble=why), settled=False)
     assert there.file.md5 == md5(b"b.txt")
 
 
@@ -202,7 +208,7 @@ def test_a_file_that_changes_meanwhile_is_reported_and_not_recorded(
     fill(tmp_path, "a.txt")
     _edit_once_while_hashing(monkeypatch, lambda: (tmp_path / "a.txt").write_bytes(b"A.TXT"))
     (found,) = hashed(tmp_path, clock=lambda: 2**62)
-    assert (found.file.md5, found.fresh, found.settled) == (None, False, False)
+    assert (found.file.md5, found.settled) == (None, False)
     assert found.file.trouble == "can't be read: it changed while it was read"
 
 
@@ -211,7 +217,7 @@ def test_a_digest_goes_with_the_stamp_held_while_reading_not_with_the_walks(tmp_
     files = list(Walk(tmp_path))
     time.sleep(TICK)
     (tmp_path / "a.txt").write_bytes(b"edited")
-    (found,) = hash_all(tmp_path, files, nothing_known, clock=lambda: None)
+    (found,) = read(tmp_path, files)
     assert found.file == LocalFile(Key("a.txt"), stamp_of((tmp_path / "a.txt").stat()), md5(b"edited"))
     assert found.file.stamp != files[0].stamp
 
@@ -222,28 +228,31 @@ def test_names_that_are_not_utf8_are_read_too(tmp_path: Path) -> None:
     assert found.file.md5 == md5(b"caf\xe9.txt")
 
 
-def test_of_an_endless_dataset_a_bounded_number_is_in_work_and_stopping_ends_every_thread(tmp_path: Path) -> None:
-    taken = itertools.count()
+def endless(taken: Iterator[int]) -> Iterator[LocalFile]:
+    for number in taken:
+        yield LocalFile(Key(f"{number}"), Stamp(0, 0, 0, 0, 0))
 
-    def endless() -> Iterator[LocalFile]:
-        while True:
-            yield LocalFile(Key(f"{next(taken)}"), Stamp(0, 0, 0, 0, 0))
 
-    results = hash_all(tmp_path, endless(), nothing_known, clock=lambda: None, workers=2)
-    assert [next(results).file.key for _ in range(3)] == ["0", "1", "2"]
+def test_of_an_endless_dataset_a_bounded_number_is_in_work_and_stopping_ends_every_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More are begun while the first is read; it is not waited for before there are so many."""
+    taken, go = itertools.count(), threading.Event()
+    monkeypatch.setattr(hashing, "hash_file", lambda _path, **_: go.wait(10) and ("0" * 32, Stamp(0, 0, 0, 0, 0)))
+    results = hash_all(tmp_path, endless(taken), itself, clock=lambda: None, workers=2)
+    threading.Timer(0.2, go.set).start()
+    assert [next(results)[0].key for _ in range(3)] == ["0", "1", "2"]
     assert isinstance(results, Generator)
     results.close()
-    assert next(taken) <= 100 * BATCH_FILES, "few at first, so that whoever uses them can begin other things"
+    assert BATCHES_AHEAD * BATCH_FILES <= next(taken) <= (BATCHES_AHEAD + 2) * BATCH_FILES
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("hash")]
 
 
-def test_once_the_first_are_used_more_are_taken_ahead_but_not_all(tmp_path: Path) -> None:
+def test_where_nothing_is_to_be_read_nothing_is_held(tmp_path: Path) -> None:
     taken = itertools.count()
-    files = (LocalFile(Key(f"{next(taken)}"), Stamp(0, 0, 0, 0, 0)) for _ in itertools.count())
-    results = hash_all(tmp_path, files, lambda _: "remembered", clock=lambda: pytest.fail("nothing is read"))
-    for _ in range(BATCH_FILES + 1):
-        next(results)
-    assert 200 * BATCH_FILES <= next(taken) <= 300 * BATCH_FILES
+    results = hash_all(tmp_path, endless(taken), lambda _: None, clock=lambda: pytest.fail("nothing is read"))
+    assert [next(results)[0].key for _ in range(3)] == ["0", "1", "2"]
+    assert next(taken) <= 2 * BATCH_FILES
 
 
 # --- when a digest may be remembered -----------------------------------------------------------------------------
@@ -270,9 +279,9 @@ def test_a_file_just_written_is_hashed_but_not_settled_and_later_it_is(tmp_path:
     fill(tmp_path, "a.txt")
     now = file_system_now(tmp_path)
     assert now is not None
-    assert [(item.fresh, item.settled) for item in hashed(tmp_path, clock=lambda: now)] == [(True, False)]
-    assert [(item.fresh, item.settled) for item in hashed(tmp_path, clock=lambda: now + 3 * SECOND)] == [(True, True)]
-    assert [(item.fresh, item.settled) for item in hashed(tmp_path, clock=lambda: None)] == [(True, False)]
+    assert [item.settled for item in hashed(tmp_path, clock=lambda: now)] == [False]
+    assert [item.settled for item in hashed(tmp_path, clock=lambda: now + 3 * SECOND)] == [True]
+    assert [item.settled for item in hashed(tmp_path, clock=lambda: None)] == [False]
 
 
 def test_a_file_whose_time_was_put_back_has_another_stamp_and_is_not_settled(tmp_path: Path) -> None:
@@ -284,7 +293,7 @@ def test_a_file_whose_time_was_put_back_has_another_stamp_and_is_not_settled(tmp
     path.write_bytes(b"2girl")
     os.utime(path, ns=(0, 0))
     now = file_system_now(tmp_path)
-    (after,) = hash_all(tmp_path, Walk(tmp_path), nothing_known, clock=lambda: now)
+    (after,) = hashed(tmp_path, clock=lambda: now)
     assert after.file.stamp.mtime_ns == before.file.stamp.mtime_ns == 0
     assert after.file.size == before.file.size
     assert after.file.stamp != before.file.stamp
@@ -303,19 +312,6 @@ def test_where_nothing_can_be_written_there_is_no_clock(tmp_path: Path) -> None:
     assert file_system_now(tmp_path / "missing") is None
     with mounted(tmp_path / "read-only", "-t", "tmpfs", "-o", "ro", "tmpfs") as folder:
         assert file_system_now(folder) is None
-
-
-def test_only_files_without_a_known_digest_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill(tmp_path, "a.txt", "b.txt", "c.txt")
-    read: list[str] = []
-
-    def watched(path: str, **options: Any) -> tuple[str, Stamp]:
-        read.append(Path(path).name)
-        return hash_file(path, **options)
-
-    monkeypatch.setattr(hashing, "hash_file", watched)
-    hashed(tmp_path, lambda file: None if file.key == "b.txt" else "known")
-    assert read == ["b.txt"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the call that flushes mapped pages is Linux's")

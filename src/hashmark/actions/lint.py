@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from hashmark.actions.local import BATCH, CAPTIONS, local_files, remember_captions
+from hashmark.actions.local import BATCH, CAPTIONS, hashed, remember_captions, remembered_files, unread
 from hashmark.core.errors import HashmarkError, Interrupted
 from hashmark.core.lint.facts import CaptionFacts, File, Folder, ImageFacts, Pair, Trainer
 from hashmark.core.lint.report import Report
@@ -65,8 +65,8 @@ class _Found:
     def __post_init__(self) -> None:
         dataset = self.dataset
         walk = Walk(dataset.path, dataset.pairing.ignores)
-        remembered = dataset.library.state.digests(dataset.name)
-        files = list(local_files(dataset, walk, remembered, self.problems.append))
+        known = remembered_files(walk, dataset.library.state.digests(dataset.name))
+        files = [read or file for file, read in hashed(dataset, known, unread, self.problems.append)]
         self.problems += walk.problems
         self.files: dict[str, LocalFile] = {file.key: file for file in files}
         rows = [_row(file, dataset.pairing.kind(file.key)) for file in files]

@@ -6,9 +6,11 @@ The facts of captions are taken in the same read. What is in the bucket, and wha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, cast
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from hashmark.core.model import Kind, LocalFile, Problem, comes_before
+from hashmark.core.join import BLOCK, Side
+from hashmark.core.model import Kind, LocalFile, Problem, key_bytes
 from hashmark.disk.hashing import file_system_now, hash_all
 from hashmark.library import Dataset
 from hashmark.state import State
@@ -16,42 +18,63 @@ from hashmark.state import State
 if TYPE_CHECKING:
     from hashmark.core.lint.facts import CaptionFacts
 
+T = TypeVar("T")
+
 BATCH = 2000
 CAPTIONS = "caption-1"
 """The kind under which the facts of captions are remembered; another number when what they say changes."""
 
 
-def local_files(
-    dataset: Dataset,
-    walk: Iterable[LocalFile],
-    remembered: Iterator[LocalFile],
-    on_problem: Callable[[Problem], None] = lambda _problem: None,
-    wanted: Callable[[LocalFile], bool] = lambda _file: True,
-) -> Iterator[LocalFile]:
-    """The files of a walk in key order, each with its digest, or `trouble`, of which `on_problem` is told.
+def remembered_files(walk: Iterable[LocalFile], remembered: Iterable[LocalFile]) -> Iterator[LocalFile]:
+    """The files of a walk in key order, with the digests of those that are as they were when they were read.
 
-    `remembered` are the digests of these keys, in the same order. Of the others, those that are `wanted` are read.
+    `remembered` are digests in the same order.
+    """
+    source, side = iter(walk), Side(remembered, "remembered")
+    while block := list(islice(source, BLOCK)):
+        known = side.take(key_bytes(block[-1].key))
+        for file in block:
+            found = known.get(file.key)
+            yield file if found is None or found.stamp != file.stamp or file.trouble else found
+
+
+def unread(file: LocalFile | None) -> LocalFile | None:
+    """The file, if it is there, can be read for all that is known, and its digest is not known."""
+    return file if file is not None and file.md5 is None and file.trouble is None else None
+
+
+def hashed(
+    dataset: Dataset,
+    rows: Iterable[T],
+    unread: Callable[[T], LocalFile | None],
+    on_problem: Callable[[Problem], None] = lambda _problem: None,
+) -> Iterator[tuple[T, LocalFile | None]]:
+    """The rows in the same order, each with the file that was `unread` in it and now has its digest, or `trouble`.
+
+    `on_problem` is told of trouble. What was read is remembered, the facts of captions with it.
     """
     state = dataset.library.state
-    known = _Remembered(remembered)
     fresh: list[LocalFile] = []
     facts: list[tuple[str, CaptionFacts]] = []
 
     def now() -> int | None:
         return clock(dataset) if state.persistent else None
 
-    for hashed in hash_all(dataset.path, walk, known, clock=now, look=caption_look(dataset), wanted=wanted):
-        file = hashed.file
-        if file.trouble and file.stamp.inode:  # without one the walk has said so
+    for row, read in hash_all(dataset.path, rows, unread, clock=now, look=caption_look(dataset)):
+        if read is None:
+            yield row, None
+            continue
+        file = read.file
+        if file.trouble:
             on_problem(Problem(file.key, "unreadable", file.trouble))
-        if hashed.fresh and hashed.settled:
+        if read.settled:
             fresh.append(file)
-        if hashed.seen is not None and file.md5:
-            facts.append((file.md5, cast("CaptionFacts", hashed.seen)))
+        if read.seen is not None and file.md5:
+            facts.append((file.md5, cast("CaptionFacts", read.seen)))
         if max(len(fresh), len(facts)) >= BATCH:
             _remember(state, dataset.name, fresh, facts)
             fresh, facts = [], []
-        yield file
+        yield row, file
     _remember(state, dataset.name, fresh, facts)
 
 
@@ -96,18 +119,3 @@ def clock(dataset: Dataset) -> int | None:
     except OSError:
         return None
     return file_system_now(here if same else dataset.path)
-
-
-class _Remembered:
-    """Looks up digests for files that come in key order, in a stream of remembered ones in the same order."""
-
-    def __init__(self, digests: Iterator[LocalFile]) -> None:
-        self._digests = digests
-        self._next = next(digests, None)
-
-    def __call__(self, file: LocalFile) -> str | None:
-        while self._next is not None and comes_before(self._next.key, file.key):
-            self._next = next(self._digests, None)
-        if self._next is not None and self._next.key == file.key and self._next.stamp == file.stamp:
-            return self._next.md5
-        return None

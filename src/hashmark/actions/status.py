@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from hashmark.actions.landmarks import Landmarks
-from hashmark.actions.local import BATCH, caption_flags, local_files
-from hashmark.core.ahead import Ahead
-from hashmark.core.compare import Joined, Weighed, join, judge, relevant
+from hashmark.actions.local import BATCH, caption_flags, hashed, remembered_files, unread
+from hashmark.core.compare import Joined, Weighed, judge
 from hashmark.core.errors import HashmarkError
+from hashmark.core.join import join, relevant
 from hashmark.core.keys import refuse_collisions
 from hashmark.core.lint.health import CaptionHealth, health_of
 from hashmark.core.model import (
@@ -21,6 +22,7 @@ from hashmark.core.model import (
     Evidence,
     FileStatus,
     Key,
+    Kind,
     LocalFile,
     Problem,
     RemoteObject,
@@ -32,6 +34,9 @@ from hashmark.core.report import DatasetStatus
 from hashmark.disk.walk import Look, Walk
 from hashmark.evidence.settle import EARNED, Settler
 from hashmark.library import Dataset
+
+AT_FIRST = 4000
+"""Files that are looked at while the first page of the listing travels."""
 
 COLLISION = "collision"
 """Recorded in place of an MD5 where other bytes were read that have the file's MD5: no file has this one."""
@@ -91,10 +96,9 @@ class Scan:
 
     def __iter__(self) -> Iterator[FileStatus]:
         saved = self.options.against is not None
-        others, known, settler = self._other_side()
-        remotes, bases = Ahead(others), Ahead(known)
-        rows = relevant(join(self._locals(remotes, bases), remotes, bases, self._gone.append), self.dataset.pairing)
-        statuses = settler.settle(rows)
+        remotes, bases, settler = self._other_side()
+        rows = relevant(join(self._locals(), remotes, bases, self._gone.append), self.dataset.pairing)
+        statuses = settler.settle(self._hashed(rows))
         if self.options.deep and not saved:
             statuses = self._deepened(statuses)
         yield from statuses if saved else self._recorded(statuses, settler)
@@ -117,14 +121,18 @@ class Scan:
         checked = facts.get(CHECKED, "yes" if aws else "") == "yes"
         return Settler(bucket, dataset.path, dataset.prefix, trusted=trusted, may_earn=may_earn, checked=checked)
 
-    def _locals(self, remotes: Ahead[RemoteObject], bases: Ahead[Base]) -> Iterator[LocalFile]:
-        def wanted(file: LocalFile) -> bool:
-            return remotes.holds(file.key) or bases.holds(file.key)
-
+    def _locals(self) -> Iterator[LocalFile]:
+        """The files on disk, with the digests that are remembered. The first are looked at in one go."""
         if self.options.rehash:
             self.dataset.library.state.forget_digests(self.dataset.name)
-        choose = _every if self.options.read_new else wanted
-        return local_files(self.dataset, self._walk, self._digests(), self._problems.append, choose)
+        files = remembered_files(self._walk, self._digests())
+        return itertools.chain(list(itertools.islice(files, AT_FIRST)), files)
+
+    def _hashed(self, rows: Iterable[tuple[Joined, Kind]]) -> Iterator[tuple[Joined, Kind]]:
+        """The rows with their files' digests: what is not remembered is read, where it matters."""
+        choose = _file_to_read if self.options.read_new else _file_to_compare
+        for row, file in hashed(self.dataset, rows, choose, self._problems.append):
+            yield row if file is None else (row[0]._replace(local=file), row[1])
 
     def _digests(self) -> Iterator[LocalFile]:
         return self.dataset.library.state.digests(self.dataset.name)
@@ -196,8 +204,13 @@ def read_body(dataset: Dataset, status: FileStatus) -> tuple[FileStatus, Base | 
     return found, Base(status.key, md5, remote.etag, local.size, common=body.same) if remote.etag else None
 
 
-def _every(_file: LocalFile) -> bool:
-    return True
+def _file_to_read(row: tuple[Joined, Kind]) -> LocalFile | None:
+    return unread(row[0].local)
+
+
+def _file_to_compare(row: tuple[Joined, Kind]) -> LocalFile | None:
+    joined = row[0]
+    return None if joined.remote is None and joined.base is None else unread(joined.local)
 
 
 class Rescan(Scan):

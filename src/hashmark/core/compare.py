@@ -1,4 +1,4 @@
-"""What follows from what is known about one key; and the three sides, joined in key order.
+"""What follows from what is known about one key.
 
 The decision table (B = base, what was last proven equal):
 
@@ -18,17 +18,16 @@ The decision table (B = base, what was last proven equal):
     unsafe or colliding key, unreadable file             refused
 
 One row is missing from it on purpose: content that is proven different although both sides still equal the
-base means that the base is wrong, so it counts as none. Knows nothing of where its three inputs come from,
+base means that the base is wrong, so it counts as none. Knows nothing of where what is known comes from,
 and never asks for more evidence: it names what is missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from hashmark.core import etags
-from hashmark.core.keys import is_folder_marker, is_ours, unsafe_reason
+from hashmark.core.keys import unsafe_reason
 from hashmark.core.model import (
     Base,
     Content,
@@ -39,9 +38,7 @@ from hashmark.core.model import (
     LocalFile,
     RemoteObject,
     Verdict,
-    comes_before,
 )
-from hashmark.core.pairs import Pairing
 
 
 class Weighed(NamedTuple):
@@ -73,20 +70,23 @@ OPAQUE = "the store's ETag is not an MD5"
 NAME_ONLY = "the listing has names only"
 
 
+_SAME, _SYNCED = Content.SAME, Verdict.SYNCED
 _BY_MD5 = Weighed(Content.SAME, Evidence.ETAG_MD5)
 _RECORDED = Weighed(Content.SAME, Evidence.RECORDED)
+_NOTHING = Weighed(Content.UNKNOWN)
 
 
 def weigh(local: LocalFile, remote: RemoteObject, base: Base | None) -> Weighed:
     """Evidence that costs nothing beyond the listing, cheapest first. `local.md5` must be known."""
-    if remote.etag is None and remote.size is None:
+    size, etag = remote.size, remote.etag
+    if etag is None and size is None:
         return Weighed(Content.UNKNOWN, Evidence.NAME, NAME_ONLY, "a listing with ETags: `hashmark ls-remote --json`")
-    if remote.size is not None and remote.size != local.size:
+    if size is not None and size != local.size:
         return Weighed(Content.DIFFERENT, Evidence.SIZE)
-    if remote.size == 0 and local.size == 0:
+    if size == 0 and local.size == 0:
         return Weighed(Content.SAME, Evidence.SIZE)
-    known = base.md5 if base is not None and remote.etag == base.etag and remote.size == base.size else None
-    matches = remote.etag is not None and remote.etag == local.md5
+    known = base.md5 if base is not None and etag == base.etag and size == base.size else None
+    matches = etag is not None and etag == local.md5
     if known is not None and known != local.md5:
         # Also where the ETag matches: it was read once, and what was read outweighs what an ETag claims.
         return Weighed(Content.DIFFERENT, Evidence.RECORDED, "its bytes were read and are others" if matches else None)
@@ -94,7 +94,7 @@ def weigh(local: LocalFile, remote: RemoteObject, base: Base | None) -> Weighed:
         return _BY_MD5
     if known is not None:
         return _RECORDED
-    return _unsettled(remote.etag)
+    return _unsettled(etag)
 
 
 def _unsettled(etag: str | None) -> Weighed:
@@ -146,8 +146,10 @@ def judge(joined: Joined, kind: Kind, weighed: Weighed | None = None) -> FileSta
     local, remote, base = joined.local, joined.remote, joined.base
     if local is not None and local.trouble:
         return _status(joined, kind, Verdict.REFUSED, Weighed(Content.UNKNOWN, None, local.trouble))
-    if local is not None and remote is not None and weighed is None:
-        weighed = weigh(local, remote, base)
+    if local is not None and remote is not None:
+        weighed = weighed or weigh(local, remote, base)
+        if weighed.content is _SAME:
+            return _status(joined, kind, _SYNCED, weighed)  # as the table says, whatever the base
     if base is not None and not base.common:
         base = None  # knowledge of an object, not a past of both sides
     verdict = conclude(
@@ -168,9 +170,7 @@ def _remote_is_base(remote: RemoteObject, base: Base) -> bool:
 
 def _status(joined: Joined, kind: Kind, verdict: Verdict, weighed: Weighed | None) -> FileStatus:
     key, local, remote, base = joined
-    if weighed is None:
-        return FileStatus(key, kind, verdict, local=local, remote=remote, base=base)
-    _, evidence, reason, settle, detail = weighed
+    _, evidence, reason, settle, detail = weighed or _NOTHING
     return FileStatus(key, kind, verdict, evidence, reason, settle, local, remote, base, detail)
 
 
@@ -178,69 +178,3 @@ def refuse_unsafe(joined: Joined, kind: Kind) -> FileStatus | None:
     """A `refused` status where the key must not become a path, else None."""
     reason = unsafe_reason(joined.key)
     return _status(joined, kind, Verdict.REFUSED, Weighed(Content.UNKNOWN, None, reason)) if reason else None
-
-
-T = TypeVar("T", LocalFile, RemoteObject, Base)
-
-
-def in_order(items: Iterable[T], side: str) -> Iterator[T]:
-    """The items, once it is sure that their keys ascend strictly in byte order.
-
-    Raises:
-        ValueError: a key is not after the one before it; a join would silently miss keys.
-    """
-    last: Key | None = None
-    for item in items:
-        if last is not None and not comes_before(last, item.key):
-            raise ValueError(f"{side} keys are out of order: {item.key!r} after {last!r}")
-        last = item.key
-        yield item
-
-
-def join(
-    locals_: Iterable[LocalFile],
-    remotes: Iterable[RemoteObject],
-    bases: Iterable[Base],
-    on_gone: Callable[[Key], None] = lambda _key: None,
-) -> Iterator[Joined]:
-    """Merge three streams in ascending byte order of their keys into one, in constant memory.
-
-    A key that only the base knows is gone from both sides: it is told to `on_gone` and left out.
-    """
-    left = in_order(locals_, "local")
-    right = in_order(remotes, "remote")
-    middle = in_order(bases, "base")
-    local, remote, base = next(left, None), next(right, None), next(middle, None)
-    while local is not None or remote is not None:
-        key = _first(local, remote)
-        while base is not None and comes_before(base.key, key):
-            on_gone(base.key)
-            base = next(middle, None)
-        here = local if local is not None and local.key == key else None
-        there = remote if remote is not None and remote.key == key else None
-        own = base if base is not None and base.key == key else None
-        base = next(middle, None) if own is not None else base
-        yield Joined(key, here, there, own)
-        local = next(left, None) if here is not None else local
-        remote = next(right, None) if there is not None else remote
-    while base is not None:
-        on_gone(base.key)
-        base = next(middle, None)
-
-
-def _first(local: LocalFile | None, remote: RemoteObject | None) -> Key:
-    """The key that comes first; at least one of both is there."""
-    if local is None or (remote is not None and comes_before(remote.key, local.key)):
-        assert remote is not None  # noqa: S101 - as said
-        return remote.key
-    return local.key
-
-
-def relevant(joined: Iterable[Joined], pairing: Pairing) -> Iterator[tuple[Joined, Kind]]:
-    """The joined keys that belong to the dataset, with their kind: no folder markers, litter or state."""
-    for row in joined:
-        if is_folder_marker(row.key) or is_ours(row.key):
-            continue
-        kind = pairing.kind(row.key)
-        if kind is not Kind.IGNORED:
-            yield row, kind

@@ -21,16 +21,6 @@ def key_bytes(key: str) -> bytes:
     return key.encode("utf-8", "surrogateescape")
 
 
-def comes_before(one: str, other: str) -> bool:
-    """Whether one key comes before another in the order of `key_bytes`.
-
-    ASCII, which is told as such at once, needs no encoding: its code points are its bytes.
-    """
-    if one.isascii() and other.isascii():
-        return one < other
-    return key_bytes(one) < key_bytes(other)
-
-
 class Kind(StrEnum):
     """What a file is for in a dataset."""
 

@@ -9,10 +9,15 @@ pages or requests.
 from __future__ import annotations
 
 import heapq
+import itertools
+import operator
 from collections.abc import Iterable, Iterator
 
 from hashmark.core.errors import BrokenListing
 from hashmark.core.model import RemoteObject, key_bytes
+
+BLOCK = 1000
+"""Keys looked at in one go where no folder is among them: as many as a page has."""
 
 
 def checked(objects: Iterable[RemoteObject], what: str) -> Iterator[RemoteObject]:
@@ -30,37 +35,64 @@ def checked(objects: Iterable[RemoteObject], what: str) -> Iterator[RemoteObject
         yield row
 
 
-def reordered(objects: Iterable[RemoteObject], what: str) -> Iterator[RemoteObject]:
+def reordered(objects: Iterable[RemoteObject], what: str, *, block: int = BLOCK) -> Iterator[RemoteObject]:
     """Objects listed in byte order or folder by folder, in byte order. Holds back one folder at a time.
 
     An object inside folder `F` can be given out once the listing has gone past every name `F` + a character
-    below `/`: only such names come later in the listing and earlier in byte order.
+    below `/`: only such names come later in the listing and earlier in byte order. A `block` is read in one go.
 
     Raises:
         BrokenListing: the listing follows neither order.
     """
     held: list[tuple[bytes, RemoteObject]] = []
-    last = b""
-    by_bytes = by_folders = is_flat = True
-    for index, row in enumerate(objects):
-        now = key_bytes(row.key)
-        was_flat, is_flat = is_flat, b"/" not in now
-        if index:
-            ascends = last < now
-            by_bytes = by_bytes and ascends
-            # Two keys without folders stand alike in both orders.
-            by_folders = by_folders and (ascends if was_flat and is_flat else _tree(last) < _tree(now))
-            if not (by_bytes or by_folders):
-                raise _broken(now, last, what)
-        last = now
-        if is_flat and not held:
-            yield row
+    state = _Order(what)
+    rows = iter(objects)
+    while some := list(itertools.islice(rows, block)):
+        marks = [key_bytes(row.key) for row in some]
+        if not held and state.is_flat(marks):
+            yield from some
             continue
-        heapq.heappush(held, (now, row))
-        while held and _is_past(now, held[0][0]):
-            yield heapq.heappop(held)[1]
+        for now, row in zip(marks, some, strict=True):
+            state.take(now)
+            if b"/" not in now and not held:
+                yield row
+                continue
+            heapq.heappush(held, (now, row))
+            while held and _is_past(now, held[0][0]):
+                yield heapq.heappop(held)[1]
     while held:
         yield heapq.heappop(held)[1]
+
+
+class _Order:
+    """Keys as they come, in byte order or folder by folder.
+
+    Raises (when keys are taken):
+        BrokenListing: they follow neither order.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._last: bytes | None = None
+        self._by_bytes = self._by_folders = True
+
+    def is_flat(self, marks: list[bytes]) -> bool:
+        """Take all of these keys, if they and the one before are in no folder and ascend: alike in both orders."""
+        before = marks if self._last is None else [self._last, *marks]
+        if b"/" in b"".join(before) or not all(map(operator.lt, before, before[1:])):
+            return False
+        self._last = marks[-1]
+        return True
+
+    def take(self, now: bytes) -> None:
+        """Take the next key."""
+        last, self._last = self._last, now
+        if last is None:
+            return
+        self._by_bytes = self._by_bytes and last < now
+        self._by_folders = self._by_folders and _tree(last) < _tree(now)
+        if not (self._by_bytes or self._by_folders):
+            raise _broken(now, last, self._what)
 
 
 def _tree(key: bytes) -> list[bytes]:

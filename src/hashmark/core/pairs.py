@@ -74,11 +74,14 @@ class Pairing:
     ignore: tuple[str, ...] = ()
     _ignored: _Globs = field(init=False, repr=False, compare=False)
     _ranks: dict[str, int] = field(init=False, repr=False, compare=False)
+    _kinds: dict[str, Kind] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_ignored", _Globs((*LITTER, *self.ignore)))
         ranks = {c.casefold(): rank for rank, c in reversed(list(enumerate(self.captions)))}
         object.__setattr__(self, "_ranks", ranks)
+        kinds = dict.fromkeys(IMAGE_SUFFIXES, Kind.IMAGE) | dict.fromkeys(ranks, Kind.CAPTION)
+        object.__setattr__(self, "_kinds", kinds)
 
     def ignores(self, key: str) -> bool:
         """Whether `key` (with a final `/` for a folder) is litter, by the built-in list or the library's own."""
@@ -88,22 +91,28 @@ class Pairing:
         """What the file named `key` is for."""
         if self._ignored.match(key) or is_unfinished(key):
             return Kind.IGNORED
-        stem, suffix = split_suffix(key)
-        suffix = suffix.casefold()
-        if suffix in self._ranks:
-            return Kind.CAPTION
-        if suffix not in IMAGE_SUFFIXES:
-            return Kind.OTHER
-        if stem.endswith(_MASK):
+        slash, dot = key.rfind("/"), key.rfind(".")
+        suffix = key[dot:] if dot > slash + 1 else ""
+        kind = self._kinds.get(suffix) or self._kinds.get(suffix.casefold(), _OTHER)
+        if kind is not _IMAGE:
+            return kind
+        if key.endswith(_MASK, 0, dot):
             return Kind.MASK
-        folders = set(key.split("/")[:-1]) if "/" in key else ()
-        if not _MASK_FOLDERS.isdisjoint(folders):
-            return Kind.MASK
-        return Kind.IMAGE if _CONTROL_FOLDERS.isdisjoint(folders) else Kind.OTHER
+        return _IMAGE if slash < 0 else _image_in(set(key.split("/")[:-1]))
 
     def preference(self, key: str) -> int:
         """Rank of a caption's suffix: 0 is read first."""
         return self._ranks.get(split_suffix(key)[1].casefold(), len(self.captions))
+
+
+_IMAGE, _OTHER = Kind.IMAGE, Kind.OTHER
+
+
+def _image_in(folders: set[str]) -> Kind:
+    """What an image is for, by the folders it is in."""
+    if not _MASK_FOLDERS.isdisjoint(folders):
+        return Kind.MASK
+    return _IMAGE if _CONTROL_FOLDERS.isdisjoint(folders) else _OTHER
 
 
 class _Globs:

@@ -126,6 +126,9 @@ class _Seen:
         self.status = status
 
 
+_IMAGE, _SYNCED = Kind.IMAGE, Verdict.SYNCED
+
+
 @dataclass
 class Summary:
     """A stream of statuses folded in constant memory: counts, and the first few files of each verdict.
@@ -143,7 +146,7 @@ class Summary:
 
     def add(self, status: FileStatus) -> None:
         """Count one more file."""
-        self.images += status.kind is Kind.IMAGE
+        self.images += status.kind is _IMAGE
         self.bytes += status.local.size if status.local else 0
         seen = _Seen(status)
         for key, earlier in self._watch.add(status.key, seen):
@@ -157,7 +160,7 @@ class Summary:
         self.counts[status.verdict] += 1
         if status.evidence:
             self.evidence[status.evidence] += 1
-        if status.verdict is not Verdict.SYNCED:
+        if status.verdict is not _SYNCED:
             kept = self.attention.setdefault(status.verdict, [])
             insort(kept, status, key=lambda f: key_bytes(f.key))
             del kept[self.keep :]

@@ -16,6 +16,7 @@ import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice, starmap
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -32,18 +33,19 @@ CHUNK = 1 << 20
 
 BATCH_FILES = 32
 BATCH_BYTES = 8 << 20
-BATCHES_AT_FIRST = 64
 BATCHES_AHEAD = 256
 
 
-class Hashed(NamedTuple):
-    """A file with its digest, and whether the digest may be remembered for its stamp.
+T = TypeVar("T")
 
-    `seen` is what the `look` of `hash_all` made of its bytes; None where it was not read, or has more than `CHUNK`.
+
+class Hashed(NamedTuple):
+    """A file that was read, with its digest, and whether the digest may be remembered for its stamp.
+
+    `seen` is what the `look` of `hash_all` made of its bytes; None where it has more than `CHUNK`.
     """
 
     file: LocalFile
-    fresh: bool
     settled: bool
     seen: object = None
 
@@ -66,6 +68,9 @@ def is_settled(stamp: Stamp, now_ns: int | None) -> bool:
     """Whether a file with this stamp, hashed at `now_ns` of its file system, can't change unseen any more."""
     return now_ns is not None and max(stamp.mtime_ns, stamp.ctime_ns) + GRANULARITY_NS < now_ns
 
+
+_Batch = list[tuple[T, Hashed | None]] | Future[list[tuple[T, Hashed | None]]]
+"""Rows with what was read of them, or that will be."""
 
 Look = Callable[[str, bytes], object]
 """Gets a key and the bytes of that file, on one of many threads, and makes something of them."""
@@ -169,56 +174,54 @@ class ChangedWhileReading(OSError):
 
 def hash_all(
     root: Path,
-    files: Iterable[LocalFile],
-    known: Callable[[LocalFile], str | None],
+    rows: Iterable[T],
+    unread: Callable[[T], LocalFile | None],
     *,
     clock: Callable[[], int | None],
     workers: int | None = None,
     look: Look | None = None,
-    wanted: Callable[[LocalFile], bool] = lambda _file: True,
-) -> Iterator[Hashed]:
-    """The files in the same order, each with its digest: `known` where it has one, else read, on all cores.
+) -> Iterator[tuple[T, Hashed | None]]:
+    """The rows in the same order, each with the digest of the file that is `unread` in it, on all cores.
 
-    `clock` is asked once, before the first file is read, as `file_system_now`: by it a digest may be remembered.
-    A file that can't be read, or that changes while it is read, comes with `trouble` instead of a digest; one that is
-    not `wanted` comes without either. At most a few thousand files are in work at once. What is read is shown to
-    `look` as well.
+    `unread` is asked once for each row; None where nothing is to be read. `clock` is asked once, before the first file
+    is read, as `file_system_now`: by it a digest may be remembered. A file that can't be read, or that changes while it
+    is read, comes with `trouble` instead of a digest. At most a few thousand rows are held at once, and none where
+    nothing is read. What is read is shown to `look` as well.
     """
     base = os.fspath(root)
     now_ns = functools.cache(clock)
+
+    def begin(batch: list[T], files: list[LocalFile | None]) -> _Batch[T]:
+        if not any(files):
+            return [(row, None) for row in batch]
+        return pool.submit(_hash_batch, base, batch, files, now_ns(), look)
+
     with ThreadPoolExecutor(workers or os.cpu_count() or 2, thread_name_prefix="hash") as pool:
-        batches = (
-            pool.submit(_hash_batch, base, batch, now_ns(), look) if len(ready) < len(batch) else ready
-            for batch in _batches(files, known, wanted)
-            for ready in [[item for item in batch if isinstance(item, Hashed)]]
-        )
-        for batch in _ahead(batches, BATCHES_AT_FIRST, BATCHES_AHEAD):
+        for batch in _ahead(starmap(begin, _batches(rows, unread)), BATCHES_AHEAD):
             yield from batch.result() if isinstance(batch, Future) else batch
 
 
 def _batches(
-    files: Iterable[LocalFile], known: Callable[[LocalFile], str | None], wanted: Callable[[LocalFile], bool]
-) -> Iterator[list[Hashed | LocalFile]]:
-    """The files in lots; those that are still to be read as they are."""
-    batch: list[Hashed | LocalFile] = []
-    size = 0
-    for file in files:
-        digest = None if file.trouble else known(file)
-        if digest is None and not file.trouble and wanted(file):
-            batch.append(file)
-            size += file.size
-        else:
-            done = LocalFile(file.key, file.stamp, digest, file.trouble)
-            batch.append(Hashed(done, fresh=False, settled=digest is not None))
-        if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+    rows: Iterable[T], unread: Callable[[T], LocalFile | None]
+) -> Iterator[tuple[list[T], list[LocalFile | None]]]:
+    """The rows in lots, with the files that are to be read in them; in no lot is too much to read."""
+    source = iter(rows)
+    while lot := list(islice(source, BATCH_FILES)):
+        files = list(map(unread, lot))
+        start = size = 0
+        for end, file in enumerate(files, 1) if any(files) else ():
+            size += file.size if file else 0
+            if size >= BATCH_BYTES:
+                yield lot[start:end], files[start:end]
+                start, size = end, 0
+        yield lot[start:], files[start:]
 
 
-def _hash_batch(base: str, batch: list[Hashed | LocalFile], now_ns: int | None, look: Look | None) -> list[Hashed]:
-    return [_hash_one(base, item, now_ns, look) if isinstance(item, LocalFile) else item for item in batch]
+def _hash_batch(
+    base: str, rows: list[T], files: list[LocalFile | None], now_ns: int | None, look: Look | None
+) -> list[tuple[T, Hashed | None]]:
+    read = (_hash_one(base, file, now_ns, look) if file else None for file in files)
+    return list(zip(rows, read, strict=True))
 
 
 def _hash_one(base: str, file: LocalFile, now_ns: int | None, look: Look | None) -> Hashed:
@@ -228,24 +231,20 @@ def _hash_one(base: str, file: LocalFile, now_ns: int | None, look: Look | None)
         digest, stamp = hash_file(f"{base}/{file.key}", look=show)
     except OSError as error:
         why = f"can't be read: {error.strerror or error}"
-        return Hashed(file._replace(trouble=why), fresh=False, settled=False)
+        return Hashed(file._replace(trouble=why), settled=False)
     settled = is_settled(stamp, now_ns)
-    return Hashed(LocalFile(file.key, stamp, digest), fresh=True, settled=settled, seen=seen[0] if seen else None)
+    return Hashed(LocalFile(file.key, stamp, digest), settled=settled, seen=seen[0] if seen else None)
 
 
-T = TypeVar("T")
-
-
-def _ahead(items: Iterable[T], first: int, depth: int) -> Iterator[T]:
-    """The same items, `first` of them already taken (and so, submitted) before one is used, and `depth` afterwards.
-
-    Where the first makes the user ask others for something, the answers travel while the rest is taken.
-    """
-    waiting: deque[T] = deque()
-    room = first
-    for item in items:
-        waiting.append(item)
-        if len(waiting) > room:
+def _ahead(batches: Iterable[_Batch[T]], depth: int) -> Iterator[_Batch[T]]:
+    """The same batches; while one is in work, up to `depth` more are taken, and so begun."""
+    waiting: deque[_Batch[T]] = deque()
+    for batch in batches:
+        waiting.append(batch)
+        while waiting and (len(waiting) > depth or not _in_work(waiting[0])):
             yield waiting.popleft()
-            room = depth
     yield from waiting
+
+
+def _in_work(batch: object) -> bool:
+    return isinstance(batch, Future) and not batch.done()

@@ -21,6 +21,8 @@ from hashmark.s3.bucket import Bucket
 WORKERS = 8
 WINDOW = 512
 
+_SYNCED = Verdict.SYNCED
+
 EARNED = frozenset({Evidence.ETAG_MD5, Evidence.ETAG_MULTIPART})
 """What a bucket can show about its ETags: that they are MD5s, and that those of parts are made of MD5s."""
 
@@ -83,6 +85,8 @@ class Settler:
 
     def _first(self, joined: Joined, kind: Kind, pool: ThreadPoolExecutor) -> FileStatus | Future[Looked]:
         status = refuse_unsafe(joined, kind) or judge(joined, kind)
+        if status.verdict is _SYNCED and status.evidence in self.trusted:
+            return status
         self._earn(status)
         if status.verdict is not Verdict.UNVERIFIED or status.evidence is Evidence.NAME:
             return status

@@ -121,15 +121,21 @@ def _objects(
         key, size, etag, modified = map(entry.findtext, names)
         if key is None or size is None or not size.isdecimal() or len(size) > DIGITS:
             raise BrokenListing(f"{what}: an entry has no key or no size.")
-        whole = _begun(text(key), prefix, what)
+        whole = text(key)
+        if not whole.startswith(prefix):
+            raise _strange(whole, what)
         yield RemoteObject(Key(whole[cut:]), int(size), normal_etag(etag) if etag else None, modified)
 
 
 def _begun(key: str, prefix: str, what: str) -> str:
     """The key, which must begin with the prefix."""
     if not key.startswith(prefix):
-        raise BrokenListing(f"{what}: the answer has '{key}', which does not begin so.")
+        raise _strange(key, what)
     return key
+
+
+def _strange(key: str, what: str) -> BrokenListing:
+    return BrokenListing(f"{what}: the answer has '{key}', which does not begin so.")
 
 
 def _plain(raw: str) -> str:

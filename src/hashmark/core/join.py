@@ -1,0 +1,116 @@
+"""Three sides brought together in key order, a block at a time.
+
+A block ends where the first of the sides has been read to; within it the sides are joined by name, so that what is
+done for each key is done by sets and dictionaries. In constant memory: of each side, a few blocks are held. Knows
+nothing of where the sides come from, nor what follows from what they say.
+"""
+
+from __future__ import annotations
+
+import operator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Generic, TypeVar
+
+from hashmark.core.compare import Joined
+from hashmark.core.keys import is_folder_marker, is_ours
+from hashmark.core.model import Base, Key, Kind, LocalFile, RemoteObject, key_bytes
+from hashmark.core.pairs import Pairing
+
+BLOCK = 1000
+"""Items read of each side at a time: as many as a page of a listing has."""
+
+T = TypeVar("T", LocalFile, RemoteObject, Base)
+
+
+class Side(Generic[T]):
+    """One side, read in blocks, whose keys ascend strictly in byte order.
+
+    Raises (when reading):
+        ValueError: a key is not after the one before it; a join would silently miss keys.
+    """
+
+    def __init__(self, items: Iterable[T], name: str, block: int = BLOCK) -> None:
+        self._items: Iterator[T] = iter(items)
+        self._name = name
+        self._block = block
+        self._rows: list[T] = []
+        self._marks: list[bytes] = []
+        self._last: bytes | None = None
+
+    def end(self) -> bytes | None:
+        """The last key that has been read, once at least one waits to be taken; None where the side is at its end."""
+        if not self._rows:
+            self._read()
+        return self._marks[-1] if self._marks else None
+
+    def take(self, to: bytes) -> dict[Key, T]:
+        """Everything up to this key, it included, by key."""
+        taken: list[T] = []
+        while (end := self.end()) is not None and end <= to:
+            taken += self._rows
+            self._rows, self._marks = [], []
+        count = bisect_right(self._marks, to)
+        taken += self._rows[:count]
+        del self._rows[:count], self._marks[:count]
+        return {item.key: item for item in taken}
+
+    def _read(self) -> None:
+        self._rows = list(islice(self._items, self._block))
+        self._marks = [key_bytes(item.key) for item in self._rows]
+        before = self._marks if self._last is None else [self._last, *self._marks]
+        if not all(map(operator.lt, before, before[1:])):
+            wrong = next(n for n in range(1, len(before)) if before[n - 1] >= before[n])
+            raise ValueError(f"{self._name} keys are out of order: {before[wrong]!r} after {before[wrong - 1]!r}")
+        self._last = before[-1] if before else None
+
+
+def join(
+    locals_: Iterable[LocalFile],
+    remotes: Iterable[RemoteObject],
+    bases: Iterable[Base],
+    on_gone: Callable[[Key], None] = lambda _key: None,
+    *,
+    block: int = BLOCK,
+) -> Iterator[Joined]:
+    """Merge three streams in ascending byte order of their keys into one, in constant memory.
+
+    A key that only the base knows is gone from both sides: it is told to `on_gone` and left out. The local side is
+    read first, so that a listing may travel meanwhile.
+
+    Raises:
+        ValueError: the keys of a side do not ascend.
+    """
+    left, right, middle = Side(locals_, "local", block), Side(remotes, "remote", block), Side(bases, "base", block)
+    while ends := [end for end in (left.end(), right.end()) if end is not None]:
+        to = min(ends)
+        here, there, own = left.take(to), right.take(to), middle.take(to)
+        yield from _joined(here, there, own)
+        if not own.keys() <= (here.keys() | there.keys()):
+            _tell(on_gone, own, here, there)
+    while (end := middle.end()) is not None:
+        _tell(on_gone, middle.take(end), {}, {})
+
+
+def _joined(here: dict[Key, LocalFile], there: dict[Key, RemoteObject], own: dict[Key, Base]) -> list[Joined]:
+    keys: Iterable[Key] = here if there.keys() <= here.keys() else sorted({**here, **there}, key=key_bytes)
+    return [Joined(key, here.get(key), there.get(key), own.get(key)) for key in keys]
+
+
+def _tell(
+    on_gone: Callable[[Key], None], own: dict[Key, Base], here: dict[Key, LocalFile], there: dict[Key, RemoteObject]
+) -> None:
+    for key in own:
+        if key not in here and key not in there:
+            on_gone(key)
+
+
+def relevant(joined: Iterable[Joined], pairing: Pairing) -> Iterator[tuple[Joined, Kind]]:
+    """The joined keys that belong to the dataset, with their kind: no folder markers, litter or state."""
+    for row in joined:
+        if is_folder_marker(row.key) or is_ours(row.key):
+            continue
+        kind = pairing.kind(row.key)
+        if kind is not Kind.IGNORED:
+            yield row, kind
