@@ -145,6 +145,10 @@ class State:
         """Forget what no longer holds."""
         self._write("DELETE FROM fact WHERE store = ? AND name = ?", [(_text(store), name) for name in names])
 
+    def has_bases(self, remote: str) -> bool:
+        """Whether anything was ever proven equal with `remote`."""
+        return bool(self._read("SELECT key FROM base WHERE remote = ? LIMIT 1", (_text(remote),), _key))
+
     def landmark(self, dataset: str, remote: str, after: str, count: int) -> Key | None:
         """The key that comes `count` places after `after`, among those proven equal with `remote`, else among digests.
 

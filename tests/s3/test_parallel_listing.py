@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from hashmark.actions.landmarks import Landmarks
 from hashmark.actions.listing import ls_remote
+from hashmark.actions.status import status
 from hashmark.core.errors import BrokenListing
 from hashmark.core.model import Key, LocalFile, Stamp
 from hashmark.s3 import listing
@@ -57,10 +59,11 @@ def pages_of(names: list[str], request: Request, start: int | None = None) -> Re
 
 
 def keys_and_requests(
-    answer: Callable[[Request], Reply], landmarks: listing.Landmarks | None
+    answer: Callable[[Request], Reply], landmarks: listing.Landmarks | None, *, eager: bool = False
 ) -> tuple[list[str], list[Request]]:
     with scripted(answer) as server:
-        return [row.key for row in Bucket(Remote("b", "", server.url)).objects("", landmarks)], server.seen
+        listed = Bucket(Remote("b", "", server.url)).objects("", landmarks, eager=eager)
+        return [row.key for row in listed], server.seen
 
 
 @pytest.mark.usefixtures("credentials")
@@ -84,6 +87,30 @@ def test_names_that_are_not_the_buckets_cost_requests_and_no_key(known: list[str
     assert len(seen) <= 30
 
 
+@pytest.mark.usefixtures("credentials")
+def test_where_it_is_likely_to_be_long_its_pages_are_asked_for_with_the_first() -> None:
+    """The first is answered only once others were asked for, so who waited for it would wait for ever."""
+    asked = threading.Semaphore(0)
+
+    def answer(request: Request) -> Reply:
+        if "start-after" in request.query:
+            asked.release()
+        elif "continuation-token" not in request.query:
+            assert all(asked.acquire(timeout=10) for _ in range(10))
+        return pages_of(NAMES, request)
+
+    keys, seen = keys_and_requests(answer, marks(NAMES), eager=True)
+    assert keys == NAMES
+    assert sorted(r.query["start-after"] for r in seen if "start-after" in r.query) == NAMES[8::9]
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize("there", [0, 5, 10, 11, 40, 95])
+def test_a_listing_that_is_shorter_than_was_likely_is_whole(there: int) -> None:
+    keys, _ = keys_and_requests(lambda request: pages_of(NAMES[:there], request), marks(NAMES), eager=True)
+    assert keys == NAMES[:there]
+
+
 LONG = [f"{n:04d}.png" for n in range(3000)]
 
 
@@ -97,9 +124,10 @@ LONG = [f"{n:04d}.png" for n in range(3000)]
         pytest.param([*LONG[:1500:2], *LONG[1500:]], 40, id="half of them, then all"),
     ],
 )
-def test_the_places_stay_as_far_apart_as_pages_are_long_to_the_end(known: list[str], most: int) -> None:
+@pytest.mark.parametrize("eager", [False, True])
+def test_the_places_stay_as_far_apart_as_pages_are_long_to_the_end(known: list[str], most: int, eager: bool) -> None:
     """Each page is asked for before those before it have come: few wait for a token, however long it goes on."""
-    keys, seen = keys_and_requests(lambda request: pages_of(LONG, request), marks(known))
+    keys, seen = keys_and_requests(lambda request: pages_of(LONG, request), marks(known), eager=eager)
     assert keys == LONG
     assert sum("continuation-token" in request.query for request in seen) <= most
     assert len(seen) <= len(LONG) / 9 * 1.2
@@ -141,10 +169,11 @@ def refusing(reply: Reply) -> Callable[[Request], Reply]:
         pytest.param(refusing(Reply(body=b"<html>sign in</html>")), id="a web page"),
     ],
 )
+@pytest.mark.parametrize("eager", [False, True])
 def test_a_store_that_does_not_begin_where_it_is_asked_to_is_listed_whole_all_the_same(
-    answer: Callable[[Request], Reply],
+    answer: Callable[[Request], Reply], eager: bool
 ) -> None:
-    keys, _ = keys_and_requests(answer, marks(NAMES))
+    keys, _ = keys_and_requests(answer, marks(NAMES), eager=eager)
     assert keys == NAMES
 
 
@@ -199,6 +228,7 @@ def test_real_stores_are_listed_alike_from_end_to_end_and_in_many_places(
 
     monkeypatch.setattr(bucket.client, "send", spy)
     assert list(bucket.objects(f"{prefix}/", marks(FOLDERS))) == alone
+    assert list(bucket.objects(f"{prefix}/", marks(FOLDERS), eager=True)) == alone
     assert list(bucket.objects(f"{prefix}/", marks([*FOLDERS, "img", "img/deep", "a", "zz"]))) == alone
     assert sum("start-after" in query for query in asked) >= 8
 
@@ -229,4 +259,9 @@ def test_what_is_listed_in_many_places_is_what_was_pushed(
     for key in NAMES[:40]:
         (library.root / "82_x" / key).write_bytes(b"x")
         bucket.put(f"{prefix}/82_x/{key}", b"x")
-    assert [row.key for row in ls_remote(library.dataset("82"))] == NAMES[:40]
+    dataset = library.dataset("82")
+    assert [row.key for row in ls_remote(dataset)] == NAMES[:40]
+    assert not library.state.has_bases(dataset.remote)
+    assert status(dataset).counts == {"synced": 40}
+    assert library.state.has_bases(dataset.remote), "from now on, its pages are asked for at once"
+    assert [row.key for row in ls_remote(dataset)] == NAMES[:40]

@@ -9,9 +9,22 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from hashmark.core.model import key_bytes
+from hashmark.core.model import RemoteObject, key_bytes
 from hashmark.disk.walk import Walk
 from hashmark.library import Dataset
+
+
+def objects_of(dataset: Dataset) -> Iterator[RemoteObject]:
+    """What the bucket holds in the dataset's folder, in key order; asked for now.
+
+    Where the bucket was seen to hold what is remembered, its pages are all asked for at once.
+
+    Raises (while iterating):
+        StoreError: the bucket can't be reached or listed completely.
+    """
+    library = dataset.library
+    eager = library.state.has_bases(dataset.remote)
+    return library.bucket.objects(dataset.prefix, Landmarks(dataset), eager=eager)
 
 
 class Landmarks:

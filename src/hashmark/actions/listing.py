@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hashmark.actions.landmarks import Landmarks
+from hashmark.actions.landmarks import objects_of
 from hashmark.core.errors import UsageError
 from hashmark.core.keys import is_folder_marker, is_ours
 from hashmark.core.model import RemoteObject
@@ -26,7 +26,7 @@ def ls_remote(dataset: Dataset) -> Iterator[RemoteObject]:
     Raises:
         StoreError: the bucket can't be reached or listed completely.
     """
-    objects = dataset.library.bucket.objects(dataset.prefix, Landmarks(dataset))
+    objects = objects_of(dataset)
     return (o for o in objects if not is_folder_marker(o.key) and not is_ours(o.key))
 
 

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from hashmark.actions.landmarks import Landmarks
+from hashmark.actions.landmarks import objects_of
 from hashmark.actions.local import BATCH, caption_flags, hashed, remembered_files, unread
 from hashmark.core.compare import Joined, Weighed, judge
 from hashmark.core.errors import HashmarkError
@@ -108,7 +108,7 @@ class Scan:
         if against is not None:
             return against, (), Settler(None, dataset.path, dataset.prefix)
         # Asked for first: the listing travels while the disk is read.
-        objects = dataset.library.bucket.objects(dataset.prefix, Landmarks(dataset))
+        objects = objects_of(dataset)
         return objects, dataset.library.state.bases(dataset.remote), self._settler()
 
     def _settler(self) -> Settler:

@@ -74,12 +74,15 @@ class Bucket:
         """A name for store and bucket, under which what is known about them is remembered."""
         return f"{self.remote.store_name or self.client.endpoint.url}/{self.remote.bucket}"
 
-    def objects(self, prefix: str, landmarks: Landmarks | None = None) -> Iterator[RemoteObject]:
+    def objects(
+        self, prefix: str, landmarks: Landmarks | None = None, *, eager: bool = False
+    ) -> Iterator[RemoteObject]:
         """Every object under `prefix`, keys without it, in byte order; complete or an error.
 
-        With `landmarks`, names the bucket is likely to have, a long listing is read in many places at once.
+        With `landmarks`, names the bucket is likely to have, a long listing is read in many places at once; `eager`,
+        before it is known to be a long one.
         """
-        return list_objects(self.client, prefix, landmarks)
+        return list_objects(self.client, prefix, landmarks, eager=eager)
 
     def folders(self, prefix: str) -> list[str]:
         """The names of the folders directly under `prefix`."""

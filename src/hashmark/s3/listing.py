@@ -37,8 +37,13 @@ Landmarks = Callable[[str, int], str | None]
 there are not so many. A wrong guess costs time alone."""
 
 
-def list_objects(client: Client, prefix: str, landmarks: Landmarks | None = None) -> Iterator[RemoteObject]:
+def list_objects(
+    client: Client, prefix: str, landmarks: Landmarks | None = None, *, eager: bool = False
+) -> Iterator[RemoteObject]:
     """Every object whose key begins with `prefix`, in byte order; the keys come without the prefix.
+
+    With landmarks, many pages are asked for at once: when the first has shown that more follow, or `eager`, together
+    with the first.
 
     Raises:
         BrokenListing: an answer is not a listing, or the pages contradict each other.
@@ -47,7 +52,12 @@ def list_objects(client: Client, prefix: str, landmarks: Landmarks | None = None
     what = f"Listing '{prefix}'"
     # The first page is asked for now, so that it travels while the caller does other things.
     pages = _pages(client, prefix)
-    rows = _in_parallel(client, prefix, pages, landmarks) if landmarks else _rows(pages)
+    if landmarks is None:
+        rows = _rows(pages)
+    elif eager:
+        rows = _in_parallel(client, prefix, pages, landmarks, "", 0)
+    else:
+        rows = _then_in_parallel(client, prefix, pages, landmarks)
     # AWS lists in byte order, by its documentation; others may list folder by folder.
     return checked(rows, what) if client.endpoint.is_aws else reordered(rows, what)
 
@@ -66,30 +76,42 @@ def _rows(pages: Iterator[Page]) -> Iterator[RemoteObject]:
     return itertools.chain.from_iterable(page.objects for page in pages)
 
 
-def _in_parallel(client: Client, prefix: str, pages: Iterator[Page], landmarks: Landmarks) -> Iterator[RemoteObject]:
+def _then_in_parallel(
+    client: Client, prefix: str, pages: Iterator[Page], landmarks: Landmarks
+) -> Iterator[RemoteObject]:
     """The rows of `pages`; where more than one page is needed, many are asked for at once."""
     first = next(pages)
+    pages = itertools.chain([first], pages)
     if not first.next_token or not first.objects:
-        yield from _rows(itertools.chain([first], pages))
+        yield from _rows(pages)
         return
-    course = _Course(client, prefix, first.objects, landmarks)
-    trunk = (page.objects for page in itertools.chain([first], pages))
-    yield from spliced(trunk, course, ahead=AHEAD, what=f"Listing '{prefix}'", on_taken=course.adjust)
+    yield from _in_parallel(client, prefix, pages, landmarks, first.objects[-1].key, len(first.objects))
+
+
+def _in_parallel(
+    client: Client, prefix: str, pages: Iterator[Page], landmarks: Landmarks, start: str, place: int
+) -> Iterator[RemoteObject]:
+    """The rows of `pages`, with the pages after `start`, which `place` rows end with, asked for now."""
+    course = _Course(client, prefix, start, place, landmarks)
+    begun = list(itertools.islice(course, AHEAD))
+    trunk = (page.objects for page in pages)
+    branches = itertools.chain(begun, course)
+    return spliced(trunk, branches, ahead=AHEAD, what=f"Listing '{prefix}'", on_taken=course.adjust)
 
 
 class _Course(Iterator[Iterator[Rows]]):
     """Listings that begin at one landmark after the other; each is asked for when it is taken from here.
 
-    `first` are the rows of the listing's first page, from whose end on the landmarks are chosen.
+    The landmarks are chosen from `start` on, which `place` rows of the listing end with.
     """
 
-    def __init__(self, client: Client, prefix: str, first: Rows, landmarks: Landmarks) -> None:
+    def __init__(self, client: Client, prefix: str, start: str, place: int, landmarks: Landmarks) -> None:
         self._client = client
         self._prefix = prefix
-        self._at: str | None = first[-1].key
+        self._at: str | None = start
         self._landmarks = landmarks
         self._stride = STRIDE
-        self._places = [len(first)]
+        self._places = [place]
         """How many names lie before each landmark, of those that were chosen among; before it, where that starts."""
         self._told = 0
 
