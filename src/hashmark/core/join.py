@@ -87,23 +87,16 @@ def join(
         to = min(ends)
         here, there, own = left.take(to), right.take(to), middle.take(to)
         yield from _joined(here, there, own)
-        if not own.keys() <= (here.keys() | there.keys()):
-            _tell(on_gone, own, here, there)
+        for key in [key for key in own if key not in here and key not in there]:
+            on_gone(key)
     while (end := middle.end()) is not None:
-        _tell(on_gone, middle.take(end), {}, {})
+        for key in middle.take(end):
+            on_gone(key)
 
 
 def _joined(here: dict[Key, LocalFile], there: dict[Key, RemoteObject], own: dict[Key, Base]) -> list[Joined]:
     keys: Iterable[Key] = here if there.keys() <= here.keys() else sorted({**here, **there}, key=key_bytes)
     return [Joined(key, here.get(key), there.get(key), own.get(key)) for key in keys]
-
-
-def _tell(
-    on_gone: Callable[[Key], None], own: dict[Key, Base], here: dict[Key, LocalFile], there: dict[Key, RemoteObject]
-) -> None:
-    for key in own:
-        if key not in here and key not in there:
-            on_gone(key)
 
 
 def relevant(joined: Iterable[Joined], pairing: Pairing) -> Iterator[tuple[Joined, Kind]]:
