@@ -30,14 +30,14 @@ NAMES = (
     "quotes ' \" ` and &amp; &lt;b&gt;",
     "emoji 🎨👩‍🎨",
     "%2e%2e%2fhashmark.toml",
-    "{{7*7}} ${7*7} {% raw %}",
+    "{{1337*1337}} ${1337*1337} {% raw %}",
     "javascript:alert(1)",
     "two  spaces and a # and a ? and a %",
     "-rf",
     "a\u202egnp.exe",
     "data: x",
 )
-TEXT = "</textarea></script><script>alert(3)</script>{{7*7}}\n\nevent: forged\n"
+TEXT = "</textarea></script><script>alert(3)</script>{{1337*1337}}\n\nevent: forged\n"
 HTML = {"accept": "text/html"}
 
 
@@ -100,7 +100,7 @@ def test_no_name_or_text_becomes_more_than_text_on_any_page(hostile: Served) -> 
         scripts = len(re.findall(r'<script type="module" src="/static/page\.js[^"]*"></script>', answer.text))
         assert found.elements.count("script") == scripts, address
         assert [there for there in found.addresses if not re.fullmatch(r"#[\w-]+|/(?!/).*", there)] == [], address
-        assert "49" not in re.findall(r"\b49\b", answer.text), "a template in a name was worked out"
+        assert str(1337 * 1337) not in answer.text, "a template in a name was worked out"
     details = [answer.text for address, answer in seen.items() if "back=" in address]
     for name in NAMES:
         assert any(f"<h2>{html.escape(name, quote=False)}.png</h2>" in html_of(text) for text in details), name
