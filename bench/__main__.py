@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench import programs, report
-from bench.cases import FEW, PATIENCE, Bench, Case, make_library
+from bench.cases import PATIENCE, Bench, Case, make_library
 from bench.inputs import LARGE, PAIRS, STORY, TINY, Input, build, smaller
 from bench.programs import BUCKET, Program
 from hashmark.embedded import EmbeddedBucket, read_credentials
@@ -39,9 +39,7 @@ def main() -> None:
             results = report.describe(
                 found,
                 server=box.address.server,
-                rounds=rounds,
-                latency=options.latency / 1000,
-                notes=list(_notes(options.quick, options.latency)),
+                notes=list(_notes(options.quick)),
             )
             report.write(results, out, beside=before)
         bench.close()
@@ -54,7 +52,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="how long each request waits")
     parser.add_argument("--rounds", type=int, help="how often each program is run (5; quick: 3)")
     parser.add_argument("--only", default="", metavar="WORD", help="cases whose name has it, say 'list 84_tiny'")
-    parser.add_argument("--large", type=int, default=LARGE.images, metavar="N", help="files of 200 MB")
+    parser.add_argument("--large", type=int, default=LARGE.images, metavar="N", help="files of 200 MB (10; 40 take 60 GB)")
     parser.add_argument("--beside", action="store_true", help="keep the other cases that the folder holds")
     parser.add_argument("--out", type=Path, help="a folder for the results")
     return parser.parse_args()
@@ -78,13 +76,11 @@ def _everyone(folder: Path, box: EmbeddedBucket) -> list[Program]:
     return [programs.hashmark(), programs.rclone(), programs.s5cmd(), programs.aws(), programs.s3cmd(settings)]
 
 
-def _notes(quick: bool, latency: float) -> Iterator[str]:
+def _notes(quick: bool) -> Iterator[str]:
     if quick:
         yield "A quick run: smaller inputs and fewer rounds."
-    if latency:
-        yield f"Every request waited {latency:g} ms."
     yield "s3cmd, which sends one request at a time, neither pushes nor pulls; it and aws leave out the largest inputs."
-    yield f"What takes over {PATIENCE} s at first is run {FEW} times; its requests are not counted."
+    yield f"Of what takes over {PATIENCE} s at first, requests are not counted."
 
 
 Measure = Callable[[Input], Case]

@@ -74,6 +74,7 @@ class Bench:
         self.programs = programs
         self._box = box
         self._rounds = rounds
+        self._later = f", each request {latency * 1000:g} ms later" if latency else ""
         self._open = contextlib.ExitStack()
         target = box.address.endpoint_url
         self._counter = self._open.enter_context(proxy.before(target))
@@ -185,6 +186,7 @@ class Bench:
                 self._run(turn.program, turn.command, site, differs=turn.found)
                 turn.row.requests = self._counter.counts.total()
         case.rows = [turn.row for turn in turns]
+        case.title += self._later
         return case
 
     def _run(

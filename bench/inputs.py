@@ -36,7 +36,7 @@ class Input:
 STORY = Input("82_story", 271, 1_000_000)
 PAIRS = Input("83_pairs", 5_000, 64_000)
 TINY = Input("84_tiny", 100_000, 100)
-LARGE = Input("85_large", 40, 200_000_000, captions=False)
+LARGE = Input("85_large", 10, 200_000_000, captions=False)
 
 
 def smaller(item: Input) -> Input:

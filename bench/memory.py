@@ -61,7 +61,7 @@ def _main() -> None:
         return
     _MadeUp.count = count
     vars(status)["Walk"] = _MadeUp
-    Bucket.objects = lambda _self, *_: _objects(count)  # type: ignore[method-assign]
+    Bucket.objects = lambda _self, *_, **__: _objects(count)  # type: ignore[method-assign]
     sys.argv[1:] = ["status", NAME]
     main.main()
 

@@ -43,9 +43,9 @@ class Proxy:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 await self._request(reader, there_writer)
+        # Who has closed its side has had its answers; the store would keep the connection open for the next request.
+        back.cancel()
         there_writer.close()
-        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
-            await back
         writer.close()
 
     async def _request(self, reader: asyncio.StreamReader, there: asyncio.StreamWriter) -> None:

@@ -16,22 +16,19 @@ INTRO = """# Benchmarks
 
 Written by `make bench`; do not edit. {machine}; {server}; {date}.
 
-Programs took turns, each once a round, in {rounds} rounds; the store ran on the same machine and shared its cores.
-Times are medians of wall seconds. Ratios are of runs of the same round, against the first line of the table: median
-(least to most). Requests were counted by a proxy in a run of their own. What a program compares differs, and is said.
+Programs took turns, each once a round; the store ran on the same machine and shared its cores. Times are medians of
+wall seconds, of as many runs as the table says. Ratios are of runs of the same round, against the first line of the
+table: median (least to most). Requests were counted by a proxy in a run of their own. What a program compares
+differs, and is said. The system tells no peak of memory below what the benchmark itself had when it began the program.
 {notes}"""
 
 
-def describe(
-    cases: Sequence[Case], *, server: str, rounds: int, latency: float, notes: Sequence[str]
-) -> dict[str, Any]:
+def describe(cases: Sequence[Case], *, server: str, notes: Sequence[str]) -> dict[str, Any]:
     """Everything that was measured, as plain data."""
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": machine(),
         "server": server,
-        "rounds": rounds,
-        "latencyMs": latency * 1000,
         "notes": list(notes),
         "cases": [case.to_json() for case in cases],
     }
@@ -60,14 +57,23 @@ def markdown(found: dict[str, Any]) -> str:
 def _table(case: dict[str, Any]) -> str:
     asked = any(row["found"] is not None for row in case["rows"])
     compared = any(row["compares"] for row in case["rows"])
-    heads = ["program", "seconds", "ratio", "CPU s", "peak MB", "requests"]
+    heads = ["program", "seconds", "runs", "ratio", "CPU s", "peak MB", "requests"]
     heads += ["found"] if asked else []
     heads += ["compares"] if compared else []
     lines = [f"## {case['title']}: {case['input']}", "", _line(heads), _line(["---"] * len(heads))]
     for row in case["rows"]:
         middle, least, most = row["ratio"]
-        cells = [row["program"], f"{row['median']:.2f}", f"{middle:.2f} ({least:.2f}–{most:.2f})", f"{row['cpu']:.2f}"]
-        cells += [f"{row['peak'] / 1e6:.0f}", "–" if row["requests"] is None else str(row["requests"])]
+        cells = [
+            row["program"],
+            f"{row['median']:.2f}",
+            str(len(row["wall"])),
+            f"{middle:.2f} ({least:.2f}–{most:.2f})",
+        ]
+        cells += [
+            f"{row['cpu']:.2f}",
+            f"{row['peak'] / 1e6:.0f}",
+            "–" if row["requests"] is None else str(row["requests"]),
+        ]
         cells += [str(row["found"])] if asked else []
         cells += [row["compares"]] if compared else []
         lines.append(_line(cells))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, wait
@@ -21,8 +22,10 @@ from hashmark.s3 import xml
 from hashmark.s3.client import Answer, Client
 from hashmark.s3.requests import Expect, content_md5, content_type
 
-IN_FLIGHT = 4
-"""Parts of one file on their way at once; memory is this times the part size."""
+IN_FLIGHT = 6
+"""Parts on their way at once, of all files together. Each is in memory twice: here, and in the runtime."""
+
+_room = threading.BoundedSemaphore(IN_FLIGHT)
 
 
 class Part(NamedTuple):
@@ -108,22 +111,46 @@ def _send(
         answer = flying.popleft().result()
         etags.append(normal_etag(answer.headers.get("etag", "")))
 
+    numbered = enumerate(parts, 1)
     try:
-        for number, part in enumerate(parts, 1):
+        while (following := _next_with_room(numbered)) is not None:
+            number, part = following
             digests.append(part.md5)
-            query = {"partNumber": str(number), "uploadId": upload_id}
-            headers = {"Content-MD5": content_md5(part.md5.hex())}
-            sent = client.send(
-                "UploadPart", "PUT", key, query=query, headers=headers, body=part.data, on_bytes=on_bytes
-            )
-            flying.append(sent)
-            if len(flying) == IN_FLIGHT:
+            flying.append(_send_part(client, key, {"partNumber": str(number), "uploadId": upload_id}, part, on_bytes))
+            del following, part  # its bytes are let go when it has arrived
+            while flying and flying[0].done():
                 land()
         while flying:
             land()
     finally:
         wait(flying)  # a part that lands after the upload was given up would stay, and cost
     return etags, digests
+
+
+def _next_with_room(parts: Iterator[tuple[int, Part]]) -> tuple[int, Part] | None:
+    """The next part, read once there is room for one more; None where there is none."""
+    _room.acquire()
+    part = None
+    try:
+        part = next(parts, None)
+        return part
+    finally:
+        if part is None:
+            _room.release()
+
+
+def _send_part(
+    client: Client, key: str, query: Mapping[str, str], part: Part, on_bytes: Callable[[int], None] | None
+) -> Future[Answer]:
+    """Begin to send a part; there is room for another when it has arrived, or failed to."""
+    headers = {"Content-MD5": content_md5(part.md5.hex())}
+    try:
+        sent = client.send("UploadPart", "PUT", key, query=query, headers=headers, body=part.data, on_bytes=on_bytes)
+    except BaseException:
+        _room.release()
+        raise
+    sent.add_done_callback(lambda _: _room.release())
+    return sent
 
 
 def _complete(client: Client, key: str, upload_id: str, etags: list[str], expect: Expect | None) -> str:
