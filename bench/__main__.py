@@ -52,7 +52,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="how long each request waits")
     parser.add_argument("--rounds", type=int, help="how often each program is run (5; quick: 3)")
     parser.add_argument("--only", default="", metavar="WORD", help="cases whose name has it, say 'list 84_tiny'")
-    parser.add_argument("--large", type=int, default=LARGE.images, metavar="N", help="files of 200 MB (10; 40 take 60 GB)")
+    parser.add_argument(
+        "--large", type=int, default=LARGE.images, metavar="N", help="files of 200 MB (10; 40 take 60 GB)"
+    )
     parser.add_argument("--beside", action="store_true", help="keep the other cases that the folder holds")
     parser.add_argument("--out", type=Path, help="a folder for the results")
     return parser.parse_args()
