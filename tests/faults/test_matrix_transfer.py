@@ -12,6 +12,7 @@ from hashmark.actions import trash
 from hashmark.core.plan import Direction
 from hashmark.s3 import bucket as bucket_module
 from hashmark.s3.bucket import Bucket
+from hashmark.s3.multipart import IN_FLIGHT
 from hashmark.transfer import moves, parts
 from tests.conftest import Store
 from tests.faults.proxy import (
@@ -368,7 +369,8 @@ def test_row_8_new_source_changed_amid_an_upload_in_parts_is_not_completed(world
 def changed_amid_its_upload(world: World) -> None:
     here = world.machine()
     before = in_bucket(here)
-    fill(here, {"big.png": os.urandom(26 << 20)})
+    # More parts than are under way at once: the last one is not read yet when the first arrives.
+    fill(here, {"big.png": os.urandom((IN_FLIGHT + 2) * parts.PART_SIZE + (1 << 20))})
 
     def write() -> None:
         with (here.path / "big.png").open("r+b") as file:
