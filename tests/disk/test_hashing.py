@@ -237,14 +237,21 @@ def test_of_an_endless_dataset_a_bounded_number_is_in_work_and_stopping_ends_eve
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More are begun while the first is read; it is not waited for before there are so many."""
-    taken, go = itertools.count(), threading.Event()
-    monkeypatch.setattr(hashing, "hash_file", lambda _path, **_: go.wait(10) and ("0" * 32, Stamp(0, 0, 0, 0, 0)))
-    results = hash_all(tmp_path, endless(taken), itself, clock=lambda: None, workers=2)
-    threading.Timer(0.2, go.set).start()
+    most, go = BATCHES_AHEAD * BATCH_FILES, threading.Event()
+    taken = itertools.count()
+
+    def files() -> Iterator[LocalFile]:
+        for file in endless(taken):
+            yield file
+            if file.key == f"{most - 1}":  # it must come to here by itself; whether it then stops is seen after a while
+                threading.Timer(0.2, go.set).start()
+
+    monkeypatch.setattr(hashing, "hash_file", lambda _path, **_: go.wait(60) and ("0" * 32, Stamp(0, 0, 0, 0, 0)))
+    results = hash_all(tmp_path, files(), itself, clock=lambda: None, workers=2)
     assert [next(results)[0].key for _ in range(3)] == ["0", "1", "2"]
     assert isinstance(results, Generator)
     results.close()
-    assert BATCHES_AHEAD * BATCH_FILES <= next(taken) <= (BATCHES_AHEAD + 2) * BATCH_FILES
+    assert most <= next(taken) <= most + 2 * BATCH_FILES
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("hash")]
 
 
