@@ -76,7 +76,7 @@ def fill(root: Path, name: str, count: int, size: int = 2000) -> Path:
     return folder
 
 
-def wait_for(condition: Any, seconds: float = 30) -> None:
+def wait_for(condition: Any, seconds: float = 60) -> None:
     """Wait until `condition()` is true."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -266,7 +266,7 @@ def test_closing_ends_everything_at_once(tmp_path: Path) -> None:
     pids = working(renderer)
     began = time.monotonic()
     renderer.close()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10, "the image would take longer, and its time is up after 15"
     with pytest.raises(ImageRefused, match="hashmark was closed"):
         slow.result(0)
     assert queued.cancelled()

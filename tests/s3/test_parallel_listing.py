@@ -96,7 +96,7 @@ def test_where_it_is_likely_to_be_long_its_pages_are_asked_for_with_the_first() 
         if "start-after" in request.query:
             asked.release()
         elif "continuation-token" not in request.query:
-            assert all(asked.acquire(timeout=10) for _ in range(10))
+            assert all(asked.acquire(timeout=30) for _ in range(10))
         return pages_of(NAMES, request)
 
     keys, seen = keys_and_requests(answer, marks(NAMES), eager=True)

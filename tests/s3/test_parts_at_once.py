@@ -52,7 +52,7 @@ def test_no_more_parts_are_read_than_may_be_under_way_whatever_file_they_are_of(
 
     def answer(request: Request) -> Reply:
         if request.method == "PUT":
-            go.wait(20)
+            go.wait(60)
         return honest(request)
 
     with scripted(answer) as server, ThreadPoolExecutor(3) as pool:
@@ -63,7 +63,7 @@ def test_no_more_parts_are_read_than_may_be_under_way_whatever_file_they_are_of(
         wait_for(lambda: sum(request.method == "PUT" for request in server.seen) == IN_FLIGHT)
         assert next(read) == IN_FLIGHT
         go.set()
-        assert [upload.result(20) for upload in uploads] == [ETAG] * 3
+        assert [upload.result(60) for upload in uploads] == [ETAG] * 3
 
 
 def test_parts_that_fail_leave_room_for_others() -> None:

@@ -42,7 +42,7 @@ class Served:
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         """One request, with the right headers unless others are given."""
         more.setdefault("headers", self.headers)
-        with httpx.Client(base_url=self.base, timeout=30) as client:
+        with httpx.Client(base_url=self.base, timeout=60) as client:
             return client.request(method, path, **more)
 
     def get(self, path: str) -> Any:

@@ -167,7 +167,7 @@ def kinds(served: Served) -> dict[str, httpx.Response]:
         return served.ask(method, path, **more)
 
     with (
-        httpx.Client(base_url=served.base, timeout=10) as client,
+        httpx.Client(base_url=served.base, timeout=30) as client,
         client.stream("GET", "/events", headers=served.headers) as stream,
     ):
         next(stream.iter_lines())

@@ -172,7 +172,7 @@ def test_while_a_pull_runs_no_caption_is_saved(library: Library, seaweedfs: Stor
         read = served.get(ADDRESS)
         served.compared("82")
         job = served.post("/api/datasets/82/pull", {"items": [item_id("0002.png")]}, 202)["job"]
-        assert between.held.wait(10)
+        assert between.held.wait(30)
         answer = save(served, "mine\n", read["md5"])
         assert (answer.status_code, path.read_text()) == (409, read["text"])
         between.go.set()

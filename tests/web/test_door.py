@@ -116,7 +116,7 @@ def test_row_39_a_stranger_gets_403_on_every_route_and_changes_nothing(served: S
         else:
             headers[name] = value.replace("{port}", str(served.port)).replace("{session}", session or "")
     before = truth(served)
-    with httpx.Client(base_url=served.base, timeout=10) as client:
+    with httpx.Client(base_url=served.base, timeout=30) as client:
         for method, address in routes(served.app, item_of(served)):
             answer = client.request(method, address, headers=headers, content=BODY)
             assert answer.status_code == 403, (method, address, answer.text)
@@ -191,7 +191,7 @@ def test_a_request_that_says_it_is_too_large_is_refused_before_it_is_sent(served
         f"POST /api/check HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nAuthorization: Bearer {TOKEN}\r\n"
         "X-Hashmark: 1\r\nContent-Type: application/json\r\nContent-Length: 9999999999\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=30) as raw:
         raw.sendall(head.encode())
         assert raw.recv(65536).startswith(b"HTTP/1.1 413 ")
 
@@ -215,7 +215,7 @@ def test_a_request_that_says_it_is_too_large_is_refused_before_it_is_sent(served
 def test_requests_that_no_browser_sends_are_not_answered(served: Served, head: str) -> None:
     twice = "Content-Length: 0\r\nContent-Type: application/json\r\nContent-Type: text/plain\r\n"
     filled = head.format(host=f"127.0.0.1:{served.port}", token=TOKEN, twice=twice)
-    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=30) as raw:
         raw.sendall(f"{filled}Connection: close\r\n\r\n".encode())
         answer = b""
         while piece := raw.recv(65536):

@@ -29,7 +29,7 @@ def test_open_pages_do_not_keep_it(library: Library) -> None:
         streams[0].has_begun()
         since = time.monotonic()
     assert time.monotonic() - since < 15
-    assert all(stream.ended.wait(5) for stream in streams)
+    assert all(stream.ended.wait(30) for stream in streams)
 
 
 def test_a_job_that_is_followed_does_not_keep_it_and_what_it_did_is_whole(library: Library, seaweedfs: Store) -> None:
@@ -49,7 +49,7 @@ def test_a_job_that_is_followed_does_not_keep_it_and_what_it_did_is_whole(librar
         told.wait(lambda events: any(event.name == "file-done" for event in events))
         since = time.monotonic()
     assert time.monotonic() - since < 20, "the stream of a job that goes on for a minute"
-    assert told.ended.wait(5)
+    assert told.ended.wait(30)
     there = {row.key for row in library.bucket.objects(library.dataset("82").prefix)}
     assert set(between.puts()) <= there
     assert len(there) < 802

@@ -192,7 +192,7 @@ def test_what_is_edited_while_a_verification_runs_is_looked_at_when_it_ends(libr
     between = Between(seaweedfs, lambda request: request.method == "GET" and "0002.txt" in request.path)
     with behind(between, library) as held, serving(held) as served:
         job = served.post("/api/datasets/82/verify", {}, 202)["job"]
-        assert between.held.wait(10)
+        assert between.held.wait(30)
         (library.root / STYLE / "0000.txt").write_text("edited after its bytes were compared\n")
         wait_for(lambda: "0000.txt" in served.app.state.desk.boards["82"].dirty)
         between.go.set()
@@ -208,7 +208,7 @@ def test_a_running_job_keeps_others_of_its_dataset_out_and_no_others(library: Li
         retried = served.post("/api/datasets/82/push", {"items": []}, 202)["job"]
         served.job(retried)
         job = served.post("/api/datasets/82/push", {}, 202)["job"]
-        assert between.held.wait(10)
+        assert between.held.wait(30)
         tried: dict[str, Callable[[], httpx.Response]] = {
             "push": lambda: served.ask("POST", "/api/datasets/82/push", json={}),
             "verify": lambda: served.ask("POST", "/api/datasets/82/verify", json={}),

@@ -60,7 +60,7 @@ class Stream:
                     data.append(value)
         self.ended.set()
 
-    def wait(self, condition: Callable[[list[Event]], object], seconds: float = 20) -> None:
+    def wait(self, condition: Callable[[list[Event]], object], seconds: float = 60) -> None:
         wait_for(lambda: condition(list(self.all)), seconds)
 
     def has_begun(self) -> None:
@@ -106,7 +106,7 @@ class Between:
 
     def _hold(self) -> None:
         self.held.set()
-        assert self.go.wait(30)
+        assert self.go.wait(60)
 
     def puts(self) -> list[str]:
         """The keys of the dataset that were written, once for each time that the store took it."""
