@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +254,39 @@ def test_of_an_endless_dataset_a_bounded_number_is_in_work_and_stopping_ends_eve
     results.close()
     assert most <= next(taken) <= most + 2 * BATCH_FILES
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("hash")]
+
+
+def test_whoever_gives_up_waits_for_the_files_under_way_and_for_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many, go, read = threading.Event(), threading.Event(), itertools.count()
+
+    def files() -> Iterator[LocalFile]:
+        for file in endless(itertools.count()):
+            yield file
+            if file.key == "100":
+                many.set()
+
+    class Pool(ThreadPoolExecutor):
+        """Those under way end once the pool was told to stop."""
+
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            super().shutdown(wait=False, cancel_futures=cancel_futures)
+            go.set()
+            super().shutdown(wait=wait)
+
+    def hash_file(path: str, **_: Any) -> tuple[str, Stamp]:
+        assert (many if next(read) == 0 else go).wait(60)
+        return "0" * 32, Stamp(0, 0, 0, 0, 0)
+
+    monkeypatch.setattr(hashing, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(hashing, "BATCH_FILES", 1)
+    monkeypatch.setattr(hashing, "hash_file", hash_file)
+    results = hash_all(tmp_path, files(), itself, clock=lambda: None, workers=2)
+    assert next(results)[0].key == "0"
+    assert isinstance(results, Generator)
+    results.close()
+    assert next(read) <= 3
 
 
 def test_where_nothing_is_to_be_read_nothing_is_held(tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ def test_row_19_a_burst_of_503_lowers_the_concurrency_and_the_run_finishes(
     limits: list[int] = []
 
     class Watched(Throttle):
-        def slow_down(self, epoch: int | None = None) -> None:
+        def slow_down(self, epoch: int) -> None:
             super().slow_down(epoch)
             limits.append(self.limit)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from hashmark import Evidence, Policy, Verdict, plan, pull, push, run, status, verify
 from hashmark.actions import trash
 from hashmark.core.plan import Direction
+from hashmark.embedded import read_credentials
 from hashmark.s3 import bucket as bucket_module
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.multipart import IN_FLIGHT
@@ -30,6 +32,7 @@ from tests.faults.proxy import (
     short,
     slow,
     stall,
+    strip_sent,
     swap,
 )
 from tests.faults.server import Reply, Request, error
@@ -361,23 +364,45 @@ def test_row_8_source_changed_amid_an_upload_in_parts_is_not_completed(world: Wo
 def test_row_8_new_source_changed_amid_an_upload_in_parts_is_not_completed(world: World, small_parts: None) -> None:
     """The same with a file that the bucket does not have: it was hashed a moment before.
 
-    Guard: without its digest sent along, the store takes a part that is not what was hashed.
+    Guard: without its digest sent along, and without the look at the parts' ETags, the store's object is not what was
+    hashed.
     """
     changed_amid_its_upload(world)
 
 
-def changed_amid_its_upload(world: World) -> None:
+def test_row_8_source_cut_short_amid_an_upload_in_parts_is_not_completed(world: World, small_parts: None) -> None:
+    """A writer begins the file anew, as most do: it is empty while its first parts, hashed a moment before, travel.
+
+    Guard: without the count of what was sent, the parts so far become an object that is said to be the whole file.
+    """
+    changed_amid_its_upload(world, lambda path: os.truncate(path, 0))
+
+
+def test_row_8_source_changed_amid_parts_that_the_store_does_not_check_is_not_completed(
+    world: World, small_parts: None
+) -> None:
+    """The store looks at Content-MD5 of whole objects, but not of parts.
+
+    Guard: without the look at the parts' ETags, the object is said to be the file that was hashed.
+    """
+    unchecked = strip_sent(*read_credentials(world.store.credentials_file), "content-md5")
+    world.proxy.on("UploadPart", "big", unchecked, nth=2, times=FOR_EVER, overall=True)
+    changed_amid_its_upload(world)
+
+
+def overwrite_the_end(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(-10, os.SEEK_END)
+        file.write(b"0123456789")
+
+
+def changed_amid_its_upload(world: World, change: Callable[[Path], None] = overwrite_the_end) -> None:
     here = world.machine()
     before = in_bucket(here)
     # More parts than are under way at once: the last one is not read yet when the first arrives.
-    fill(here, {"big.png": os.urandom((IN_FLIGHT + 2) * parts.PART_SIZE + (1 << 20))})
-
-    def write() -> None:
-        with (here.path / "big.png").open("r+b") as file:
-            file.seek(-10, os.SEEK_END)
-            file.write(b"0123456789")
-
-    world.proxy.on("UploadPart", "big", meanwhile(write), overall=True)
+    content = os.urandom((IN_FLIGHT + 2) * parts.PART_SIZE + (1 << 20))
+    fill(here, {"big.png": content})
+    world.proxy.on("UploadPart", "big", meanwhile(lambda: change(here.path / "big.png")), overall=True)
     result = push(here)
     assert [f.code for f in result.failures] == ["file-changed"]
     assert in_bucket(here) == before

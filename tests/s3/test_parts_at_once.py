@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from hashmark.core.errors import HashmarkError
 from hashmark.core.etags import multipart_etag
+from hashmark.core.model import Key, LocalFile
+from hashmark.disk.walk import stamp_of
 from hashmark.s3 import multipart
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
 from hashmark.s3.multipart import IN_FLIGHT, digested
+from hashmark.transfer.ends import Ends
+from hashmark.transfer.parts import Cut, _Sender
 from tests.e2e.command import wait_for
 from tests.faults import NS, Reply, Request, error, scripted
 
@@ -87,3 +95,56 @@ def test_parts_that_fail_leave_room_for_others() -> None:
             with pytest.raises(OSError, match="the disk is gone"):
                 multipart.upload(client, "a", digested(unreadable()), expect=None)
         assert multipart.upload(client, "a", digested(PARTS), expect=None) == ETAG
+
+
+class Bytes(bytes):
+    """A part's bytes, counted."""
+
+    held = 0
+
+    def __new__(cls, data: bytes) -> Bytes:
+        cls.held += 1
+        return super().__new__(cls, data)
+
+    def __del__(self) -> None:
+        type(self).held -= 1
+
+
+class Room:
+    """Has room for one part, and for more once `go` is set: what the first has left was taken by another upload."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self._taken = itertools.count()
+
+    def acquire(self) -> None:
+        assert next(self._taken) == 0 or self.go.wait(60)
+
+    def release(self) -> None:
+        pass
+
+
+def test_a_part_that_has_arrived_is_in_memory_no_more_while_its_upload_waits_for_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = Room()
+    monkeypatch.setattr(multipart, "_room", room)
+    with scripted(honest) as server, ThreadPoolExecutor(1) as pool:
+        client = Bucket(Remote("b", "", server.url)).client
+        uploading = pool.submit(multipart.upload, client, "a", digested(map(Bytes, PARTS)), expect=None)
+        try:
+            wait_for(lambda: any(request.method == "PUT" for request in server.seen) and not Bytes.held)
+        finally:
+            room.go.set()
+        assert uploading.result(60) == ETAG
+
+
+def test_a_part_of_a_file_is_kept_by_whoever_took_it_and_by_nobody_else(tmp_path: Path) -> None:
+    (tmp_path / "big.png").write_bytes(b"".join(PARTS))
+    stamp = stamp_of((tmp_path / "big.png").stat())
+    cut = Cut(LocalFile(Key("big.png"), stamp), "0" * 32, 1, None)
+    parts = _Sender(cast("Ends", SimpleNamespace(root=tmp_path, parts_of_md5s=None)), cut, lambda: False).parts()
+    for data in PARTS:
+        part = next(parts)
+        assert part.data == data
+        assert sys.getrefcount(part) == 2, "this variable, and what it is given to"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,22 @@ def test_a_range_that_is_not_what_was_asked_for_ends_the_download(
 
     with pytest.raises(expected):
         download(answer, tmp_path / "k")
+
+
+def test_a_download_that_failed_tells_of_no_more_bytes(tmp_path: Path) -> None:
+    """The first range is refused once others are under way; they end before the failure is told."""
+    others = threading.Semaphore(0)
+    told: list[int] = []
+
+    def answer(request: Request) -> Reply:
+        if request.headers["range"] == "bytes=0-9":
+            assert others.acquire(timeout=30)
+            return Reply(403, error("AccessDenied"))
+        others.release()
+        return replace(part(request), wait=0.2)
+
+    with scripted(answer) as server:
+        pieces = Bucket(Remote("b", "", server.url)).chunks("k", len(BODY), etag=ETAG, on_bytes=told.append)
+        with pytest.raises(HashmarkError):
+            list(pieces)
+        assert sum(told) == 10 * (len(server.seen) - 1) > 0

@@ -139,7 +139,7 @@ def test_a_large_object_goes_up_in_parts_with_the_computed_etag(store: Store, pr
         multipart.digested(parts),
         expect=Expect(None),
         metadata={"md5chksum": "x"},
-        confirm=lambda: None,
+        confirm=lambda _etags: None,
     )
     assert etag == multipart_etag(b"".join(hashlib.md5(part).digest() for part in parts))
     assert md5(bucket.read(key)) == md5(b"".join(parts))
@@ -148,7 +148,7 @@ def test_a_large_object_goes_up_in_parts_with_the_computed_etag(store: Store, pr
 def test_an_upload_in_parts_that_is_not_confirmed_leaves_nothing(store: Store, prefix: str) -> None:
     bucket, key = store.bucket(), f"{prefix}/big.bin"
 
-    def refuse() -> None:
+    def refuse(_etags: list[str]) -> None:
         raise PreconditionFailed("not confirmed")
 
     with pytest.raises(PreconditionFailed, match="not confirmed"):

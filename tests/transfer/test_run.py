@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections import Counter
@@ -14,9 +15,10 @@ from hashmark.core import errors
 from hashmark.core.events import Event, FileFailed, FileStarted
 from hashmark.core.model import FileStatus, Key, Kind, LocalFile, Stamp, Verdict
 from hashmark.core.plan import Action, Direction, Plan, Verb
+from hashmark.s3.waiting import Pending
 from hashmark.transfer import run as run_module
 from hashmark.transfer.ends import Done, Ends
-from hashmark.transfer.run import FILES, LARGE, Outcome, Runner
+from hashmark.transfer.run import FILES, LARGE, THREADS, Outcome, Runner
 
 Fate = Callable[[str, int], errors.HashmarkError | None]
 """What befalls a key at its how many-eth try."""
@@ -135,3 +137,62 @@ def test_large_files_tell_when_they_begin(monkeypatch: pytest.MonkeyPatch) -> No
     played = Played(monkeypatch, lambda *_: None)
     played.run(LARGE - 1, LARGE, LARGE + 1)
     assert [event.key for event in played.events if isinstance(event, FileStarted)] == ["001.png", "002.png"]
+
+
+class Bytes(bytes):
+    """A file's bytes, counted."""
+
+    held = most = 0
+
+    def __new__(cls) -> Bytes:
+        cls.held += 1
+        cls.most = max(cls.most, cls.held)
+        return super().__new__(cls)
+
+    def __del__(self) -> None:
+        type(self).held -= 1
+
+
+def test_files_that_failed_keep_none_of_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not until a collector of garbage comes by: an error's traceback has the frames in which they were read."""
+
+    def sent() -> Pending[None]:
+        refused = Pending[None]()
+        refused.set_exception(errors.SlowDown("busy"))
+        return refused
+
+    async def carry_out(*_: Any) -> Done:
+        data = Bytes()
+        try:
+            await sent()
+        except errors.SlowDown as error:
+            raise errors.AccessDenied(f"{len(data)} bytes were refused") from error
+        raise AssertionError
+
+    played = Played(monkeypatch, lambda *_: None)
+    monkeypatch.setattr(run_module, "carry_out", carry_out)
+    gc.disable()
+    try:
+        outcome = played.run(*[1] * 200)
+        assert len(outcome.state.failures) == 200
+        assert (Bytes.held, Bytes.most <= THREADS) == (0, True)
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("fatal", [True, False])
+def test_of_a_run_that_is_stopped_no_more_files_are_begun(fatal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even those that were handed out already, and wait for a thread."""
+
+    def stop(*_: Any) -> errors.HashmarkError | None:
+        if fatal:
+            return errors.ExpiredCredentials("no")
+        played.cancel.set()
+        return None
+
+    played = Played(monkeypatch, stop)
+    outcome = played.run(*[1] * 200)
+    begun = sum(played.tries.values())
+    assert 1 <= begun <= THREADS
+    assert outcome.not_tried == 200 - begun
+    assert (outcome.state.files_done, len(outcome.state.failures)) == ((0, begun) if fatal else (begun, 0))

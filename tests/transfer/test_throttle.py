@@ -46,7 +46,7 @@ def test_a_store_that_asks_for_it_is_asked_half_as_much_and_never_nothing() -> N
     throttle = Throttle(10, 100)
     limits = []
     for _ in range(5):
-        throttle.slow_down()
+        throttle.slow_down(throttle.epoch)
         limits.append(throttle.limit)
     assert limits == [5, 2, 1, 1, 1]
     assert not busy(throttle, 1).has_room(1)
@@ -54,7 +54,7 @@ def test_a_store_that_asks_for_it_is_asked_half_as_much_and_never_nothing() -> N
 
 def test_after_slowing_down_those_under_way_end_before_others_begin() -> None:
     throttle = busy(Throttle(4, 100), 1, 1, 1)
-    throttle.slow_down()
+    throttle.slow_down(throttle.epoch)
     throttle.end(1)
     assert not throttle.has_room(1), "two are still under way, and no more may be"
     throttle.end(1)
@@ -63,8 +63,8 @@ def test_after_slowing_down_those_under_way_end_before_others_begin() -> None:
 
 def test_it_recovers_one_by_one_up_to_where_it_began() -> None:
     throttle = Throttle(4, 100)
-    throttle.slow_down()
-    throttle.slow_down()
+    throttle.slow_down(throttle.epoch)
+    throttle.slow_down(throttle.epoch)
     limits = []
     for _ in range(5):
         for _ in range(RECOVERY - 1):
@@ -79,7 +79,7 @@ def test_what_went_well_before_slowing_down_does_not_count() -> None:
     throttle = Throttle(4, 100)
     for _ in range(10 * RECOVERY):
         throttle.succeeded()
-    throttle.slow_down()
+    throttle.slow_down(throttle.epoch)
     for _ in range(RECOVERY - 1):
         throttle.succeeded()
     assert throttle.limit == 2
@@ -111,6 +111,6 @@ def test_whoever_begins_only_where_there_is_room_keeps_within_the_bounds_and_all
         size, refused = inside.popleft()
         throttle.end(size)
         if refused:
-            throttle.slow_down()
+            throttle.slow_down(throttle.epoch)
         else:
             throttle.succeeded()

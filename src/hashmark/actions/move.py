@@ -188,7 +188,7 @@ def _ends(dataset: Dataset, batch: str, can: Abilities | None) -> Ends:
         on_upload=lambda key, upload_id: uploads.note(library, key, upload_id),
         odd_etags=facts.get(Evidence.ETAG_MD5) == "no",
         takes_if_match=facts.get("replace-only") != "no",
-        parts_of_md5s=facts.get(Evidence.ETAG_MULTIPART) != "no",
+        parts_of_md5s={"yes": True, "no": False}.get(facts.get(Evidence.ETAG_MULTIPART, "")),
     )
 
 

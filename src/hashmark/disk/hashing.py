@@ -33,7 +33,10 @@ CHUNK = 1 << 20
 
 BATCH_FILES = 32
 BATCH_BYTES = 8 << 20
+"""A thread is given so many files at a time, or as few as hold so much, since handing over costs something too."""
+
 BATCHES_AHEAD = 256
+"""Batches that are begun while the first is read, so that the walk and the listing go on."""
 
 
 T = TypeVar("T")
@@ -149,7 +152,7 @@ def _first_stamp(descriptor: int, path: str, *, own: bool = False) -> Stamp:
 
 
 def _read(descriptor: int, size: int) -> bytes:
-    """So many bytes, and one more where there are more. What is asked for is allocated: not the most there may be."""
+    """The first `size` bytes, and one more if the file has grown. A read allocates what it asks for, so no more."""
     data = os.read(descriptor, size + 1)
     while len(data) < size and (more := os.read(descriptor, size + 1 - len(data))):
         data += more
@@ -185,8 +188,8 @@ def hash_all(
 
     `unread` is asked once for each row; None where nothing is to be read. `clock` is asked once, before the first file
     is read, as `file_system_now`: by it a digest may be remembered. A file that can't be read, or that changes while it
-    is read, comes with `trouble` instead of a digest. At most a few thousand rows are held at once, and none where
-    nothing is read. What is read is shown to `look` as well.
+    is read, comes with `trouble` instead of a digest. At most a few thousand rows are held at once, and no more than a
+    batch where nothing is read. What is read is shown to `look` as well.
     """
     base = os.fspath(root)
     now_ns = functools.cache(clock)
@@ -196,15 +199,18 @@ def hash_all(
             return [(row, None) for row in batch]
         return pool.submit(_hash_batch, base, batch, files, now_ns(), look)
 
-    with ThreadPoolExecutor(workers or os.cpu_count() or 2, thread_name_prefix="hash") as pool:
+    pool = ThreadPoolExecutor(workers or os.cpu_count() or 2, thread_name_prefix="hash")
+    try:
         for batch in _ahead(starmap(begin, _batches(rows, unread)), BATCHES_AHEAD):
             yield from batch.result() if isinstance(batch, Future) else batch
+    finally:
+        pool.shutdown(cancel_futures=True)  # whoever gave up waits for no file that nobody has begun to read
 
 
 def _batches(
     rows: Iterable[T], unread: Callable[[T], LocalFile | None]
 ) -> Iterator[tuple[list[T], list[LocalFile | None]]]:
-    """The rows in lots, with the files that are to be read in them; in no lot is too much to read."""
+    """The rows in batches, with the files that are to be read in them; a batch ends once it has enough to read."""
     source = iter(rows)
     while lot := list(islice(source, BATCH_FILES)):
         files = list(map(unread, lot))

@@ -9,6 +9,7 @@ import hashlib
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -148,21 +149,24 @@ class Bucket:
         """The object's bytes in order, a range at a time, while the next ones travel."""
         waiting: deque[tuple[int, int, Pending[Answer]]] = deque()
         starts = iter(range(0, size, RANGE))
-        while True:
-            for start in itertools.islice(starts, RANGES - len(waiting)):
-                end = min(start + RANGE, size) - 1
-                headers = {"If-Match": f'"{etag}"', "Range": f"bytes={start}-{end}"}
-                sent = self.client.send("GetObject", "GET", key, headers=headers, on_bytes=on_bytes)
-                waiting.append((start, end, sent))
-            if not waiting:
-                return
-            start, end, sent = waiting.popleft()
-            answer = expected(sent.result(), key, etag)
-            # By what the answer says it is: `rclone serve s3` gives ranges with status 200.
-            wanted = f"bytes {start}-{end}/{size}"
-            if answer.headers.get("content-range") != wanted or len(answer.body) != end + 1 - start:
-                raise UnexpectedAnswer(f"Reading '{key}': asked for {wanted}, got something else.")
-            yield answer.body
+        try:
+            while True:
+                for start in itertools.islice(starts, RANGES - len(waiting)):
+                    end = min(start + RANGE, size) - 1
+                    headers = {"If-Match": f'"{etag}"', "Range": f"bytes={start}-{end}"}
+                    sent = self.client.send("GetObject", "GET", key, headers=headers, on_bytes=on_bytes)
+                    waiting.append((start, end, sent))
+                if not waiting:
+                    return
+                start, end, sent = waiting.popleft()
+                answer = expected(sent.result(), key, etag)
+                # By what the answer says it is: `rclone serve s3` gives ranges with status 200.
+                wanted = f"bytes {start}-{end}/{size}"
+                if answer.headers.get("content-range") != wanted or len(answer.body) != end + 1 - start:
+                    raise UnexpectedAnswer(f"Reading '{key}': asked for {wanted}, got something else.")
+                yield answer.body
+        finally:
+            wait([sent for _, _, sent in waiting])  # of a file that has failed, no more progress is told
 
     def delete_many(self, keys: Iterable[str]) -> dict[str, str]:
         """Delete objects, a thousand a request. Returns the keys that were not deleted, each with the code why."""

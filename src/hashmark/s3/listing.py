@@ -112,7 +112,7 @@ class _Course(Iterator[Iterator[Rows]]):
         self._landmarks = landmarks
         self._stride = STRIDE
         self._places = [place]
-        """How many names lie before each landmark, of those that were chosen among; before it, where that starts."""
+        """Where each landmark is, counted in rows of the listing's beginning and then in names; first, where that is."""
         self._told = 0
 
     def __next__(self) -> Iterator[Rows]:

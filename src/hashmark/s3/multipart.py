@@ -37,7 +37,11 @@ class Part(NamedTuple):
 
 def digested(parts: Iterable[bytes]) -> Iterator[Part]:
     """Parts with their digests."""
-    return (Part(data, hashlib.md5(data, usedforsecurity=False).digest()) for data in parts)
+    return map(_digested, parts)
+
+
+def _digested(data: bytes) -> Part:
+    return Part(data, hashlib.md5(data, usedforsecurity=False).digest())
 
 
 def upload(
@@ -47,17 +51,19 @@ def upload(
     *,
     expect: Expect | None,
     metadata: Mapping[str, str] = MappingProxyType({}),
-    confirm: Callable[[], None] = lambda: None,
+    confirm: Callable[[list[str]], None] = lambda _etags: None,
     on_upload: Callable[[str | None], None] = lambda _upload_id: None,
     on_bytes: Callable[[int], None] | None = None,
     made_of_md5s: bool = True,
 ) -> str:
-    """Upload `parts` as one object; nothing is visible before the end. Returns the ETag, checked by arithmetic.
+    """Upload `parts` as one object; nothing is visible before the end. Returns the ETag.
 
-    With `made_of_md5s` False nothing is checked: the store is known to make such ETags of something else.
+    Where the parts' own ETags are their MD5s it is checked by arithmetic, unless `made_of_md5s` is False: then the
+    store is known to make that of something else.
 
-    `confirm` is called when all parts are up and before they become an object; it raises to abort. `on_upload` is
-    told the upload's id when it begins, and None when it has ended either way: what a kill leaves can be aborted.
+    `confirm` is given the parts' ETags when all are up and before they become an object; it raises to abort.
+    `on_upload` is told the upload's id when it begins, and None when it has ended either way: what a kill leaves can
+    be aborted.
 
     Raises:
         StoreError: the store refuses; the upload has been aborted.
@@ -67,7 +73,7 @@ def upload(
     on_upload(upload_id)
     try:
         etags, digests = _send(client, key, upload_id, parts, on_bytes)
-        confirm()
+        confirm(etags)
         wanted = multipart_etag(b"".join(digests))
         try:
             final = _complete(client, key, upload_id, etags, expect)
@@ -82,8 +88,7 @@ def upload(
             on_upload(None)
         raise
     on_upload(None)
-    told = all(etag == digest.hex() for etag, digest in zip(etags, digests, strict=True))
-    if made_of_md5s and told and final != wanted:
+    if made_of_md5s and final != wanted and etags == [digest.hex() for digest in digests]:
         raise BadDigest(f"'{key}' was uploaded in parts, but its ETag is {final} and not {wanted}.")
     return final
 
@@ -111,13 +116,12 @@ def _send(
         answer = flying.popleft().result()
         etags.append(normal_etag(answer.headers.get("etag", "")))
 
-    numbered = enumerate(parts, 1)
     try:
-        while (following := _next_with_room(numbered)) is not None:
-            number, part = following
+        while (part := _next_with_room(parts)) is not None:
             digests.append(part.md5)
-            flying.append(_send_part(client, key, {"partNumber": str(number), "uploadId": upload_id}, part, on_bytes))
-            del following, part  # its bytes are let go when it has arrived
+            query = {"partNumber": str(len(digests)), "uploadId": upload_id}
+            flying.append(_send_part(client, key, query, part, on_bytes))
+            del part  # its bytes are let go when it has arrived
             while flying and flying[0].done():
                 land()
         while flying:
@@ -127,7 +131,7 @@ def _send(
     return etags, digests
 
 
-def _next_with_room(parts: Iterator[tuple[int, Part]]) -> tuple[int, Part] | None:
+def _next_with_room(parts: Iterator[Part]) -> Part | None:
     """The next part, read once there is room for one more; None where there is none."""
     _room.acquire()
     part = None

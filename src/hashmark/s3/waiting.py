@@ -23,9 +23,12 @@ class Pending(Future[T]):
 
     def __await__(self) -> Generator[Future[Any], None, T]:
         """Yield itself until it is done; then its result."""
-        while not self.done():
-            yield self
-        return self.result()
+        try:
+            while not self.done():
+                yield self
+            return self.result()
+        finally:
+            del self  # an error's traceback has this frame: it would keep the error, and so itself, alive
 
 
 def finish(steps: Steps[T]) -> T:

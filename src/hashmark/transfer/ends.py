@@ -23,8 +23,9 @@ class Ends:
 
     `guarded_writes` and `guarded_deletes` say that the store honours If-Match there; where it does not, each is
     preceded by a look. `checks_md5` says that a probe saw the store refuse a wrong Content-MD5; `odd_etags` that
-    it saw ETags that look like MD5s and are none; `parts_of_md5s` False that it saw ETags of uploads in parts that are
-    not made of MD5s, `takes_if_match` False that it ignores or refuses If-Match on writes.
+    it saw ETags that look like MD5s and are none; `parts_of_md5s` that it saw ETags of uploads in parts made of MD5s,
+    so that those of parts are MD5s, or False that they are not; `takes_if_match` False that it ignores or refuses
+    If-Match on writes.
     """
 
     bucket: Bucket
@@ -36,12 +37,12 @@ class Ends:
     guarded_deletes: bool
     checks_md5: bool
     odd_etags: bool
-    parts_of_md5s: bool = True
+    parts_of_md5s: bool | None = None
     takes_if_match: bool = True
     on_upload: Callable[[str, str | None], None] = lambda _key, _upload_id: None
     """Told of every upload in parts: the whole key, with the upload's id when it begins and None when it has ended."""
     look: Callable[[str, bytes], object] = lambda _key, _data: None
-    """Shown the bytes of every file that goes up in one request; what it makes of them comes back as `Done.seen`."""
+    """Shown the bytes of every small file that is read for the first time; what it makes of them is `Done.seen`."""
     kept: set[str] = field(default_factory=set)
     """Keys whose old object is in the trash already: a second try must not put a newer one over it."""
 

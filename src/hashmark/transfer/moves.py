@@ -15,7 +15,7 @@ from hashmark.core import etags
 from hashmark.core.errors import BadDigest, NoSuchObject, PreconditionFailed, UnexpectedAnswer
 from hashmark.core.model import Base, Evidence, LocalFile, RemoteObject
 from hashmark.core.plan import Action, Verb
-from hashmark.disk.hashing import ChangedWhileReading, read_whole
+from hashmark.disk.hashing import CHUNK, ChangedWhileReading, read_whole
 from hashmark.disk.place import Slot, open_slot
 from hashmark.s3.bucket import Bucket, in_ranges
 from hashmark.s3.requests import Expect
@@ -60,11 +60,11 @@ async def upload(action: Action, ends: Ends, on_bytes: Progress, cancelled: Call
         cut = parts.cut(ends, local, cancelled)
         file, md5 = cut.file, cut.md5
         await _clear_the_way(action, ends, guarded=ends.guarded_writes)
-        etag = parts.upload(ends, key, cut, expect=expect, on_bytes=on_bytes, cancelled=cancelled)
-        evidence, seen = parts.prove(ends, key, etag, file), None
+        etag, evidence = parts.upload(ends, key, cut, expect=expect, on_bytes=on_bytes, cancelled=cancelled)
+        seen = None
     else:
         data, md5, file = _read(ends.root, local)
-        seen = ends.look(action.key, data)
+        seen = ends.look(action.key, data) if local.md5 is None and local.size <= CHUNK else None
         try:
             await _clear_the_way(action, ends, guarded=ends.guarded_writes)
             etag = await ends.bucket.requests.put(key, data, md5=md5, expect=expect, on_bytes=on_bytes)
@@ -158,8 +158,8 @@ async def download(action: Action, ends: Ends, on_bytes: Progress) -> Done:
         temporary = slot.temporary()
         try:
             md5, size, evidence = await _fetch(action, ends, slot, temporary, on_bytes)
-            seen = (local.stamp, ends.trash / action.key, local.md5) if local else (None, ends.trash, None)
-            slot.put(temporary, *seen, synced=True)
+            compared = (local.stamp, ends.trash / action.key, local.md5) if local else (None, ends.trash, None)
+            slot.put(temporary, *compared, synced=True)
         except BaseException:
             slot.drop(temporary)
             raise
@@ -174,8 +174,8 @@ async def _fetch(
     remote, base = action.status.remote, action.status.base
     assert remote is not None  # noqa: S101 - as above
     etag = remote.etag or ""
-    parts = etags.part_count(etag)
-    cuts = etags.part_size_candidates(remote.size or 0, parts) if parts else []
+    count = etags.part_count(etag)
+    cuts = etags.part_size_candidates(remote.size or 0, count) if count else []
     key = ends.prefix + action.key
     hasher = etags.MultipartHasher(cuts)
     size = await _get(ends.bucket, key, slot, temporary, remote, hasher, on_bytes)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from hashmark.core import etags
-from hashmark.core.errors import FileChanged, Interrupted, UnexpectedAnswer, Unreadable
+from hashmark.core.errors import BadDigest, FileChanged, Interrupted, UnexpectedAnswer, Unreadable
 from hashmark.core.model import Evidence, LocalFile, Stamp
 from hashmark.disk.hashing import ChangedWhileReading, hash_file
 from hashmark.s3 import multipart
@@ -42,7 +43,8 @@ def as_compared(local: LocalFile, md5: str, stamp: Stamp) -> LocalFile:
     Raises:
         FileChanged: it is another file.
     """
-    if md5 != local.md5 if local.md5 else stamp != local.stamp:
+    same = md5 == local.md5 if local.md5 else stamp == local.stamp
+    if not same:
         raise changed(local)
     return LocalFile(local.key, stamp, md5)
 
@@ -97,83 +99,99 @@ def _interrupted(local: LocalFile) -> Interrupted:
 
 def upload(
     ends: Ends, key: str, cut: Cut, *, expect: Expect | None, on_bytes: Progress, cancelled: Callable[[], bool]
-) -> str:
-    """Send the parts and make them one object, but only if they are what was hashed. Returns the ETag.
+) -> tuple[str, Evidence]:
+    """Send the parts and make them one object, but only if they are what was hashed. Returns its ETag and the proof.
 
     Raises:
         FileChanged, Unreadable: the file changed meanwhile; nothing is visible in the bucket.
         BadDigest: the store got other bytes than were hashed.
+        UnexpectedAnswer: what is in the bucket is not what was sent.
         StoreError: the store refuses.
     """
     sender = _Sender(ends, cut, cancelled)
     # rclone reads the whole file's MD5 from this name, in base64 (rclone, backend/s3), and can then check it.
     metadata = {"md5chksum": content_md5(cut.md5)}
     try:
-        return multipart.upload(
+        etag = multipart.upload(
             ends.bucket.client,
             key,
             sender.parts(),
             expect=expect,
             metadata=metadata,
             confirm=sender.confirm,
-            made_of_md5s=ends.parts_of_md5s,
+            made_of_md5s=ends.parts_of_md5s is not False,
             on_upload=lambda upload_id: ends.on_upload(key, upload_id),
             on_bytes=on_bytes,
         )
     except OSError as error:
         raise unreadable(cut.file, error) from None
+    return etag, _prove(ends, key, etag, cut, sender.digests)
 
 
 class _Sender:
-    """Reads the parts, and sees to it that they are the bytes that were hashed.
+    """Reads the parts, and sees to it that what is sent is what was hashed: `digests` are of the parts so far.
 
-    With their digests known, a store that checks Content-MD5 does that: what it takes is what was hashed.
+    Where the digests are of an earlier read, each part is hashed again; or, in a store whose ETags of parts were seen
+    to be MD5s, the ETag that it answers with must be that digest.
     """
 
     def __init__(self, ends: Ends, cut: Cut, cancelled: Callable[[], bool]) -> None:
         self._path = ends.root / cut.file.key
         self._cut = cut
         self._cancelled = cancelled
-        self._store_checks = ends.checks_md5
+        self._told_by_etags = ends.parts_of_md5s is True
         self._whole = hashlib.md5(usedforsecurity=False)
+        self.digests: list[bytes] = []
 
     def parts(self) -> Iterator[Part]:
         with self._path.open("rb") as file:
-            number = 0
-            while data := file.read(self._cut.size):
-                if self._cancelled():
-                    raise _interrupted(self._cut.file)
-                yield Part(data, self._digest(number, data))
-                number += 1
+            # Nothing here keeps a part, so its bytes are let go when it has arrived.
+            yield from iter(lambda: self._next(file), None)
 
-    def _digest(self, number: int, data: bytes) -> bytes:
-        digests = self._cut.digests
-        if digests is None:
+    def _next(self, file: BinaryIO) -> Part | None:
+        data = file.read(self._cut.size)
+        if not data:
+            return None
+        if self._cancelled():
+            raise _interrupted(self._cut.file)
+        part = Part(data, self._digest(data))
+        self.digests.append(part.md5)
+        return part
+
+    def _digest(self, data: bytes) -> bytes:
+        known, number = self._cut.digests, len(self.digests)
+        if known is None:
             self._whole.update(data)
-            return hashlib.md5(data, usedforsecurity=False).digest()
-        wanted = digests[number] if number < len(digests) else b""
-        if not (wanted and self._store_checks) and hashlib.md5(data, usedforsecurity=False).digest() != wanted:
+            return _md5(data)
+        if number == len(known) or not (self._told_by_etags or _md5(data) == known[number]):
             raise changed(self._cut.file)
-        return wanted
+        return known[number]
 
-    def confirm(self) -> None:
-        """Refuse to make an object of parts that are not the file."""
-        if self._cut.digests is None and self._whole.hexdigest() != self._cut.md5:
+    def confirm(self, etags: list[str]) -> None:
+        """Refuse to make an object of parts that are not the file, or not the whole of it."""
+        known = self._cut.digests
+        if self._whole.hexdigest() != self._cut.md5 if known is None else self.digests != known:
             raise changed(self._cut.file)
+        if known is not None and self._told_by_etags and etags != [digest.hex() for digest in known]:
+            raise BadDigest(
+                f"'{self._cut.file.key}': the store's ETags are not of the parts that were hashed.",
+                "Push it again. If the ETags of this store are no MD5s, `hashmark doctor` finds that out.",
+            )
 
 
-def prove(ends: Ends, key: str, etag: str, local: LocalFile) -> Evidence:
-    """What proves an upload in parts, once its ETag has been checked as far as this store's can be.
+def _md5(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).digest()
 
-    Raises:
-        UnexpectedAnswer: what is in the bucket is not what was sent.
-    """
-    if etag == local.md5:
+
+def _prove(ends: Ends, key: str, etag: str, cut: Cut, digests: list[bytes]) -> Evidence:
+    """What proves an upload of parts with these digests."""
+    if etag == cut.md5:
         return Evidence.ETAG_MD5
-    if ends.parts_of_md5s:
+    if ends.parts_of_md5s is not False and etag == etags.multipart_etag(b"".join(digests)):
         return Evidence.ETAG_MULTIPART
     if ends.checks_md5:
+        # The parts were hashed as they were sent, and the store compared them with that.
         return Evidence.RECORDED
-    if ends.bucket.digest(key, local.size, etag=etag) != local.md5:
+    if ends.bucket.digest(key, cut.file.size, etag=etag) != cut.md5:
         raise UnexpectedAnswer(f"'{key}' was uploaded, but reading it back gave other bytes.", "Push it again.")
     return Evidence.BODY

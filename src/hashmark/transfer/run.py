@@ -76,7 +76,7 @@ class _Try:
         self.epoch = 0
         self.due = 0.0
         self.held = min(action.size, SINGLE_PUT)
-        """Bytes that it holds in memory at most."""
+        """Bytes that it holds in memory; of a file that goes in parts, `s3.multipart` bounds the rest."""
         self.result: Done | errors.HashmarkError | None = None
 
 
@@ -135,7 +135,9 @@ class Runner:
             except BaseException:
                 self._cancel.set()
                 while self._throttle.active:  # what is under way ends before the crew goes
-                    self._land(self._mail.get())
+                    message = self._mail.get()
+                    if isinstance(message, _Try):
+                        self._throttle.end(message.held)
                 raise
 
     def _feed(self, crew: Crew, following: _Try | None, waiting: Iterator[_Try]) -> None:
@@ -180,12 +182,8 @@ class Runner:
         if isinstance(message, FileProgress):
             self._tell(message)
             return
-        self._land(message)
+        self._throttle.end(message.held)
         self._settle(message)
-
-    def _land(self, message: FileProgress | _Try) -> None:
-        if isinstance(message, _Try):
-            self._throttle.end(message.held)
 
     def _settle(self, attempt: _Try) -> None:
         """What follows from how a try ended: a proof, another try, or a failure."""
@@ -196,10 +194,10 @@ class Runner:
             action = attempt.action
             self._tell(FileDone(action.key, action.verb, action.size, result.evidence, time.time()))
             return
+        if result is None:
+            return  # not begun
         if isinstance(result, errors.SlowDown):
             self._throttle.slow_down(attempt.epoch)
-        if result is not None and result.fatal and self._fatal is None:
-            self._fatal = result
         pause = None if self._stopped() else _pause(attempt)
         if pause is None:
             self._fail(attempt)
@@ -218,12 +216,15 @@ class Runner:
         self._on_event(event)
 
     async def _work(self, attempt: _Try) -> None:
-        """A try's whole work; it always ends with a message."""
+        """A try's whole work; it always ends with a message. Where the run was stopped meanwhile, nothing is begun."""
         action = attempt.action
         try:
-            attempt.result = await carry_out(action, self._ends, self._progress(action), self._cancel.is_set)
+            if not self._stopped():
+                attempt.result = await carry_out(action, self._ends, self._progress(action), self._cancel.is_set)
         except errors.HashmarkError as error:
-            attempt.result = error
+            attempt.result = _without_frames(error)
+            if error.fatal:
+                self._fatal = self._fatal or error
         except Exception as error:  # noqa: BLE001 - a fault of ours must not hang the run; it is reported as one
             attempt.result = errors.HashmarkError(f"'{action.key}': {type(error).__name__}: {error}.")
         self._mail.put(attempt)
@@ -241,6 +242,12 @@ class Runner:
                 self._mail.put(FileProgress(action.key, min(moved, action.size), time.time()))
 
         return on_bytes
+
+
+def _without_frames(error: errors.HashmarkError) -> errors.HashmarkError:
+    """The error without its tracebacks: their frames would keep the bytes of every file that failed."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _pause(attempt: _Try) -> float | None:

@@ -36,13 +36,13 @@ class Throttle:
         self.active -= 1
         self._held -= size
 
-    def slow_down(self, epoch: int | None = None) -> None:
+    def slow_down(self, epoch: int) -> None:
         """The store asked for it: half as many from now on.
 
         `epoch` is that of the request's beginning: a burst of refusals to requests that were under way together
         is one wish, not many.
         """
-        if epoch in {None, self.epoch}:
+        if epoch == self.epoch:
             self.limit = max(1, self.limit // 2)
             self.epoch += 1
         self._successes = 0
