@@ -6,17 +6,21 @@ import bisect
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
 from hashmark.actions.landmarks import Landmarks
 from hashmark.actions.listing import ls_remote
+from hashmark.actions.move import push
 from hashmark.actions.status import status
 from hashmark.core.errors import BrokenListing
 from hashmark.core.model import Key, LocalFile, Stamp
 from hashmark.s3 import listing
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
+from hashmark.s3.probe import _start_after
 from tests.conftest import LibraryMaker, Store
 from tests.core.build import in_bytes
 from tests.faults import Reply, Request, error, scripted
@@ -265,3 +269,62 @@ def test_what_is_listed_in_many_places_is_what_was_pushed(
     assert status(dataset).counts == {"synced": 40}
     assert library.state.has_bases(dataset.remote), "from now on, its pages are asked for at once"
     assert [row.key for row in ls_remote(dataset)] == NAMES[:40]
+
+
+@pytest.mark.parametrize(("known", "at_once"), [("yes", True), ("no", False), (None, False)])
+def test_many_places_are_asked_for_only_where_the_store_was_seen_to_list_the_rest_after_a_key(
+    known: str | None, at_once: bool, library_on: LibraryMaker, seaweedfs: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = library_on(seaweedfs)
+    folder = library.root / "82_x"
+    folder.mkdir(parents=True)
+    for name in NAMES[:30]:
+        (folder / name).write_text(name)
+    dataset = library.dataset("82")
+    assert push(dataset).done
+    state, store = library.state, library.bucket.store
+    assert state.facts(store)["start-after"] == "yes", "found out before the first upload"
+    state.forget_facts(store, ["start-after"])
+    if known:
+        state.record_facts(store, {"start-after": known})
+    client, send = library.bucket.client, library.bucket.client.send
+    asked: list[dict[str, str]] = []
+
+    def spy(*arguments: str, query: dict[str, str]) -> object:
+        asked.append(query)
+        return send(*arguments, query=query)
+
+    monkeypatch.setattr(client, "send", spy)
+    assert status(dataset).in_sync
+    assert any("start-after" in query for query in asked) is at_once
+
+
+def by_folders(name: str) -> list[str]:
+    return name.split("/")
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize(
+    ("lists", "begins", "honest"),
+    [(str, str, True), (by_folders, by_folders, True), (by_folders, str, False), (str, by_folders, False)],
+)
+def test_a_store_that_lists_in_one_order_and_begins_in_another_is_found_out(
+    lists: Callable[[str], Any], begins: Callable[[str], Any], honest: bool
+) -> None:
+    names: list[str] = []
+
+    def answer(request: Request) -> Reply:
+        key = unquote(request.path.removeprefix("/b/"))
+        if request.method == "PUT":
+            names.append(key)
+            return Reply(headers={"ETag": '"1"'})
+        if request.method == "DELETE":
+            names.remove(key)
+            return Reply(204)
+        after, prefix = request.query.get("start-after", ""), request.query["prefix"]
+        there = sorted((name for name in names if name.startswith(prefix)), key=lists)
+        return Reply(body=answer_of(*(name for name in there if not after or begins(name) > begins(after))))
+
+    with scripted(answer) as server:
+        found = _start_after(Bucket(Remote("b", "", server.url)), "p.list", ["p.list-a", "p.list/a"])
+    assert (found.name, found.ok) == ("start-after", honest)

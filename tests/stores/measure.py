@@ -49,6 +49,7 @@ ABILITIES = {
     "content-md5": "refuses a wrong Content-MD5",
     "checksum": "refuses a wrong checksum",
     "copy": "copies on the server",
+    "start-after": "lists after a key what follows it",
     "conditional-delete": "`If-Match` on DELETE",
 }
 """What the probe finds out by itself, in its order."""

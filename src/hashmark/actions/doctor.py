@@ -56,6 +56,11 @@ MEANING = {
         "nothing in the bucket is overwritten or deleted, because it could not be kept in the trash",
         "",
     ),
+    "start-after": (
+        "a long listing is read in many places at once",
+        "a long listing is read page by page",
+        "a long listing is read page by page",
+    ),
     "conditional-delete": (
         "an object is deleted only if it is still the one you were shown",
         "an object that changes in the instant before it is deleted goes too (a copy of it was kept)",

@@ -17,14 +17,17 @@ from hashmark.library import Dataset
 def objects_of(dataset: Dataset) -> Iterator[RemoteObject]:
     """What the bucket holds in the dataset's folder, in key order; asked for now.
 
-    Where the bucket was seen to hold what is remembered, its pages are all asked for at once.
+    In many places at once, but only on AWS, which documents what it lists after a key, or in a store that was seen to
+    do the same. Where the bucket was seen to hold what is remembered, its pages are all asked for with the first.
 
     Raises (while iterating):
         StoreError: the bucket can't be reached or listed completely.
     """
     library = dataset.library
-    eager = library.state.has_bases(dataset.remote)
-    return library.bucket.objects(dataset.prefix, Landmarks(dataset), eager=eager)
+    bucket, state = library.bucket, library.state
+    if not (bucket.client.endpoint.is_aws or state.facts(bucket.store).get("start-after") == "yes"):
+        return bucket.objects(dataset.prefix)
+    return bucket.objects(dataset.prefix, Landmarks(dataset), eager=state.has_bases(dataset.remote))
 
 
 class Landmarks:

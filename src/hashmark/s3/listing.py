@@ -72,6 +72,15 @@ def list_folders(client: Client, prefix: str) -> list[str]:
     return sorted((folder[len(prefix) : -1] for folder in found), key=key_bytes)
 
 
+def keys_as_listed(client: Client, prefix: str, *, after: str = "") -> list[str]:
+    """The whole keys under `prefix` in the store's own order, or those that it lists after the key `after`.
+
+    Raises:
+        StoreError: as `list_objects`.
+    """
+    return [prefix + row.key for page in _pages(client, prefix, after=after) for row in page.objects]
+
+
 def _rows(pages: Iterator[Page]) -> Iterator[RemoteObject]:
     return itertools.chain.from_iterable(page.objects for page in pages)
 
@@ -112,7 +121,7 @@ class _Course(Iterator[Iterator[Rows]]):
         self._landmarks = landmarks
         self._stride = STRIDE
         self._places = [place]
-        """Where each landmark is, counted in rows of the listing's beginning and then in names; first, where that is."""
+        """Where the beginning is, and each landmark: counted in rows up to the beginning, and in names after it."""
         self._told = 0
 
     def __next__(self) -> Iterator[Rows]:

@@ -18,6 +18,7 @@ from hashmark.core.errors import BadDigest, HashmarkError, PreconditionFailed, S
 from hashmark.core.etags import multipart_etag
 from hashmark.s3 import multipart
 from hashmark.s3.bucket import Bucket
+from hashmark.s3.listing import keys_as_listed
 from hashmark.s3.requests import Expect
 
 _WRONG = "0" * 32
@@ -44,7 +45,7 @@ def probe(bucket: Bucket, key: str) -> Iterator[Finding]:
     Raises:
         StoreError: the bucket can't be reached or written at all.
     """
-    copy, parts = _scratch(key)
+    copy, parts, *listed = _scratch(key)
     try:
         etag = bucket.put(key, BODY)
         yield Finding("write", True, "an object was written")
@@ -57,6 +58,7 @@ def probe(bucket: Bucket, key: str) -> Iterator[Finding]:
         yield _copy(bucket, key, copy)
         yield _in_parts(bucket, parts)
         yield _checksum(bucket, key)
+        yield _start_after(bucket, f"{key}.list", listed)
         yield _attempt(
             "conditional-delete", lambda: bucket.delete(key, etag=_WRONG), PreconditionFailed, "If-Match on delete"
         )
@@ -72,8 +74,8 @@ def sweep(bucket: Bucket, key: str) -> None:
             multipart.abort(bucket.client, upload.key, upload.upload_id)
 
 
-def _scratch(key: str) -> tuple[str, str]:
-    return f"{key}.copy", f"{key}.parts"
+def _scratch(key: str) -> tuple[str, ...]:
+    return f"{key}.copy", f"{key}.parts", f"{key}.list-a", f"{key}.list/a"
 
 
 def _delete(bucket: Bucket, key: str) -> None:
@@ -152,3 +154,20 @@ def _checksum(bucket: Bucket, key: str) -> Finding:
             return Finding("checksum", False, f"checksums are not taken at all: {error.message}")
         return Finding("checksum", True, "a wrong checksum is refused")
     return Finding("checksum", False, "a wrong checksum is ignored")
+
+
+def _start_after(bucket: Bucket, prefix: str, keys: list[str]) -> Finding:
+    """Whether what the store lists after a key is what follows it in its whole listing.
+
+    The two keys come in one order by bytes, and in the other folder by folder.
+    """
+    detail = "what is listed after a key is the rest of the listing"
+    try:
+        for key in keys:
+            bucket.put(key, BODY)
+        whole = keys_as_listed(bucket.client, prefix)
+        rests = [keys_as_listed(bucket.client, prefix, after=key) for key in whole]
+    except StoreError as error:
+        return Finding("start-after", None, f"{detail}: {error.message}")
+    same = sorted(whole) == sorted(keys) and rests == [whole[1:], []]
+    return Finding("start-after", same, detail if same else "what is listed after a key is not the rest of the listing")

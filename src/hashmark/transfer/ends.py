@@ -43,6 +43,8 @@ class Ends:
     """Told of every upload in parts: the whole key, with the upload's id when it begins and None when it has ended."""
     look: Callable[[str, bytes], object] = lambda _key, _data: None
     """Shown the bytes of every small file that is read for the first time; what it makes of them is `Done.seen`."""
+    doubted: set[str] = field(default_factory=set)
+    """Files whose parts were answered with other ETags than their MD5s."""
     kept: set[str] = field(default_factory=set)
     """Keys whose old object is in the trash already: a second try must not put a newer one over it."""
 

@@ -132,14 +132,15 @@ class _Sender:
     """Reads the parts, and sees to it that what is sent is what was hashed: `digests` are of the parts so far.
 
     Where the digests are of an earlier read, each part is hashed again; or, in a store whose ETags of parts were seen
-    to be MD5s, the ETag that it answers with must be that digest.
+    to be MD5s, the ETag that it answers with must be that digest. Where it is not, the next try hashes again.
     """
 
     def __init__(self, ends: Ends, cut: Cut, cancelled: Callable[[], bool]) -> None:
         self._path = ends.root / cut.file.key
         self._cut = cut
         self._cancelled = cancelled
-        self._told_by_etags = ends.parts_of_md5s is True
+        self._doubted = ends.doubted
+        self._told_by_etags = ends.parts_of_md5s is True and cut.file.key not in ends.doubted
         self._whole = hashlib.md5(usedforsecurity=False)
         self.digests: list[bytes] = []
 
@@ -173,10 +174,8 @@ class _Sender:
         if self._whole.hexdigest() != self._cut.md5 if known is None else self.digests != known:
             raise changed(self._cut.file)
         if known is not None and self._told_by_etags and etags != [digest.hex() for digest in known]:
-            raise BadDigest(
-                f"'{self._cut.file.key}': the store's ETags are not of the parts that were hashed.",
-                "Push it again. If the ETags of this store are no MD5s, `hashmark doctor` finds that out.",
-            )
+            self._doubted.add(self._cut.file.key)
+            raise BadDigest(f"'{self._cut.file.key}': the store's ETags are not of the parts that were hashed.")
 
 
 def _md5(data: bytes) -> bytes:
