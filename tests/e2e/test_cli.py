@@ -357,6 +357,50 @@ def test_output_that_can_not_be_written_is_no_success(shell: Shell, options: tup
     assert done.returncode in {4, 120}, "Python's own, where it can't write what is left either"
 
 
+EVERYTHING = ">&- 2>&- <&-"
+
+
+@pytest.mark.parametrize(
+    ("line", "closed", "status"),
+    [
+        ("status 82", ">&-", 0),
+        ("status -L . 82", ">&-", 0),
+        ("ls-remote 82", ">&-", 0),
+        ("status 82 --json", ">&-", 0),
+        ("push 82", EVERYTHING, 0),
+        ("status 82 10", ">&-", 1),
+        ("status nope", ">&-", 2),
+        ("status nope", "2>&-", 2),
+        ("status nope -L .", "2>&-", 2),
+        ("status nope", EVERYTHING, 2),
+        ("status --nope --json", ">&-", 2),
+        ("--version", ">&-", 0),
+    ],
+)
+def test_a_stream_that_is_closed_changes_no_exit_status(shell: Shell, line: str, closed: str, status: int) -> None:
+    """1 means that something is not in sync: not that nobody could be told."""
+    fill(shell.cwd, "10_ink", 1)
+    assert shell("push", "82").status == 0
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"exec '{SCRIPTS / 'hashmark'}' {line} {closed}"],
+        cwd=shell.cwd,
+        env=os.environ | shell.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
+
+
+def test_a_store_that_refuses_is_told_by_the_status_where_nothing_can_be_said(shell: Shell, seaweedfs: Store) -> None:
+    settings = shell.cwd / "hashmark.toml"
+    settings.write_text(f'[remote]\nurl = "s3://nobody-made-this/p"\nendpoint_url = "{seaweedfs.endpoint_url}"\n')
+    for closed in (">&-", "2>&-"):
+        command = ["/bin/sh", "-c", f"exec '{SCRIPTS / 'hashmark'}' status 82 {closed}"]
+        done = subprocess.run(command, cwd=shell.cwd, env=os.environ | shell.environment, check=False)
+        assert done.returncode == 3
+
+
 def test_a_glob_without_a_match_and_a_take_that_cannot_be_are_slips(shell: Shell) -> None:
     ran = shell("push", "82", "--select", "*.tpyo")
     assert (ran.status, "'*.tpyo'" in ran.err) == (2, True)

@@ -19,7 +19,11 @@ def script() -> None:
 
 
 def main(*, last: bool = False) -> None:
-    """Run the command line; ends with one of `cli.exits`, and where it is the `last` thing to run, perhaps at once."""
+    """Run the command line, and end with one of `cli.exits`.
+
+    Where the command is the `last` thing that this process does, an everyday one may end it at once (see `_last`).
+    """
+    _open_closed()
     if sys.argv[1:] in (["--version"], ["-V"]):
         sys.stdout.write(f"hashmark {__version__}\n")
         return
@@ -33,11 +37,21 @@ def main(*, last: bool = False) -> None:
         gc.enable()
         command()
     except KeyboardInterrupt:
-        os._exit(130)  # before the command could begin; nothing is open yet
+        os._exit(130)  # before a command or after it: within, `guarded` tells of it
+
+
+def _open_closed() -> None:
+    """Let what a closed stream would get (`>&-`) go nowhere.
+
+    Else saying it would be an error, and the next file that is opened would be the stream.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in this order they get their own numbers
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def _command(words: list[str], *, last: bool) -> Callable[[], Any]:
-    """What to run. The parser of options is imported only for a command line that has some."""
+    """What to run. An everyday command that is given names alone does without the parser, whose import takes long."""
     from hashmark.cli.everyday import plain  # noqa: PLC0415 - the start-up path of --version stays short
 
     if command := plain(words):
