@@ -401,6 +401,18 @@ def test_a_store_that_refuses_is_told_by_the_status_where_nothing_can_be_said(sh
         assert done.returncode == 3
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "U8", "latin-1", "ascii", "cp1252"])
+def test_json_can_be_read_whatever_the_output_s_encoding(shell: Shell, encoding: str) -> None:
+    names = {"caf\u00e9 \U0001f600.txt", "caf\u00e9 \U0001f600.png"}
+    for name in names:
+        (shell.cwd / "82_stellar_sketch" / name).write_text("x")
+    ran = Shell(shell.cwd, shell.environment | {"PYTHONIOENCODING": encoding})("status", "82", "--json")
+    assert names <= {row["key"] for row in ran.json["datasets"][0]["files"]}
+    assert ("\U0001f600" in ran.out) == (encoding in {"utf-8", "U8"}), "as it is, where it can be"
+    ran = Shell(shell.cwd, shell.environment | {"PYTHONIOENCODING": encoding})("status", "caf\u00e9", "--json")
+    assert "caf\u00e9" in ran.json["error"]["message"]
+
+
 def test_a_glob_without_a_match_and_a_take_that_cannot_be_are_slips(shell: Shell) -> None:
     ran = shell("push", "82", "--select", "*.tpyo")
     assert (ran.status, "'*.tpyo'" in ran.err) == (2, True)

@@ -8,6 +8,7 @@ out. What only some commands show is imported where it is shown: a `status` must
 
 from __future__ import annotations
 
+import codecs
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -53,10 +54,11 @@ _MEANING = {
 
 
 def print_json(data: Any) -> None:
-    """One JSON document on standard output."""
+    """One JSON document on standard output, whose encoding may not have every letter."""
     import json
 
-    pour(json.JSONEncoder(ensure_ascii=False, indent=1).iterencode(data))
+    every = codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
+    pour(json.JSONEncoder(ensure_ascii=not every, indent=1).iterencode(data))
     sys.stdout.write("\n")
     sys.stdout.flush()
 
