@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import sysconfig
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -36,7 +36,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Program:
-    """One contender. `found` reads the number of differing files off what a check said."""
+    """One contender. `found` reads the number of differing files off the lines that a check said."""
 
     name: str
     compares: str
@@ -44,7 +44,7 @@ class Program:
     check: Callable[[Site], Command]
     push: Callable[[Site], Command]
     pull: Callable[[Site], Command]
-    found: Callable[[str], int]
+    found: Callable[[Iterable[str]], int]
     differs: int = 0
     """The exit status of a check that found a difference."""
     cold: str = field(default="")
@@ -60,7 +60,7 @@ def hashmark() -> Program:
         lambda site: [command, "status", site.folder.name],
         lambda site: [command, "push", site.folder.name],
         lambda site: [command, "pull", site.folder.name],
-        lambda said: sum(int(n) for n in re.findall(r"(\d+) (?:local-changed|differs)", said.split("\n")[0])),
+        lambda said: sum(int(n) for n in re.findall(r"(\d+) (?:local-changed|differs)", next(iter(said), ""))),
         differs=1,
         cold="content: every byte read",
     )
@@ -81,7 +81,7 @@ def rclone() -> Program:
         lambda site: [command, "check", *tuned, site.folder, there(site)],
         lambda site: [command, "copy", *tuned, site.folder, there(site)],
         lambda site: [command, "copy", *tuned, there(site), site.folder],
-        lambda said: len(re.findall(r"ERROR : .*differ", said)),
+        lambda said: sum(bool(re.search(r"ERROR : .*differ", line)) for line in said),
         differs=1,
     )
 
@@ -99,7 +99,7 @@ def s5cmd() -> Program:
         lambda site: [*command(site), "--dry-run", "sync", f"{site.folder}/", site.s3],
         lambda site: [*command(site), "cp", f"{site.folder}/", site.s3],
         lambda site: [*command(site), "cp", f"{site.s3}*", f"{site.folder}/"],
-        lambda said: len(re.findall(r"^cp ", said, re.MULTILINE)),
+        lambda said: sum(line.startswith("cp ") for line in said),
     )
 
 
@@ -116,7 +116,7 @@ def aws() -> Program:
         lambda site: command(site, "sync", "--dryrun", site.folder, site.s3),
         lambda site: command(site, "cp", "--recursive", "--only-show-errors", site.folder, site.s3),
         lambda site: command(site, "cp", "--recursive", "--only-show-errors", site.s3, site.folder),
-        lambda said: said.count("(dryrun) upload:"),
+        lambda said: sum(line.count("(dryrun) upload:") for line in said),
     )
 
 
@@ -135,7 +135,7 @@ def s3cmd(settings: Path) -> Program:
         lambda site: command(site, "sync", "--dry-run", f"{site.folder}/", site.s3),
         lambda site: command(site, "put", "--recursive", "--quiet", f"{site.folder}/", site.s3),
         lambda site: command(site, "get", "--recursive", "--quiet", site.s3, f"{site.folder}/"),
-        lambda said: len(re.findall(r"^upload:", said, re.MULTILINE)),
+        lambda said: sum(line.startswith("upload:") for line in said),
     )
 
 

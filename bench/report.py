@@ -19,7 +19,8 @@ Written by `make bench`; do not edit. {machine}; {server}; {date}.
 Programs took turns, each once a round; the store ran on the same machine and shared its cores. Times are medians of
 wall seconds, of as many runs as the table says. Ratios are of runs of the same round, against the first line of the
 table: median (least to most). Requests were counted by a proxy in a run of their own. What a program compares
-differs, and is said. The system tells no peak of memory below what the benchmark itself had when it began the program.
+differs, and is said. The system tells no peak of memory below what the benchmark itself had when it began the program:
+where it may have told that, there is a ≤.
 {notes}"""
 
 
@@ -71,7 +72,7 @@ def _table(case: dict[str, Any]) -> str:
         ]
         cells += [
             f"{row['cpu']:.2f}",
-            f"{row['peak'] / 1e6:.0f}",
+            ("≤ " if row["peak_at_most"] else "") + f"{row['peak'] / 1e6:.0f}",
             "–" if row["requests"] is None else str(row["requests"]),
         ]
         cells += [str(row["found"])] if asked else []

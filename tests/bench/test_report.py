@@ -1,0 +1,44 @@
+"""The page of benchmarks: what it says of what was not measured, and of cases that were measured another time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bench import report
+from bench.cases import Case
+from bench.inputs import PAIRS, Input
+from bench.measure import NEAR, Cost, Row
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def case(title: str, *rows: Row, item: Input = PAIRS) -> Case:
+    return Case(title, item, list(rows))
+
+
+def row(program: str, *, peak: int = 50_000_000, floor: int = 0) -> Row:
+    return Row(program, "", [Cost(1.0, 0.5, peak, floor)], requests=7)
+
+
+def described(*cases: Case, notes: tuple[str, ...] = (), **known: str) -> dict[str, Any]:
+    return report.describe(cases, server="SeaweedFS 4.48", notes=notes) | known
+
+
+def cells(page: str, program: str) -> list[str]:
+    (line,) = [line for line in page.splitlines() if line.startswith(f"| {program} |")]
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_a_peak_that_was_not_measured_is_marked() -> None:
+    found = described(
+        case("List", row("ours"), row("small", floor=50_000_000), row("near", floor=50_000_000 - NEAR + 1))
+    )
+    page = report.markdown(found)
+    assert [cells(page, name)[5] for name in ("ours", "small", "near")] == ["50", "≤ 50", "≤ 50"]
+    assert "there is a ≤" in " ".join(page.split())
+
+
+def test_the_page_in_docs_is_the_one_that_its_json_makes() -> None:
+    assert (DOCS / "benchmarks.md").read_text() == report.markdown(json.loads((DOCS / "benchmarks.json").read_text()))
