@@ -12,6 +12,9 @@ from typing import Any
 
 from bench.cases import Case
 
+RUN = ("date", "machine", "server", "notes")
+"""What is said of a whole run; with a case that another run left, of its own."""
+
 INTRO = """# Benchmarks
 
 Written by `make bench`; do not edit. {machine}; {server}; {date}.
@@ -51,17 +54,21 @@ def markdown(found: dict[str, Any]) -> str:
     """The page."""
     notes = [f"\n- {note}" for note in found["notes"]]
     parts = [INTRO.format(**{**found, "notes": "".join(notes) + "\n" if notes else ""})]
-    parts += [_table(case) for case in found["cases"]]
+    parts += [_table(case, found) for case in found["cases"]]
     return "\n".join(parts)
 
 
-def _table(case: dict[str, Any]) -> str:
+def _table(case: dict[str, Any], run: dict[str, Any]) -> str:
     asked = any(row["found"] is not None for row in case["rows"])
     compared = any(row["compares"] for row in case["rows"])
     heads = ["program", "seconds", "runs", "ratio", "CPU s", "peak MB", "requests"]
     heads += ["found"] if asked else []
     heads += ["compares"] if compared else []
-    lines = [f"## {case['title']}: {case['input']}", "", _line(heads), _line(["---"] * len(heads))]
+    lines = [f"## {case['title']}: {case['input']}", ""]
+    if any(case.get(name, run[name]) != run[name] for name in RUN):
+        said = "{machine}; {server}; {date}.".format_map(case)
+        lines += [" ".join(["Measured in another run:", said, *case["notes"]]), ""]
+    lines += [_line(heads), _line(["---"] * len(heads))]
     for row in case["rows"]:
         middle, least, most = row["ratio"]
         cells = [
@@ -82,9 +89,12 @@ def _table(case: dict[str, Any]) -> str:
 
 
 def cases_in(folder: Path) -> list[dict[str, Any]]:
-    """The cases that were written there before."""
+    """The cases that were written there before, each with what is said of its run."""
     path = folder / "benchmarks.json"
-    return list(json.loads(path.read_text())["cases"]) if path.exists() else []
+    if not path.exists():
+        return []
+    found = json.loads(path.read_text())
+    return [{name: found[name] for name in RUN} | case for case in found["cases"]]
 
 
 def _name(case: dict[str, Any]) -> tuple[str, str]:

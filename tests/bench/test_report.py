@@ -40,5 +40,33 @@ def test_a_peak_that_was_not_measured_is_marked() -> None:
     assert "there is a ≤" in " ".join(page.split())
 
 
+def test_a_case_that_is_kept_says_when_and_where_it_was_measured(tmp_path: Path) -> None:
+    first = described(case("Push", row("a")), notes=("A quick run.",), date="2025-01-01", machine="another machine")
+    report.write(first, tmp_path)
+    second = described(case("Pull", row("b")), date="2025-02-02", machine="a third machine")
+    report.write(second, tmp_path, beside=report.cases_in(tmp_path))
+    report.write(described(case("List", row("c"))), tmp_path, beside=report.cases_in(tmp_path))
+    page = (tmp_path / "benchmarks.md").read_text()
+    head, push, pull, listed = page.split("\n## ")
+    assert "A quick run." not in head + pull + listed
+    assert "another machine; SeaweedFS 4.48; 2025-01-01. A quick run.\n" in push
+    assert "a third machine; SeaweedFS 4.48; 2025-02-02.\n" in pull
+    assert "; SeaweedFS" not in listed, "the page's own run"
+    assert report.machine() in head
+
+
+def test_a_case_that_is_measured_again_replaces_the_one_that_was_kept(tmp_path: Path) -> None:
+    report.write(described(case("Push", row("a")), machine="another machine"), tmp_path)
+    report.write(described(case("Push", row("b"))), tmp_path, beside=report.cases_in(tmp_path))
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert (page.count("## Push"), "another machine" in page) == (1, False)
+
+
+def test_cases_of_one_run_that_was_begun_twice_need_no_line_of_their_own(tmp_path: Path) -> None:
+    report.write(described(case("Push", row("a"))), tmp_path)
+    report.write(described(case("Pull", row("b"))), tmp_path, beside=report.cases_in(tmp_path))
+    assert (tmp_path / "benchmarks.md").read_text().count("SeaweedFS") == 1
+
+
 def test_the_page_in_docs_is_the_one_that_its_json_makes() -> None:
     assert (DOCS / "benchmarks.md").read_text() == report.markdown(json.loads((DOCS / "benchmarks.json").read_text()))
