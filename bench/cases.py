@@ -42,13 +42,15 @@ class Case:
     title: str
     item: Input
     rows: list[Row] = field(default_factory=list)
+    in_turn: bool = True
+    """Whether the rows are of the same work, so that ratios of them say something."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         return {
             "title": self.title,
             "input": self.item.described,
-            "rows": [row.to_json(self.rows[0]) for row in self.rows],
+            "rows": [row.to_json(self.rows[0] if self.in_turn else None) for row in self.rows],
         }
 
 
@@ -143,7 +145,8 @@ class Bench:
     def memory(self, counts: Sequence[int]) -> Case:
         """Ours alone, of datasets that are made up (see `bench.memory`), in sync and warm."""
         ours = self.programs[0]
-        case = Case("Memory, a made-up walk and listing", Input("86_made_up", max(counts), 100, captions=False))
+        made_up = Input("86_made_up", max(counts), 100, captions=False)
+        case = Case("Memory, a made-up walk and listing", made_up, in_turn=False)
         for count in counts:
             library = self.folder / f"made-up-{count}"
             make_library(library, "made-up")

@@ -50,9 +50,11 @@ class Row:
     requests: int | None = None
     found: int | None = None
 
-    def to_json(self, first: Row) -> dict[str, Any]:
-        """Plain data; ratios are of runs of the same round, also where one was left out of the later ones."""
-        ratios = [mine.wall / theirs.wall for mine, theirs in zip(self.costs, first.costs, strict=False)]
+    def to_json(self, first: Row | None) -> dict[str, Any]:
+        """Plain data, with ratios to the row that took turns with this one.
+
+        They are of runs of the same round, also where one was left out of the later ones.
+        """
         return {
             "program": self.program,
             "compares": self.compares,
@@ -61,10 +63,14 @@ class Row:
             "cpu": round(statistics.median(cost.cpu for cost in self.costs), 3),
             "peak": round(statistics.median(cost.peak for cost in self.costs)),
             "peak_at_most": any(cost.peak_at_most for cost in self.costs),
-            "ratio": [round(of(ratios), 2) for of in (statistics.median, min, max)],
+            "ratio": self._ratios(first) if first else None,
             "requests": self.requests,
             "found": self.found,
         }
+
+    def _ratios(self, first: Row) -> list[float]:
+        ratios = [mine.wall / theirs.wall for mine, theirs in zip(self.costs, first.costs, strict=False)]
+        return [round(of(ratios), 2) for of in (statistics.median, min, max)]
 
 
 def run(

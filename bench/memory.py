@@ -1,7 +1,8 @@
 """`python memory.py COUNT`: hashmark's own `status` of a made-up dataset, in a library that is the working folder.
 
-Neither the disk nor a store holds the files: a walk and a listing of COUNT files are made up, all else is the program.
-So memory can be measured at sizes that would take hours to build.
+Neither the disk nor a store holds the files: a walk and a listing of COUNT files are made up, so memory can be measured
+at sizes that would take hours to build. It is the memory of the rest: not of reading folders, nor of what stands behind
+`Bucket.objects`, which is requests, parsing, pages that wait, and splicing.
 """
 
 from __future__ import annotations

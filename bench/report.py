@@ -21,9 +21,10 @@ Written by `make bench`; do not edit. {machine}; {server}; {date}.
 
 Programs took turns, each once a round; the store ran on the same machine and shared its cores. Times are medians of
 wall seconds, of as many runs as the table says. Ratios are of runs of the same round, against the first line of the
-table: median (least to most). Requests were counted by a proxy in a run of their own. What a program compares
-differs, and is said. The system tells no peak of memory below what the benchmark itself had when it began the program:
-where it may have told that, there is a ≤.
+table: median (least to most); a table without them has different inputs in its lines, measured one after the other.
+Requests were counted by a proxy in a run of their own. What a program compares differs, and is said. The system tells
+no peak of memory below what the benchmark itself had when it began the program: where it may have told that, there is
+a ≤.
 {notes}"""
 
 
@@ -59,33 +60,30 @@ def markdown(found: dict[str, Any]) -> str:
 
 
 def _table(case: dict[str, Any], run: dict[str, Any]) -> str:
-    asked = any(row["found"] is not None for row in case["rows"])
-    compared = any(row["compares"] for row in case["rows"])
-    heads = ["program", "seconds", "runs", "ratio", "CPU s", "peak MB", "requests"]
-    heads += ["found"] if asked else []
-    heads += ["compares"] if compared else []
+    rows = case["rows"]
+    in_turn = rows[0]["ratio"] is not None
+    asked = any(row["found"] is not None for row in rows)
+    compared = any(row["compares"] for row in rows)
+    heads = ["program", "seconds", "runs", *["ratio"] * in_turn, "CPU s", "peak MB", *["requests"] * in_turn]
+    heads += [*["found"] * asked, *["compares"] * compared]
     lines = [f"## {case['title']}: {case['input']}", ""]
     if any(case.get(name, run[name]) != run[name] for name in RUN):
         said = "{machine}; {server}; {date}.".format_map(case)
         lines += [" ".join(["Measured in another run:", said, *case["notes"]]), ""]
     lines += [_line(heads), _line(["---"] * len(heads))]
-    for row in case["rows"]:
-        middle, least, most = row["ratio"]
-        cells = [
-            row["program"],
-            f"{row['median']:.2f}",
-            str(len(row["wall"])),
-            f"{middle:.2f} ({least:.2f}–{most:.2f})",
-        ]
-        cells += [
-            f"{row['cpu']:.2f}",
-            ("≤ " if row["peak_at_most"] else "") + f"{row['peak'] / 1e6:.0f}",
-            "–" if row["requests"] is None else str(row["requests"]),
-        ]
+    for row in rows:
+        cells = [row["program"], f"{row['median']:.2f}", str(len(row["wall"]))]
+        cells += [_ratio(*row["ratio"])] if in_turn else []
+        cells += [f"{row['cpu']:.2f}", ("≤ " if row["peak_at_most"] else "") + f"{row['peak'] / 1e6:.0f}"]
+        cells += ["–" if row["requests"] is None else str(row["requests"])] if in_turn else []
         cells += [str(row["found"])] if asked else []
         cells += [row["compares"]] if compared else []
         lines.append(_line(cells))
     return "\n".join([*lines, ""])
+
+
+def _ratio(middle: float, least: float, most: float) -> str:
+    return f"{middle:.2f} ({least:.2f}–{most:.2f})"
 
 
 def cases_in(folder: Path) -> list[dict[str, Any]]:

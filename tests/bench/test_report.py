@@ -40,6 +40,15 @@ def test_a_peak_that_was_not_measured_is_marked() -> None:
     assert "there is a ≤" in " ".join(page.split())
 
 
+def test_what_is_not_the_same_work_is_not_divided() -> None:
+    found = described(Case("Memory", PAIRS, [row("ours, 2 files"), row("ours, 10 files")], in_turn=False))
+    page = report.markdown(found)
+    assert cells(page, "program") == ["program", "seconds", "runs", "CPU s", "peak MB"]
+    assert cells(page, "ours, 10 files") == ["ours, 10 files", "1.00", "1", "0.50", "50"]
+    both = report.markdown(described(case("List", row("ours"), row("theirs"))))
+    assert cells(both, "theirs") == ["theirs", "1.00", "1", "1.00 (1.00–1.00)", "0.50", "50", "7"]
+
+
 def test_a_case_that_is_kept_says_when_and_where_it_was_measured(tmp_path: Path) -> None:
     first = described(case("Push", row("a")), notes=("A quick run.",), date="2025-01-01", machine="another machine")
     report.write(first, tmp_path)
