@@ -3,11 +3,13 @@
 A chain is the pages of one listing, each continued from the one before by the store's own token. The trunk begins at
 the beginning: read to its end it is the whole listing. A branch begins further on, where a local file name suggests.
 A branch is taken only where the chain that is being read comes upon the branch's first key itself, and the rest of
-that page is, key by key, how the branch goes on. So two pages that follow each other always share a key: nothing can
-be left out or repeated between them. A branch that does not meet this is dropped, and the chain is read on.
+that page is, key by key, how the branch goes on. So two pages that follow each other always share a key, and nothing
+is left out or repeated between them. A branch that does not meet this is dropped, and the chain is read on.
 
-Nothing is assumed about the store's order, nor that it begins a listing where it was asked to. Knows nothing of
-requests or names on disk.
+One thing is assumed of a store, and not seen here: what it lists after any name (`start-after`) is an end of its whole
+listing, every key from the first one on, in the same order. Of a store that leaves out keys further on in such a
+listing, they would be missing. Not assumed are the order itself, and that a listing begins where it was asked to. Knows
+nothing of requests or names on disk.
 """
 
 from __future__ import annotations
