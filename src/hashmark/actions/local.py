@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BATCH = 2000
+"""Digests, facts or proofs that are written to the state in one transaction, which has a cost of its own. A kill loses
+no more than these."""
+
 CAPTIONS = "caption-1"
 """The kind under which the facts of captions are remembered; another number when what they say changes."""
 
@@ -46,12 +49,13 @@ def unread(file: LocalFile | None) -> LocalFile | None:
 def hashed(
     dataset: Dataset,
     rows: Iterable[T],
-    unread: Callable[[T], LocalFile | None],
+    choose: Callable[[T], LocalFile | None],
     on_problem: Callable[[Problem], None] = lambda _problem: None,
 ) -> Iterator[tuple[T, LocalFile | None]]:
-    """The rows in the same order, each with the file that was `unread` in it and now has its digest, or `trouble`.
+    """The rows in the same order, each with the file that `choose` found in it, if any.
 
-    `on_problem` is told of trouble. What was read is remembered, the facts of captions with it.
+    It now has its digest, or `trouble`, of which `on_problem` is told. What was read is remembered, the facts of
+    captions with it.
     """
     state = dataset.library.state
     fresh: list[LocalFile] = []
@@ -60,7 +64,7 @@ def hashed(
     def now() -> int | None:
         return clock(dataset) if state.persistent else None
 
-    for row, read in hash_all(dataset.path, rows, unread, clock=now, look=caption_look(dataset)):
+    for row, read in hash_all(dataset.path, rows, choose, clock=now, look=caption_look(dataset)):
         if read is None:
             yield row, None
             continue

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from hashmark.core.lint.facts import CaptionFacts
 
 BATCH = 200
+"""Proofs that are written to the state in one transaction. Fewer than in a status (`local.BATCH`): moving files takes
+far longer than to write that they were moved, and less is to be proven again after a kill."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Where text for people goes: with colours on a terminal, as it stands into a pipe.
 
-What is said is a `Text`, whoever reads it. Only a terminal, and a table's columns, need rich: a command in a script
-does not wait for its import. Knows nothing of what is said.
+What is said is a `Text`, whoever reads it. Only a terminal, and a table's columns, are drawn by rich: a command in a
+script does not wait for its console to be imported. Knows nothing of what is said.
 """
 # ruff: noqa: PLC0415
 

@@ -51,7 +51,7 @@ class UsageError(HashmarkError):
 
 
 class SettingsError(UsageError):
-    """`hashmark.toml` or the AWS settings can't be understood. Of a long value, the middle is left out."""
+    """`hashmark.toml` or the AWS settings can't be understood. Of a long message, the middle is left out."""
 
     code = "settings"
     room: ClassVar[int] = 2000

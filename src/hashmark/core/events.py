@@ -23,7 +23,7 @@ class Started(NamedTuple):
 
 
 class FileStarted(NamedTuple):
-    """Work on one key begins (again, after a retry). Told of those that tell of their progress: large ones."""
+    """Work on one key begins (again, after a retry). A move tells it of large files only, `verify` of every file."""
 
     key: str
     verb: str

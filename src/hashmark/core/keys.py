@@ -141,7 +141,7 @@ class Collisions(Generic[T]):
     def add(self, key: str, value: T) -> list[tuple[str, T]]:
         """Earlier (key, value) pairs that collide with `key`; empty for the first of its kind."""
         form = fold(key)
-        earlier = list(self._seen[form]) if form in self._seen else []
+        earlier = list(self._seen.get(form, ()))
         if form != key or earlier or not key.isascii():
             self._seen.setdefault(form, []).append((key, value))
         return earlier

@@ -105,7 +105,7 @@ class Pairing:
         return self._ranks.get(split_suffix(key)[1].casefold(), len(self.captions))
 
 
-_IMAGE, _OTHER = Kind.IMAGE, Kind.OTHER
+_IMAGE, _OTHER = Kind.IMAGE, Kind.OTHER  # asked for each file, as in `core.compare`
 
 
 def _image_in(folders: set[str]) -> Kind:

@@ -126,7 +126,7 @@ class _Seen:
         self.status = status
 
 
-_IMAGE, _SYNCED = Kind.IMAGE, Verdict.SYNCED
+_IMAGE, _SYNCED = Kind.IMAGE, Verdict.SYNCED  # asked for each file, as in `core.compare`
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Writes that outlive a crash: files and folders sent to the device, copies under unfinished names; errors in words.
+"""Writes that outlive a crash: sends files and folders to the device, copies under unfinished names, words the errors.
 
 What is written, and which place it is for, is not known here.
 """

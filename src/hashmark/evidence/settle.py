@@ -21,7 +21,7 @@ from hashmark.s3.bucket import Bucket
 WORKERS = 8
 WINDOW = 512
 
-_SYNCED = Verdict.SYNCED
+_SYNCED = Verdict.SYNCED  # asked for each file, as in `core.compare`
 
 EARNED = frozenset({Evidence.ETAG_MD5, Evidence.ETAG_MULTIPART})
 """What a bucket can show about its ETags: that they are MD5s, and that those of parts are made of MD5s."""
