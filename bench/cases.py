@@ -94,9 +94,11 @@ class Bench:
         return self._url, self._counter.url
 
     def put(self, item: Input) -> None:
-        """Bring a dataset of the library into the bucket."""
+        """Bring a dataset of the library into the bucket; at each of its addresses, know what the store can do."""
         ours = self.programs[0]
         self._run(ours, ours.push, Site(self._box.address.endpoint_url, *self._place(item)))
+        for url in self._urls():
+            self._run(ours, _always([SCRIPTS / "hashmark", "doctor"]), Site(url, *self._place(item)))
 
     def check(self, item: Input, programs: Sequence[Program] = ()) -> Case:
         """In sync: is it told so, and how fast?"""

@@ -8,8 +8,8 @@ is left out or repeated between them. A branch that does not meet this is droppe
 
 One thing is assumed of a store, and not seen here: what it lists after any name (`start-after`) is an end of its whole
 listing, every key from the first one on, in the same order. Of a store that leaves out keys further on in such a
-listing, they would be missing. Not assumed are the order itself, and that a listing begins where it was asked to. Knows
-nothing of requests or names on disk.
+listing, they would be missing; `s3.probe` finds such stores out. Not assumed are the order itself, and that a listing
+begins where it was asked to. Knows nothing of requests or names on disk.
 """
 
 from __future__ import annotations
