@@ -202,7 +202,7 @@ EXPECTED: dict[str, dict[str, bool | None]] = {
     "rclone": {"etag-multipart": False, "checksum": False, **_NO_CONDITIONS},
     "moto": {"content-md5": False, "checksum": False},
     "swift": {"replace-only": False},
-    "s3rver": {name: False for name in ("etag-multipart", "checksum", "content-md5", "start-after", *_NO_CONDITIONS)},
+    "s3rver": dict.fromkeys(("etag-multipart", "checksum", "content-md5", "start-after", *_NO_CONDITIONS), False),
 }
 """What the probe must find missing; everything else must be there."""
 
