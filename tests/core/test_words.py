@@ -87,7 +87,7 @@ def test_common_ends_are_common_and_do_not_overlap(left: str, right: str) -> Non
 def test_a_megabyte_of_equal_lines_is_compared_in_no_time() -> None:
     """A diff of them all would take hours; what differs at both ends is still told apart or shown as one change."""
     many = "\n" * 400_000
-    began = time.monotonic()
+    began = time.process_time()
     assert word_diff(f"{many}a\n{many}", f"{many}b\n{many}") == [
         Piece(BOTH, many),
         Piece(REMOVED, "a\n"),
@@ -99,7 +99,7 @@ def test_a_megabyte_of_equal_lines_is_compared_in_no_time() -> None:
         Piece(ADDED, f"b\n{many}b\n"),
     ]
     assert word_diff(many, many) == [Piece(BOTH, many)]
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
 
 
 @pytest.mark.parametrize(

@@ -358,7 +358,9 @@ def test_where_nothing_can_be_written_there_is_no_clock(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="the call that flushes mapped pages is Linux's")
 def test_a_write_through_a_memory_map_is_stamped_after_a_hash() -> None:
     """The kernel stamps a mapped page's first write only, until the page was sent to the disk."""
-    with tempfile.NamedTemporaryFile(dir=Path.cwd()) as file:  # not tmpfs, which never sends pages anywhere
+    cache = Path.cwd() / ".pytest_cache"  # not tmpfs, which never sends pages anywhere
+    cache.mkdir(exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=cache) as file:
         file.write(b"Aaaa")
         file.flush()
         with mmap.mmap(file.fileno(), 0) as mapped:

@@ -91,9 +91,17 @@ def test_a_second_demo_goes_on_where_the_first_ended(played: tuple[Shell, str]) 
 
 
 @pytest.mark.slow
-def test_the_cleaning_of_the_demo_is_taken_back_and_done_again(played: tuple[Shell, str]) -> None:
-    """The bucket has the clean captions: without them 271 are red, with them all is green; nothing is sent."""
+def test_the_cleaning_of_the_demo_is_taken_back_and_done_again_and_an_unseen_edit_is_found(
+    played: tuple[Shell, str],
+) -> None:
+    """In this order: nobody's later edit is taken back."""
     shell, _ = played
+    the_cleaning_is_taken_back_and_done_again(shell)
+    an_unseen_edit_is_named_shown_and_pushed_and_rclone_agrees(shell)
+
+
+def the_cleaning_is_taken_back_and_done_again(shell: Shell) -> None:
+    """The bucket has the clean captions: without them 271 are red, with them all is green; nothing is sent."""
     assert shell("undo", "last").status == 0
     assert "271 synced · 271 local-changed" in shell("status", "82").out
     ran = shell("clean", "82")
@@ -102,9 +110,7 @@ def test_the_cleaning_of_the_demo_is_taken_back_and_done_again(played: tuple[She
     assert "542 synced" in shell("status", "82").out
 
 
-@pytest.mark.slow
-def test_an_unseen_edit_is_named_shown_and_pushed_and_rclone_agrees(played: tuple[Shell, str]) -> None:
-    shell, _ = played
+def an_unseen_edit_is_named_shown_and_pushed_and_rclone_agrees(shell: Shell) -> None:
     serving = Shell(shell.cwd.parent, {}).start("demo", "--dir", "X")
     address = shell.cwd / ".hashmark" / "bucket" / "address.json"
     wait_for(address.exists)

@@ -91,7 +91,7 @@ def check_pull(store: Store, root: Path, prefix: str, *, hostile: list[str], cou
     assert len(set(hostile)) == len(hostile) == 50
     put_all(store, prefix, [*ordinary(count), *hostile])
     shell: Shell = library(store, root / "deep" / "styles", prefix)
-    ran = shell("pull", NAME, "--json", timeout=170)
+    ran = shell("pull", NAME, "--json", timeout=550)
     assert ran.status == 4, ran.err
     assert refused(ran) == {shown(key) for key in hostile}
     assert ran.json["datasets"][0]["failed"] == []
@@ -107,12 +107,14 @@ def test_fifty_hostile_keys_in_a_bucket_that_takes_any_key_are_refused_by_name(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_of_ten_thousand_keys_in_the_bucket_fifty_are_refused_by_name(
     seaweedfs: Store, tmp_path: Path, prefix: str
 ) -> None:
     check_pull(seaweedfs, tmp_path / "here", prefix, hostile=in_seaweedfs(), count=9_950)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("count", [150, pytest.param(9_950, marks=pytest.mark.slow)])
 def test_fifty_hostile_names_on_disk_are_refused_by_name(
     count: int, seaweedfs: Store, tmp_path: Path, prefix: str
@@ -124,11 +126,11 @@ def test_fifty_hostile_names_on_disk_are_refused_by_name(
         path = Path(os.fsdecode(key.encode("utf-8", "surrogateescape")))
         (shell.cwd / NAME / path).parent.mkdir(parents=True, exist_ok=True)
         (shell.cwd / NAME / path).write_bytes(b"x")
-    ran = shell("push", NAME, "--json", timeout=170)
+    ran = shell("push", NAME, "--json", timeout=550)
     assert ran.status == 4, ran.err
     assert refused(ran) == {shown(key) for key in hostile}
     held = {item.key for item in seaweedfs.bucket().objects(f"{prefix}/{NAME}/")}
     assert held == set(ordinary(count))
-    assert shell("push", NAME, "--json", timeout=170).json["datasets"][0]["actions"] == [], (
+    assert shell("push", NAME, "--json", timeout=550).json["datasets"][0]["actions"] == [], (
         "a second push has nothing to do"
     )

@@ -6,14 +6,17 @@ import random
 import shutil
 import signal
 import subprocess
-import time
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from hashmark.s3.xml import Upload
 from tests.conftest import Store
 from tests.e2e.command import Shell, end, fill, library, wait_for
+from tests.faults.proxy import meanwhile, proxied
 
 PAIRS = 300
 
@@ -34,18 +37,21 @@ def full(seaweedfs: Store, tmp_path: Path, prefix: str) -> Shell:
 def test_ctrl_c_during_push_ends_with_130_and_the_next_push_finishes(
     seaweedfs: Store, tmp_path: Path, prefix: str
 ) -> None:
-    shell = library(seaweedfs, tmp_path / "styles", prefix)
-    fill(shell.cwd, "82_x", PAIRS, size=60_000)
-    bucket = seaweedfs.bucket()
-    process = shell.start("push", "82")
-    wait_for(lambda: next(iter(bucket.objects(f"{prefix}/82_x/")), None) is not None)
-    ran = end(process, signal.SIGINT)
-    assert ran.status == 130
-    assert "not tried; run the command again to finish" in ran.out
-    there = {o.key: o.etag for o in bucket.objects(f"{prefix}/82_x/")}
-    assert 0 < len(there) < 2 * PAIRS
-    assert shell("push", "82").status == 0
-    assert shell("status", "82").status == 0
+    go, bucket = threading.Event(), seaweedfs.bucket()
+    with proxied(seaweedfs.endpoint_url) as proxy:
+        proxy.on("PutObject", "82_x", meanwhile(lambda: go.wait(60)), nth=3, times=10**6, overall=True)
+        shell = library(replace(seaweedfs, endpoint_url=proxy.url), tmp_path / "styles", prefix)
+        fill(shell.cwd, "82_x", PAIRS)
+        process = shell.start("push", "82")
+        wait_for(lambda: proxy.count("PutObject", "82_x") > 3)
+        threading.Timer(0.5, go.set).start()  # what is under way when the signal comes is finished
+        ran = end(process, signal.SIGINT)
+        assert ran.status == 130
+        assert "not tried; run the command again to finish" in ran.out
+        there = {o.key: o.etag for o in bucket.objects(f"{prefix}/82_x/")}
+        assert 0 < len(there) < 2 * PAIRS
+        assert shell("push", "82").status == 0
+        assert shell("status", "82").status == 0
 
 
 @pytest.mark.slow
@@ -180,16 +186,19 @@ def test_the_parts_of_a_killed_upload_are_given_up_by_the_next_push(
     (shell.cwd / "82_x" / "big.png").write_bytes(random.Random(1).randbytes(200 << 20))
     bucket = seaweedfs.bucket()
 
-    def uploads() -> int:
-        query = {"uploads": "", "prefix": f"{prefix}/82_x/"}  # not the one that the probe tries
-        return bucket.client.call("ListMultipartUploads", "GET", query=query).body.count(b"<UploadId>")
+    def uploads() -> list[Upload]:
+        return list(bucket.uploads(f"{prefix}/82_x/"))
+
+    def parts() -> bool:
+        """Its id was noted before any part was sent; a kill before that leaves it to `doctor`."""
+        listed = (bucket.client.call("ListParts", "GET", u.key, query={"uploadId": u.upload_id}) for u in uploads())
+        return any(b"<PartNumber>" in answer.body for answer in listed)
 
     process = shell.start("push", "82")
-    wait_for(lambda: uploads() or process.poll() is not None)
-    time.sleep(0.3)  # its id is noted once the answer is here; a kill before that leaves it to `doctor`
+    wait_for(lambda: parts() or process.poll() is not None)
     process.kill()
     process.communicate()
-    assert uploads() == 1
+    assert len(uploads()) == 1
     assert shell("push", "82").status == 0
-    assert uploads() == 0
+    assert uploads() == []
     assert shell("status", "82").status == 0

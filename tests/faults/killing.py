@@ -44,6 +44,7 @@ class Killer:
         """Run one command; killed `at` a step (its number, or its name's first), or `after` so many seconds."""
         log = self.cwd.parent / f"{self.cwd.name}.log"
         words = [str(argument) for argument in arguments]
+        log.touch()  # one that is killed at once has not opened it
         child = _CONTEXT.Process(target=_run, args=(words, self.cwd, dict(self.environment), log, at, self.small))
         child.start()
         if after is not None:

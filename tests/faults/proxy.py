@@ -246,6 +246,20 @@ def meanwhile(act: Callable[[], object]) -> Fault:
     return fault
 
 
+class Once:
+    """Does something at the first call; the others wait until it is done."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act: Callable[[], None] | None = act
+        self._lock = threading.Lock()
+
+    def __call__(self) -> None:
+        with self._lock:
+            if self._act:
+                self._act()
+            self._act = None
+
+
 def strip_sent(access: str, secret: str, *names: str, region: str = "us-east-1") -> Fault:
     """The request reaches the store without these headers, as if it ignored them. It is signed anew."""
 

@@ -6,9 +6,8 @@ import os
 import re
 import shutil
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ from tests.conftest import SCRIPTS, Store
 from tests.disk.tools import mounted, tree
 from tests.e2e.command import Shell, library
 from tests.faults.killing import Killer
-from tests.faults.proxy import Fault, edit, meanwhile
+from tests.faults.proxy import Fault, Once, edit, meanwhile
 from tests.faults.test_matrix_transfer import uploads
 from tests.faults.world import NAME, TEXT, World, fill, on_disk, verdicts
 
@@ -303,20 +302,6 @@ def test_row_11_a_local_edit_after_the_plan_is_left_as_it_is(world: World) -> No
     assert {f.key: f.code for f in result.failures} == dict.fromkeys(["a.txt", "b.txt", "new.txt"], "file-changed")
     edited = {"a.txt": b"saved meanwhile\n", "b.txt": b"`" + TEXT[1:], "new.txt": b"made meanwhile\n"}
     assert on_disk(here) == edited
-
-
-class Once:
-    """Does something at the first call; the others wait until it is done."""
-
-    def __init__(self, act: Callable[[], None]) -> None:
-        self._act: Callable[[], None] | None = act
-        self._lock = threading.Lock()
-
-    def __call__(self) -> None:
-        with self._lock:
-            if self._act:
-                self._act()
-            self._act = None
 
 
 @pytest.mark.parametrize("when", ["before the plan", "during the download"])

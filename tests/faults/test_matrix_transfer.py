@@ -19,6 +19,7 @@ from hashmark.transfer import moves, parts
 from tests.conftest import Store
 from tests.faults.proxy import (
     Fault,
+    Once,
     Upstream,
     cut,
     delay,
@@ -402,7 +403,8 @@ def changed_amid_its_upload(world: World, change: Callable[[Path], None] = overw
     # More parts than are under way at once: the last one is not read yet when the first arrives.
     content = os.urandom((IN_FLIGHT + 2) * parts.PART_SIZE + (1 << 20))
     fill(here, {"big.png": content})
-    world.proxy.on("UploadPart", "big", meanwhile(lambda: change(here.path / "big.png")), overall=True)
+    before_any = meanwhile(Once(lambda: change(here.path / "big.png")))
+    world.proxy.on("UploadPart", "big", before_any, times=FOR_EVER)
     result = push(here)
     assert [f.code for f in result.failures] == ["file-changed"]
     assert in_bucket(here) == before

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from pathlib import Path
+from typing import Any
 
 import pebble
 import pytest
@@ -163,7 +164,7 @@ def test_nothing_is_started_before_it_is_needed(tmp_path: Path) -> None:
     with Renderer(tmp_path / "cache") as idle:
         assert idle.cached(DIGEST, 64) is None
         assert processes(idle) == []
-        assert threading.active_count() == threads
+        assert threading.active_count() <= threads
     assert not (tmp_path / "cache").exists()
 
 
@@ -177,7 +178,7 @@ def test_many_at_once_are_all_made(renderer: Renderer) -> None:
 
 
 def test_a_cancelled_one_is_never_begun(tmp_path: Path) -> None:
-    with Renderer(tmp_path, 1, limits=Limits(seconds=0.5)) as narrow:
+    with Renderer(tmp_path, 1, limits=Limits(seconds=3)) as narrow:
         slow, cancelled, last = render(narrow, SLOW), narrow.render(GOOD, "c" * 32, 64), narrow.render(GOOD, DIGEST, 64)
         assert cancelled.cancel()
         assert last.result(60)
@@ -234,6 +235,15 @@ def test_a_worker_that_never_answers_is_replaced(tmp_path: Path, monkeypatch: py
     with Renderer(tmp_path, 1, limits=Limits(seconds=5)) as fragile:
         shown(fragile, GOOD)
         monkeypatch.setattr(fragile._workers, "_limits", Limits(seconds=0.5))
+        discard = fragile._workers._discard
+
+        def discard_and_have_time(*arguments: Any) -> None:
+            """Its time was short; the next one has as much as it needs to start."""
+            monkeypatch.setattr(workers, "_GRACE", 30.0)
+            monkeypatch.setattr(fragile._workers, "_limits", Limits(seconds=15))
+            discard(*arguments)
+
+        monkeypatch.setattr(fragile._workers, "_discard", discard_and_have_time)
         (pid,) = processes(fragile)
         os.kill(pid, signal.SIGSTOP)
         assert shown(fragile, GOOD, 32).size == (32, 21)

@@ -116,6 +116,7 @@ def check(store: Store, tmp_path: Path, prefix: str, ways: Sequence[Way]) -> Non
     tell(f"corpus, from a store that tells nothing of parts and checksums: 0 false, {told} of {len(rows)} grey")
 
 
+@pytest.mark.timeout(600)
 def test_what_other_programs_uploaded_is_judged_as_its_bytes_are(seaweedfs: Store, tmp_path: Path, prefix: str) -> None:
     check(seaweedfs, tmp_path, prefix, QUICK)
 

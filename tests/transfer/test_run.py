@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import threading
 import time
 from collections import Counter
@@ -80,9 +81,16 @@ def test_a_store_that_stays_busy_fails_each_file_after_four_tries(monkeypatch: p
 
 @pytest.mark.timeout(60)
 def test_a_run_that_is_stopped_does_not_wait_to_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "_pause", lambda _attempt: 3600.0)
+    """It is stopped while all that is left to do is to wait."""
+    waiting = itertools.count(1)
+
+    def pause(_attempt: object) -> float:
+        if next(waiting) == 5:
+            threading.Timer(0.3, played.cancel.set).start()
+        return 3600.0
+
+    monkeypatch.setattr(run_module, "_pause", pause)
     played = Played(monkeypatch, lambda *_: errors.SlowDown("busy"))
-    threading.Timer(0.3, played.cancel.set).start()
     outcome = played.run(*[1] * 5)
     assert outcome.state.interrupted
     assert [failure.code for failure in outcome.state.failures] == ["slow-down"] * 5
@@ -130,7 +138,7 @@ def test_an_error_in_what_is_told_ends_the_run_once_all_under_way_has_ended(monk
     before = threading.active_count()
     with pytest.raises(OSError, match="pipe is closed"):
         played.run(*[1] * 10)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_large_files_tell_when_they_begin(monkeypatch: pytest.MonkeyPatch) -> None:
