@@ -86,7 +86,7 @@ class Site:
 
     def link(self) -> str:
         """The link that it printed last, for one browser."""
-        return self._links.get(timeout=20).replace(f":{self.port}/", f":{self.shown_port}/")
+        return self._links.get(timeout=60).replace(f":{self.port}/", f":{self.shown_port}/")
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
         if self._process is None:

@@ -185,7 +185,7 @@ def kinds(served: Served) -> dict[str, httpx.Response]:
         "a stream of a job": ask("GET", f"/api/jobs/{job}/events"),
         "the schema": ask("GET", "/api/openapi.json"),
         "started": ask("POST", f"{at}/check", json={}),
-        "a way in": httpx.get(f"{served.base}/?token={served.keys.new_link()}"),
+        "a way in": httpx.get(f"{served.base}/?token={served.keys.new_link()}", timeout=60),
         "400": ask("GET", f"{at}/search", params={"q": "text:("}),
         "403": ask("GET", "/", headers={}),
         "404": ask("GET", "/api/datasets/83"),

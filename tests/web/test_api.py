@@ -262,7 +262,7 @@ def test_an_edit_on_disk_reaches_every_open_page(served: Served, library: Librar
 
     def listen(into: list[Any]) -> None:
         with (
-            httpx.Client(base_url=served.base, timeout=20) as client,
+            httpx.Client(base_url=served.base, timeout=60) as client,
             client.stream("GET", "/events?dataset=82", headers=served.headers) as stream,
         ):
             name = ""
@@ -284,7 +284,7 @@ def test_an_edit_on_disk_reaches_every_open_page(served: Served, library: Librar
     path = library.root / STYLE / "0002.txt"
     path.write_text(path.read_text().replace("stellar", "stallar"))
     for thread in listeners:
-        thread.join(15)
+        thread.join(60)
     for into in told:
         assert [(row["name"], row["colour"], row["caption"]["verdict"]) for row in into[1:]] == [
             ("0002.png", "red", "local-changed")

@@ -155,7 +155,7 @@ def test_there_is_one_job_at_a_time_and_a_refused_preview_can_be_applied_later(
     go = threading.Event()
 
     def held(*args: Any) -> Any:
-        assert go.wait(20)
+        assert go.wait(60)
         return actual(*args)
 
     actual = clean.apply
@@ -178,7 +178,7 @@ def test_a_preview_that_nobody_waits_for_is_given_up(served: Served, library: Li
 
     def slow(_dataset: Any, _pipeline: Any, *, keys: Any, cancel: Any) -> Any:
         begun.append(keys)
-        seen.append(cancel.wait(20))
+        seen.append(cancel.wait(60))
         raise RuntimeError
 
     monkeypatch.setattr("hashmark.web.api.cleaning.preview", slow)

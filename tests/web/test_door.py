@@ -151,7 +151,7 @@ def test_what_a_form_can_send_changes_nothing(served: Served, missing: dict[str,
 def test_a_link_lets_one_browser_in_once(served: Served) -> None:
     link = f"/?token={served.keys.new_link()}"
     used = len(served.used)
-    with httpx.Client(base_url=served.base) as browser:
+    with httpx.Client(base_url=served.base, timeout=60) as browser:
         first = browser.get(link, headers={"accept": "text/html"})
         assert (first.status_code, first.headers["location"]) == (303, "/")
         cookie = first.headers["set-cookie"]
@@ -159,7 +159,7 @@ def test_a_link_lets_one_browser_in_once(served: Served) -> None:
         assert cookie.endswith("; Path=/; HttpOnly; SameSite=Strict")
         assert len(served.used) == used + 1, "the next link is shown"
         assert browser.get("/").status_code == 200, "the cookie opens"
-    again = httpx.get(served.base + link, headers={"accept": "text/html"})
+    again = httpx.get(served.base + link, headers={"accept": "text/html"}, timeout=60)
     assert again.status_code == 403
     assert "set-cookie" not in again.headers
 

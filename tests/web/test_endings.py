@@ -91,11 +91,11 @@ def test_the_command_lets_one_browser_in_and_ends_at_a_signal(
 ) -> None:
     shell = init(seaweedfs, tmp_path / "library", prefix)
     fill(tmp_path / "library", STYLE, 2)
-    with process(shell) as (started, link, port), httpx.Client(timeout=20) as browser:
+    with process(shell) as (started, link, port), httpx.Client(timeout=60) as browser:
         assert browser.get(link).status_code == 303
         page = browser.get(f"http://127.0.0.1:{port}/")
         assert (page.status_code, page.headers.get("server"), page.headers.get("date")) == (200, None, None)
-        assert httpx.get(link).status_code == 403
+        assert httpx.get(link, timeout=60).status_code == 403
         with browser.stream("GET", f"http://127.0.0.1:{port}/events") as stream:
             lines = stream.iter_lines()
             assert next(lines) == "event: hello"
@@ -113,7 +113,10 @@ def test_no_secret_is_printed_or_served_whatever_goes_wrong(seaweedfs: Store, tm
     fill(tmp_path / "library", STYLE, 2)
     shell = Shell(shell.cwd, shell.environment | {"AWS_SECRET_ACCESS_KEY": SECRET, "HASHMARK_TOKEN": TOKEN})
     seen: list[str] = []
-    with process(shell) as (started, link, port), httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+    with (
+        process(shell) as (started, link, port),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
+    ):
         session = client.get(link).cookies[f"hashmark-{port}"]
         client.cookies.clear()
         own = {"authorization": f"Bearer {TOKEN}", "x-hashmark": "1"}
@@ -141,9 +144,9 @@ def test_no_secret_is_printed_or_served_whatever_goes_wrong(seaweedfs: Store, tm
 
 def test_a_token_that_is_fixed_opens_by_link_too_and_is_not_used_up(served: Served) -> None:
     for _ in range(2):
-        answer = httpx.get(f"{served.base}/", params={"token": TOKEN})
+        answer = httpx.get(f"{served.base}/", params={"token": TOKEN}, timeout=60)
         assert (answer.status_code, "set-cookie" in answer.headers) == (303, True)
     assert served.used == [], "no link was used"
-    assert httpx.get(f"{served.base}/api/datasets", params={"token": TOKEN}).status_code == 403, (
+    assert httpx.get(f"{served.base}/api/datasets", params={"token": TOKEN}, timeout=60).status_code == 403, (
         "only on the first page"
     )

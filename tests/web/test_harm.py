@@ -119,7 +119,7 @@ def test_what_would_do_something_does_nothing_for_strangers_and_everything_for_i
 ) -> None:
     asked = deeds(served, library)
     before = truth(served)
-    with httpx.Client(base_url=served.base, timeout=20) as client:
+    with httpx.Client(base_url=served.base, timeout=60) as client:
         for who, change in STRANGERS.items():
             headers = dict(served.headers)
             change(headers, served.port)

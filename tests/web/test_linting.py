@@ -73,7 +73,7 @@ def test_a_look_that_runs_tells_how_far_it_is_and_is_not_begun_twice(
     def slow(_dataset: Any, _trainers: Any, on_image: Callable[[int, int], None], cancel: threading.Event) -> Any:
         begun.append(1)
         on_image(3, 6)
-        assert go.wait(20)
+        assert go.wait(60)
         return actual(_dataset, _trainers, on_image, cancel)
 
     from hashmark.web import lints  # noqa: PLC0415

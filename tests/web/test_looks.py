@@ -48,8 +48,9 @@ def test_a_job_that_ends_within_a_look_is_followed_by_another_look(library: Libr
         served.post("/api/datasets/82/check", {}, 202)
         assert between.held.wait(30)
         assert served.job(served.post("/api/datasets/82/push", {"plan": plan}, 202)["job"])["filesDone"] == 1
+        old = served.get("/api/datasets/82")["checking"]["since"]
         between.go.set()
-        wait_for(lambda: served.get("/api/datasets/82")["checking"] is None)
+        wait_for(lambda: served.get("/api/datasets/82")["checkedAt"] > old)
         assert verdicts(served, fresh=False)["0001.txt"] == "synced"
 
 

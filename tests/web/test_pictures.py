@@ -164,10 +164,15 @@ def test_a_picture_that_was_just_changed_is_not_kept_under_its_old_name(served: 
 def test_an_object_that_is_too_large_is_not_fetched(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "MAX_REMOTE", 10)
     library: Library = served.app.state.desk.library
-    library.bucket.put(f"{library.dataset('82').prefix}large.png", encoded(quarters(), "PNG"))
-    verdicts(served)
-    answer = picture(served, "large.png")
-    assert (answer.status_code, "too large" in answer.json()["error"]["message"]) == (422, True)
+    key = f"{library.dataset('82').prefix}large.png"
+    library.bucket.put(key, encoded(quarters(), "PNG"))
+    try:
+        verdicts(served)
+        answer = picture(served, "large.png")
+        assert (answer.status_code, "too large" in answer.json()["error"]["message"]) == (422, True)
+    finally:
+        library.bucket.delete(key)
+        verdicts(served)
 
 
 @pytest.fixture
