@@ -228,6 +228,13 @@ def test_a_composite_checksum_settles_an_encrypted_upload_in_parts(data: bytes, 
     assert (row.verdict, row.evidence, row.detail) == (verdict, Evidence.CHECKSUM, "crc32")
 
 
+@pytest.mark.parametrize(("end", "verdict"), [("", Verdict.SYNCED), ("-2", Verdict.SYNCED), ("-3", Verdict.DIFFERS)])
+def test_a_composite_checksum_may_come_without_the_number_of_parts(end: str, verdict: Verdict, root: Path) -> None:
+    sums = {"x-amz-checksum-crc32": composite(DATA, (20, 7)).partition("-")[0] + end}
+    row = judge(InParts(DATA, (20, 7), OPAQUE, headers=KMS | sums | {"x-amz-checksum-type": "COMPOSITE"}), root, DATA)
+    assert (row.verdict, row.evidence) == (verdict, Evidence.CHECKSUM)
+
+
 def test_a_composite_checksum_that_the_store_does_not_check_proves_nothing(root: Path) -> None:
     sums = {"x-amz-checksum-crc32": composite(DATA, (20, 7)), "x-amz-checksum-type": "COMPOSITE"}
     row = judge(InParts(DATA, (20, 7), OPAQUE, headers=KMS | sums), root, checked=False)

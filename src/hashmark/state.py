@@ -27,7 +27,11 @@ PAGE = 4096
 MOST_ASKED = 500
 """Values in one question, which SQLite bounds (to 999 where it is old)."""
 
+INTEGER = 1 << 63
+"""SQLite's integers are less than this, and not less than its negative."""
+
 _NOT_KEPT = "state-not-kept"
+_NOT_WRITTEN = "state-not-written"
 
 _ELSEWHERE = frozenset(
     {
@@ -76,6 +80,7 @@ class State:
     ) -> None:
         self._db = connection
         self._path = path
+        self._opened = _identity(path)
         self._lock = threading.RLock()
         self.problem = problem
         self.persistent = persistent
@@ -106,15 +111,22 @@ class State:
     def remember_digests(self, dataset: str, files: Iterable[LocalFile]) -> None:
         """Remember digests, in one transaction."""
         name = key_bytes(dataset)
-        # Inode and device numbers may exceed SQLite's signed 64 bits, so they are kept as text.
+        # Inode and device numbers may exceed SQLite's signed 64 bits, so they are kept as text. A time before 1677 or
+        # after 2262 does too: such a file is read again each time.
         rows = [
-            (name, key_bytes(f.key), f.size, f.stamp.mtime_ns, f.stamp.ctime_ns, *_ids(f.stamp), f.md5) for f in files
+            (name, key_bytes(f.key), f.size, f.stamp.mtime_ns, f.stamp.ctime_ns, *_ids(f.stamp), f.md5)
+            for f in files
+            if all(-INTEGER <= time < INTEGER for time in (f.stamp.mtime_ns, f.stamp.ctime_ns))
         ]
         self._write("INSERT OR REPLACE INTO digest VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
-    def forget_digests(self, dataset: str) -> None:
-        """Forget every digest of a dataset, so that the next status reads every byte."""
-        self._write("DELETE FROM digest WHERE dataset = ?", [(key_bytes(dataset),)])
+    def forget_digests(self, dataset: str, keys: Collection[str] | None = None) -> None:
+        """Forget digests of a dataset, all or those of some keys, so that the next status reads these files."""
+        if keys is None:
+            self._write("DELETE FROM digest WHERE dataset = ?", [(key_bytes(dataset),)])
+        else:
+            rows = [(key_bytes(dataset), key_bytes(key)) for key in keys]
+            self._write("DELETE FROM digest WHERE dataset = ? AND key = ?", rows)
 
     def bases(self, remote: str, keys: Collection[str] | None = None) -> Iterator[Base]:
         """What was last proven equal with `remote`, in key order: all, or those of some keys."""
@@ -211,7 +223,10 @@ class State:
                 self._transaction(sql, rows)
             except _UNUSABLE as error:
                 if not _is_damage(error):
-                    return  # a full disk or a lock held for long costs memory of this run, not the run itself
+                    # A full disk or a lock held for long costs the memory of this run, not the run itself.
+                    why = f"the state can't be written ({error}), so not all that this run found is remembered"
+                    self.problem = self.problem or Problem("", _NOT_WRITTEN, why)
+                    return
                 self._give_up(error)
                 with contextlib.suppress(sqlite3.OperationalError):
                     self._transaction(sql, rows)
@@ -230,7 +245,8 @@ class State:
         if self._path is None or isinstance(error, sqlite3.ProgrammingError | sqlite3.IntegrityError):
             raise error
         self._db.close()
-        self._db, self.problem = _after(self._path, error)
+        self._db, self.problem = _after(self._path, error, self._opened)
+        self._opened = _identity(self._path)
         self.persistent = _is_kept(self.problem)
 
 
@@ -281,13 +297,26 @@ def _is_damage(error: Exception) -> bool:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF not in _ELSEWHERE
 
 
-def _after(path: Path, error: Exception) -> tuple[sqlite3.Connection, Problem]:
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    """Which file is at the path now."""
+    try:
+        facts = path.stat() if path else None
+    except OSError:
+        return None
+    return (facts.st_dev, facts.st_ino) if facts else None
+
+
+def _after(path: Path, error: Exception, opened: tuple[int, int] | None = None) -> tuple[sqlite3.Connection, Problem]:
+    """A connection to go on with. A file that is not the one that was `opened` is another process's new one."""
     if not _is_damage(error):
         # Read-only, locked for too long, no space: the file itself may be fine, so it stays where it is.
         return _in_memory(f"{path} can't be used ({error}); nothing is remembered in this run")
     try:
-        aside = _set_aside(path)
-        text = f"{path.name} is unusable ({error}) and was set aside as {aside.name}; a new one was begun"
+        if opened and _identity(path) not in {opened, None}:
+            text = f"{path.name} was unusable ({error}) and another run has begun a new one"
+        else:
+            aside = _set_aside(path)
+            text = f"{path.name} is unusable ({error}) and was set aside as {aside.name}; a new one was begun"
         return _connect(path), Problem("", "state-set-aside", text)
     except (OSError, sqlite3.DatabaseError) as second:
         return _in_memory(f"{path} is unusable ({error}) and can't be set aside ({second})")

@@ -133,12 +133,24 @@ def test_another_store_may_name_the_bucket_in_the_host_but_not_in_an_ip_address(
     [
         ("https://s3.eu-west-1.amazonaws.com", True),
         ("https://S3.cn-north-1.AmazonAWS.com.cn", True),
+        ("https://s3-us-west-2.amazonaws.com", True),
+        ("https://s3.dualstack.us-gov-west-1.amazonaws.com", True),
+        ("https://s3-fips.us-east-1.amazonaws.com", True),
+        ("https://bucket.s3.us-east-1.amazonaws.com", True),
+        ("https://bucket.vpce-1a2b-3c4d.s3.us-east-1.vpce.amazonaws.com", True),
+        ("https://name-123456789012.s3-accesspoint.us-east-1.amazonaws.com", True),
+        ("https://s3-accelerate.amazonaws.com", True),
+        ("http://ec2-198-51-100-1.compute-1.amazonaws.com:9000", False),
+        ("http://ec2-198-51-100-1.eu-west-1.compute.amazonaws.com:9000", False),
+        ("https://s3-proxy-1234567890.us-east-1.elb.amazonaws.com", False),
+        ("https://minio-1a2b.elb.us-east-1.amazonaws.com", False),
+        ("https://abc.execute-api.us-east-1.amazonaws.com", False),
         ("https://s3.amazonaws.com.evil.example", False),
         ("https://evil-amazonaws.com", False),
         ("https://storage.googleapis.com", False),
     ],
 )
-def test_only_a_host_in_awss_own_domains_counts_as_aws(url: str, is_aws: bool) -> None:
+def test_only_a_host_of_s3_itself_counts_as_aws(url: str, is_aws: bool) -> None:
     assert resolve(Remote("bucket", endpoint_url=url)).is_aws is is_aws
 
 

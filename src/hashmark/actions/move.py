@@ -157,14 +157,14 @@ def run(
     """
     dataset = planned.dataset
     with dataset.lock():
-        _sweep(dataset, planned.plan)
+        left = _sweep(dataset, planned.plan)
         writes = any(a.verb in {Verb.UPLOAD, Verb.DELETE_REMOTE} for a in planned.plan.actions)
         can = abilities(dataset.library) if writes else None
         batch = new_batch_name(planned.plan.direction)
         ends = _ends(dataset, batch, can)
         recorder = _Recorder(dataset, on_done)
         runner = Runner(planned.plan, ends, on_event=on_event, record=recorder.add, cancel=cancel or threading.Event())
-        notes = can.notes if can else ()
+        notes = (*(can.notes if can else ()), *left)
         try:
             outcome = runner.run(notes)
         finally:
@@ -188,22 +188,26 @@ def _ends(dataset: Dataset, batch: str, can: Abilities | None) -> Ends:
         checks_md5=can is not None and can.checks_md5,
         look=caption_look(dataset),
         on_upload=lambda key, upload_id: uploads.note(library, key, upload_id),
-        odd_etags=facts.get(Evidence.ETAG_MD5) == "no",
+        odd_etags=facts.get(TRUST) == "no",
+        md5_etags=facts.get(TRUST, "yes" if library.bucket.client.endpoint.is_aws else "") == "yes",
         takes_if_match=facts.get("replace-only") != "no",
         parts_of_md5s={"yes": True, "no": False}.get(facts.get(Evidence.ETAG_MULTIPART, "")),
     )
 
 
-def _sweep(dataset: Dataset, plan: Plan) -> None:
-    """Remove what a killed run left unfinished; nobody else is at it, because the lock is held."""
-    if plan.direction is Direction.PUSH:
-        uploads.abort_own(dataset)
+def _sweep(dataset: Dataset, plan: Plan) -> tuple[str, ...]:
+    """Remove what a killed run left unfinished; nobody else is at it, because the lock is held.
+
+    Returns what is to be told of what could not be removed.
+    """
+    notes = uploads.abort_own(dataset) if plan.direction is Direction.PUSH else ()
     if plan.direction is Direction.PULL and dataset.path.is_dir():
         for path in leftovers(dataset.path):
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
                 raise explain(error, str(path)) from None
+    return notes
 
 
 class _Recorder:
@@ -229,7 +233,9 @@ class _Recorder:
             self._gone.append(done.action.key)
         else:
             self._bases.append(done.base)
-        self._trusted = self._trusted or (done.etag_is_md5 and done.action.size > 0)
+        # Only what was listed: a PUT may be answered with another ETag.
+        listed = done.action.verb is Verb.DOWNLOAD and done.action.size > 0
+        self._trusted = self._trusted or (listed and done.etag_is_md5)
         if len(self._bases) + len(self._gone) >= BATCH:
             self.flush()
         self._on_done(done)
@@ -240,7 +246,7 @@ class _Recorder:
         library.state.forget_bases(self._dataset.remote, self._gone)
         library.state.remember_digests(self._dataset.name, self._read)
         remember_captions(library.state, self._captions)
-        if self._trusted:
+        if self._trusted and library.state.facts(library.bucket.store).get(TRUST) != "no":
             library.state.record_facts(library.bucket.store, {TRUST: "yes"})
         self._bases, self._gone, self._read, self._captions = [], [], [], []
 

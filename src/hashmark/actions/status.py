@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -135,7 +136,7 @@ class Scan:
             yield row if file is None else (row[0]._replace(local=file), row[1])
 
     def _digests(self) -> Iterator[LocalFile]:
-        return self.dataset.library.state.digests(self.dataset.name)
+        return iter(()) if self.options.rehash else self.dataset.library.state.digests(self.dataset.name)
 
     def _recorded(self, statuses: Iterable[FileStatus], settler: Settler) -> Iterator[FileStatus]:
         """The same statuses; what they prove equal is remembered as the base."""
@@ -157,7 +158,9 @@ class Scan:
 
     def _forget_gone(self) -> None:
         if self.complete:
-            self.dataset.library.state.forget_bases(self.dataset.remote, self._gone)
+            # What is on the disk now came since: another program may have proven it meanwhile.
+            gone = [key for key in self._gone if not os.path.lexists(self.dataset.path / key)]
+            self.dataset.library.state.forget_bases(self.dataset.remote, gone)
 
     def _deepened(self, statuses: Iterable[FileStatus]) -> Iterator[FileStatus]:
         for status in statuses:
@@ -186,7 +189,7 @@ def read_body(dataset: Dataset, status: FileStatus) -> tuple[FileStatus, Base | 
     local, remote = status.local, status.remote
     if local is None or remote is None or local.md5 is None or remote.size != local.size:
         return status, None  # another size is proof enough
-    from hashmark.evidence.body import compare_body  # noqa: PLC0415 - a comparison by listing reads no object
+    from hashmark.evidence.body import WrongDigest, compare_body  # noqa: PLC0415 - a comparison by listing reads no object
 
     row = Joined(status.key, local, remote, None if status.verdict is Verdict.SYNCED else status.base)
     scratch = dataset.library.state_folder / "tmp"
@@ -196,6 +199,8 @@ def read_body(dataset: Dataset, status: FileStatus) -> tuple[FileStatus, Base | 
     except HashmarkError as error:
         if error.fatal:
             raise
+        if isinstance(error, WrongDigest):
+            dataset.library.state.forget_digests(dataset.name, [status.key])
         why = Weighed(Content.UNKNOWN, None, f"reading it failed: {error.message}", "`hashmark verify` again")
         return judge(row, status.kind, why), None
     found = judge(row, status.kind, Weighed(Content.SAME if body.same else Content.DIFFERENT, Evidence.BODY))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from hashmark.core.errors import Busy, NoSuchObject
+from hashmark.core.errors import AccessDenied, Busy, NoSuchObject, StoreError
 from hashmark.library import Dataset, Library
 from hashmark.s3 import multipart
 from hashmark.s3.xml import Upload
@@ -32,18 +32,27 @@ def note(library: Library, key: str, upload_id: str | None) -> None:
         library.state.record_facts(_name(library), {key: upload_id})
 
 
-def abort_own(dataset: Dataset) -> None:
+def abort_own(dataset: Dataset) -> tuple[str, ...]:
     """Give up what a killed push of this dataset has left. The dataset's lock must be held.
 
+    Returns what is to be told of those that could not be given up: they stay remembered.
+
     Raises:
-        StoreError: the store refuses.
+        StoreError: the store can't be asked anything.
     """
-    library = dataset.library
+    library, notes = dataset.library, []
     for key, upload_id in library.state.facts(_name(library)).items():
         if key.startswith(dataset.prefix):
-            with contextlib.suppress(NoSuchObject):
-                multipart.abort(library.bucket.client, key, upload_id)
+            try:
+                with contextlib.suppress(NoSuchObject):
+                    multipart.abort(library.bucket.client, key, upload_id)
+            except StoreError as error:
+                if error.fatal and not isinstance(error, AccessDenied):
+                    raise
+                notes.append(f"An unfinished upload of '{key}' could not be given up, and is paid for: {error.message}")
+                continue
             note(library, key, None)
+    return tuple(notes)
 
 
 @dataclass(frozen=True, slots=True)

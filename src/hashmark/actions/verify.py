@@ -64,7 +64,9 @@ def verify(
         progress.forget()
     on_event(Ended(stop.is_set(), time.time()))
     files = tuple(rows.values())
-    return replace(found, files=files, pairs=pair_up(files, dataset.pairing).pairs)
+    lost = dataset.library.state.problem
+    problems = found.problems if lost is None or lost in found.problems else (*found.problems, lost)
+    return replace(found, files=files, pairs=pair_up(files, dataset.pairing).pairs, problems=problems)
 
 
 class _Progress:

@@ -17,6 +17,7 @@ MIB = 1 << 20
 MAX_PARTS = 10_000
 """S3's limit of parts in one upload (Amazon S3 user guide, "Multipart upload limits")."""
 
+_UUID4 = re.compile(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _MULTIPART = re.compile(r"[0-9a-f]{32}-([1-9][0-9]{0,4})")
 
@@ -45,6 +46,14 @@ def normal_etag(etag: str) -> str:
 def looks_like_md5(etag: str) -> bool:
     """32 lower-case hex digits. It may still be random: see `core.compare`."""
     return _MD5.fullmatch(etag) is not None
+
+
+def may_be_random(etag: str) -> bool:
+    """Whether it looks like a version 4 UUID without dashes, as one MD5 in 64 does.
+
+    MinIO gives these where it does not compute an MD5 (minio, cmd/etag): a mismatch then says nothing.
+    """
+    return _UUID4.fullmatch(etag) is not None
 
 
 def part_count(etag: str) -> int | None:

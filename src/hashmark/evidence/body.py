@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hashmark.core.errors import FileChanged
+from hashmark.core.errors import FileChanged, UnexpectedAnswer
 from hashmark.core.model import LocalFile, RemoteObject
 from hashmark.disk.durable import explain
 from hashmark.disk.hashing import hash_file
@@ -17,6 +17,10 @@ from hashmark.disk.walk import stamp_of
 from hashmark.s3.bucket import Bucket
 
 CHUNK = 1 << 20
+
+
+class WrongDigest(FileChanged):
+    """The file's remembered digest is not that of its bytes: the disk has changed them, and no stamp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +34,39 @@ class Body:
 def compare_body(bucket: Bucket, key: str, remote: RemoteObject, file: Path, local: LocalFile, scratch: Path) -> Body:
     """Read the object, all of the version that was listed, and compare it with the `local` file at `file`.
 
-    Bytes are compared and not digests alone, so that not even a collision made on purpose passes. `scratch` is a
-    folder for the temporary download; memory is bounded whatever the object's size.
+    Both are read, and bytes compared, not digests alone: so neither a remembered digest nor a collision made on purpose
+    passes. Other bytes than the ETag stands for are read a second time, lest a fault on the way is taken for the
+    object's. `scratch` is a folder for the temporary download; memory is bounded whatever the object's size.
 
     Raises:
         FileChanged: the file is not the one that was compared before.
+        WrongDigest: it has the same stamp, and other bytes than its digest was remembered of.
+        UnexpectedAnswer: the object gave other bytes each time.
         HashmarkError: the object can't be read.
     """
+    _check(file, local)
+    body = _read(bucket, key, remote, file, local, scratch)
+    if body.same or body.md5 == remote.etag:
+        return body
+    again = _read(bucket, key, remote, file, local, scratch)
+    if not again.same and again.md5 != body.md5:
+        raise UnexpectedAnswer(f"'{key}' gave other bytes each time it was read.")
+    return again
+
+
+def _check(file: Path, local: LocalFile) -> None:
+    """That the file has the bytes that it was compared by."""
+    try:
+        md5, stamp = hash_file(str(file))
+    except OSError as error:
+        raise FileChanged(f"'{local.key}' can't be read any more: {error.strerror}.") from None
+    if stamp != local.stamp:
+        raise FileChanged(f"'{local.key}' changed on disk after it was compared.")
+    if md5 != local.md5:
+        raise WrongDigest(f"'{local.key}' does not hold the bytes that it was known by, though no time says so.")
+
+
+def _read(bucket: Bucket, key: str, remote: RemoteObject, file: Path, local: LocalFile, scratch: Path) -> Body:
     try:
         with _temporary(scratch) as path:
             with path.open("xb") as body:

@@ -7,7 +7,6 @@ reads only: what a verdict is, and whether a bucket's ETags are MD5s, is not kno
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -31,10 +30,6 @@ MD5_KEPT = frozenset({"NOT-SSE", "SSE-S3"})
 VERIFY = "`hashmark verify`"
 AGAIN = "`hashmark status`"
 PROBE = "`hashmark doctor`, which finds out whether this store checks the checksum it keeps"
-
-_UUID4 = re.compile(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
-"""A version 4 UUID without dashes: what MinIO gives as ETag where it does not compute an MD5 (minio, cmd/etag). One
-MD5 in 64 looks so too; a mismatch then stays grey."""
 
 
 class Mismatch(NamedTuple):
@@ -80,15 +75,17 @@ class Look:
         return self._by_head(local, remote, head)
 
     def _by_head(self, local: LocalFile, remote: RemoteObject, head: Head) -> Looked:
-        if head.etag != remote.etag or head.size != remote.size:
+        if head.size != remote.size or (remote.etag and head.etag != remote.etag):
             return _unknown("it changed in the bucket after it was listed", AGAIN)
         if head.checksums and head.full_object and self._checked:
             return self._by_checksum(local, head)
+        if remote.etag is None:
+            return _claimed(local, head, "the listing has no ETag")
         if parts := etags.part_count(head.etag or ""):
             return self._by_parts(local, remote, head, parts)
         if head.encryption:
             return _claimed(local, head, f"encrypted with {head.encryption}, so its ETag is not an MD5")
-        if _UUID4.fullmatch(head.etag or "") and not self._bucket.client.endpoint.is_aws:
+        if etags.may_be_random(head.etag or "") and not self._bucket.client.endpoint.is_aws:
             return _claimed(local, head, "its ETag may be a random number, as MinIO makes them")
         if etags.looks_like_md5(head.etag or ""):
             return Mismatch(Evidence.ETAG_MD5)
@@ -124,7 +121,9 @@ class Look:
         computed, md5 = composite_checksum(self._root / local.key, name, sizes)
         if md5 != local.md5:
             return _changed()
-        same = computed == head.checksums[name]
+        # AWS tells the number of parts behind a "-"; other stores the checksum alone.
+        stored, _, count = head.checksums[name].partition("-")
+        same = stored == computed.partition("-")[0] and count in {"", str(len(sizes))}
         return Weighed(Content.SAME if same else Content.DIFFERENT, Evidence.CHECKSUM, detail=name)
 
     def _first_part(self, remote: RemoteObject, parts: int) -> etags.Cut | None:

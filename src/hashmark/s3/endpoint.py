@@ -20,6 +20,11 @@ _BUCKET = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,254}")
 _IN_HOST_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,61}[a-z0-9]")
 """Bucket names that can be part of a host name, under AWS's certificate."""
 
+_OF_S3 = re.compile(
+    r"(.+\.)?s3(-[a-z0-9-]+)?(\.dualstack)?(\.[a-z]{2,}(-[a-z]+)+-\d+)?(\.vpce)?\.amazonaws\.com(\.cn)?"
+)
+"""S3's own host names (AWS General Reference, "Amazon S3 endpoints"). Others under amazonaws.com are anybody's."""
+
 _HOST_AND_PORT = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
 ADDRESSING = ("auto", "path", "virtual")
 
@@ -134,7 +139,7 @@ def resolve(remote: Remote) -> Endpoint:
     virtual = remote.addressing == "virtual"
     if virtual and _is_address(name):
         raise SettingsError("addressing = 'virtual' needs a host name, not an IP address.", "Use 'path'.")
-    is_aws = name.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+    is_aws = _OF_S3.fullmatch(name) is not None
     host = _host(parts.netloc, remote.bucket, virtual)
     return Endpoint(host, parts.scheme == "https", region, remote.bucket, virtual, is_aws)
 

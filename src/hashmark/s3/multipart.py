@@ -169,10 +169,10 @@ def _complete(client: Client, key: str, upload_id: str, etags: list[str], expect
     query = {"uploadId": upload_id}
     answer = client.call("CompleteMultipartUpload", "POST", key, query=query, headers=headers, body=body)
     what = f"Completing '{key}'"
-    etag = xml.children(xml.parse(answer.body, "CompleteMultipartUploadResult", what)).get("ETag")
+    etag = normal_etag(xml.children(xml.parse(answer.body, "CompleteMultipartUploadResult", what)).get("ETag", ""))
     if not etag:
         raise UnexpectedAnswer(f"{what}: the answer has no ETag.")
-    return normal_etag(etag)
+    return etag
 
 
 def _etag_now(client: Client, key: str) -> str | None:

@@ -125,9 +125,10 @@ class Requests:
             headers["x-amz-copy-source-if-match"] = f'"{etag}"'
         answer = await self._client.send("CopyObject", "PUT", target, headers=headers)
         facts = xml.children(xml.parse(answer.body, "CopyObjectResult", f"Copying '{source}'"))
-        if not facts.get("ETag"):
+        copied = normal_etag(facts.get("ETag", ""))
+        if not copied:
             raise UnexpectedAnswer(f"Copying '{source}': the answer has no ETag.")
-        return normal_etag(facts["ETag"])
+        return copied
 
     async def delete(self, key: str, *, etag: str | None = None) -> None:
         """Delete an object; only the version with `etag`, where one is given and the store looks at it."""
@@ -151,10 +152,10 @@ def _meta(metadata: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _etag(answer: Answer, what: str) -> str:
-    etag = answer.headers.get("etag")
+    etag = normal_etag(answer.headers.get("etag", ""))
     if not etag:
         raise UnexpectedAnswer(f"{what}: the answer has no ETag, so it can't be told what was stored.")
-    return normal_etag(etag)
+    return etag
 
 
 def _head(answer: Answer, key: str) -> Head:
@@ -165,7 +166,7 @@ def _head(answer: Answer, key: str) -> Head:
     return Head(
         status=answer.status,
         size=size,
-        etag=normal_etag(headers["etag"]) if headers.get("etag") else None,
+        etag=normal_etag(headers.get("etag", "")) or None,
         last_modified=headers.get("last-modified"),
         encryption=_encryption(headers),
         checksums={c: headers[f"x-amz-checksum-{c}"] for c in STRONGEST if f"x-amz-checksum-{c}" in headers},

@@ -124,7 +124,7 @@ def _objects(
         whole = text(key)
         if not whole.startswith(prefix):
             raise _strange(whole, what)
-        yield RemoteObject(Key(whole[cut:]), int(size), normal_etag(etag) if etag else None, modified)
+        yield RemoteObject(Key(whole[cut:]), int(size), (normal_etag(etag) or None) if etag else None, modified)
 
 
 def _begun(key: str, prefix: str, what: str) -> str:
@@ -176,7 +176,7 @@ def parse_attributes(body: bytes, what: str) -> PartsPage:
             parts[part] = size
     facts = children(found) if found is not None else {}
     more = facts.get("IsTruncated") == "true"
-    return PartsPage(normal_etag(etag) if etag else None, parts, facts.get("NextPartNumberMarker") if more else None)
+    return PartsPage(normal_etag(etag or "") or None, parts, facts.get("NextPartNumberMarker") if more else None)
 
 
 class Upload(NamedTuple):

@@ -38,6 +38,8 @@ class Ends:
     checks_md5: bool
     odd_etags: bool
     parts_of_md5s: bool | None = None
+    md5_etags: bool = False
+    """Whether the bucket has shown that ETags which look like MD5s are MD5s."""
     takes_if_match: bool = True
     on_upload: Callable[[str, str | None], None] = lambda _key, _upload_id: None
     """Told of every upload in parts: the whole key, with the upload's id when it begins and None when it has ended."""

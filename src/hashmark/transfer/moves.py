@@ -188,7 +188,8 @@ async def _fetch(
         return md5, size, Evidence.RECORDED
     if etag in hasher.etags().values():
         return md5, size, Evidence.ETAG_MULTIPART
-    if etags.looks_like_md5(etag) and not ends.odd_etags and not (await ends.bucket.requests.head(key)).encryption:
+    told = etags.looks_like_md5(etag) and not ends.odd_etags and (ends.md5_etags or not etags.may_be_random(etag))
+    if told and not (await ends.bucket.requests.head(key)).encryption:
         raise BadDigest(
             f"'{key}' arrived with other bytes than its ETag stands for.",
             "Try again. If the ETags of this store are no MD5s, `hashmark doctor` finds that out and remembers it.",
