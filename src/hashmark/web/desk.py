@@ -109,6 +109,10 @@ class Desk:
         if changed:
             self.news.library()
 
+    def named(self, name: str) -> Board | None:
+        """The dataset of that name, which stays while its id may pass to another."""
+        return next((board for board in self.boards.values() if board.dataset.name == name), None)
+
     # ---- checks
 
     def check(self, board: Board, *, rehash: bool = False, anew: bool = False) -> asyncio.Task[None]:
@@ -263,7 +267,7 @@ class Desk:
     # ---- jobs
 
     def _on_job(self, job: Job, _events: list[Event], proofs: list[Done]) -> None:
-        board = self.boards.get(job.dataset.id)
+        board = self.named(job.dataset.name)
         self.news.jobs(job.dataset)
         if board is None:
             return
