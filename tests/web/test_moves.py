@@ -15,10 +15,9 @@ from hashmark.core.items import item_id
 from hashmark.library import Library
 from tests.conftest import Store
 from tests.e2e.command import Shell, fill, wait_for
-from tests.faults import Request
 from tests.web.conftest import STYLE
 from tests.web.serving import Served, serving
-from tests.web.tools import Between, Stream, behind, fragments, rows, truth, verdicts
+from tests.web.tools import Between, Stream, behind, fragments, truth, verdicts, writes
 
 DELETE = {"action": "delete", "where": "both", "items": [item_id("0002.png")]}
 
@@ -231,16 +230,11 @@ def test_a_running_job_keeps_others_of_its_dataset_out_and_no_others(library: Li
         assert served.ask("GET", f"/api/jobs/{job}").status_code == 404
 
 
-def puts(request: Request) -> bool:
-    """Whether a request writes a dataset's file."""
-    return request.method == "PUT" and request.path.endswith((".txt", ".png")) and ".hashmark" not in request.path
-
-
 def test_what_a_job_did_is_shown_of_its_dataset_though_that_has_another_id_by_now(
     library: Library, seaweedfs: Store
 ) -> None:
     """A folder with the same number appears while it runs: both go by their whole names from then on."""
-    between = Between(seaweedfs, puts)
+    between = Between(seaweedfs, writes)
     with behind(between, library) as held, serving(held) as served:
         served.compared("82")
         page = Stream(served)
@@ -249,17 +243,19 @@ def test_what_a_job_did_is_shown_of_its_dataset_though_that_has_another_id_by_no
         assert between.held.wait(60)
         fill(library.root, "82_another", 1)
         wait_for(lambda: STYLE in {dataset["id"] for dataset in served.get("/api/datasets")["datasets"]})
+        seen = len(page.all)
         between.go.set()
         served.job(job)
         wait_for(lambda: verdicts(served, STYLE, fresh=False)["0001.txt"] == "synced")
-        page.wait(lambda events: rows(events).get("0001.png", {}).get("colour") == "green")
+        # Either the row itself, or that everything is to be asked anew: the end of a job is followed by a look.
+        page.wait(lambda events: {"rows", "structure"} & {event.name for event in events[seen:]})
 
 
 def test_a_page_is_not_told_of_the_dataset_that_has_its_id_by_now(
     library: Library, seaweedfs: Store, tmp_path: Path
 ) -> None:
     folder = fill(library.root, "9_only_here", 1)
-    between = Between(seaweedfs, puts)
+    between = Between(seaweedfs, writes)
     with behind(between, library) as held, serving(held) as served:
         served.compared("9")
         page = Stream(served, "/events?dataset=9")

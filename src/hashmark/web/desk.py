@@ -13,19 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from hashmark.actions.move import status_after
-from hashmark.actions.status import Options, Rescan, status
-from hashmark.core.encoding import decode
+from hashmark.actions.status import Options, status
 from hashmark.core.errors import HashmarkError, Interrupted
 from hashmark.core.events import Event
 from hashmark.core.items import Item, make_items
-from hashmark.core.lint.texts import caption_facts
-from hashmark.core.model import FileStatus, Key, Kind, LocalFile, RemoteObject, Verdict
+from hashmark.core.model import FileStatus, Key, LocalFile, RemoteObject, Verdict
 from hashmark.core.report import DatasetStatus
-from hashmark.disk.read import read_file
 from hashmark.disk.walk import Walk
-from hashmark.library import Dataset, Library
+from hashmark.library import Library
 from hashmark.transfer.ends import Done
-from hashmark.web.board import Board, Checked, Checking, Read
+from hashmark.web.board import Board, Checked, Checking
+from hashmark.web.edits import look_again, texts_of
 from hashmark.web.jobs import Job, Jobs
 from hashmark.web.news import News
 
@@ -34,9 +32,6 @@ T = TypeVar("T")
 
 MANY = 500
 """So many changed files at once are found by comparing the whole dataset, not one by one."""
-
-LONGEST = 1 << 16
-"""Bytes of a caption that are searched and shown in a list."""
 
 
 class Desk:
@@ -145,16 +140,19 @@ class Desk:
         try:
             if before is not None:
                 await asyncio.wait([before])
-            await self._check(board)
+            known = await self._check(board)
         finally:
             self._has_begun(board)
+        if known or not self._takes_all(board):
+            self._recheck_soon(board)
 
     def _has_begun(self, board: Board) -> None:
         """The look that this task was to take has begun: whoever wants one that sees what is now, needs another."""
         if self._queued.get(board.dataset.name) is asyncio.current_task():
             del self._queued[board.dataset.name]
 
-    async def _check(self, board: Board) -> None:
+    async def _check(self, board: Board) -> bool:
+        """Compare everything; False where that can't be done: then what is dirty stays so."""
         board.checking = Checking(time.time())
         self.news.summary(board)
         try:
@@ -163,26 +161,31 @@ class Desk:
                 self._show_unchecked(board, files)
             while not await self._compare(board):
                 pass  # a job began meanwhile: what was seen while files moved may be old already
+            known = True
         except HashmarkError as error:
             board.fail(error)
+            known = False
         finally:
             board.checking = None
             self.news.structure(board)
         await self.read_texts(board)
-        self._recheck_soon(board)
+        return known
 
     def _show_unchecked(self, board: Board, files: list[LocalFile]) -> None:
         board.show_unchecked(files, board.dataset.pairing)
         self.news.structure(board)
 
     async def _compare(self, board: Board) -> bool:
-        """Compare everything once, when no job runs; False where one began meanwhile, and nothing was taken in."""
+        """Compare everything once, when no job runs; False where one began meanwhile, and nothing was taken in.
+
+        A job may have ended by then as well: what was seen before it is older than what it did.
+        """
         dataset = board.dataset
         while self.jobs.running(dataset):
             await asyncio.sleep(0.1)
         checking = board.checking = Checking(time.time())
         against = self.against.get(dataset.name)
-        board.dirty.clear()
+        edited, begun = dict(board.dirty), self.jobs.begun[dataset.name]
         rehash = dataset.name in self._rehash
         self._rehash.discard(dataset.name)
         self._has_begun(board)
@@ -201,8 +204,9 @@ class Desk:
         while not (await asyncio.wait([task], timeout=0.3))[0]:
             self.news.summary(board)
         found, items = task.result()
-        if self.jobs.running(dataset):
+        if self.jobs.begun[dataset.name] != begun:
             return False
+        board.looked_at(edited)
         board.show(found, items, Checked(checking.since, "listing" if against is None else "saved listing"))
         return True
 
@@ -211,7 +215,7 @@ class Desk:
         structure = board.structure
         missing = board.unread()
         for start in range(0, len(missing), 2000):
-            board.texts |= await self.read(_texts, board.dataset, missing[start : start + 2000])
+            board.texts |= await self.read(texts_of, board.dataset, missing[start : start + 2000])
             if board.structure != structure:
                 return  # the next check reads the rest
         board.health = await self.read(board.count_health)
@@ -222,7 +226,7 @@ class Desk:
 
     def changed_on_disk(self, board: Board, keys: set[Key]) -> None:
         """These keys may have changed on disk."""
-        board.dirty |= keys
+        board.edited(keys)
         self._recheck_soon(board)
 
     def _recheck_soon(self, board: Board) -> None:
@@ -234,25 +238,36 @@ class Desk:
         self._begin(board, self._recheck(board))
 
     async def _recheck(self, board: Board) -> None:
-        while board.dirty and not self.jobs.running(board.dataset):
-            keys, board.dirty = board.dirty, set()
-            refused = any(row.verdict is Verdict.REFUSED for key in keys if (row := board.files.get(key)))
-            if len(keys) > MANY or refused or board.dataset.name in self.against:
-                await self._check(board)
-                return
-            listed = [row.remote for key in keys if (row := board.files.get(key)) and row.remote]
-            try:
-                found = await self.read(list[FileStatus], Rescan(board.dataset, keys, listed))
-                texts = await self.read(_texts, board.dataset, [row for row in found if row.kind is Kind.CAPTION])
-            except HashmarkError as error:
-                board.fail(error)
-                self.news.summary(board)
-                return
-            board.texts |= texts
-            here: dict[Key, FileStatus | None] = {key: None for key in keys if key in board.files}
-            self._apply(board, here | {row.key: row for row in found})
-            board.health = await self.read(board.count_health)
+        """Look at what is dirty until nothing is, a job begins, or it can't be looked at: then the next edit, job or
+        look of everything is waited for, since what can't be had is not had by asking without end.
+        """
+        going_on = True
+        while going_on and board.dirty and not self.jobs.running(board.dataset):
+            going_on = await (self._check(board) if self._takes_all(board) else self._look_again(board))
+
+    def _takes_all(self, board: Board) -> bool:
+        """Whether what is dirty is only found out by comparing everything."""
+        rows = (board.files.get(key) for key in board.dirty)
+        refused = any(row and row.verdict is Verdict.REFUSED for row in rows)
+        return len(board.dirty) > MANY or refused or board.dataset.name in self.against
+
+    async def _look_again(self, board: Board) -> bool:
+        """Compare what is dirty; False where that can't be done. What a job may have moved meanwhile stays dirty."""
+        edited, begun = dict(board.dirty), self.jobs.begun[board.dataset.name]
+        try:
+            now, texts = await self.read(look_again, board.dataset, {key: board.files.get(key) for key in edited})
+        except HashmarkError as error:
+            board.fail(error)
             self.news.summary(board)
+            return False
+        if self.jobs.begun[board.dataset.name] != begun:
+            return True
+        board.looked_at(edited)
+        board.texts |= texts
+        self._apply(board, now)
+        board.health = await self.read(board.count_health)
+        self.news.summary(board)
+        return True
 
     def _apply(self, board: Board, now: Mapping[Key, FileStatus | None]) -> None:
         if not now:
@@ -289,16 +304,3 @@ class Desk:
         elif job.state.files_done or job.error:
             self.check(board, anew=True)
         self._recheck_soon(board)  # what was edited meanwhile waited for the end
-
-
-def _texts(dataset: Dataset, rows: list[FileStatus]) -> dict[Key, Read]:
-    """The first part of these captions as they are on disk, each with the digest it belongs to."""
-    return {row.key: _read(dataset, row.key, row.local.md5 if row.local else None) for row in rows}
-
-
-def _read(dataset: Dataset, key: Key, md5: str | None) -> Read:
-    try:
-        found = read_file(dataset.path, key, LONGEST, head=True)
-    except HashmarkError:
-        return Read(md5, "")  # its badge says why
-    return Read(md5, decode(found[0])[0], caption_facts(found[0]).flags) if found else Read(md5, "")
