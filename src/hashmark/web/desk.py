@@ -20,7 +20,7 @@ from hashmark.core.items import Item, make_items
 from hashmark.core.model import FileStatus, Key, LocalFile, RemoteObject, Verdict
 from hashmark.core.report import DatasetStatus
 from hashmark.disk.walk import Walk
-from hashmark.library import Library
+from hashmark.library import Dataset, Library
 from hashmark.transfer.ends import Done
 from hashmark.web.board import Board, Checked, Checking
 from hashmark.web.edits import look_again, texts_of
@@ -47,7 +47,9 @@ class Desk:
         self.news = News()
         self.jobs = Jobs(self._on_job)
         self.trouble: HashmarkError | None = None
-        """Why the bucket's datasets can't be listed, if they can't."""
+        """Why the datasets, of the disk or of the bucket, can't be listed, if they can't."""
+        self.unwatched: HashmarkError | None = None
+        """Why edits on disk are not seen as they happen, if they are not."""
         self._looking = ThreadPoolExecutor(2, thread_name_prefix="check")
         self._reading = ThreadPoolExecutor(4, thread_name_prefix="read")
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -86,23 +88,33 @@ class Desk:
 
     async def refresh(self) -> None:
         """See which datasets there are now, on disk and in the bucket."""
-        found = await self.read(self.library.datasets)
+        found: list[Dataset] | None = None
+        trouble = None
         try:
+            found = await self.read(self.library.datasets)
             found += await self.read(self.library.remote_only)
-            self.trouble = None
         except HashmarkError as error:
-            self.trouble = error
-            found += [b.dataset for b in self.boards.values() if not b.dataset.path.exists()]
+            trouble = error
+            known = [board.dataset for board in self.boards.values()]
+            found = known if found is None else [*found, *(d for d in known if not d.path.exists())]
         kept = {board.dataset.name: board for board in self.boards.values()}
         boards = {}
         for dataset in found:
             board = kept.get(dataset.name) or Board(dataset)
             board.dataset = dataset  # its id may have changed, with another of the same number
             boards[dataset.id] = board
-        changed = list(boards) != list(self.boards)
-        self.boards = boards
+        changed = list(boards) != list(self.boards) or str(trouble) != str(self.trouble)
+        self.boards, self.trouble = boards, trouble
         if changed:
             self.news.library()
+
+    def watched(self, trouble: HashmarkError | None) -> None:
+        """Edits on disk are seen as they happen from now on, or not, and why."""
+        if str(trouble) != str(self.unwatched):
+            self.news.library()
+            for board in self.boards.values():
+                self.news.summary(board)
+        self.unwatched = trouble
 
     def named(self, name: str) -> Board | None:
         """The dataset of that name, which stays while its id may pass to another."""
