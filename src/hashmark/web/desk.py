@@ -23,12 +23,15 @@ from hashmark.disk.walk import Walk
 from hashmark.library import Dataset, Library
 from hashmark.transfer.ends import Done
 from hashmark.web.board import Board, Checked, Checking
-from hashmark.web.edits import look_again, texts_of
+from hashmark.web.edits import CHANGED, in_doubt, look_again, texts_of
 from hashmark.web.jobs import Job, Jobs
 from hashmark.web.news import News
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+MOMENT = 1.0
+"""Seconds in which a changed file that is being looked at may still be shown as before, lest its badge flicker."""
 
 MANY = 500
 """So many changed files at once are found by comparing the whole dataset, not one by one."""
@@ -142,8 +145,11 @@ class Desk:
         return self._queued[name]
 
     def _begin(self, board: Board, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        self._tasks[board.dataset.name] = task = self._go(work)
+        return task
+
+    def _go(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks[board.dataset.name] = task
         self._live.add(task)
         task.add_done_callback(self._live.discard)
         return task
@@ -180,6 +186,8 @@ class Desk:
         finally:
             board.checking = None
             self.news.structure(board)
+        if not known:
+            await self._doubt(board, set(board.dirty))
         await self.read_texts(board)
         return known
 
@@ -220,6 +228,7 @@ class Desk:
             return False
         board.looked_at(edited)
         board.show(found, items, Checked(checking.since, "listing" if against is None else "saved listing"))
+        await self._doubt(board, set(board.dirty))  # edited while it was looked at
         return True
 
     async def read_texts(self, board: Board) -> None:
@@ -237,9 +246,32 @@ class Desk:
     # ---- edits on disk
 
     def changed_on_disk(self, board: Board, keys: set[Key]) -> None:
-        """These keys may have changed on disk."""
+        """These keys may have changed on disk: they are looked at now, or shown as not known until they are."""
         board.edited(keys)
         self._recheck_soon(board)
+        self._go(self._doubt_soon(board, keys))
+
+    async def _doubt_soon(self, board: Board, keys: set[Key]) -> None:
+        if board.checking is None and not self.jobs.running(board.dataset):
+            await asyncio.sleep(MOMENT)
+        await self._doubt(board, keys)
+
+    async def _doubt(self, board: Board, keys: set[Key]) -> None:
+        """Show those of these keys that are still dirty as not known, if they changed since they were compared."""
+        rows = {key: row for key in keys if (row := board.files.get(key))}
+        while rows := {key: row for key, row in rows.items() if key in board.dirty}:
+            doubted = await self.read(in_doubt, board.dataset, rows, *self._until(board))
+            same = {key for key, row in rows.items() if board.files.get(key) is row and key in board.dirty}
+            self._apply(board, {key: row for key, row in doubted.items() if key in same})
+            rows = {key: row for key in rows.keys() - same if (row := board.files.get(key))}
+
+    def _until(self, board: Board) -> tuple[str, str | None]:
+        """Why a file that changed is not known, and what would settle it."""
+        if self.jobs.running(board.dataset):
+            return f"{CHANGED}; it is looked at when the job has ended", None
+        if board.checking:
+            return f"{CHANGED}; the look under way tells, or the one after it", None
+        return CHANGED, "a check"
 
     def _recheck_soon(self, board: Board) -> None:
         running = self._tasks.get(board.dataset.name)
@@ -271,6 +303,7 @@ class Desk:
         except HashmarkError as error:
             board.fail(error)
             self.news.summary(board)
+            await self._doubt(board, set(board.dirty))
             return False
         if self.jobs.begun[board.dataset.name] != begun:
             return True
@@ -304,6 +337,8 @@ class Desk:
             before = now.get(key) or board.files.get(key) or done.action.status
             now[key] = status_after(done, before)
         self._apply(board, now)
+        if edited := now.keys() & board.dirty.keys():
+            self._go(self._doubt(board, edited))
         if job.ended:
             self._after(job, board)
 
@@ -313,6 +348,7 @@ class Desk:
             items = make_items(job.found.files, job.found.pairs, job.found.problems)
             board.show(job.found, items, Checked(job.since, "bytes" if job.keys is None else "listing"))
             self.news.structure(board)
+            self._go(self._doubt(board, set(board.dirty)))
         elif job.state.files_done or job.error:
             self.check(board, anew=True)
         self._recheck_soon(board)  # what was edited meanwhile waited for the end

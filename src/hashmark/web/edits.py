@@ -1,4 +1,5 @@
-"""What becomes of files that changed on disk: they are compared again by themselves, without the rest.
+"""What becomes of files that changed on disk: they are compared again by themselves, without the rest. Until then, what
+was said of them is in doubt.
 
 Reads the disk, for as long as that takes. When it is asked for, and who is told, is not known here.
 """
@@ -11,10 +12,13 @@ from hashmark.actions.status import Rescan
 from hashmark.core.encoding import decode
 from hashmark.core.errors import HashmarkError
 from hashmark.core.lint.texts import caption_facts
-from hashmark.core.model import FileStatus, Key, Kind
+from hashmark.core.model import FileStatus, Key, Kind, Verdict
 from hashmark.disk.read import read_file
+from hashmark.disk.walk import Look
 from hashmark.library import Dataset
 from hashmark.web.board import Read
+
+CHANGED = "it changed on disk since it was compared"
 
 LONGEST = 1 << 16
 """Bytes of a caption that are searched and shown in a list."""
@@ -34,6 +38,26 @@ def look_again(
     found = list(Rescan(dataset, edited, listed))
     here: dict[Key, FileStatus | None] = {key: None for key, row in edited.items() if row}
     return here | {row.key: row for row in found}, texts_of(dataset, [r for r in found if r.kind is Kind.CAPTION])
+
+
+def in_doubt(
+    dataset: Dataset, edited: Mapping[Key, FileStatus], reason: str, settle: str | None
+) -> dict[Key, FileStatus]:
+    """Of these rows, those whose file is not the one that was compared, as what can't be told now.
+
+    A row stays that an edit can't make untrue: the bucket has no such object, or the key is refused. So does one of a
+    file that has the stamp with which it was compared, say because a job put it there.
+    """
+    there = {file.key: file for file in Look(dataset.path, edited, dataset.pairing.ignores)}
+    doubted = {}
+    for key, row in edited.items():
+        before, now = row.local, there.get(key)
+        same = before.stamp == now.stamp and not now.trouble if before and now else before is now
+        if row.remote and row.verdict is not Verdict.REFUSED and not same:
+            doubted[key] = row._replace(
+                verdict=Verdict.UNVERIFIED, evidence=None, reason=reason, settle=settle, detail=None
+            )
+    return doubted
 
 
 def texts_of(dataset: Dataset, rows: list[FileStatus]) -> dict[Key, Read]:

@@ -16,6 +16,7 @@ from watchfiles import Change, awatch
 from hashmark.core.errors import LocalError
 from hashmark.core.keys import STATE_FOLDER, TEMPORARY
 from hashmark.core.model import Key
+from hashmark.web.board import Board
 from hashmark.web.desk import Desk
 
 LOOK = 5.0
@@ -95,23 +96,22 @@ class Watcher:
         by_board: dict[str, set[Key]] = {}
         whole = set()
         for change, path in changes:
-            root = next((root for root in boards if path.startswith(f"{root}/")), None)
+            root = next((root for root in boards if path == root or path.startswith(f"{root}/")), None)
             if root is None:
-                whole |= {path} & set(boards)
-            elif change is not Change.modified and not Path(path).is_file() and self._holds(root, path):
-                whole.add(root)  # a folder came, went or was renamed
-            else:
-                by_board.setdefault(root, set()).add(Key(path[len(root) + 1 :]))
-        for root, keys in by_board.items():
-            self._desk.changed_on_disk(boards[root], keys)
+                continue
+            key = path[len(root) + 1 :]
+            keys = by_board.setdefault(root, set())
+            if path == root or (change is not Change.modified and not Path(path).is_file()):
+                within = _within(boards[root], key)
+                if path == root or within or Path(path).is_dir():
+                    whole.add(root)  # a folder came, went or was renamed
+                    keys |= within
+                    continue
+            keys.add(Key(key))
         for root in whole:
             self._desk.check(boards[root], anew=True)
-
-    def _holds(self, root: str, path: str) -> bool:
-        """Whether that path is a folder, or was one that held files."""
-        board = next(b for b in self._desk.boards.values() if os.fspath(b.dataset.path) == root)
-        folder = path[len(root) + 1 :] + "/"
-        return Path(path).is_dir() or any(key.startswith(folder) for key in board.files)
+        for root, keys in by_board.items():
+            self._desk.changed_on_disk(boards[root], keys)
 
     async def clock(self) -> None:
         """Compare everything anew on the set interval; runs until it is cancelled."""
@@ -127,6 +127,11 @@ def _folder(path: Path) -> Folder | None:
     except OSError:
         return None
     return (path, facts.st_dev, facts.st_ino) if stat.S_ISDIR(facts.st_mode) else None
+
+
+def _within(board: Board, folder: str) -> set[Key]:
+    """The keys of what is, or was, in a folder of a dataset."""
+    return {key for key in board.files if not folder or key.startswith(f"{folder}/")}
 
 
 def _not_watched(error: Exception) -> LocalError:
