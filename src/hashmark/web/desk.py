@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from collections.abc import Coroutine, Mapping
 
 from hashmark.actions.move import status_after
 from hashmark.actions.status import Options, status
@@ -26,9 +24,7 @@ from hashmark.web.board import Board, Checked, Checking
 from hashmark.web.edits import CHANGED, in_doubt, look_again, texts_of
 from hashmark.web.jobs import Job, Jobs
 from hashmark.web.news import News
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from hashmark.web.workers import Workers
 
 MOMENT = 1.0
 """Seconds in which a changed file that is being looked at may still be shown as before, lest its badge flicker."""
@@ -37,13 +33,14 @@ MANY = 500
 """So many changed files at once are found by comparing the whole dataset, not one by one."""
 
 
-class Desk:
+class Desk(Workers):
     """Every dataset of a library. Make it on the running loop; `close` when done.
 
     `against` holds saved listings, by dataset name, that stand in for the bucket.
     """
 
     def __init__(self, library: Library, against: Mapping[str, tuple[RemoteObject, ...]] | None = None) -> None:
+        super().__init__()
         self.library = library
         self.against = dict(against or {})
         self.boards: dict[str, Board] = {}
@@ -53,12 +50,9 @@ class Desk:
         """Why the datasets, of the disk or of the bucket, can't be listed, if they can't."""
         self.unwatched: HashmarkError | None = None
         """Why edits on disk are not seen as they happen, if they are not."""
-        self._looking = ThreadPoolExecutor(2, thread_name_prefix="check")
-        self._reading = ThreadPoolExecutor(4, thread_name_prefix="read")
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._queued: dict[str, asyncio.Task[None]] = {}
         self._rehash: set[str] = set()
-        self._live: set[asyncio.Task[None]] = set()
         self._ending = False
 
     def end(self) -> None:
@@ -70,22 +64,10 @@ class Desk:
     async def close(self) -> None:
         """Stop what runs; files under way are finished first."""
         self.end()
-        for task in self._live:
-            task.cancel()
-        await asyncio.gather(*self._live, return_exceptions=True)
+        await self._stop()
         await self.jobs.close()
-        await asyncio.to_thread(self._looking.shutdown, cancel_futures=True)
-        await asyncio.to_thread(self._reading.shutdown, cancel_futures=True)
-
-    async def read(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do something short that waits for disk or bucket, off the loop."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._reading, lambda: work(*args, **kwargs))
-
-    async def look(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do something long, such as comparing a dataset, off the loop."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._looking, lambda: work(*args, **kwargs))
+        await self._stop()  # what a job's end began
+        await self._shut_down()
 
     # ---- datasets
 
@@ -146,12 +128,6 @@ class Desk:
 
     def _begin(self, board: Board, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         self._tasks[board.dataset.name] = task = self._go(work)
-        return task
-
-    def _go(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._live.add(task)
-        task.add_done_callback(self._live.discard)
         return task
 
     async def _check_after(self, before: asyncio.Task[None] | None, board: Board) -> None:
