@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ from tests.conftest import Store
 from tests.e2e.command import Shell, fill, wait_for
 from tests.web.conftest import STYLE
 from tests.web.serving import Served, serving
-from tests.web.tools import Between, behind, truth, verdicts
+from tests.web.tools import Between, Stream, behind, fragments, truth, verdicts, writes
 
 DELETE = {"action": "delete", "where": "both", "items": [item_id("0002.png")]}
 
@@ -227,3 +228,44 @@ def test_a_running_job_keeps_others_of_its_dataset_out_and_no_others(library: Li
         assert served.get(f"/api/jobs/{job}")["filesDone"] == 1
         assert served.ask("DELETE", f"/api/jobs/{job}").status_code == 200
         assert served.ask("GET", f"/api/jobs/{job}").status_code == 404
+
+
+def test_what_a_job_did_is_shown_of_its_dataset_though_that_has_another_id_by_now(
+    library: Library, seaweedfs: Store
+) -> None:
+    """A folder with the same number appears while it runs: both go by their whole names from then on."""
+    between = Between(seaweedfs, writes)
+    with behind(between, library) as held, serving(held) as served:
+        served.compared("82")
+        page = Stream(served)
+        page.has_begun()
+        job = served.post("/api/datasets/82/push", {}, 202)["job"]
+        assert between.held.wait(60)
+        fill(library.root, "82_another", 1)
+        wait_for(lambda: STYLE in {dataset["id"] for dataset in served.get("/api/datasets")["datasets"]})
+        seen = len(page.all)
+        between.go.set()
+        served.job(job)
+        wait_for(lambda: verdicts(served, STYLE, fresh=False)["0001.txt"] == "synced")
+        # Either the row itself, or that everything is to be asked anew: the end of a job is followed by a look.
+        page.wait(lambda events: {"rows", "structure"} & {event.name for event in events[seen:]})
+
+
+def test_a_page_is_not_told_of_the_dataset_that_has_its_id_by_now(
+    library: Library, seaweedfs: Store, tmp_path: Path
+) -> None:
+    folder = fill(library.root, "9_only_here", 1)
+    between = Between(seaweedfs, writes)
+    with behind(between, library) as held, serving(held) as served:
+        served.compared("9")
+        page = Stream(served, "/events?dataset=9")
+        page.has_begun()
+        job = served.post("/api/datasets/9/push", {}, 202)["job"]
+        assert between.held.wait(60)
+        folder.rename(tmp_path / "away")
+        fill(library.root, "9_another", 7)
+        wait_for(lambda: "9_another" in {d["name"] for d in served.get("/api/datasets")["datasets"] if d["id"] == "9"})
+        between.go.set()
+        served.job(job)
+        page.wait(lambda events: 'data-ended="yes"' in fragments(events))
+        assert "7 items" not in fragments(page.all), "those are the other's"

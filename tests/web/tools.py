@@ -131,6 +131,11 @@ def lists(request: Request) -> bool:
     return "list-type" in request.query and STYLE in request.query.get("prefix", "")
 
 
+def writes(request: Request) -> bool:
+    """Whether a request writes an image or a caption of a dataset."""
+    return request.method == "PUT" and request.path.endswith((".txt", ".png")) and ".hashmark" not in request.path
+
+
 def as_it_is(served: Served, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
     """Ask for a path that a client would tidy up; the answer's status, headers and text."""
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)

@@ -255,13 +255,13 @@ def status_after(done: Done, now: FileStatus) -> FileStatus | None:
     """What is known of a key once an action on it is done, or None where neither side holds it any more.
 
     It is what a fresh comparison would say, with the new base. `now` is what was known before: it tells which side
-    still holds a file that was deleted on the other. The stamp of a downloaded file and the time of an uploaded
-    object are not looked up: this is for showing, and a plan compares anew.
+    still holds a file that was deleted on the other. The time of an uploaded object is not looked up: this is for
+    showing, and a plan compares anew.
     """
     key, verb, base = now.key, done.action.verb, done.base
     if base is not None:
         # What was sent or fetched, and not what the disk may hold by now: only that is proven.
-        local = done.sent or LocalFile(key, Stamp(base.size, 0, 0, 0, 0), base.md5)
+        local = done.sent or LocalFile(key, done.placed or Stamp(base.size, 0, 0, 0, 0), base.md5)
         return judge(Joined(key, local, RemoteObject(key, base.size, base.etag), base), now.kind)
     left = Joined(
         key, now.local if verb is Verb.DELETE_REMOTE else None, now.remote if verb is Verb.DELETE_LOCAL else None, None

@@ -43,14 +43,14 @@ class Slot:
             return f"/proc/self/fd/{self._folder}/{name}"
         return os.fspath((self._root / self.key).with_name(name))
 
-    def stamp(self) -> Stamp | None:
-        """The stamp of what is in the place now, or None if nothing is.
+    def stamp(self, name: str | None = None) -> Stamp | None:
+        """The stamp of what is in the place now (or at `name` in its folder), or None if nothing is.
 
         Raises:
             UnsafePath: it is a symlink, a folder or a device, which must not be replaced.
         """
         try:
-            facts = os.stat(self.name, dir_fd=self._folder, follow_symlinks=False)
+            facts = os.stat(name or self.name, dir_fd=self._folder, follow_symlinks=False)
         except FileNotFoundError:
             return None
         if not stat.S_ISREG(facts.st_mode):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hashmark.core.model import Base, Evidence, LocalFile
+from hashmark.core.model import Base, Evidence, LocalFile, Stamp
 from hashmark.core.plan import Action
 from hashmark.s3.bucket import Bucket
 
@@ -55,7 +55,8 @@ class Ends:
 class Done:
     """What one action proved: the new base, or that the key is gone. `sent` is an uploaded file, with its digest.
 
-    `seen` is what `Ends.look` made of its bytes.
+    `placed` is the stamp of a downloaded file in its place, None where another program changed it at once. `seen` is
+    what `Ends.look` made of its bytes.
     """
 
     action: Action
@@ -63,6 +64,7 @@ class Done:
     base: Base | None
     sent: LocalFile | None = None
     seen: object = None
+    placed: Stamp | None = None
 
     @property
     def etag_is_md5(self) -> bool:

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hashmark.core import etags
-from hashmark.core.errors import BadDigest, NoSuchObject, PreconditionFailed, UnexpectedAnswer
-from hashmark.core.model import Base, Evidence, LocalFile, RemoteObject
+from hashmark.core.errors import BadDigest, LocalError, NoSuchObject, PreconditionFailed, UnexpectedAnswer
+from hashmark.core.model import Base, Evidence, LocalFile, RemoteObject, Stamp
 from hashmark.core.plan import Action, Verb
 from hashmark.disk.hashing import CHUNK, ChangedWhileReading, read_whole
 from hashmark.disk.place import Slot, open_slot
@@ -159,12 +159,23 @@ async def download(action: Action, ends: Ends, on_bytes: Progress) -> Done:
         try:
             md5, size, evidence = await _fetch(action, ends, slot, temporary, on_bytes)
             compared = (local.stamp, ends.trash / action.key, local.md5) if local else (None, ends.trash, None)
+            made = slot.stamp(temporary)
             slot.put(temporary, *compared, synced=True)
         except BaseException:
             slot.drop(temporary)
             raise
+        placed = _as_put(slot, made)
     etag = remote.etag or ""
-    return Done(action, evidence, Base(action.key, md5, etag, size))
+    return Done(action, evidence, Base(action.key, md5, etag, size), placed=placed)
+
+
+def _as_put(slot: Slot, made: Stamp | None) -> Stamp | None:
+    """The stamp of a file that was just put in its place; None if it is not what was made: its ctime alone moves."""
+    try:
+        there = slot.stamp()
+    except (OSError, LocalError):
+        return None
+    return there if made and there and there._replace(ctime_ns=made.ctime_ns) == made else None
 
 
 async def _fetch(

@@ -88,8 +88,9 @@ class Board:
         self.checked: Checked | None = None
         self.checking: Checking | None = None
         self.error: HashmarkError | None = None
-        self.dirty: set[Key] = set()
-        """Keys that changed on disk and were not looked at since."""
+        self.dirty: dict[Key, int] = {}
+        """Keys that changed on disk and were not looked at since, each with the number of its last change."""
+        self._edits = 0
         self.texts: dict[Key, Read] = {}
         """Captions as far as they were read."""
         self.health = CaptionHealth()
@@ -168,6 +169,18 @@ class Board:
         self.problems, self.health = status.problems, status.health
         self.files = {row.key: row for row in status.files}
         self._index(items)
+
+    def edited(self, keys: Iterable[Key]) -> None:
+        """These keys may have changed on disk."""
+        for key in keys:
+            self._edits += 1
+            self.dirty[key] = self._edits
+
+    def looked_at(self, edits: Mapping[Key, int]) -> None:
+        """These edits, of `dirty`, were looked at; a key that changed again meanwhile stays dirty."""
+        for key, edit in edits.items():
+            if self.dirty.get(key) == edit:
+                del self.dirty[key]
 
     def apply(self, changed: Mapping[Key, FileStatus | None]) -> list[Item]:
         """Take in the new status of some keys (None: on neither side any more); returns the items that changed.

@@ -8,57 +8,51 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from collections.abc import Coroutine, Mapping
 
 from hashmark.actions.move import status_after
-from hashmark.actions.status import Options, Rescan, status
-from hashmark.core.encoding import decode
+from hashmark.actions.status import Options, status
 from hashmark.core.errors import HashmarkError, Interrupted
 from hashmark.core.events import Event
 from hashmark.core.items import Item, make_items
-from hashmark.core.lint.texts import caption_facts
-from hashmark.core.model import FileStatus, Key, Kind, LocalFile, RemoteObject, Verdict
+from hashmark.core.model import FileStatus, Key, LocalFile, RemoteObject, Verdict
 from hashmark.core.report import DatasetStatus
-from hashmark.disk.read import read_file
 from hashmark.disk.walk import Walk
 from hashmark.library import Dataset, Library
 from hashmark.transfer.ends import Done
-from hashmark.web.board import Board, Checked, Checking, Read
+from hashmark.web.board import Board, Checked, Checking
+from hashmark.web.edits import CHANGED, in_doubt, look_again, texts_of
 from hashmark.web.jobs import Job, Jobs
 from hashmark.web.news import News
+from hashmark.web.workers import Workers
 
-P = ParamSpec("P")
-T = TypeVar("T")
+MOMENT = 1.0
+"""Seconds in which a changed file that is being looked at may still be shown as before, lest its badge flicker."""
 
 MANY = 500
 """So many changed files at once are found by comparing the whole dataset, not one by one."""
 
-LONGEST = 1 << 16
-"""Bytes of a caption that are searched and shown in a list."""
 
-
-class Desk:
+class Desk(Workers):
     """Every dataset of a library. Make it on the running loop; `close` when done.
 
     `against` holds saved listings, by dataset name, that stand in for the bucket.
     """
 
     def __init__(self, library: Library, against: Mapping[str, tuple[RemoteObject, ...]] | None = None) -> None:
+        super().__init__()
         self.library = library
         self.against = dict(against or {})
         self.boards: dict[str, Board] = {}
         self.news = News()
         self.jobs = Jobs(self._on_job)
         self.trouble: HashmarkError | None = None
-        """Why the bucket's datasets can't be listed, if they can't."""
-        self._looking = ThreadPoolExecutor(2, thread_name_prefix="check")
-        self._reading = ThreadPoolExecutor(4, thread_name_prefix="read")
+        """Why the datasets, of the disk or of the bucket, can't be listed, if they can't."""
+        self.unwatched: HashmarkError | None = None
+        """Why edits on disk are not seen as they happen, if they are not."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._queued: dict[str, asyncio.Task[None]] = {}
         self._rehash: set[str] = set()
-        self._live: set[asyncio.Task[None]] = set()
         self._ending = False
 
     def end(self) -> None:
@@ -70,44 +64,46 @@ class Desk:
     async def close(self) -> None:
         """Stop what runs; files under way are finished first."""
         self.end()
-        for task in self._live:
-            task.cancel()
-        await asyncio.gather(*self._live, return_exceptions=True)
+        await self._stop()
         await self.jobs.close()
-        await asyncio.to_thread(self._looking.shutdown, cancel_futures=True)
-        await asyncio.to_thread(self._reading.shutdown, cancel_futures=True)
-
-    async def read(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do something short that waits for disk or bucket, off the loop."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._reading, lambda: work(*args, **kwargs))
-
-    async def look(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do something long, such as comparing a dataset, off the loop."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._looking, lambda: work(*args, **kwargs))
+        await self._stop()  # what a job's end began
+        await self._shut_down()
 
     # ---- datasets
 
     async def refresh(self) -> None:
         """See which datasets there are now, on disk and in the bucket."""
-        found = await self.read(self.library.datasets)
+        found: list[Dataset] | None = None
+        trouble = None
         try:
+            found = await self.read(self.library.datasets)
             found += await self.read(self.library.remote_only)
-            self.trouble = None
         except HashmarkError as error:
-            self.trouble = error
-            found += [b.dataset for b in self.boards.values() if not b.dataset.path.exists()]
+            trouble = error
+            known = [board.dataset for board in self.boards.values()]
+            found = known if found is None else [*found, *(d for d in known if not d.path.exists())]
         kept = {board.dataset.name: board for board in self.boards.values()}
         boards = {}
         for dataset in found:
             board = kept.get(dataset.name) or Board(dataset)
             board.dataset = dataset  # its id may have changed, with another of the same number
             boards[dataset.id] = board
-        changed = list(boards) != list(self.boards)
-        self.boards = boards
+        changed = list(boards) != list(self.boards) or str(trouble) != str(self.trouble)
+        self.boards, self.trouble = boards, trouble
         if changed:
             self.news.library()
+
+    def watched(self, trouble: HashmarkError | None) -> None:
+        """Edits on disk are seen as they happen from now on, or not, and why."""
+        if str(trouble) != str(self.unwatched):
+            self.news.library()
+            for board in self.boards.values():
+                self.news.summary(board)
+        self.unwatched = trouble
+
+    def named(self, name: str) -> Board | None:
+        """The dataset of that name, which stays while its id may pass to another."""
+        return next((board for board in self.boards.values() if board.dataset.name == name), None)
 
     # ---- checks
 
@@ -131,26 +127,26 @@ class Desk:
         return self._queued[name]
 
     def _begin(self, board: Board, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks[board.dataset.name] = task
-        self._live.add(task)
-        task.add_done_callback(self._live.discard)
+        self._tasks[board.dataset.name] = task = self._go(work)
         return task
 
     async def _check_after(self, before: asyncio.Task[None] | None, board: Board) -> None:
         try:
             if before is not None:
                 await asyncio.wait([before])
-            await self._check(board)
+            known = await self._check(board)
         finally:
             self._has_begun(board)
+        if known or not self._takes_all(board):
+            self._recheck_soon(board)
 
     def _has_begun(self, board: Board) -> None:
         """The look that this task was to take has begun: whoever wants one that sees what is now, needs another."""
         if self._queued.get(board.dataset.name) is asyncio.current_task():
             del self._queued[board.dataset.name]
 
-    async def _check(self, board: Board) -> None:
+    async def _check(self, board: Board) -> bool:
+        """Compare everything; False where that can't be done: then what is dirty stays so."""
         board.checking = Checking(time.time())
         self.news.summary(board)
         try:
@@ -159,26 +155,33 @@ class Desk:
                 self._show_unchecked(board, files)
             while not await self._compare(board):
                 pass  # a job began meanwhile: what was seen while files moved may be old already
+            known = True
         except HashmarkError as error:
             board.fail(error)
+            known = False
         finally:
             board.checking = None
             self.news.structure(board)
+        if not known:
+            await self._doubt(board, set(board.dirty))
         await self.read_texts(board)
-        self._recheck_soon(board)
+        return known
 
     def _show_unchecked(self, board: Board, files: list[LocalFile]) -> None:
         board.show_unchecked(files, board.dataset.pairing)
         self.news.structure(board)
 
     async def _compare(self, board: Board) -> bool:
-        """Compare everything once, when no job runs; False where one began meanwhile, and nothing was taken in."""
+        """Compare everything once, when no job runs; False where one began meanwhile, and nothing was taken in.
+
+        A job may have ended by then as well: what was seen before it is older than what it did.
+        """
         dataset = board.dataset
         while self.jobs.running(dataset):
             await asyncio.sleep(0.1)
         checking = board.checking = Checking(time.time())
         against = self.against.get(dataset.name)
-        board.dirty.clear()
+        edited, begun = dict(board.dirty), self.jobs.begun[dataset.name]
         rehash = dataset.name in self._rehash
         self._rehash.discard(dataset.name)
         self._has_begun(board)
@@ -197,9 +200,11 @@ class Desk:
         while not (await asyncio.wait([task], timeout=0.3))[0]:
             self.news.summary(board)
         found, items = task.result()
-        if self.jobs.running(dataset):
+        if self.jobs.begun[dataset.name] != begun:
             return False
+        board.looked_at(edited)
         board.show(found, items, Checked(checking.since, "listing" if against is None else "saved listing"))
+        await self._doubt(board, set(board.dirty))  # edited while it was looked at
         return True
 
     async def read_texts(self, board: Board) -> None:
@@ -207,7 +212,7 @@ class Desk:
         structure = board.structure
         missing = board.unread()
         for start in range(0, len(missing), 2000):
-            board.texts |= await self.read(_texts, board.dataset, missing[start : start + 2000])
+            board.texts |= await self.read(texts_of, board.dataset, missing[start : start + 2000])
             if board.structure != structure:
                 return  # the next check reads the rest
         board.health = await self.read(board.count_health)
@@ -217,9 +222,32 @@ class Desk:
     # ---- edits on disk
 
     def changed_on_disk(self, board: Board, keys: set[Key]) -> None:
-        """These keys may have changed on disk."""
-        board.dirty |= keys
+        """These keys may have changed on disk: they are looked at now, or shown as not known until they are."""
+        board.edited(keys)
         self._recheck_soon(board)
+        self._go(self._doubt_soon(board, keys))
+
+    async def _doubt_soon(self, board: Board, keys: set[Key]) -> None:
+        if board.checking is None and not self.jobs.running(board.dataset):
+            await asyncio.sleep(MOMENT)
+        await self._doubt(board, keys)
+
+    async def _doubt(self, board: Board, keys: set[Key]) -> None:
+        """Show those of these keys that are still dirty as not known, if they changed since they were compared."""
+        rows = {key: row for key in keys if (row := board.files.get(key))}
+        while rows := {key: row for key, row in rows.items() if key in board.dirty}:
+            doubted = await self.read(in_doubt, board.dataset, rows, *self._until(board))
+            same = {key for key, row in rows.items() if board.files.get(key) is row and key in board.dirty}
+            self._apply(board, {key: row for key, row in doubted.items() if key in same})
+            rows = {key: row for key in rows.keys() - same if (row := board.files.get(key))}
+
+    def _until(self, board: Board) -> tuple[str, str | None]:
+        """Why a file that changed is not known, and what would settle it."""
+        if self.jobs.running(board.dataset):
+            return f"{CHANGED}; it is looked at when the job has ended", None
+        if board.checking:
+            return f"{CHANGED}; the look under way tells, or the one after it", None
+        return CHANGED, "a check"
 
     def _recheck_soon(self, board: Board) -> None:
         running = self._tasks.get(board.dataset.name)
@@ -230,25 +258,37 @@ class Desk:
         self._begin(board, self._recheck(board))
 
     async def _recheck(self, board: Board) -> None:
-        while board.dirty and not self.jobs.running(board.dataset):
-            keys, board.dirty = board.dirty, set()
-            refused = any(row.verdict is Verdict.REFUSED for key in keys if (row := board.files.get(key)))
-            if len(keys) > MANY or refused or board.dataset.name in self.against:
-                await self._check(board)
-                return
-            listed = [row.remote for key in keys if (row := board.files.get(key)) and row.remote]
-            try:
-                found = await self.read(list[FileStatus], Rescan(board.dataset, keys, listed))
-                texts = await self.read(_texts, board.dataset, [row for row in found if row.kind is Kind.CAPTION])
-            except HashmarkError as error:
-                board.fail(error)
-                self.news.summary(board)
-                return
-            board.texts |= texts
-            here: dict[Key, FileStatus | None] = {key: None for key in keys if key in board.files}
-            self._apply(board, here | {row.key: row for row in found})
-            board.health = await self.read(board.count_health)
+        """Look at what is dirty until nothing is, a job begins, or it can't be looked at: then the next edit, job or
+        look of everything is waited for, since what can't be had is not had by asking without end.
+        """
+        going_on = True
+        while going_on and board.dirty and not self.jobs.running(board.dataset):
+            going_on = await (self._check(board) if self._takes_all(board) else self._look_again(board))
+
+    def _takes_all(self, board: Board) -> bool:
+        """Whether what is dirty is only found out by comparing everything."""
+        rows = (board.files.get(key) for key in board.dirty)
+        refused = any(row and row.verdict is Verdict.REFUSED for row in rows)
+        return len(board.dirty) > MANY or refused or board.dataset.name in self.against
+
+    async def _look_again(self, board: Board) -> bool:
+        """Compare what is dirty; False where that can't be done. What a job may have moved meanwhile stays dirty."""
+        edited, begun = dict(board.dirty), self.jobs.begun[board.dataset.name]
+        try:
+            now, texts = await self.read(look_again, board.dataset, {key: board.files.get(key) for key in edited})
+        except HashmarkError as error:
+            board.fail(error)
             self.news.summary(board)
+            await self._doubt(board, set(board.dirty))
+            return False
+        if self.jobs.begun[board.dataset.name] != begun:
+            return True
+        board.looked_at(edited)
+        board.texts |= texts
+        self._apply(board, now)
+        board.health = await self.read(board.count_health)
+        self.news.summary(board)
+        return True
 
     def _apply(self, board: Board, now: Mapping[Key, FileStatus | None]) -> None:
         if not now:
@@ -263,7 +303,7 @@ class Desk:
     # ---- jobs
 
     def _on_job(self, job: Job, _events: list[Event], proofs: list[Done]) -> None:
-        board = self.boards.get(job.dataset.id)
+        board = self.named(job.dataset.name)
         self.news.jobs(job.dataset)
         if board is None:
             return
@@ -273,6 +313,8 @@ class Desk:
             before = now.get(key) or board.files.get(key) or done.action.status
             now[key] = status_after(done, before)
         self._apply(board, now)
+        if edited := now.keys() & board.dirty.keys():
+            self._go(self._doubt(board, edited))
         if job.ended:
             self._after(job, board)
 
@@ -282,19 +324,7 @@ class Desk:
             items = make_items(job.found.files, job.found.pairs, job.found.problems)
             board.show(job.found, items, Checked(job.since, "bytes" if job.keys is None else "listing"))
             self.news.structure(board)
+            self._go(self._doubt(board, set(board.dirty)))
         elif job.state.files_done or job.error:
             self.check(board, anew=True)
         self._recheck_soon(board)  # what was edited meanwhile waited for the end
-
-
-def _texts(dataset: Dataset, rows: list[FileStatus]) -> dict[Key, Read]:
-    """The first part of these captions as they are on disk, each with the digest it belongs to."""
-    return {row.key: _read(dataset, row.key, row.local.md5 if row.local else None) for row in rows}
-
-
-def _read(dataset: Dataset, key: Key, md5: str | None) -> Read:
-    try:
-        found = read_file(dataset.path, key, LONGEST, head=True)
-    except HashmarkError:
-        return Read(md5, "")  # its badge says why
-    return Read(md5, decode(found[0])[0], caption_facts(found[0]).flags) if found else Read(md5, "")

@@ -40,8 +40,8 @@ async def events(desk: DeskOf, dataset: Annotated[str | None, Query()] = None) -
     with desk.news.subscribed(board.dataset.name if board else None) as subscription:
         yield ServerSentEvent(event="hello", raw_data=json.dumps({"epoch": EPOCH}))
         while (changes := await subscription.take()) is not None:
-            if dataset and board:  # its folder may have gone and come back
-                board = desk.boards.get(dataset, board)
+            if board:  # its folder may have gone and come back, and its id be another's by now
+                board = desk.named(board.dataset.name) or board
             for event in messages(desk, board, changes):
                 yield event
             await asyncio.sleep(PAUSE)

@@ -11,7 +11,7 @@ import contextlib
 import secrets
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -142,6 +142,8 @@ class Jobs:
         self._listener = listener
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="job")
         self._waiting: set[asyncio.Task[None]] = set()
+        self.begun: Counter[str] = Counter()
+        """How many jobs have begun so far, by the dataset's name."""
         self.ending = False
         """Whether the server is being ended: no stream is kept open then."""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -205,6 +207,7 @@ class Jobs:
         for old in ended[: max(0, len(ended) - KEPT)]:
             del self._jobs[old]
         self._jobs[job.id] = job
+        self.begun[job.dataset.name] += 1
         task = asyncio.get_running_loop().create_task(self._drive(job))
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)

@@ -30,6 +30,7 @@ def library_json(desk: Desk) -> dict[str, Any]:
         "library": shown(str(desk.library.root)),
         "remote": remote_name(desk),
         "error": error_json(desk.trouble),
+        "unwatched": error_json(desk.unwatched),
         "datasets": [summary_json(desk, board) for board in desk.boards.values()],
     }
 

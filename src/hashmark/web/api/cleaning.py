@@ -92,6 +92,6 @@ async def undo(desk: DeskOf, batch: str) -> Response:
     """Take a batch back. Captions that were edited since are left alone, and shown with how they differ."""
     found = await desk.read(chosen_batch, desk.library, batch)
     name = found.journal.dataset
-    datasets = (board.dataset for board in desk.boards.values() if board.dataset.name == name)
-    dataset = next(datasets, Dataset(desk.library, name, name))
+    board = desk.named(name)
+    dataset = board.dataset if board else Dataset(desk.library, name, name)
     return answer({"job": desk.jobs.undo(dataset, found.name).id}, 202)
