@@ -16,7 +16,7 @@ TOMORROW = datetime.now(UTC) + timedelta(days=1, hours=1)
 def begin(library: Library, key: str) -> tuple[str, str]:
     """An upload of which one part is up."""
     whole = library.dataset("82").prefix + key
-    upload_id = multipart._create(library.bucket.client, whole, {})
+    upload_id = multipart.begin(library.bucket.client, whole, {})
     query = {"partNumber": "1", "uploadId": upload_id}
     library.bucket.client.call("UploadPart", "PUT", whole, query=query, body=b"x")
     return whole, upload_id
@@ -70,6 +70,6 @@ def test_own_uploads_are_given_up_unless_a_push_is_running(seaweedfs: Store, lib
 def test_uploads_beside_the_library_s_prefix_are_not_its_business(seaweedfs: Store, library_on: LibraryMaker) -> None:
     library = made(library_on, seaweedfs)
     outside = f"{library.settings.remote.prefix}-not/big.png"
-    upload_id = multipart._create(library.bucket.client, outside, {})
+    upload_id = multipart.begin(library.bucket.client, outside, {})
     assert uploads.unfinished(library, TOMORROW) == []
     multipart.abort(library.bucket.client, outside, upload_id)

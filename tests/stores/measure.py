@@ -44,6 +44,7 @@ ABILITIES = {
     "write": "writes an object",
     "etag-md5": "ETag of one PUT is its MD5",
     "etag-multipart": "ETag of parts is made of MD5s",
+    "etag-part-copy": "ETag of a copied part is its MD5",
     "create-only": "`If-None-Match: *` on PUT",
     "replace-only": "`If-Match` on PUT",
     "content-md5": "refuses a wrong Content-MD5",
@@ -170,7 +171,7 @@ def sse_kms(bucket: Bucket, prefix: str) -> str:
 
 def unfinished_uploads(bucket: Bucket, prefix: str) -> str:
     key = f"{prefix}/left behind"
-    upload_id = multipart._create(bucket.client, key, {})
+    upload_id = multipart.begin(bucket.client, key)
     found = [(u.key, u.upload_id) for u in bucket.uploads(f"{prefix}/")]
     multipart.abort(bucket.client, key, upload_id)
     return YES if found == [(key, upload_id)] else "not listed"

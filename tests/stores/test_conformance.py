@@ -198,8 +198,8 @@ def test_no_credentials_are_called_none(seaweedfs: Store) -> None:
 
 _NO_CONDITIONS = dict.fromkeys(("create-only", "replace-only", "conditional-delete"), False)
 EXPECTED: dict[str, dict[str, bool | None]] = {
-    "seaweedfs": {},
-    "rclone": {"etag-multipart": False, "checksum": False, **_NO_CONDITIONS},
+    "seaweedfs": {"etag-part-copy": False},
+    "rclone": {"etag-multipart": False, "etag-part-copy": None, "checksum": False, **_NO_CONDITIONS},
     "moto": {"content-md5": False, "checksum": False},
     "swift": {"replace-only": False},
     "s3rver": dict.fromkeys(("etag-multipart", "checksum", "content-md5", "start-after", *_NO_CONDITIONS), False),

@@ -31,6 +31,11 @@ MEANING = {
         "large files are proven by what hashmark recorded, by stored checksums, or by `verify`",
         "large files are proven by what hashmark recorded, by stored checksums, or by `verify`",
     ),
+    "etag-part-copy": (
+        "a large file is told from an object in parts by the ETag alone",
+        "a large file that an ETag of parts does not fit stays grey: the parts may have been copied. `verify` tells",
+        "a large file that an ETag of parts does not fit stays grey: the parts may have been copied. `verify` tells",
+    ),
     "checksum": (
         "a checksum kept beside an object proves what the object is",
         "a checksum kept beside an object is its uploader's word, and proves nothing",

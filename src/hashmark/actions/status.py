@@ -46,6 +46,9 @@ TRUST = Evidence.ETAG_MD5
 """The remembered fact whether a bucket's ETags are MD5s: `yes` where one was seen to be, `no` by a probe. There is
 another, `etag-multipart`, whether those of uploads in parts are made of MD5s."""
 
+PART_COPY = "etag-part-copy"
+"""The remembered fact whether the ETag of a part is its MD5 where the part was copied from another object as well."""
+
 CHECKED = "checksum"
 """The remembered fact whether a store compares the checksums that uploaders send."""
 
@@ -117,8 +120,12 @@ class Scan:
         bucket, state = dataset.library.bucket, dataset.library.state
         facts = state.facts(bucket.store)
         aws = bucket.client.endpoint.is_aws
-        trusted = [kind for kind in EARNED if facts.get(kind, "yes" if aws else "") == "yes"]
-        may_earn = [kind for kind in EARNED if facts.get(kind) != "no"]
+        # SeaweedFS gives a part that was copied another ETag than its MD5: there no object in parts shows what the
+        # next one is made of.
+        told = facts.get(PART_COPY, "yes" if aws else "") == "yes"
+        kinds = EARNED if told else EARNED - {Evidence.ETAG_MULTIPART}
+        trusted = [kind for kind in kinds if facts.get(kind, "yes" if aws else "") == "yes"]
+        may_earn = [kind for kind in kinds if facts.get(kind) != "no"]
         checked = facts.get(CHECKED, "yes" if aws else "") == "yes"
         return Settler(bucket, dataset.path, dataset.prefix, trusted=trusted, may_earn=may_earn, checked=checked)
 

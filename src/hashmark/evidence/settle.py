@@ -29,8 +29,8 @@ EARNED = frozenset({Evidence.ETAG_MD5, Evidence.ETAG_MULTIPART})
 _NOT_SHOWN = {
     Evidence.ETAG_MD5: "the ETag is not the file's MD5, and this bucket has not shown that its ETags are MD5s",
     Evidence.ETAG_MULTIPART: (
-        "the ETag is not that of this file in these parts, and this bucket has not shown that such ETags are made "
-        "of MD5s"
+        "the ETag is not that of this file in these parts, and this bucket has not shown that such ETags are always "
+        "made of MD5s"
     ),
 }
 

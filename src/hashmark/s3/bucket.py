@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from hashmark.core.errors import UnexpectedAnswer
+from hashmark.core.etags import normal_etag
 from hashmark.core.model import RemoteObject
 from hashmark.s3 import xml
 from hashmark.s3.client import Answer, Client
 from hashmark.s3.endpoint import Remote
 from hashmark.s3.listing import Landmarks, list_folders, list_objects
-from hashmark.s3.requests import Requests, content_md5, expected
+from hashmark.s3.requests import Requests, content_md5, copy_source, expected
 from hashmark.s3.waiting import Pending, blocking
 from hashmark.s3.xml import Upload
 
@@ -112,6 +113,15 @@ class Bucket:
             marker = page.next_marker if len(sizes) > seen else None
         whole = list(sizes) == list(range(1, len(sizes) + 1))
         return Attributes(etag, tuple(sizes.values()) if whole else ())
+
+    def copy_part(self, source: str, target: str, upload_id: str, count: int) -> str:
+        """Copy the first bytes of an object as the first part of an upload. Returns the part's ETag."""
+        headers = {"x-amz-copy-source": copy_source(self.client.endpoint.bucket, source)}
+        headers["x-amz-copy-source-range"] = f"bytes=0-{count - 1}"
+        query = {"partNumber": "1", "uploadId": upload_id}
+        answer = self.client.call("UploadPartCopy", "PUT", target, query=query, headers=headers)
+        facts = xml.children(xml.parse(answer.body, "CopyPartResult", f"Copying a part of '{source}'"))
+        return normal_etag(facts.get("ETag", ""))
 
     def uploads(self, prefix: str) -> Iterator[Upload]:
         """Uploads in parts that were begun under `prefix` and have not ended: in no listing, and paid for."""

@@ -69,7 +69,7 @@ def upload(
         StoreError: the store refuses; the upload has been aborted.
         BadDigest: the resulting ETag is not that of these parts.
     """
-    upload_id = _create(client, key, metadata)
+    upload_id = begin(client, key, metadata)
     on_upload(upload_id)
     try:
         etags, digests = _send(client, key, upload_id, parts, on_bytes)
@@ -93,7 +93,8 @@ def upload(
     return final
 
 
-def _create(client: Client, key: str, metadata: Mapping[str, str]) -> str:
+def begin(client: Client, key: str, metadata: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Begin an upload, with this metadata of the object to be; its id."""
     headers = {"Content-Type": content_type(key), **{f"x-amz-meta-{k}": v for k, v in metadata.items()}}
     answer = client.call("CreateMultipartUpload", "POST", key, query={"uploads": ""}, headers=headers)
     what = f"Beginning '{key}'"

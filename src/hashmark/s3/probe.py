@@ -31,6 +31,8 @@ from hashmark.s3.requests import Expect
 
 _WRONG = "0" * 32
 BODY = b"hashmark probe\n"
+COPIED = 8
+"""Bytes of it that are copied as a part: not all, for some stores give the whole source's ETag then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ def probe(bucket: Bucket, key: str) -> Iterator[Finding]:
         )
         yield _copy(bucket, key, copy)
         yield _in_parts(bucket, parts)
+        yield _part_copy(bucket, key, parts)
         yield _checksum(bucket, key)
         yield _start_after(bucket, f"{key}.list", listed)
         yield _attempt(
@@ -145,6 +148,21 @@ def _in_parts(bucket: Bucket, key: str) -> Finding:
         return Finding("etag-multipart", None, f"an upload in parts: {error.message}")
     same = etag == wanted
     return Finding("etag-multipart", same, f"the ETag of an upload in parts is {'' if same else 'not '}made of MD5s")
+
+
+def _part_copy(bucket: Bucket, key: str, target: str) -> Finding:
+    """Whether a part that is copied from a part of another object gets its MD5 as ETag, as one that is sent does."""
+    wanted = hashlib.md5(BODY[:COPIED], usedforsecurity=False).hexdigest()
+    detail = "the ETag of a part that was copied is"
+    try:
+        upload_id = multipart.begin(bucket.client, target)
+        try:
+            etag = bucket.copy_part(key, target, upload_id, COPIED)
+        finally:
+            multipart.abort(bucket.client, target, upload_id)
+    except StoreError as error:
+        return Finding("etag-part-copy", None, f"{detail} its MD5: {error.message}")
+    return Finding("etag-part-copy", etag == wanted, f"{detail} {'' if etag == wanted else 'not '}its MD5")
 
 
 def _checksum(bucket: Bucket, key: str) -> Finding:

@@ -120,7 +120,7 @@ class Requests:
 
     async def copy(self, source: str, target: str, *, etag: str | None = None) -> str:
         """Copy inside the bucket, on the server; only the version with `etag`. Returns the new ETag."""
-        headers = {"x-amz-copy-source": f"/{quote(self._bucket)}/{quote(key_bytes(source), safe='-_.~/')}"}
+        headers = {"x-amz-copy-source": copy_source(self._bucket, source)}
         if etag:
             headers["x-amz-copy-source-if-match"] = f'"{etag}"'
         answer = await self._client.send("CopyObject", "PUT", target, headers=headers)
@@ -134,6 +134,11 @@ class Requests:
         """Delete an object; only the version with `etag`, where one is given and the store looks at it."""
         headers = {"If-Match": f'"{etag}"'} if etag else {}
         await self._client.send("DeleteObject", "DELETE", key, headers=headers)
+
+
+def copy_source(bucket: str, key: str) -> str:
+    """An object as the source of a copy, percent-encoded."""
+    return f"/{quote(bucket)}/{quote(key_bytes(key), safe='-_.~/')}"
 
 
 def expected(answer: Answer, key: str, etag: str | None) -> Answer:
