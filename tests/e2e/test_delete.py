@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import subprocess
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from tests.conftest import SCRIPTS, Store
 from tests.disk.tools import tree
-from tests.e2e.command import Ran, Shell, fill, library
+from tests.e2e.command import Shell, fill, library, typed
 from tests.faults import Reply, scripted
 
 
@@ -36,27 +35,6 @@ def bucket(shell: Shell) -> set[str]:
 ALL = {f"{n:04d}.{suffix}" for n in range(3) for suffix in ("png", "txt")}
 TEXTS = {key for key in ALL if key.endswith(".txt")}
 ON_DISK = ("delete", "82", "--select", "*.txt", "--from", "disk")
-
-
-def typed(shell: Shell, answer: str, *arguments: object) -> Ran:
-    """Run a command on a terminal, at which somebody types this line."""
-    ours, theirs = pty.openpty()
-    try:
-        os.write(ours, answer.encode())
-        done = subprocess.run(
-            [SCRIPTS / "hashmark", *map(str, arguments)],
-            cwd=shell.cwd,
-            env=os.environ | shell.environment,
-            stdin=theirs,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-    finally:
-        os.close(ours)
-        os.close(theirs)
-    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 # --- the plan ----------------------------------------------------------------------------------------------------

@@ -378,7 +378,7 @@ def test_what_a_push_overwrites_can_be_restored(store: Store, library_on: Librar
     assert dataset.library.bucket.read(key) == pairs()["0001.txt"]
     assert not_synced(status(dataset)) == {"0001.txt": Verdict.REMOTE_CHANGED}
     assert [e.key for e in trash.entries(dataset.library)] == ["0001.txt"], "what was in the way is kept in turn"
-    count, failed = trash.empty(dataset.library)
+    count, failed = trash.empty(dataset.library, trash.contents(dataset.library))
     assert (count, failed) == (1, [])
     assert list(trash.entries(dataset.library)) == []
 

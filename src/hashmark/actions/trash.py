@@ -187,35 +187,56 @@ def _etag_of(bucket: Bucket, key: str) -> str | None:
         return None
 
 
-def empty(library: Library, batch: str | None = None) -> tuple[int, list[Failure]]:
-    """Delete a batch, or the whole trash, for good. Returns how many files went, and what would not go and why.
+@dataclass(frozen=True)
+class Contents:
+    """What the trash held at one moment: its files, and the names of its batches, also of those without a file."""
+
+    entries: tuple[Entry, ...]
+    batches: frozenset[str]
+
+
+def contents(library: Library, batch: str | None = None) -> Contents:
+    """What a batch, or the whole trash, holds now.
 
     Raises:
         UsageError: there is no such batch.
         StoreError: the bucket can't be listed.
     """
-    chosen = list(entries(library, batch))
-    if batch is not None and not chosen:
+    names = [batch] if batch is not None else filter(is_batch_name, _names(library.trash))
+    batches = frozenset(names)
+    found = tuple(entries(library, batch))
+    if batch is not None and not found:
         raise UsageError(f"There is no batch '{batch}' in the trash.", "See `hashmark trash list`.")
+    return Contents(found, batches)
+
+
+def empty(library: Library, held: Contents) -> tuple[int, list[Failure]]:
+    """Delete for good what `contents` told of, and nothing that came to the trash since.
+
+    Returns how many files went, and what would not go and why.
+
+    Raises:
+        StoreError: the bucket can't be reached.
+    """
     failed: list[Failure] = []
-    for entry in (e for e in chosen if e.side == "disk"):
+    for entry in (e for e in held.entries if e.side == "disk"):
         path = library.trash / entry.batch / entry.dataset / entry.key
         try:
             path.unlink(missing_ok=True)
             _prune(path.parent, library.trash)
         except OSError as error:
             failed.append(Failure(entry.key, "local", error.strerror or str(error)))
-    for unfinished in leftovers(library.trash / (batch or "")):
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
-            _prune(unfinished.parent, library.trash)
-    for name in [batch] if batch is not None else filter(is_batch_name, _names(library.trash)):
+    for name in held.batches:
+        for unfinished in leftovers(library.trash / name):
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
+                _prune(unfinished.parent, library.trash)
         drop_journal(library, name)
     prefix = library.remote_trash
-    keys = [f"{prefix}{e.batch}/{e.dataset}/{e.key}" for e in chosen if e.side == "bucket"]
+    keys = [f"{prefix}{e.batch}/{e.dataset}/{e.key}" for e in held.entries if e.side == "bucket"]
     refused = library.bucket.delete_many(keys)
     failed += [Failure(key, "store", f"the store answered {code}") for key, code in refused.items()]
-    return len(chosen) - len(failed), failed
+    return len(held.entries) - len(failed), failed
 
 
 def _names(folder: Path) -> list[str]:

@@ -77,9 +77,10 @@ def empty(
     from hashmark.actions import trash
 
     with Library.open(library) as opened:
+        held = trash.contents(opened, batch)
         if not yes:
-            _confirm(sum(1 for _ in trash.entries(opened, batch)))
-        gone, failed = trash.empty(opened, batch)
+            _confirm(len(held.entries))
+        gone, failed = trash.empty(opened, held)
     if as_json:
         failures = [{"key": f.key, "code": f.code, "message": f.message} for f in failed]
         render.print_json({"deleted": gone, "failed": failures})

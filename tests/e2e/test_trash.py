@@ -1,0 +1,57 @@
+"""`hashmark trash`: what is shown is what goes, and what comes back says what it went over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Store
+from tests.disk.tools import tree
+from tests.e2e.command import Shell, fill, library, typed
+
+
+@pytest.fixture
+def shell(seaweedfs: Store, tmp_path: Path, prefix: str) -> Shell:
+    """A library with one dataset of three pairs, in sync."""
+    made = library(seaweedfs, tmp_path / "styles", prefix)
+    fill(made.cwd, "82_stellar_sketch", 3)
+    assert made("push", "82").status == 0
+    return made
+
+
+def delete(shell: Shell, glob: str, where: str, number: int) -> None:
+    ran = shell("delete", "82", "--select", glob, "--from", where, "--yes", number)
+    assert ran.status == 0, ran.err
+
+
+def trashed(shell: Shell) -> list[tuple[str, str]]:
+    return [(row["side"], row["key"]) for row in shell("trash", "list", "--json").json["entries"]]
+
+
+# --- empty -------------------------------------------------------------------------------------------------------
+
+
+def test_what_comes_to_the_trash_after_the_question_stays_there(shell: Shell) -> None:
+    """The number that is typed is that of the files that were counted, and only they go."""
+    delete(shell, "0000.*", "both", 4)
+    ran = typed(shell, "4\n", "trash", "empty", meanwhile=lambda: delete(shell, "0001.*", "both", 4))
+    assert (ran.status, "4 deleted for good" in ran.out) == (0, True), ran.err
+    assert trashed(shell) == [(side, f"0001.{suffix}") for side in ("disk", "bucket") for suffix in ("png", "txt")]
+
+
+def test_a_batch_that_begins_after_the_question_can_be_undone(shell: Shell) -> None:
+    delete(shell, "0000.txt", "disk", 1)
+    caption = shell.cwd / "82_stellar_sketch" / "0001.txt"
+    caption.write_bytes(b"a  cat\n")
+    ran = typed(shell, "1\n", "trash", "empty", meanwhile=lambda: shell("clean", "82", "--apply"))
+    assert (ran.status, caption.read_bytes()) == (0, b"a cat\n"), ran.err
+    assert shell("undo", "last").status == 0
+    assert caption.read_bytes() == b"a  cat\n"
+
+
+def test_another_number_empties_nothing(shell: Shell) -> None:
+    delete(shell, "0000.*", "both", 4)
+    ran = typed(shell, "5\n", "trash", "empty")
+    assert (ran.status, len(trashed(shell))) == (4, 4)
+    assert set(tree(shell.cwd / "82_stellar_sketch")) == {f"000{n}.{s}" for n in (1, 2) for s in ("png", "txt")}
