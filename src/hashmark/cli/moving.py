@@ -8,15 +8,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from hashmark.actions.move import Planned, plan, run
+from hashmark.actions.move import Planned, compared, plan_from, run
 from hashmark.cli import render
 from hashmark.cli.exits import Exit, for_error, for_result, for_status, worst
 from hashmark.cli.guard import chosen
-from hashmark.cli.output import console
+from hashmark.cli.output import Output, console
 from hashmark.cli.progress import Interruptible, Watcher
 from hashmark.core.errors import HashmarkError, RefusedPlan, UsageError
 from hashmark.core.model import Verdict
-from hashmark.core.plan import WINNER, Direction, Policy, Selection
+from hashmark.core.plan import DELETES, WINNER, Direction, Policy, Selection
 from hashmark.core.report import Summary
 from hashmark.library import Dataset, Library
 
@@ -68,16 +68,29 @@ def show(planned: Planned, *, as_json: bool) -> Told:
 
 def _plan(dataset: Dataset, policy: Policy, *, ask: bool) -> Planned:
     """The plan; where only the number of deletes stands in its way, the user may type that number."""
+    found = compared(dataset)
     try:
-        return checked(plan(dataset, policy), policy.select)
+        return checked(plan_from(dataset, found, policy), policy.select)
     except RefusedPlan as refusal:
         if refusal.deletes is None or not ask or not sys.stdin.isatty():
             raise
+        # Of the same comparison, so that what is named here is what is deleted.
+        planned = plan_from(dataset, found, replace(policy, max_delete=refusal.deletes))
+        _name_deletes(planned, Output(sys.stderr))
         sys.stderr.write(f"{refusal.message}\nType {refusal.deletes} to delete them (to the trash): ")
         sys.stderr.flush()
         if sys.stdin.readline().strip() != str(refusal.deletes):
             raise
-        return plan(dataset, replace(policy, max_delete=refusal.deletes))
+        return planned
+
+
+def _name_deletes(planned: Planned, out: Output) -> None:
+    rows = [action for action in planned.plan.actions if action.verb in DELETES]
+    for action in rows[: render.SHOWN]:
+        out.print(f"  {action.verb} {render.name(action.key)}")
+    if len(rows) > render.SHOWN:
+        more = f"{len(rows) - render.SHOWN} more (--dry-run --max-delete {len(rows)} names them)"
+        out.print(f"  … and {more}", style="dim")
 
 
 def checked(planned: Planned, select: tuple[str, ...]) -> Planned:
