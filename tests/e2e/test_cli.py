@@ -423,6 +423,17 @@ def test_a_glob_without_a_match_and_a_take_that_cannot_be_are_slips(shell: Shell
     assert counts == {"synced": 3, "local-only": 3}
 
 
+def test_a_verification_of_nothing_is_no_success(shell: Shell) -> None:
+    """A glob without a match is told, in the place of its dataset; what was verified before it is told all the same."""
+    fill(shell.cwd, "10_ink", 2)
+    assert shell("push", "82", "10").status == 0
+    ran = shell("verify", "82", "--select", "0002.tx")
+    assert (ran.status, ran.out, "Nothing in 82_stellar_sketch matches --select '0002.tx'." in ran.err) == (2, "", True)
+    ran = shell("verify", "82", "10", "--select", "0002.txt", "--json")
+    first, second = ran.json["datasets"]
+    assert (ran.status, first["name"], second["error"]["code"]) == (2, "82_stellar_sketch", "usage")
+
+
 def test_one_refused_dataset_does_not_hide_what_was_done_for_another(shell: Shell) -> None:
     fill(shell.cwd, "10_ink", 2)
     assert shell("push", "10").status == 0

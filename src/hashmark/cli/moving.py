@@ -38,8 +38,10 @@ def move(library: Library, names: list[str], policy: Policy, *, dry_run: bool, a
     return in_turn({dataset: partial(one, dataset) for dataset in chosen(library, names)}, as_json=as_json)
 
 
-def in_turn(work: Mapping[Dataset, Callable[[], Told]], *, as_json: bool) -> Exit:
-    """Work on each dataset, and tell of each; an error of one is told in its place."""
+def in_turn(
+    work: Mapping[Dataset, Callable[[], Told]], *, as_json: bool, head: Mapping[str, Any] | None = None
+) -> Exit:
+    """Work on each dataset, and tell of each; an error of one is told in its place. `head` opens the document."""
     documents: list[dict[str, Any]] = []
     exits: list[Exit] = []
     for dataset, begin in work.items():
@@ -55,7 +57,7 @@ def in_turn(work: Mapping[Dataset, Callable[[], Told]], *, as_json: bool) -> Exi
         if status in {Exit.INTERRUPTED, Exit.STORE}:
             break
     if as_json:
-        render.print_json({"datasets": documents})
+        render.print_json({**(head or {}), "datasets": documents})
     return worst(exits)
 
 
@@ -94,14 +96,12 @@ def _name_deletes(planned: Planned, out: Output) -> None:
 
 
 def checked(planned: Planned, select: tuple[str, ...]) -> Planned:
-    """The plan, if its selection selects anything: a glob without a match is a slip of the pen.
+    """The plan, if its selection selects anything.
 
     Raises:
         UsageError: it does not.
     """
-    if select and not any(Selection(select).selects(row.key) for row in planned.status.files):
-        globs = ", ".join(f"'{glob}'" for glob in select)
-        raise UsageError(f"Nothing in {planned.dataset.name} matches --select {globs}.", "A * also matches /.")
+    Selection(select).check((row.key for row in planned.status.files), planned.dataset.name)
     return planned
 
 
@@ -123,25 +123,24 @@ def verify_all(
     library: Library, datasets: list[Dataset], select: tuple[str, ...], *, anew: bool, as_json: bool
 ) -> Exit:
     """Verify each dataset in turn."""
+    head = {"library": str(library.root), "remote": library.settings.remote.url}
+    work = {one: partial(_verify, one, select, anew=anew, as_json=as_json) for one in datasets}
+    return in_turn(work, as_json=as_json, head=head)
+
+
+def _verify(dataset: Dataset, select: tuple[str, ...], *, anew: bool, as_json: bool) -> Told:
     from hashmark.actions.verify import verify  # noqa: PLC0415 - not for a push
 
-    documents, exits = [], []
-    for dataset in datasets:
-        policy = Policy(Direction.PULL, select=select)
-        with Interruptible() as stop, Watcher(f"Verifying {render.name(dataset.name)}", quiet=as_json) as watcher:
-            found = verify(dataset, policy, watcher.on_event, stop.cancel, anew=anew)
-        documents.append(found.to_json())
-        exits.append(Exit.INTERRUPTED if stop.cancel.is_set() else for_status(found, complete=found.complete))
-        if not as_json:
-            summary = Summary.of(found.files)
-            out = console()
-            out.print(render.status_line(dataset, summary))
-            render.attention(summary, out, render.SHOWN)
-            damaged = sum(f.verdict is Verdict.DIFFERS for f in found.files)
-            if damaged:
-                out.print(f"{damaged} differ by their bytes or size.", style="red")
-        if stop.cancel.is_set():
-            break
-    if as_json:
-        render.print_json({"library": str(library.root), "remote": library.settings.remote.url, "datasets": documents})
-    return worst(exits)
+    policy = Policy(Direction.PULL, select=select)
+    with Interruptible() as stop, Watcher(f"Verifying {render.name(dataset.name)}", quiet=as_json) as watcher:
+        found = verify(dataset, policy, watcher.on_event, stop.cancel, anew=anew)
+    if not as_json:
+        summary = Summary.of(found.files)
+        out = console()
+        out.print(render.status_line(dataset, summary))
+        render.attention(summary, out, render.SHOWN)
+        damaged = sum(f.verdict is Verdict.DIFFERS for f in found.files)
+        if damaged:
+            out.print(f"{damaged} differ by their bytes or size.", style="red")
+    stopped = stop.cancel.is_set()
+    return found.to_json(), Exit.INTERRUPTED if stopped else for_status(found, complete=found.complete)
