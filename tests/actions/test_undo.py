@@ -217,8 +217,8 @@ def test_a_batch_that_went_the_way_of_the_trash_is_gone(library: Library, monkey
     local = trash.entries
     monkeypatch.setattr(trash, "entries", lambda library, batch=None: (e for e in _local(local, library, batch)))
     name = clean(library)
-    restored, failed = trash.restore(library, name)
-    assert (len(restored), failed) == (6, [])
+    restored = trash.restore(library, name)
+    assert (len(restored.entries), restored.failures) == (6, ())
     assert captions(library) == DIRTY
     assert not (library.trash / name).exists()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,29 @@ def test_another_number_empties_nothing(shell: Shell) -> None:
     ran = typed(shell, "5\n", "trash", "empty")
     assert (ran.status, len(trashed(shell))) == (4, 4)
     assert set(tree(shell.cwd / "82_stellar_sketch")) == {f"000{n}.{s}" for n in (1, 2) for s in ("png", "txt")}
+
+
+# --- restore -----------------------------------------------------------------------------------------------------
+
+
+def test_a_restore_names_the_way_back_to_what_it_went_over(shell: Shell) -> None:
+    """An hour's work on captions is in the way, on disk and in the bucket."""
+    delete(shell, "0000.txt", "both", 2)
+    caption = shell.cwd / "82_stellar_sketch" / "0000.txt"
+    caption.write_bytes(b"an hour of work by hand\n")
+    assert shell("push", "82").status == 0
+    (first,) = {row["batch"] for row in shell("trash", "list", "--json").json["entries"]}
+    ran = shell("trash", "restore", first)
+    (again,) = re.findall(r"what was in the way: hashmark trash restore (\S+)", ran.out)
+    assert caption.read_bytes() != b"an hour of work by hand\n"
+    document = shell("trash", "restore", again, "--json").json
+    assert caption.read_bytes() == b"an hour of work by hand\n"
+    assert [row["side"] for row in document["restored"]] == ["disk", "bucket"]
+    assert document["batch"] in shell("trash", "list").out
+    assert shell("status", "82").status == 0
+
+
+def test_a_restore_with_nothing_in_its_way_names_no_other_batch(shell: Shell) -> None:
+    delete(shell, "0000.txt", "both", 2)
+    (batch,) = {row["batch"] for row in shell("trash", "list", "--json").json["entries"]}
+    assert shell("trash", "restore", batch).out == "2 restored\n"

@@ -115,10 +115,30 @@ def _entry(side: str, path: str, size: int) -> Entry | None:
     return Entry(side, parts[0], parts[1], parts[2], size)
 
 
-def restore(library: Library, batch: str, dataset: str | None = None) -> tuple[list[Entry], list[Failure]]:
-    """Bring a batch back to where it was; what is in the way goes to the trash in turn.
+@dataclass(frozen=True)
+class Restored:
+    """What a restore brought back, and what not and why. `batch` has what was in the way; None where nothing was."""
 
-    Returns what was restored, and what was not and why.
+    entries: tuple[Entry, ...]
+    failures: tuple[Failure, ...]
+    batch: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        failed = [{"key": shown(f.key), "code": f.code, "message": shown(f.message)} for f in self.failures]
+        return {"restored": [entry.to_json() for entry in self.entries], "failed": failed, "batch": self.batch}
+
+
+@dataclass
+class _Aside:
+    """The batch that takes what is in the way of a restore."""
+
+    batch: str
+    used: bool = False
+
+
+def restore(library: Library, batch: str, dataset: str | None = None) -> Restored:
+    """Bring a batch back to where it was; what is in the way goes to the trash in turn.
 
     Raises:
         UsageError: there is no such batch.
@@ -136,21 +156,21 @@ def restore(library: Library, batch: str, dataset: str | None = None) -> tuple[l
     if not chosen:
         raise UsageError(f"There is no batch '{batch}' in the trash.", "See `hashmark trash list`.")
     homes = {d.name: d for d in library.datasets()}
-    new_batch = new_batch_name("restore")
+    aside = _Aside(new_batch_name("restore"))
     restored: list[Entry] = []
     for entry in chosen:
         home = homes.get(entry.dataset) or Dataset(library, entry.dataset, entry.dataset)
         try:
             with home.lock():
-                (_restore_local if entry.side == "disk" else _restore_remote)(home, entry, new_batch)
+                (_restore_local if entry.side == "disk" else _restore_remote)(home, entry, aside)
             restored.append(entry)
         except HashmarkError as error:
             failed.append(Failure(entry.key, error.code, str(error)))
     drop_journal(library, batch)
-    return restored, failed
+    return Restored(tuple(restored), tuple(failed), aside.batch if aside.used else None)
 
 
-def _restore_local(home: Dataset, entry: Entry, new_batch: str) -> None:
+def _restore_local(home: Dataset, entry: Entry, aside: _Aside) -> None:
     trash = home.library.trash
     source = trash / entry.batch / entry.dataset / entry.key
     with open_slot(home.path, entry.key, create=True) as slot:
@@ -160,18 +180,21 @@ def _restore_local(home: Dataset, entry: Entry, new_batch: str) -> None:
         except OSError as error:
             slot.drop(temporary)
             raise explain(error, entry.key) from None
-        slot.put(temporary, slot.stamp(), trash / new_batch / entry.dataset / entry.key)
+        there = slot.stamp()
+        slot.put(temporary, there, trash / aside.batch / entry.dataset / entry.key)
+        aside.used |= there is not None
     with contextlib.suppress(OSError):
         source.unlink()
         _prune(source.parent, trash)
 
 
-def _restore_remote(home: Dataset, entry: Entry, new_batch: str) -> None:
+def _restore_remote(home: Dataset, entry: Entry, aside: _Aside) -> None:
     bucket, trash = home.library.bucket, home.library.remote_trash
     source, target = f"{trash}{entry.batch}/{entry.dataset}/{entry.key}", home.prefix + entry.key
     in_the_way = _etag_of(bucket, target)
     if in_the_way is not None:
-        bucket.copy(target, f"{trash}{new_batch}/{entry.dataset}/{entry.key}", etag=in_the_way)
+        bucket.copy(target, f"{trash}{aside.batch}/{entry.dataset}/{entry.key}", etag=in_the_way)
+        aside.used = True
         if _etag_of(bucket, target) != in_the_way:
             raise PreconditionFailed(f"'{entry.key}' changes in the bucket just now and was not restored.")
     bucket.copy(source, target)

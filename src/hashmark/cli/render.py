@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hashmark.actions.diff import CaptionDiff
     from hashmark.actions.doctor import Check
     from hashmark.actions.move import Planned, Result
-    from hashmark.actions.trash import Entry
+    from hashmark.actions.trash import Entry, Restored
     from hashmark.core.events import Failure
     from hashmark.core.words import Piece
 
@@ -286,3 +286,11 @@ def trash_table(entries: Iterable[Entry], out: Output) -> None:
         for (batch, dataset, side), (files, total) in sorted(sums.items())
     )
     out.table(("batch", "dataset", "from", "files", "size"), rows)
+
+
+def restored_text(restored: Restored, out: Output) -> None:
+    """What is back, and where that is which it went over."""
+    out.print(f"{len(restored.entries)} restored")
+    failures(restored.failures, out)
+    if restored.batch:
+        out.print(f"  what was in the way: hashmark trash restore {restored.batch}", style="dim")

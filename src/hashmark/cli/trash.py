@@ -54,15 +54,12 @@ def restore(
     from hashmark.actions import trash
 
     with Library.open(library) as opened:
-        restored, failed = trash.restore(opened, batch, dataset)
+        restored = trash.restore(opened, batch, dataset)
     if as_json:
-        failures = [{"key": f.key, "code": f.code, "message": f.message} for f in failed]
-        render.print_json({"restored": [e.to_json() for e in restored], "failed": failures})
+        render.print_json(restored.to_json())
     else:
-        out = console()
-        out.print(f"{len(restored)} restored")
-        render.failures(failed, out)
-    return Exit.PARTLY if failed else Exit.DONE
+        render.restored_text(restored, console())
+    return Exit.PARTLY if restored.failures else Exit.DONE
 
 
 @trash_app.command()
