@@ -223,6 +223,23 @@ def test_a_batch_that_went_the_way_of_the_trash_is_gone(library: Library, monkey
     assert not (library.trash / name).exists()
 
 
+@pytest.mark.parametrize("what", ["link", "folder"])
+def test_a_restore_that_is_refused_leaves_nothing_in_the_dataset(
+    what: str, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = trash.entries
+    monkeypatch.setattr(trash, "entries", lambda library, batch=None: (e for e in _local(local, library, batch)))
+    name = clean(library)
+    path = library.root / "82_x" / "0.txt"
+    path.unlink()
+    path.symlink_to("1.txt") if what == "link" else path.mkdir()
+    restored = trash.restore(library, name)
+    assert [(failure.key, failure.code) for failure in restored.failures] == [("0.txt", "unsafe-path")]
+    there = {path.name for path in (library.root / "82_x").iterdir()}
+    assert there == {*DIRTY, *(Path(key).with_suffix(".png").name for key in DIRTY)}
+    assert f"{name}/82_x/0.txt" in trashed(library)
+
+
 def _local(entries: object, library: Library, batch: str | None) -> Iterator[trash.Entry]:
     """What the disk keeps: these tests have no bucket."""
     inside = f"{batch}/" if batch else ""

@@ -174,14 +174,15 @@ def _restore_local(home: Dataset, entry: Entry, aside: _Aside) -> None:
     trash = home.library.trash
     source = trash / entry.batch / entry.dataset / entry.key
     with open_slot(home.path, entry.key, create=True) as slot:
+        there = slot.stamp()
         temporary = slot.temporary()
         try:
             shutil.copy2(source, slot.path_of(temporary))
+            slot.put(temporary, there, trash / aside.batch / entry.dataset / entry.key)
         except OSError as error:
-            slot.drop(temporary)
             raise explain(error, entry.key) from None
-        there = slot.stamp()
-        slot.put(temporary, there, trash / aside.batch / entry.dataset / entry.key)
+        finally:
+            slot.drop(temporary)
         aside.used |= there is not None
     with contextlib.suppress(OSError):
         source.unlink()
