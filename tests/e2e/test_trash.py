@@ -82,3 +82,18 @@ def test_a_restore_with_nothing_in_its_way_names_no_other_batch(shell: Shell) ->
     delete(shell, "0000.txt", "both", 2)
     (batch,) = {row["batch"] for row in shell("trash", "list", "--json").json["entries"]}
     assert shell("trash", "restore", batch).out == "2 restored\n"
+
+
+def test_what_a_restore_leaves_of_an_undo_can_still_be_undone(shell: Shell) -> None:
+    """The undo brought back a caption that was not there; a restore puts files back and removes none."""
+    folder = shell.cwd / "82_stellar_sketch"
+    (folder / "0000.txt").write_bytes(b"a  cat\n")
+    (folder / "0002.txt").write_bytes(b"")
+    assert shell("clean", "82", "--set", "empty=delete", "--apply").status == 0
+    assert shell("undo", "last").status == 0
+    (batch,) = [row["batch"] for row in shell("undo", "--json").json["batches"]]
+    ran = shell("trash", "restore", batch)
+    assert f"1 file that it made remains: hashmark undo {batch}\n" in ran.out
+    assert ((folder / "0000.txt").read_bytes(), (folder / "0002.txt").exists()) == (b"a cat\n", True)
+    assert shell("undo", batch).status == 0
+    assert ((folder / "0000.txt").read_bytes(), (folder / "0002.txt").exists()) == (b"a cat\n", False)

@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hashmark.actions.trash import drop_journal, is_batch_name, journal_path, new_batch_name
+from hashmark.actions.trash import drop_journal, is_batch_name, journal_path, new_batch_name, read_journal
 from hashmark.core.errors import DiskFull, HashmarkError, LocalError, Unreadable
 from hashmark.core.events import Ended, Event, Failure, FileDone, FileFailed, Started
 from hashmark.core.journal import Journal, Noted
@@ -30,9 +30,6 @@ from hashmark.disk.walk import Walk
 from hashmark.library import Dataset, Library
 
 OnEvent = Callable[[Event], None]
-
-JOURNAL_LIMIT = 1 << 28
-"""Bytes of a journal that is read: a million files."""
 
 
 def silent(_event: Event) -> None:
@@ -197,19 +194,3 @@ def find(library: Library, name: str) -> Batch | None:
     if journal is None or "/" in journal.dataset or unsafe_reason(journal.dataset):
         return None
     return Batch(name, journal, library.trash / name / journal.dataset)
-
-
-def read_journal(path: Path) -> Journal | None:
-    """The journal at `path`; None where there is none.
-
-    Raises:
-        Unreadable, ValueError: it can't be read, or is none.
-    """
-    try:
-        with path.open("rb") as file:
-            data = file.read(JOURNAL_LIMIT + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise Unreadable(f"{path} can't be read: {error.strerror}.") from None
-    return Journal.parse(data)

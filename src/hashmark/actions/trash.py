@@ -12,13 +12,14 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hashmark.core.errors import HashmarkError, NoSuchObject, PreconditionFailed, StoreError, UsageError
+from hashmark.core.errors import HashmarkError, NoSuchObject, PreconditionFailed, StoreError, Unreadable, UsageError
 from hashmark.core.events import Failure
+from hashmark.core.journal import Journal
 from hashmark.core.keys import unsafe_reason
 from hashmark.core.report import shown
 from hashmark.disk.durable import explain
@@ -29,6 +30,10 @@ from hashmark.s3.bucket import Bucket
 
 _BATCH = re.compile(r"\d{8}T\d{6}Z-(push|pull|delete|edit|restore|clean|undo)-[0-9a-f]{4,8}")
 """The names that runs give their batches."""
+
+
+JOURNAL_LIMIT = 1 << 28
+"""Bytes of a journal that is read: a million files."""
 
 
 def new_batch_name(kind: str) -> str:
@@ -44,6 +49,22 @@ def journal_path(library: Library, batch: str) -> Path:
     """
     _check_name(batch)
     return library.trash / batch / ".journal.json"
+
+
+def read_journal(path: Path) -> Journal | None:
+    """The journal at `path`; None where there is none.
+
+    Raises:
+        Unreadable, ValueError: it can't be read, or is none.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(JOURNAL_LIMIT + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Unreadable(f"{path} can't be read: {error.strerror}.") from None
+    return Journal.parse(data)
 
 
 def drop_journal(library: Library, batch: str) -> None:
@@ -117,16 +138,21 @@ def _entry(side: str, path: str, size: int) -> Entry | None:
 
 @dataclass(frozen=True)
 class Restored:
-    """What a restore brought back, and what not and why. `batch` has what was in the way; None where nothing was."""
+    """What a restore brought back, and what not and why. `batch` has what was in the way; None where nothing was.
+
+    `made` are files that the run had made where none was: they remain, and an undo of the batch removes them.
+    """
 
     entries: tuple[Entry, ...]
     failures: tuple[Failure, ...]
     batch: str | None
+    made: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         failed = [{"key": shown(f.key), "code": f.code, "message": shown(f.message)} for f in self.failures]
-        return {"restored": [entry.to_json() for entry in self.entries], "failed": failed, "batch": self.batch}
+        restored, made = [entry.to_json() for entry in self.entries], [shown(key) for key in self.made]
+        return {"restored": restored, "failed": failed, "batch": self.batch, "made": made}
 
 
 @dataclass
@@ -166,8 +192,23 @@ def restore(library: Library, batch: str, dataset: str | None = None) -> Restore
             restored.append(entry)
         except HashmarkError as error:
             failed.append(Failure(entry.key, error.code, str(error)))
-    drop_journal(library, batch)
-    return Restored(tuple(restored), tuple(failed), aside.batch if aside.used else None)
+    made = _made(library, batch, homes)
+    if not made:
+        drop_journal(library, batch)
+    return Restored(tuple(restored), tuple(failed), aside.batch if aside.used else None, made)
+
+
+def _made(library: Library, batch: str, homes: Mapping[str, Dataset]) -> tuple[str, ...]:
+    """The files that are there and were not before the batch, by its journal."""
+    try:
+        journal = read_journal(journal_path(library, batch))
+    except (Unreadable, ValueError):
+        return ()
+    if journal is None or "/" in journal.dataset or unsafe_reason(journal.dataset):
+        return ()
+    home = homes.get(journal.dataset) or Dataset(library, journal.dataset, journal.dataset)
+    made = (noted.key for noted in journal.files if noted.before is None and not unsafe_reason(noted.key))
+    return tuple(key for key in made if os.path.lexists(home.path / key))
 
 
 def _restore_local(home: Dataset, entry: Entry, aside: _Aside) -> None:

@@ -58,7 +58,7 @@ def restore(
     if as_json:
         render.print_json(restored.to_json())
     else:
-        render.restored_text(restored, console())
+        render.restored_text(restored, batch, console())
     return Exit.PARTLY if restored.failures else Exit.DONE
 
 
