@@ -30,6 +30,19 @@ def trashed(shell: Shell) -> list[tuple[str, str]]:
     return [(row["side"], row["key"]) for row in shell("trash", "list", "--json").json["entries"]]
 
 
+# --- list ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_trash_that_can_not_be_seen_is_not_called_empty(shell: Shell) -> None:
+    assert shell("trash", "list").out == "The trash is empty.\n"
+    wrong = Shell(shell.cwd, shell.environment | {"AWS_SECRET_ACCESS_KEY": "not-the-secret"})
+    ran = wrong("trash", "list")
+    assert (ran.status, ran.out) == (3, "What the bucket's trash holds is unknown.\n")
+    delete(shell, "0000.txt", "both", 2)
+    ran = wrong("trash", "list")
+    assert (ran.status, "  disk  " in ran.out, "is unknown" in ran.out) == (3, True, True)
+
+
 # --- empty -------------------------------------------------------------------------------------------------------
 
 

@@ -36,8 +36,11 @@ def list_(as_json: JsonOption = False, library: LibraryOption = None) -> Exit:
             told = {"entries": [entry.to_json() for entry in found]}
             render.print_json(told | ({"error": render.error_json(unseen)} if unseen else {}))
         else:
-            render.trash_table(found, console())
+            out = console()
+            if found or not unseen:
+                render.trash_table(found, out)
             if unseen:
+                out.print("What the bucket's trash holds is unknown.", style="yellow")
                 sys.stderr.write(render.error_text(unseen) + "\n")
     return for_error(unseen) if unseen else Exit.DONE
 
