@@ -89,6 +89,19 @@ def test_an_undo_is_undone_in_turn(library: Library) -> None:
     assert len(batches.batches(library)) == 1
 
 
+def test_the_last_batch_after_a_partial_undo_is_the_one_that_still_has_files(library: Library) -> None:
+    """Whoever undoes, mends what was left and undoes again means to finish, not to clean again."""
+    name = clean(library)
+    (library.root / "82_x" / "1.txt").write_bytes(b"an edit\n")
+    assert not undo(library, "last").complete
+    (library.root / "82_x" / "1.txt").write_bytes(CLEAN["1.txt"])
+    undone = undo(library, "last")
+    assert (undone.batch.name, undone.complete, undone.outcome.done) == (name, True, ("1.txt",))
+    assert captions(library) == DIRTY
+    assert undo(library, "last").batch.name == undone.outcome.batch
+    assert captions(library) == DIRTY | {"1.txt": CLEAN["1.txt"]}
+
+
 def test_a_deleted_caption_comes_back_and_goes_again(library: Library) -> None:
     """The batch of a rule that deletes what it empties."""
     path = library.root / "82_x" / "0.txt"

@@ -145,6 +145,13 @@ def test_an_undo_leaves_what_was_edited_since_and_shows_it(shell: Shell) -> None
     assert shell("undo", "20260101T000000Z-clean-0a1b2c3d").status == 2
 
 
+def test_each_undo_says_what_is_back(shell: Shell) -> None:
+    assert shell("clean", "82", "--select", "0000.txt", "--apply").status == 0
+    said = [shell("undo", "last").out.splitlines()[0] for _ in range(3)]
+    back = ("1 caption is back", "the cleaning is back in 1 caption", "1 caption is as before that undo")
+    assert said == [f"82_stellar_sketch: {what}" for what in back]
+
+
 def test_the_documents_have_their_shapes(shell: Shell) -> None:
     (shell.cwd / "82_stellar_sketch" / "notes.txt").write_bytes(b"not  a caption")
     found = shell("clean", "82", "--json")

@@ -31,6 +31,9 @@ from hashmark.library import Dataset, Library
 
 OnEvent = Callable[[Event], None]
 
+UNDO_OF = "undo of "
+"""With a batch's name, what an undo's journal says that it is."""
+
 
 def silent(_event: Event) -> None:
     """Tell nobody."""
@@ -148,6 +151,12 @@ class Batch:
     name: str
     journal: Journal
     folder: Path = field(repr=False)
+
+    @property
+    def undoes(self) -> str | None:
+        """The batch that this one took back, all of it or a part; None where it is no undo."""
+        name = self.journal.what.removeprefix(UNDO_OF)
+        return name if self.journal.kind == "undo" and name != self.journal.what else None
 
     @cached_property
     def left(self) -> int:

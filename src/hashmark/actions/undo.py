@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hashmark.actions.batches import Batch, OnEvent, Outcome, batches, find, md5, rewrite, silent
+from hashmark.actions.batches import UNDO_OF, Batch, OnEvent, Outcome, batches, find, md5, rewrite, silent
 from hashmark.actions.edit import MAX_CAPTION
 from hashmark.actions.trash import drop_journal
 from hashmark.core.encoding import decode
@@ -81,7 +81,7 @@ class Undone:
 
 
 def chosen_batch(library: Library, name: str) -> Batch:
-    """The batch of that name, or the latest for `last`.
+    """The batch of that name, or the latest for `last`: where that is an undo that left files, the batch it was of.
 
     Raises:
         UsageError: there is none.
@@ -90,7 +90,7 @@ def chosen_batch(library: Library, name: str) -> Batch:
         every = batches(library)
         if not every:
             raise UsageError("There is nothing to undo.", "`hashmark trash list` shows what else was put aside.")
-        return every[0]
+        return next((one for one in every if one.name == every[0].undoes), every[0])
     batch = find(library, name)
     if batch is None:
         raise UsageError(f"There is no batch '{name}' that can be undone.", "See `hashmark undo`.")
@@ -111,7 +111,7 @@ def undo(library: Library, name: str, on_event: OnEvent = silent, cancel: thread
     back = _Back(home, batch)
     for noted in batch.journal.files:
         back.look(noted)
-    what = f"undo of {batch.name}"
+    what = f"{UNDO_OF}{batch.name}"
     done = rewrite(home, back.rewrites, kind="undo", what=what, on_event=on_event, cancel=cancel)
     outcome = replace(done, failures=(*back.failures, *done.failures))
     undone = Undone(batch, outcome, tuple(back.refused), len(back.as_it_was))

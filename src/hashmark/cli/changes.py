@@ -107,13 +107,21 @@ def undone_text(undone: Undone, out: Output) -> None:
     """What is back, and what was edited since, with the difference."""
     outcome = undone.outcome
     was = f", {undone.as_it_was} were as before" if undone.as_it_was else ""
-    out.print(Text(f"{name(undone.batch.journal.dataset)}: {len(outcome.done)} captions are back{was}", "bold"))
+    out.print(Text(f"{name(undone.batch.journal.dataset)}: {_back(undone)}{was}", "bold"))
     for refused in undone.refused:
         out.print(Text(f"  left as it is: {name(refused.key)} {refused.reason}: [-before-] {{+now+}}", "yellow"))
         pieces_text(refused.pieces, out)
     _outcome(outcome, out)
     if outcome.batch:
         out.print(Text(f"  take that back: hashmark undo {outcome.batch}", "dim"))
+
+
+def _back(undone: Undone) -> str:
+    count, of = len(undone.outcome.done), undone.batch.undoes
+    captions = "1 caption" if count == 1 else f"{count} captions"
+    if of is not None and "-clean-" in of:
+        return f"the cleaning is back in {captions}"
+    return f"{captions} {'is' if count == 1 else 'are'} {'back' if of is None else 'as before that undo'}"
 
 
 def batches_table(found: Sequence[Batch], out: Output) -> None:
