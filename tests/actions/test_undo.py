@@ -190,10 +190,27 @@ def test_a_batch_with_a_damaged_or_hostile_journal_is_none(library: Library, jou
     """It is left to `trash restore`."""
     name = clean(library)
     (library.trash / name / ".journal.json").write_bytes(journal)
-    assert batches.batches(library) == []
+    assert (batches.batches(library), batches.unreadable(library)) == ([], [name])
     with pytest.raises(UsageError):
         undo(library, name)
     assert captions(library) == CLEAN
+
+
+def test_where_a_journal_is_damaged_the_last_batch_is_none_older(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = trash.entries
+    monkeypatch.setattr(trash, "entries", lambda library, batch=None: (e for e in _local(local, library, batch)))
+    older = clean(library)
+    (library.root / "82_x" / "5.txt").write_bytes(b"b ")
+    name = clean(library)
+    (library.trash / name / ".journal.json").write_bytes(b"{")
+    with pytest.raises(UsageError, match=f"The journal of {name} can't be read"):
+        undo(library, "last")
+    assert [batch.name for batch in batches.batches(library)] == [older]
+    assert trash.restore(library, name).failures == ()
+    assert batches.unreadable(library) == []
+    assert undo(library, "last").batch.name == older
 
 
 def test_a_key_in_a_journal_can_not_lead_out_of_the_dataset(library: Library) -> None:

@@ -152,6 +152,18 @@ def test_each_undo_says_what_is_back(shell: Shell) -> None:
     assert said == [f"82_stellar_sketch: {what}" for what in back]
 
 
+def test_a_batch_that_can_not_be_read_is_not_passed_over(shell: Shell) -> None:
+    applied = shell("clean", "82", "--apply", "--json").json["batch"]
+    (shell.cwd / ".hashmark" / "trash" / applied / ".journal.json").write_bytes(b"")
+    ran = shell("undo")
+    assert f"{applied}  its journal can't be read: use hashmark trash restore {applied}" in ran.out
+    assert "nothing to undo" not in ran.out
+    assert shell("undo", "--json").json == {"batches": [], "unreadable": [applied]}
+    assert shell("undo", "last").status == 2
+    assert shell("trash", "restore", applied).status == 0
+    assert "There is nothing to undo." in shell("undo").out
+
+
 def test_the_documents_have_their_shapes(shell: Shell) -> None:
     (shell.cwd / "82_stellar_sketch" / "notes.txt").write_bytes(b"not  a caption")
     found = shell("clean", "82", "--json")

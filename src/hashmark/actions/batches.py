@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -181,13 +182,25 @@ class Batch:
 
 def batches(library: Library) -> list[Batch]:
     """The batches that can be undone, the latest first."""
-    found = []
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        for folder in library.trash.iterdir():
-            batch = find(library, folder.name) if is_batch_name(folder.name) else None
-            if batch is not None and not batch.is_empty:
-                found.append(batch)
+    found = (batch for name in _names(library) if (batch := find(library, name)) is not None and not batch.is_empty)
     return sorted(found, key=lambda batch: (batch.journal.at, batch.name), reverse=True)
+
+
+def unreadable(library: Library) -> list[str]:
+    """The batches with files and a journal that can't be read: only `trash restore` brings them back."""
+    return [name for name in _names(library) if _holds(library, name) and find(library, name) is None]
+
+
+def _holds(library: Library, name: str) -> bool:
+    """Whether a batch has a journal, and a file beside it."""
+    journal = journal_path(library, name)
+    return os.path.lexists(journal) and any("/" in file.key for file in Walk(journal.parent))
+
+
+def _names(library: Library) -> list[str]:
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return sorted((folder.name for folder in library.trash.iterdir() if is_batch_name(folder.name)), reverse=True)
+    return []
 
 
 def find(library: Library, name: str) -> Batch | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hashmark.actions.batches import UNDO_OF, Batch, OnEvent, Outcome, batches, find, md5, rewrite, silent
+from hashmark.actions.batches import UNDO_OF, Batch, OnEvent, Outcome, batches, find, md5, rewrite, silent, unreadable
 from hashmark.actions.edit import MAX_CAPTION
 from hashmark.actions.trash import drop_journal
 from hashmark.core.encoding import decode
@@ -84,9 +84,15 @@ def chosen_batch(library: Library, name: str) -> Batch:
     """The batch of that name, or the latest for `last`: where that is an undo that left files, the batch it was of.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or what the latest did can't be read.
     """
     if name == LAST:
+        if hidden := unreadable(library):
+            # It may be the latest: an older one in its place would be another than was meant.
+            hint = f"Bring it back with `hashmark trash restore {hidden[0]}`, or name another batch."
+            raise UsageError(
+                f"The journal of {hidden[0]} can't be read, so it isn't known which batch is the last.", hint
+            )
         every = batches(library)
         if not every:
             raise UsageError("There is nothing to undo.", "`hashmark trash list` shows what else was put aside.")

@@ -124,10 +124,12 @@ def _back(undone: Undone) -> str:
     return f"{captions} {'is' if count == 1 else 'are'} {'back' if of is None else 'as before that undo'}"
 
 
-def batches_table(found: Sequence[Batch], out: Output) -> None:
-    """Batches that can be undone, a line each."""
-    if not found:
+def batches_table(found: Sequence[Batch], unreadable: Sequence[str], out: Output) -> None:
+    """Batches that can be undone, a line each; then those with a journal that can't be read."""
+    if not found and not unreadable:
         out.print(Text("There is nothing to undo.", "dim"))
-        return
-    rows = ((b.name, name(b.journal.dataset), str(b.left), visible(b.journal.what)) for b in found)
-    out.table(("batch", "dataset", "files", "what"), rows)
+    if found:
+        rows = ((b.name, name(b.journal.dataset), str(b.left), visible(b.journal.what)) for b in found)
+        out.table(("batch", "dataset", "files", "what"), rows)
+    for batch in unreadable:
+        out.print(Text(f"{batch}  its journal can't be read: use hashmark trash restore {batch}", "yellow"))
