@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -240,6 +241,27 @@ def test_batches_are_listed_latest_first(library: Library) -> None:
         "files": 1,
         "left": 1,
     }
+
+
+def test_a_clock_that_was_set_back_makes_no_older_batch_the_last(library: Library) -> None:
+    """A batch is later than all that were there when it began, whatever the clock says."""
+    older = clean(library)
+    path = library.trash / older / ".journal.json"
+    journal = batches.batches(library)[0].journal
+    path.write_bytes(replace(journal, at="2999-12-31T23:59:59.999Z").to_bytes())
+    (library.root / "82_x" / "5.txt").write_bytes(b"b ")
+    newer = clean(library)
+    assert [batch.name for batch in batches.batches(library)] == [newer, older]
+    assert batches.batches(library)[0].journal.at == "3000-01-01T00:00:00.000Z"
+    assert undo(library, "last").batch.name == newer
+
+
+@pytest.mark.parametrize("at", ["", "soon", "9999-12-31T23:59:59.999999Z", "2999-12-31T23:59:59"])
+def test_a_journal_with_an_odd_time_stops_no_cleaning(at: str, library: Library) -> None:
+    path = library.trash / clean(library) / ".journal.json"
+    path.write_bytes(replace(batches.batches(library)[0].journal, at=at).to_bytes())
+    (library.root / "82_x" / "5.txt").write_bytes(b"b ")
+    assert clean(library)
 
 
 def test_a_batch_that_went_the_way_of_the_trash_is_gone(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -136,9 +136,18 @@ class _Telling:
 
 def _write_journal(dataset: Dataset, batch: str, kind: str, what: str, rewrites: Sequence[Rewrite]) -> None:
     files = tuple(Noted(item.key, _digest(item.before), _digest(item.after)) for item in rewrites)
-    at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    journal = Journal(kind, dataset.name, at, what, files)
+    journal = Journal(kind, dataset.name, _moment(dataset.library), what, files)
     write_bytes(journal_path(dataset.library, batch), journal.to_bytes())
+
+
+def _moment(library: Library) -> str:
+    """Now, or where the clock was set back right after the latest batch, which would else be called the later one."""
+    now = datetime.now(UTC)
+    # A time that is none, and a trash that can't be read, say nothing of what is later.
+    with contextlib.suppress(ValueError, OverflowError, TypeError, OSError):
+        for latest in batches(library)[:1]:
+            now = max(now, datetime.fromisoformat(latest.journal.at) + timedelta(milliseconds=1))
+    return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _digest(data: bytes | None) -> str | None:
