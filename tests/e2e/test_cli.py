@@ -481,6 +481,14 @@ def test_folders_that_cannot_be_datasets_are_named(shell: Shell, seaweedfs: Stor
     assert "83_\\xff: is a folder whose name is not valid UTF-8" in ran.out
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_sibling_s_name_is_nothing_to_a_dataset_that_is_named(options: tuple[str, ...], shell: Shell) -> None:
+    assert shell("push", "82").status == 0
+    (shell.cwd / "nul").mkdir()
+    assert shell("status", "82", *options).status == 0
+    assert shell("status", *options).status == 4
+
+
 def test_datasets_that_overlap_in_the_bucket_are_refused(shell: Shell) -> None:
     settings = shell.cwd / "hashmark.toml"
     settings.write_text(settings.read_text() + '\n[datasets."10_ink"]\nprefix = "82_stellar_sketch/ink"\n')
