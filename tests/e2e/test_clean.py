@@ -47,6 +47,7 @@ def test_a_cleaning_is_shown_written_seen_as_red_and_taken_back(shell: Shell) ->
     assert "0001.txt  line-ends, spaces" in ran.out
     assert "a[- -] stellar sketch , number 1[- ␍-]⏎" in ran.out
     assert "Nothing was written" in ran.out
+    assert "There is 1 page." in shell("clean", "82", "--page", "2").out
     assert (texts(shell), red(shell)) == (before, [])
 
     ran = shell("clean", "82", "--apply")

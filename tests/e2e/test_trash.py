@@ -110,3 +110,20 @@ def test_what_a_restore_leaves_of_an_undo_can_still_be_undone(shell: Shell) -> N
     assert ((folder / "0000.txt").read_bytes(), (folder / "0002.txt").exists()) == (b"a cat\n", True)
     assert shell("undo", batch).status == 0
     assert ((folder / "0000.txt").read_bytes(), (folder / "0002.txt").exists()) == (b"a cat\n", False)
+
+
+def test_a_dataset_of_a_batch_goes_by_number_and_a_wrong_one_is_told(shell: Shell) -> None:
+    delete(shell, "0000.txt", "both", 2)
+    (batch,) = {row["batch"] for row in shell("trash", "list", "--json").json["entries"]}
+    ran = shell("trash", "restore", batch, "--dataset", "10")
+    assert (ran.status, ran.out) == (2, "")
+    assert f"Batch {batch} has nothing of '10'; it has: 82_stellar_sketch." in ran.err
+    assert shell("trash", "restore", batch, "--dataset", "82").out == "2 restored\n"
+
+
+def test_a_number_that_fits_a_dataset_that_is_not_in_the_batch_too_is_not_guessed(shell: Shell) -> None:
+    delete(shell, "0000.txt", "both", 2)
+    fill(shell.cwd, "82_ink", 1)
+    (batch,) = {row["batch"] for row in shell("trash", "list", "--json").json["entries"]}
+    assert shell("trash", "restore", batch, "--dataset", "82").status == 2
+    assert shell("trash", "restore", batch, "--dataset", "82_stellar_sketch").out == "2 restored\n"

@@ -25,7 +25,7 @@ from hashmark.core.report import shown
 from hashmark.disk.durable import explain
 from hashmark.disk.place import open_slot
 from hashmark.disk.walk import Walk, leftovers
-from hashmark.library import Dataset, Library
+from hashmark.library import Dataset, Library, number_of
 from hashmark.s3.bucket import Bucket
 
 _BATCH = re.compile(r"\d{8}T\d{6}Z-(push|pull|delete|edit|restore|clean|undo)-[0-9a-f]{4,8}")
@@ -167,13 +167,13 @@ def restore(library: Library, batch: str, dataset: str | None = None) -> Restore
     """Bring a batch back to where it was; what is in the way goes to the trash in turn.
 
     Raises:
-        UsageError: there is no such batch.
+        UsageError: there is no such batch, or it has nothing of that dataset.
         StoreError: the bucket can't be listed.
     """
     chosen: list[Entry] = []
     failed: list[Failure] = []
     try:
-        chosen.extend(e for e in entries(library, batch) if dataset in {None, e.dataset})
+        chosen.extend(entries(library, batch))
     except StoreError as error:
         # What the disk keeps can come back without the bucket.
         if not chosen:
@@ -182,6 +182,8 @@ def restore(library: Library, batch: str, dataset: str | None = None) -> Restore
     if not chosen:
         raise UsageError(f"There is no batch '{batch}' in the trash.", "See `hashmark trash list`.")
     homes = {d.name: d for d in library.datasets()}
+    if dataset is not None:
+        chosen = _of_dataset(chosen, dataset, homes)
     aside = _Aside(new_batch_name("restore"))
     restored: list[Entry] = []
     for entry in chosen:
@@ -196,6 +198,19 @@ def restore(library: Library, batch: str, dataset: str | None = None) -> Restore
     if not made:
         drop_journal(library, batch)
     return Restored(tuple(restored), tuple(failed), aside.batch if aside.used else None, made)
+
+
+def _of_dataset(found: list[Entry], dataset: str, homes: Mapping[str, Dataset]) -> list[Entry]:
+    """The entries of a dataset, by the name of its folder, which need not be there any more, or its number."""
+    held = sorted({entry.dataset for entry in found})
+    numbered = [name for name in sorted({*held, *homes}) if number_of(name) == dataset]
+    name = numbered[0] if dataset not in held and len(numbered) == 1 else dataset
+    if name not in held:
+        has = ", ".join(held)
+        raise UsageError(
+            f"Batch {found[0].batch} has nothing of '{dataset}'; it has: {has}.", "Give the folder's name."
+        )
+    return [entry for entry in found if entry.dataset == name]
 
 
 def _made(library: Library, batch: str, homes: Mapping[str, Dataset]) -> tuple[str, ...]:

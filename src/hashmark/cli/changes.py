@@ -42,7 +42,7 @@ def preview_text(preview: Preview, out: Output, *, page: int | None) -> None:
 def _pages(page: int, total: int) -> Text:
     last = (total + PAGE - 1) // PAGE
     if page > last:
-        return Text(f"\nThere are {last} pages.", "dim")
+        return Text("\nThere is 1 page." if last == 1 else f"\nThere are {last} pages.", "dim")
     more = f"; --page {page + 1} shows the next, --all everything" if page < last else ""
     return Text(f"\npage {page} of {last}{more}", "dim")
 

@@ -49,7 +49,7 @@ def list_(as_json: JsonOption = False, library: LibraryOption = None) -> Exit:
 @guarded
 def restore(
     batch: Annotated[str, typer.Argument(help="The batch, as `trash list` names it.")],
-    dataset: Annotated[str | None, typer.Option(help="Only this dataset (its folder's name).")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Only this dataset (its folder's name or number).")] = None,
     as_json: JsonOption = False,
     library: LibraryOption = None,
 ) -> Exit:
