@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hashmark.actions.trash import drop_journal, is_batch_name, journal_path, new_batch_name, read_journal
+from hashmark.actions.journals import drop_journal, is_batch_name, journal_path, new_batch_name, read_journal
 from hashmark.core.errors import DiskFull, HashmarkError, LocalError, Unreadable
 from hashmark.core.events import Ended, Event, Failure, FileDone, FileFailed, Started
 from hashmark.core.journal import Journal, Noted

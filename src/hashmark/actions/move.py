@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from hashmark.actions import uploads
 from hashmark.actions.abilities import Abilities, abilities
+from hashmark.actions.journals import new_batch_name
 from hashmark.actions.local import caption_look, clock, remember_captions
 from hashmark.actions.status import TRUST, Options, status
-from hashmark.actions.trash import new_batch_name
 from hashmark.core.compare import Joined, judge
 from hashmark.core.events import Event, Failure
 from hashmark.core.model import Base, Evidence, FileStatus, Key, LocalFile, RemoteObject, Stamp

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import secrets
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hashmark.actions.journals import (
+    check_batch_name,
+    drop_journal,
+    is_batch_name,
+    journal_path,
+    new_batch_name,
+    read_journal,
+)
 from hashmark.core.errors import HashmarkError, NoSuchObject, PreconditionFailed, StoreError, Unreadable, UsageError
 from hashmark.core.events import Failure
-from hashmark.core.journal import Journal
 from hashmark.core.keys import unsafe_reason
 from hashmark.core.report import shown
 from hashmark.disk.durable import explain
@@ -27,60 +31,6 @@ from hashmark.disk.place import open_slot
 from hashmark.disk.walk import Walk, leftovers
 from hashmark.library import Dataset, Library, number_of
 from hashmark.s3.bucket import Bucket
-
-_BATCH = re.compile(r"\d{8}T\d{6}Z-(push|pull|delete|edit|restore|clean|undo)-[0-9a-f]{4,8}")
-"""The names that runs give their batches."""
-
-
-JOURNAL_LIMIT = 1 << 28
-"""Bytes of a journal that is read: a million files."""
-
-
-def new_batch_name(kind: str) -> str:
-    """A name for what one run puts aside: when (UTC), what it did, and a few digits so that two never share one."""
-    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{kind}-{secrets.token_hex(4)}"
-
-
-def journal_path(library: Library, batch: str) -> Path:
-    """Where the journal of a batch that can be undone is (see `actions.batches`); no dataset's name begins so.
-
-    Raises:
-        UsageError: `batch` is not the name of a batch.
-    """
-    _check_name(batch)
-    return library.trash / batch / ".journal.json"
-
-
-def read_journal(path: Path) -> Journal | None:
-    """The journal at `path`; None where there is none.
-
-    Raises:
-        Unreadable, ValueError: it can't be read, or is none.
-    """
-    try:
-        with path.open("rb") as file:
-            data = file.read(JOURNAL_LIMIT + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise Unreadable(f"{path} can't be read: {error.strerror}.") from None
-    return Journal.parse(data)
-
-
-def drop_journal(library: Library, batch: str) -> None:
-    """Remove the journal of a batch that holds no file any more, and the batch; leave one that does."""
-    path = journal_path(library, batch)
-    if any(True for file in Walk(path.parent) if "/" in file.key):
-        return
-    with contextlib.suppress(OSError):
-        path.unlink(missing_ok=True)
-        for folder, _, _ in os.walk(path.parent, topdown=False):
-            Path(folder).rmdir()
-
-
-def is_batch_name(name: str) -> bool:
-    """Whether runs give such names to their batches."""
-    return _BATCH.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)
@@ -112,7 +62,7 @@ def entries(library: Library, batch: str | None = None) -> Iterator[Entry]:
         StoreError: the bucket's trash can't be listed; the disk's entries have been given by then.
     """
     if batch is not None:
-        _check_name(batch)
+        check_batch_name(batch)
     inside = f"{batch}/" if batch is not None else ""
     for file in Walk(library.trash / inside):
         if entry := _entry("disk", inside + file.key, file.size):
@@ -122,16 +72,10 @@ def entries(library: Library, batch: str | None = None) -> Iterator[Entry]:
             yield entry
 
 
-def _check_name(batch: str) -> None:
-    if not is_batch_name(batch):
-        # Not the empty text of an unset variable, which would mean everything, and no path out of the trash.
-        raise UsageError(f"'{batch}' is not the name of a batch.", "See `hashmark trash list`.")
-
-
 def _entry(side: str, path: str, size: int) -> Entry | None:
     parts = path.split("/", 2)
     # What is not laid out as our trash is, is not ours to restore or delete: above all nothing with `..` in it.
-    if len(parts) < 3 or not _BATCH.fullmatch(parts[0]) or unsafe_reason(parts[1]) or unsafe_reason(parts[2]):
+    if len(parts) < 3 or not is_batch_name(parts[0]) or unsafe_reason(parts[1]) or unsafe_reason(parts[2]):
         return None
     return Entry(side, parts[0], parts[1], parts[2], size)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from hashmark.actions.batches import UNDO_OF, Batch, OnEvent, Outcome, batches, find, md5, rewrite, silent, unreadable
 from hashmark.actions.edit import MAX_CAPTION
-from hashmark.actions.trash import drop_journal
+from hashmark.actions.journals import drop_journal
 from hashmark.core.encoding import decode
 from hashmark.core.errors import LocalError, UsageError
 from hashmark.core.events import Failure
