@@ -182,8 +182,8 @@ class Model(RuleBasedStateMachine):
         batches = sorted({entry.batch for entry in trash.entries(library)})
         if batches:
             before = self.reachable()
-            _, failed = trash.restore(library, batches[-1])
-            self.say(str(failed))
+            restored = trash.restore(library, batches[-1])
+            self.say(str(restored.failures))
             assert before <= self.reachable(), "a content is lost"
 
     def snapshot(self) -> tuple[Files, dict[str, Files], set[bytes]]:

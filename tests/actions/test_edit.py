@@ -351,8 +351,8 @@ def test_the_text_before_an_edit_can_be_restored(seaweedfs: Store, library_on: L
     write_caption(dataset, "sub/ünï.txt", "a mistake\n", replaces=md5(b"caf\xe9\r\n"))
     (entry,) = trash.entries(library)
     assert (entry.side, entry.dataset, entry.key, entry.size) == ("disk", NAME, "sub/ünï.txt", 6)
-    restored, failed = trash.restore(library, entry.batch)
-    assert ([e.key for e in restored], failed) == (["sub/ünï.txt"], [])
+    restored = trash.restore(library, entry.batch)
+    assert ([e.key for e in restored.entries], restored.failures) == (["sub/ünï.txt"], ())
     assert (dataset.path / "sub/ünï.txt").read_bytes() == b"caf\xe9\r\n"
     (back,) = trash.entries(library)
     assert (back.key, back.batch != entry.batch) == ("sub/ünï.txt", True), "the mistake is kept in turn"

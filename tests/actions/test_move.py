@@ -104,8 +104,8 @@ def test_a_delete_takes_the_chosen_files_from_one_side_or_both_and_they_come_bac
     assert not_synced(status(dataset)) == ({} if where is Where.BOTH else dict.fromkeys(keys, left))
 
     assert result.trash is not None
-    restored, failed = trash.restore(dataset.library, result.trash)
-    assert (len(restored), failed) == (planned.plan.deletes, [])
+    restored = trash.restore(dataset.library, result.trash)
+    assert (len(restored.entries), restored.failures) == (planned.plan.deletes, ())
     assert on_disk(dataset) == in_bucket(dataset) == pairs()
     assert status(dataset).in_sync
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from hashmark.actions import trash
-from hashmark.actions.trash import new_batch_name
+from hashmark.actions.journals import new_batch_name
 from hashmark.core.errors import UsageError
 from hashmark.core.plan import Direction
 from tests.conftest import LibraryMaker, Store

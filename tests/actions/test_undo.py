@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,19 @@ def test_an_undo_is_undone_in_turn(library: Library) -> None:
         assert undo(library, "last").complete
         assert captions(library) == expected
     assert len(batches.batches(library)) == 1
+
+
+def test_the_last_batch_after_a_partial_undo_is_the_one_that_still_has_files(library: Library) -> None:
+    """Whoever undoes, mends what was left and undoes again means to finish, not to clean again."""
+    name = clean(library)
+    (library.root / "82_x" / "1.txt").write_bytes(b"an edit\n")
+    assert not undo(library, "last").complete
+    (library.root / "82_x" / "1.txt").write_bytes(CLEAN["1.txt"])
+    undone = undo(library, "last")
+    assert (undone.batch.name, undone.complete, undone.outcome.done) == (name, True, ("1.txt",))
+    assert captions(library) == DIRTY
+    assert undo(library, "last").batch.name == undone.outcome.batch
+    assert captions(library) == DIRTY | {"1.txt": CLEAN["1.txt"]}
 
 
 def test_a_deleted_caption_comes_back_and_goes_again(library: Library) -> None:
@@ -177,10 +191,27 @@ def test_a_batch_with_a_damaged_or_hostile_journal_is_none(library: Library, jou
     """It is left to `trash restore`."""
     name = clean(library)
     (library.trash / name / ".journal.json").write_bytes(journal)
-    assert batches.batches(library) == []
+    assert (batches.batches(library), batches.unreadable(library)) == ([], [name])
     with pytest.raises(UsageError):
         undo(library, name)
     assert captions(library) == CLEAN
+
+
+def test_where_a_journal_is_damaged_the_last_batch_is_none_older(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = trash.entries
+    monkeypatch.setattr(trash, "entries", lambda library, batch=None: (e for e in _local(local, library, batch)))
+    older = clean(library)
+    (library.root / "82_x" / "5.txt").write_bytes(b"b ")
+    name = clean(library)
+    (library.trash / name / ".journal.json").write_bytes(b"{")
+    with pytest.raises(UsageError, match=f"The journal of {name} can't be read"):
+        undo(library, "last")
+    assert [batch.name for batch in batches.batches(library)] == [older]
+    assert trash.restore(library, name).failures == ()
+    assert batches.unreadable(library) == []
+    assert undo(library, "last").batch.name == older
 
 
 def test_a_key_in_a_journal_can_not_lead_out_of_the_dataset(library: Library) -> None:
@@ -212,15 +243,53 @@ def test_batches_are_listed_latest_first(library: Library) -> None:
     }
 
 
+def test_a_clock_that_was_set_back_makes_no_older_batch_the_last(library: Library) -> None:
+    """A batch is later than all that were there when it began, whatever the clock says."""
+    older = clean(library)
+    path = library.trash / older / ".journal.json"
+    journal = batches.batches(library)[0].journal
+    path.write_bytes(replace(journal, at="2999-12-31T23:59:59.999Z").to_bytes())
+    (library.root / "82_x" / "5.txt").write_bytes(b"b ")
+    newer = clean(library)
+    assert [batch.name for batch in batches.batches(library)] == [newer, older]
+    assert batches.batches(library)[0].journal.at == "3000-01-01T00:00:00.000Z"
+    assert undo(library, "last").batch.name == newer
+
+
+@pytest.mark.parametrize("at", ["", "soon", "9999-12-31T23:59:59.999999Z", "2999-12-31T23:59:59"])
+def test_a_journal_with_an_odd_time_stops_no_cleaning(at: str, library: Library) -> None:
+    path = library.trash / clean(library) / ".journal.json"
+    path.write_bytes(replace(batches.batches(library)[0].journal, at=at).to_bytes())
+    (library.root / "82_x" / "5.txt").write_bytes(b"b ")
+    assert clean(library)
+
+
 def test_a_batch_that_went_the_way_of_the_trash_is_gone(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """Restored or emptied, it leaves no journal behind."""
     local = trash.entries
     monkeypatch.setattr(trash, "entries", lambda library, batch=None: (e for e in _local(local, library, batch)))
     name = clean(library)
-    restored, failed = trash.restore(library, name)
-    assert (len(restored), failed) == (6, [])
+    restored = trash.restore(library, name)
+    assert (len(restored.entries), restored.failures) == (6, ())
     assert captions(library) == DIRTY
     assert not (library.trash / name).exists()
+
+
+@pytest.mark.parametrize("what", ["link", "folder"])
+def test_a_restore_that_is_refused_leaves_nothing_in_the_dataset(
+    what: str, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = trash.entries
+    monkeypatch.setattr(trash, "entries", lambda library, batch=None: (e for e in _local(local, library, batch)))
+    name = clean(library)
+    path = library.root / "82_x" / "0.txt"
+    path.unlink()
+    path.symlink_to("1.txt") if what == "link" else path.mkdir()
+    restored = trash.restore(library, name)
+    assert [(failure.key, failure.code) for failure in restored.failures] == [("0.txt", "unsafe-path")]
+    there = {path.name for path in (library.root / "82_x").iterdir()}
+    assert there == {*DIRTY, *(Path(key).with_suffix(".png").name for key in DIRTY)}
+    assert f"{name}/82_x/0.txt" in trashed(library)
 
 
 def _local(entries: object, library: Library, batch: str | None) -> Iterator[trash.Entry]:

@@ -67,6 +67,20 @@ def test_a_table_is_the_same_with_colours_and_without(monkeypatch: pytest.Monkey
     assert seen == ["batch         files\n20260101-[x]  2    \nb             10   \n"] * 2
 
 
+def test_a_table_in_a_pipe_has_a_line_for_each_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script reads it, on a terminal of whatever width."""
+    monkeypatch.setenv("COLUMNS", "40")
+    stream = io.StringIO()
+    Output(stream).table(("batch", "what"), [("20260101-[x]", "undo of " + "a name " * 20), ("b", "c")])
+    head, first, second, end = stream.getvalue().split("\n")
+    assert (head.split(), first.split(), second.split(), end) == (
+        ["batch", "what"],
+        ["20260101-[x]", "undo", "of", *["a", "name"] * 20],
+        ["b", "c"],
+        "",
+    )
+
+
 @pytest.mark.parametrize("count", [0, 1, TEXTS_AT_ONCE, 2 * TEXTS_AT_ONCE + 1])
 def test_what_is_poured_arrives_whole_in_few_pieces(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     pieces: list[str] = []

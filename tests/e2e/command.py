@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,3 +91,30 @@ def end(process: subprocess.Popen[str], number: signal.Signals) -> Ran:
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     return Ran(process.returncode, out, err)
+
+
+def typed(shell: Shell, answer: str, *arguments: object, meanwhile: Callable[[], object] = lambda: None) -> Ran:
+    """Run a command on a terminal, at which somebody types this line once it asks; `meanwhile` happens before."""
+    ours, theirs = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            [SCRIPTS / "hashmark", *map(str, arguments)],
+            cwd=shell.cwd,
+            env=os.environ | shell.environment,
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            assert process.stderr
+            asked = ""
+            while not asked.endswith(": ") and (char := process.stderr.read(1)):
+                asked += char
+            meanwhile()
+            os.write(ours, answer.encode())
+            out, err = process.communicate(timeout=60)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    return Ran(process.returncode, out, asked + err)

@@ -47,6 +47,7 @@ def test_a_cleaning_is_shown_written_seen_as_red_and_taken_back(shell: Shell) ->
     assert "0001.txt  line-ends, spaces" in ran.out
     assert "a[- -] stellar sketch , number 1[- ␍-]⏎" in ran.out
     assert "Nothing was written" in ran.out
+    assert "There is 1 page." in shell("clean", "82", "--page", "2").out
     assert (texts(shell), red(shell)) == (before, [])
 
     ran = shell("clean", "82", "--apply")
@@ -143,6 +144,25 @@ def test_an_undo_leaves_what_was_edited_since_and_shows_it(shell: Shell) -> None
     assert "{+one+}" in ran.out
     assert (texts(shell)["0000.txt"], texts(shell)["0001.txt"]) == (DIRTY % 0, b"a stellar sketch , number one\n")
     assert shell("undo", "20260101T000000Z-clean-0a1b2c3d").status == 2
+
+
+def test_each_undo_says_what_is_back(shell: Shell) -> None:
+    assert shell("clean", "82", "--select", "0000.txt", "--apply").status == 0
+    said = [shell("undo", "last").out.splitlines()[0] for _ in range(3)]
+    back = ("1 caption is back", "the cleaning is back in 1 caption", "1 caption is as before that undo")
+    assert said == [f"82_stellar_sketch: {what}" for what in back]
+
+
+def test_a_batch_that_can_not_be_read_is_not_passed_over(shell: Shell) -> None:
+    applied = shell("clean", "82", "--apply", "--json").json["batch"]
+    (shell.cwd / ".hashmark" / "trash" / applied / ".journal.json").write_bytes(b"")
+    ran = shell("undo")
+    assert f"{applied}  its journal can't be read: use hashmark trash restore {applied}" in ran.out
+    assert "nothing to undo" not in ran.out
+    assert shell("undo", "--json").json == {"batches": [], "unreadable": [applied]}
+    assert shell("undo", "last").status == 2
+    assert shell("trash", "restore", applied).status == 0
+    assert "There is nothing to undo." in shell("undo").out
 
 
 def test_the_documents_have_their_shapes(shell: Shell) -> None:

@@ -423,6 +423,17 @@ def test_a_glob_without_a_match_and_a_take_that_cannot_be_are_slips(shell: Shell
     assert counts == {"synced": 3, "local-only": 3}
 
 
+def test_a_verification_of_nothing_is_no_success(shell: Shell) -> None:
+    """A glob without a match is told, in the place of its dataset; what was verified before it is told all the same."""
+    fill(shell.cwd, "10_ink", 2)
+    assert shell("push", "82", "10").status == 0
+    ran = shell("verify", "82", "--select", "0002.tx")
+    assert (ran.status, ran.out, "Nothing in 82_stellar_sketch matches --select '0002.tx'." in ran.err) == (2, "", True)
+    ran = shell("verify", "82", "10", "--select", "0002.txt", "--json")
+    first, second = ran.json["datasets"]
+    assert (ran.status, first["name"], second["error"]["code"]) == (2, "82_stellar_sketch", "usage")
+
+
 def test_one_refused_dataset_does_not_hide_what_was_done_for_another(shell: Shell) -> None:
     fill(shell.cwd, "10_ink", 2)
     assert shell("push", "10").status == 0
@@ -468,6 +479,14 @@ def test_folders_that_cannot_be_datasets_are_named(shell: Shell, seaweedfs: Stor
     assert ran.status == 4
     assert "CON: is a folder whose name" in ran.out
     assert "83_\\xff: is a folder whose name is not valid UTF-8" in ran.out
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_sibling_s_name_is_nothing_to_a_dataset_that_is_named(options: tuple[str, ...], shell: Shell) -> None:
+    assert shell("push", "82").status == 0
+    (shell.cwd / "nul").mkdir()
+    assert shell("status", "82", *options).status == 0
+    assert shell("status", *options).status == 4
 
 
 def test_datasets_that_overlap_in_the_bucket_are_refused(shell: Shell) -> None:

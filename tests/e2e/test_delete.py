@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import subprocess
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from tests.conftest import SCRIPTS, Store
 from tests.disk.tools import tree
-from tests.e2e.command import Ran, Shell, fill, library
+from tests.e2e.command import Shell, fill, library, typed
 from tests.faults import Reply, scripted
 
 
@@ -36,27 +35,6 @@ def bucket(shell: Shell) -> set[str]:
 ALL = {f"{n:04d}.{suffix}" for n in range(3) for suffix in ("png", "txt")}
 TEXTS = {key for key in ALL if key.endswith(".txt")}
 ON_DISK = ("delete", "82", "--select", "*.txt", "--from", "disk")
-
-
-def typed(shell: Shell, answer: str, *arguments: object) -> Ran:
-    """Run a command on a terminal, at which somebody types this line."""
-    ours, theirs = pty.openpty()
-    try:
-        os.write(ours, answer.encode())
-        done = subprocess.run(
-            [SCRIPTS / "hashmark", *map(str, arguments)],
-            cwd=shell.cwd,
-            env=os.environ | shell.environment,
-            stdin=theirs,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-    finally:
-        os.close(ours)
-        os.close(theirs)
-    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 # --- the plan ----------------------------------------------------------------------------------------------------
@@ -172,6 +150,35 @@ def test_the_number_is_that_of_all_datasets_together(shell: Shell) -> None:
     assert ran.status == 0, ran.err
     assert disk(shell) == ALL - TEXTS
     assert set(tree(shell.cwd / "10_ink")) == {"0000.png", "0001.png"}
+
+
+def test_a_push_names_what_it_would_delete_and_deletes_that_alone(shell: Shell) -> None:
+    """What came back while the number was typed is left as it is, and what went since was not agreed to."""
+    folder, aside = shell.cwd / "82_stellar_sketch", shell.cwd.parent
+    texts, images = sorted(TEXTS), sorted(ALL - TEXTS)
+    for key in texts:
+        (folder / key).rename(aside / key)
+
+    def swap() -> None:
+        for key in texts:
+            (aside / key).rename(folder / key)
+        for key in images:
+            (folder / key).rename(aside / key)
+
+    ran = typed(shell, "3\n", "push", "82", "--delete", meanwhile=swap)
+    assert set(images) <= bucket(shell), "these were not named"
+    assert re.findall(r"  (delete-\w+) (\S+)", ran.err) == [("delete-remote", key) for key in texts]
+
+
+def test_of_many_deletes_twenty_are_named(shell: Shell) -> None:
+    fill(shell.cwd, "10_ink", 11)
+    assert shell("push", "10").status == 0
+    for path in sorted((shell.cwd / "10_ink").iterdir())[1:]:
+        path.unlink()
+    ran = typed(shell, "no\n", "push", "10", "--delete")
+    assert (ran.status, ran.err.count("  delete-remote ")) == (4, 20)
+    assert "… and 1 more (--dry-run --max-delete 21 names them)" in ran.err
+    assert len(shell("ls-remote", "10", "--json").json["files"]) == 22
 
 
 # --- refusals ----------------------------------------------------------------------------------------------------

@@ -341,8 +341,8 @@ def test_row_32_what_a_pull_overwrote_or_deleted_comes_back(world: World) -> Non
 
 def _restore(world: World, batch: str | None) -> None:
     assert batch is not None
-    restored, failed = trash.restore(world.machine().library, batch)
-    assert (len(restored), failed) == (2, [])
+    restored = trash.restore(world.machine().library, batch)
+    assert (len(restored.entries), restored.failures) == (2, ())
 
 
 def uploads(bucket: Bucket, prefix: str) -> int:

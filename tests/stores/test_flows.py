@@ -336,8 +336,8 @@ def test_deletes_are_capped_go_to_the_trash_and_come_back(store: Store, library_
     gone = [e for e in trash.entries(dataset.library) if e.side == "bucket"]
     assert [(e.batch, e.key) for e in gone] == [(result.trash, f"{n:04d}.txt") for n in range(2)]
 
-    restored, failed = trash.restore(dataset.library, result.trash or "")
-    assert (len(restored), failed) == (2, [])
+    restored = trash.restore(dataset.library, result.trash or "")
+    assert (len(restored.entries), restored.failures) == (2, ())
     assert pull(dataset).done
     assert (dataset.path / "0000.txt").read_bytes() == pairs()["0000.txt"]
     assert list(trash.entries(dataset.library)) == []
@@ -378,7 +378,7 @@ def test_what_a_push_overwrites_can_be_restored(store: Store, library_on: Librar
     assert dataset.library.bucket.read(key) == pairs()["0001.txt"]
     assert not_synced(status(dataset)) == {"0001.txt": Verdict.REMOTE_CHANGED}
     assert [e.key for e in trash.entries(dataset.library)] == ["0001.txt"], "what was in the way is kept in turn"
-    count, failed = trash.empty(dataset.library)
+    count, failed = trash.empty(dataset.library, trash.contents(dataset.library))
     assert (count, failed) == (1, [])
     assert list(trash.entries(dataset.library)) == []
 

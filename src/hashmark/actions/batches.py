@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hashmark.actions.trash import drop_journal, is_batch_name, journal_path, new_batch_name
+from hashmark.actions.journals import drop_journal, is_batch_name, journal_path, new_batch_name, read_journal
 from hashmark.core.errors import DiskFull, HashmarkError, LocalError, Unreadable
 from hashmark.core.events import Ended, Event, Failure, FileDone, FileFailed, Started
 from hashmark.core.journal import Journal, Noted
@@ -31,8 +32,8 @@ from hashmark.library import Dataset, Library
 
 OnEvent = Callable[[Event], None]
 
-JOURNAL_LIMIT = 1 << 28
-"""Bytes of a journal that is read: a million files."""
+UNDO_OF = "undo of "
+"""With a batch's name, what an undo's journal says that it is."""
 
 
 def silent(_event: Event) -> None:
@@ -135,9 +136,18 @@ class _Telling:
 
 def _write_journal(dataset: Dataset, batch: str, kind: str, what: str, rewrites: Sequence[Rewrite]) -> None:
     files = tuple(Noted(item.key, _digest(item.before), _digest(item.after)) for item in rewrites)
-    at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    journal = Journal(kind, dataset.name, at, what, files)
+    journal = Journal(kind, dataset.name, _moment(dataset.library), what, files)
     write_bytes(journal_path(dataset.library, batch), journal.to_bytes())
+
+
+def _moment(library: Library) -> str:
+    """Now, or where the clock was set back right after the latest batch, which would else be called the later one."""
+    now = datetime.now(UTC)
+    # A time that is none, and a trash that can't be read, say nothing of what is later.
+    with contextlib.suppress(ValueError, OverflowError, TypeError, OSError):
+        for latest in batches(library)[:1]:
+            now = max(now, datetime.fromisoformat(latest.journal.at) + timedelta(milliseconds=1))
+    return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _digest(data: bytes | None) -> str | None:
@@ -151,6 +161,12 @@ class Batch:
     name: str
     journal: Journal
     folder: Path = field(repr=False)
+
+    @property
+    def undoes(self) -> str | None:
+        """The batch that this one took back, all of it or a part; None where it is no undo."""
+        name = self.journal.what.removeprefix(UNDO_OF)
+        return name if self.journal.kind == "undo" and name != self.journal.what else None
 
     @cached_property
     def left(self) -> int:
@@ -175,13 +191,25 @@ class Batch:
 
 def batches(library: Library) -> list[Batch]:
     """The batches that can be undone, the latest first."""
-    found = []
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        for folder in library.trash.iterdir():
-            batch = find(library, folder.name) if is_batch_name(folder.name) else None
-            if batch is not None and not batch.is_empty:
-                found.append(batch)
+    found = (batch for name in _names(library) if (batch := find(library, name)) is not None and not batch.is_empty)
     return sorted(found, key=lambda batch: (batch.journal.at, batch.name), reverse=True)
+
+
+def unreadable(library: Library) -> list[str]:
+    """The batches with files and a journal that can't be read: only `trash restore` brings them back."""
+    return [name for name in _names(library) if _holds(library, name) and find(library, name) is None]
+
+
+def _holds(library: Library, name: str) -> bool:
+    """Whether a batch has a journal, and a file beside it."""
+    journal = journal_path(library, name)
+    return os.path.lexists(journal) and any("/" in file.key for file in Walk(journal.parent))
+
+
+def _names(library: Library) -> list[str]:
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return sorted((folder.name for folder in library.trash.iterdir() if is_batch_name(folder.name)), reverse=True)
+    return []
 
 
 def find(library: Library, name: str) -> Batch | None:
@@ -197,19 +225,3 @@ def find(library: Library, name: str) -> Batch | None:
     if journal is None or "/" in journal.dataset or unsafe_reason(journal.dataset):
         return None
     return Batch(name, journal, library.trash / name / journal.dataset)
-
-
-def read_journal(path: Path) -> Journal | None:
-    """The journal at `path`; None where there is none.
-
-    Raises:
-        Unreadable, ValueError: it can't be read, or is none.
-    """
-    try:
-        with path.open("rb") as file:
-            data = file.read(JOURNAL_LIMIT + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise Unreadable(f"{path} can't be read: {error.strerror}.") from None
-    return Journal.parse(data)

@@ -11,7 +11,7 @@ import threading
 from codecs import BOM_UTF8
 from dataclasses import dataclass
 
-from hashmark.actions.trash import new_batch_name
+from hashmark.actions.journals import new_batch_name
 from hashmark.core.encoding import decode, encode, keep_line_ends
 from hashmark.core.errors import FileChanged, UsageError
 from hashmark.core.pairs import Pairing, split_suffix

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from hashmark.actions import uploads
 from hashmark.actions.abilities import Abilities, abilities
+from hashmark.actions.journals import new_batch_name
 from hashmark.actions.local import caption_look, clock, remember_captions
 from hashmark.actions.status import TRUST, Options, status
-from hashmark.actions.trash import new_batch_name
 from hashmark.core.compare import Joined, judge
 from hashmark.core.events import Event, Failure
 from hashmark.core.model import Base, Evidence, FileStatus, Key, LocalFile, RemoteObject, Stamp
@@ -124,7 +124,24 @@ def plan(dataset: Dataset, policy: Policy) -> Planned:
         RefusedPlan: it would be unsafe.
         StoreError: the bucket can't be listed completely.
     """
-    found = status(dataset, Options(read_new=False))
+    return plan_from(dataset, compared(dataset), policy)
+
+
+def compared(dataset: Dataset) -> DatasetStatus:
+    """The comparison that a plan is made from.
+
+    Raises:
+        StoreError: the bucket can't be listed completely.
+    """
+    return status(dataset, Options(read_new=False))
+
+
+def plan_from(dataset: Dataset, found: DatasetStatus, policy: Policy) -> Planned:
+    """Decide what would be done about what was found: where one plan was refused, another of the same files.
+
+    Raises:
+        RefusedPlan: it would be unsafe.
+    """
     return Planned(dataset, found, make_plan(found.files, policy, complete=found.complete))
 
 

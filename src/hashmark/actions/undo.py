@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hashmark.actions.batches import Batch, OnEvent, Outcome, batches, find, md5, rewrite, silent
+from hashmark.actions.batches import UNDO_OF, Batch, OnEvent, Outcome, batches, find, md5, rewrite, silent, unreadable
 from hashmark.actions.edit import MAX_CAPTION
-from hashmark.actions.trash import drop_journal
+from hashmark.actions.journals import drop_journal
 from hashmark.core.encoding import decode
 from hashmark.core.errors import LocalError, UsageError
 from hashmark.core.events import Failure
@@ -81,16 +81,22 @@ class Undone:
 
 
 def chosen_batch(library: Library, name: str) -> Batch:
-    """The batch of that name, or the latest for `last`.
+    """The batch of that name, or the latest for `last`: where that is an undo that left files, the batch it was of.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or what the latest did can't be read.
     """
     if name == LAST:
+        if hidden := unreadable(library):
+            # It may be the latest: an older one in its place would be another than was meant.
+            hint = f"Bring it back with `hashmark trash restore {hidden[0]}`, or name another batch."
+            raise UsageError(
+                f"The journal of {hidden[0]} can't be read, so it isn't known which batch is the last.", hint
+            )
         every = batches(library)
         if not every:
             raise UsageError("There is nothing to undo.", "`hashmark trash list` shows what else was put aside.")
-        return every[0]
+        return next((one for one in every if one.name == every[0].undoes), every[0])
     batch = find(library, name)
     if batch is None:
         raise UsageError(f"There is no batch '{name}' that can be undone.", "See `hashmark undo`.")
@@ -111,7 +117,7 @@ def undo(library: Library, name: str, on_event: OnEvent = silent, cancel: thread
     back = _Back(home, batch)
     for noted in batch.journal.files:
         back.look(noted)
-    what = f"undo of {batch.name}"
+    what = f"{UNDO_OF}{batch.name}"
     done = rewrite(home, back.rewrites, kind="undo", what=what, on_event=on_event, cancel=cancel)
     outcome = replace(done, failures=(*back.failures, *done.failures))
     undone = Undone(batch, outcome, tuple(back.refused), len(back.as_it_was))

@@ -16,7 +16,7 @@ from hashmark.core.compare import Joined, Weighed, judge
 from hashmark.core.events import Ended, Event, FileDone, FileFailed, FileStarted, Started
 from hashmark.core.model import Base, Content, Evidence, FileStatus, Verdict
 from hashmark.core.pairs import pair_up
-from hashmark.core.plan import Policy
+from hashmark.core.plan import Policy, Selection
 from hashmark.core.report import DatasetStatus
 from hashmark.library import Dataset
 
@@ -38,9 +38,11 @@ def verify(
     not read again, unless the file or the object has changed since, or `anew` asks for it.
 
     Raises:
+        UsageError: the policy's globs select no file: what was not looked at must not be called green.
         StoreError: the bucket can't be listed.
     """
     found = status(dataset, Options())
+    Selection(policy.select).check((f.key for f in found.files), dataset.name)
     rows = {f.key: f for f in found.files}
     chosen = [f for f in found.files if f.local and f.remote and f.verdict is not Verdict.REFUSED]
     chosen = [f for f in chosen if policy.selects(f.key)]

@@ -42,7 +42,7 @@ def preview_text(preview: Preview, out: Output, *, page: int | None) -> None:
 def _pages(page: int, total: int) -> Text:
     last = (total + PAGE - 1) // PAGE
     if page > last:
-        return Text(f"\nThere are {last} pages.", "dim")
+        return Text("\nThere is 1 page." if last == 1 else f"\nThere are {last} pages.", "dim")
     more = f"; --page {page + 1} shows the next, --all everything" if page < last else ""
     return Text(f"\npage {page} of {last}{more}", "dim")
 
@@ -107,7 +107,7 @@ def undone_text(undone: Undone, out: Output) -> None:
     """What is back, and what was edited since, with the difference."""
     outcome = undone.outcome
     was = f", {undone.as_it_was} were as before" if undone.as_it_was else ""
-    out.print(Text(f"{name(undone.batch.journal.dataset)}: {len(outcome.done)} captions are back{was}", "bold"))
+    out.print(Text(f"{name(undone.batch.journal.dataset)}: {_back(undone)}{was}", "bold"))
     for refused in undone.refused:
         out.print(Text(f"  left as it is: {name(refused.key)} {refused.reason}: [-before-] {{+now+}}", "yellow"))
         pieces_text(refused.pieces, out)
@@ -116,10 +116,20 @@ def undone_text(undone: Undone, out: Output) -> None:
         out.print(Text(f"  take that back: hashmark undo {outcome.batch}", "dim"))
 
 
-def batches_table(found: Sequence[Batch], out: Output) -> None:
-    """Batches that can be undone, a line each."""
-    if not found:
+def _back(undone: Undone) -> str:
+    count, of = len(undone.outcome.done), undone.batch.undoes
+    captions = "1 caption" if count == 1 else f"{count} captions"
+    if of is not None and "-clean-" in of:
+        return f"the cleaning is back in {captions}"
+    return f"{captions} {'is' if count == 1 else 'are'} {'back' if of is None else 'as before that undo'}"
+
+
+def batches_table(found: Sequence[Batch], unreadable: Sequence[str], out: Output) -> None:
+    """Batches that can be undone, a line each; then those with a journal that can't be read."""
+    if not found and not unreadable:
         out.print(Text("There is nothing to undo.", "dim"))
-        return
-    rows = ((b.name, name(b.journal.dataset), str(b.left), visible(b.journal.what)) for b in found)
-    out.table(("batch", "dataset", "files", "what"), rows)
+    if found:
+        rows = ((b.name, name(b.journal.dataset), str(b.left), visible(b.journal.what)) for b in found)
+        out.table(("batch", "dataset", "files", "what"), rows)
+    for batch in unreadable:
+        out.print(Text(f"{batch}  its journal can't be read: use hashmark trash restore {batch}", "yellow"))

@@ -135,16 +135,16 @@ def undo(
     library: LibraryOption = None,
 ) -> Exit:
     """Take back a cleaning, or an undo. Files that were edited since are left as they are, and shown."""
-    from hashmark.actions.batches import batches
+    from hashmark.actions.batches import batches, unreadable
 
     with Library.open(library) as opened:
         if batch is not None:
             return _take_back(opened, batch, as_json=as_json)
-        found = batches(opened)
+        found, hidden = batches(opened), unreadable(opened)
         if as_json:
-            render.print_json({"batches": [one.to_json() for one in found]})
+            render.print_json({"batches": [one.to_json() for one in found], "unreadable": hidden})
         else:
-            changes.batches_table(found, console())
+            changes.batches_table(found, hidden, console())
     return Exit.DONE
 
 

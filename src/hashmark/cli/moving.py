@@ -8,15 +8,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from hashmark.actions.move import Planned, plan, run
+from hashmark.actions.move import Planned, compared, plan_from, run
 from hashmark.cli import render
 from hashmark.cli.exits import Exit, for_error, for_result, for_status, worst
 from hashmark.cli.guard import chosen
-from hashmark.cli.output import console
+from hashmark.cli.output import Output, console
 from hashmark.cli.progress import Interruptible, Watcher
 from hashmark.core.errors import HashmarkError, RefusedPlan, UsageError
 from hashmark.core.model import Verdict
-from hashmark.core.plan import WINNER, Direction, Policy, Selection
+from hashmark.core.plan import DELETES, WINNER, Direction, Policy, Selection
 from hashmark.core.report import Summary
 from hashmark.library import Dataset, Library
 
@@ -38,8 +38,10 @@ def move(library: Library, names: list[str], policy: Policy, *, dry_run: bool, a
     return in_turn({dataset: partial(one, dataset) for dataset in chosen(library, names)}, as_json=as_json)
 
 
-def in_turn(work: Mapping[Dataset, Callable[[], Told]], *, as_json: bool) -> Exit:
-    """Work on each dataset, and tell of each; an error of one is told in its place."""
+def in_turn(
+    work: Mapping[Dataset, Callable[[], Told]], *, as_json: bool, head: Mapping[str, Any] | None = None
+) -> Exit:
+    """Work on each dataset, and tell of each; an error of one is told in its place. `head` opens the document."""
     documents: list[dict[str, Any]] = []
     exits: list[Exit] = []
     for dataset, begin in work.items():
@@ -55,7 +57,7 @@ def in_turn(work: Mapping[Dataset, Callable[[], Told]], *, as_json: bool) -> Exi
         if status in {Exit.INTERRUPTED, Exit.STORE}:
             break
     if as_json:
-        render.print_json({"datasets": documents})
+        render.print_json({**(head or {}), "datasets": documents})
     return worst(exits)
 
 
@@ -68,27 +70,38 @@ def show(planned: Planned, *, as_json: bool) -> Told:
 
 def _plan(dataset: Dataset, policy: Policy, *, ask: bool) -> Planned:
     """The plan; where only the number of deletes stands in its way, the user may type that number."""
+    found = compared(dataset)
     try:
-        return checked(plan(dataset, policy), policy.select)
+        return checked(plan_from(dataset, found, policy), policy.select)
     except RefusedPlan as refusal:
         if refusal.deletes is None or not ask or not sys.stdin.isatty():
             raise
+        # Of the same comparison, so that what is named here is what is deleted.
+        planned = plan_from(dataset, found, replace(policy, max_delete=refusal.deletes))
+        _name_deletes(planned, Output(sys.stderr))
         sys.stderr.write(f"{refusal.message}\nType {refusal.deletes} to delete them (to the trash): ")
         sys.stderr.flush()
         if sys.stdin.readline().strip() != str(refusal.deletes):
             raise
-        return plan(dataset, replace(policy, max_delete=refusal.deletes))
+        return planned
+
+
+def _name_deletes(planned: Planned, out: Output) -> None:
+    rows = [action for action in planned.plan.actions if action.verb in DELETES]
+    for action in rows[: render.SHOWN]:
+        out.print(f"  {action.verb} {render.name(action.key)}")
+    if len(rows) > render.SHOWN:
+        more = f"{len(rows) - render.SHOWN} more (--dry-run --max-delete {len(rows)} names them)"
+        out.print(f"  … and {more}", style="dim")
 
 
 def checked(planned: Planned, select: tuple[str, ...]) -> Planned:
-    """The plan, if its selection selects anything: a glob without a match is a slip of the pen.
+    """The plan, if its selection selects anything.
 
     Raises:
         UsageError: it does not.
     """
-    if select and not any(Selection(select).selects(row.key) for row in planned.status.files):
-        globs = ", ".join(f"'{glob}'" for glob in select)
-        raise UsageError(f"Nothing in {planned.dataset.name} matches --select {globs}.", "A * also matches /.")
+    Selection(select).check((row.key for row in planned.status.files), planned.dataset.name)
     return planned
 
 
@@ -110,25 +123,24 @@ def verify_all(
     library: Library, datasets: list[Dataset], select: tuple[str, ...], *, anew: bool, as_json: bool
 ) -> Exit:
     """Verify each dataset in turn."""
+    head = {"library": str(library.root), "remote": library.settings.remote.url}
+    work = {one: partial(_verify, one, select, anew=anew, as_json=as_json) for one in datasets}
+    return in_turn(work, as_json=as_json, head=head)
+
+
+def _verify(dataset: Dataset, select: tuple[str, ...], *, anew: bool, as_json: bool) -> Told:
     from hashmark.actions.verify import verify  # noqa: PLC0415 - not for a push
 
-    documents, exits = [], []
-    for dataset in datasets:
-        policy = Policy(Direction.PULL, select=select)
-        with Interruptible() as stop, Watcher(f"Verifying {render.name(dataset.name)}", quiet=as_json) as watcher:
-            found = verify(dataset, policy, watcher.on_event, stop.cancel, anew=anew)
-        documents.append(found.to_json())
-        exits.append(Exit.INTERRUPTED if stop.cancel.is_set() else for_status(found, complete=found.complete))
-        if not as_json:
-            summary = Summary.of(found.files)
-            out = console()
-            out.print(render.status_line(dataset, summary))
-            render.attention(summary, out, render.SHOWN)
-            damaged = sum(f.verdict is Verdict.DIFFERS for f in found.files)
-            if damaged:
-                out.print(f"{damaged} differ by their bytes or size.", style="red")
-        if stop.cancel.is_set():
-            break
-    if as_json:
-        render.print_json({"library": str(library.root), "remote": library.settings.remote.url, "datasets": documents})
-    return worst(exits)
+    policy = Policy(Direction.PULL, select=select)
+    with Interruptible() as stop, Watcher(f"Verifying {render.name(dataset.name)}", quiet=as_json) as watcher:
+        found = verify(dataset, policy, watcher.on_event, stop.cancel, anew=anew)
+    if not as_json:
+        summary = Summary.of(found.files)
+        out = console()
+        out.print(render.status_line(dataset, summary))
+        render.attention(summary, out, render.SHOWN)
+        damaged = sum(f.verdict is Verdict.DIFFERS for f in found.files)
+        if damaged:
+            out.print(f"{damaged} differ by their bytes or size.", style="red")
+    stopped = stop.cancel.is_set()
+    return found.to_json(), Exit.INTERRUPTED if stopped else for_status(found, complete=found.complete)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rich.text import Text as Drawn
 
 TEXTS_AT_ONCE = 1000
+UNBROKEN = 1 << 16
+"""Columns of a pipe, which breaks no line."""
 
 
 class Text:
@@ -87,12 +89,14 @@ class Output:
             self._stream.flush()
 
     def table(self, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Write rows under the names of their columns, of which the first is never broken."""
+        """Write rows under the names of their columns, of which the first is never broken; in a pipe none is."""
         from rich.table import Column, Table
 
         table = Table(Column(names[0], no_wrap=True, overflow="fold"), *names[1:], box=None, pad_edge=False)
         for row in rows:
             table.add_row(*(Text(cell).drawn() for cell in row))
+        if not self.is_terminal:
+            self.console.width = UNBROKEN
         self.console.print(table)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hashmark.actions.diff import CaptionDiff
     from hashmark.actions.doctor import Check
     from hashmark.actions.move import Planned, Result
-    from hashmark.actions.trash import Entry
+    from hashmark.actions.trash import Entry, Restored
     from hashmark.core.events import Failure
     from hashmark.core.words import Piece
 
@@ -286,3 +286,15 @@ def trash_table(entries: Iterable[Entry], out: Output) -> None:
         for (batch, dataset, side), (files, total) in sorted(sums.items())
     )
     out.table(("batch", "dataset", "from", "files", "size"), rows)
+
+
+def restored_text(restored: Restored, batch: str, out: Output) -> None:
+    """What of the batch is back, what it leaves, and where that is which it went over."""
+    out.print(f"{len(restored.entries)} restored")
+    failures(restored.failures, out)
+    if restored.batch:
+        out.print(f"  what was in the way: hashmark trash restore {restored.batch}", style="dim")
+    if restored.made:
+        count = len(restored.made)
+        left = "1 file that it made remains" if count == 1 else f"{count} files that it made remain"
+        out.print(f"  {left}: hashmark undo {batch}", style="yellow")

@@ -57,11 +57,12 @@ def show_text(
         console().print(f"No datasets in {library.root}: each sub-folder with images is one.")
     told: set[Problem] = set()
     exits = [_show_one(Scan(dataset, options), limit, told, detailed=detailed) for dataset in datasets]
-    return worst([*exits, _for_library(library)])
+    return worst([*exits, _for_library(library, names)])
 
 
-def _for_library(library: Library) -> Exit:
-    return Exit.PARTLY if library.refused else Exit.DONE
+def _for_library(library: Library, names: list[str]) -> Exit:
+    """A folder that can be no dataset is nothing to a dataset that was named."""
+    return Exit.PARTLY if library.refused and not names else Exit.DONE
 
 
 def _show_one(scan: Scan, limit: int, told: set[Problem], *, detailed: bool) -> Exit:
@@ -105,4 +106,4 @@ def show_json(library: Library, names: list[str], *, rehash: bool, deep: bool, a
     remote = library.settings.remote.url
     told = {"against": saved.to_json()} if saved else {}
     render.print_json({"library": str(library.root), "remote": remote, **told, "datasets": documents})
-    return worst([*exits, _for_library(library)])
+    return worst([*exits, _for_library(library, names)])

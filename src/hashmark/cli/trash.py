@@ -36,8 +36,11 @@ def list_(as_json: JsonOption = False, library: LibraryOption = None) -> Exit:
             told = {"entries": [entry.to_json() for entry in found]}
             render.print_json(told | ({"error": render.error_json(unseen)} if unseen else {}))
         else:
-            render.trash_table(found, console())
+            out = console()
+            if found or not unseen:
+                render.trash_table(found, out)
             if unseen:
+                out.print("What the bucket's trash holds is unknown.", style="yellow")
                 sys.stderr.write(render.error_text(unseen) + "\n")
     return for_error(unseen) if unseen else Exit.DONE
 
@@ -46,7 +49,7 @@ def list_(as_json: JsonOption = False, library: LibraryOption = None) -> Exit:
 @guarded
 def restore(
     batch: Annotated[str, typer.Argument(help="The batch, as `trash list` names it.")],
-    dataset: Annotated[str | None, typer.Option(help="Only this dataset (its folder's name).")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Only this dataset (its folder's name or number).")] = None,
     as_json: JsonOption = False,
     library: LibraryOption = None,
 ) -> Exit:
@@ -54,15 +57,12 @@ def restore(
     from hashmark.actions import trash
 
     with Library.open(library) as opened:
-        restored, failed = trash.restore(opened, batch, dataset)
+        restored = trash.restore(opened, batch, dataset)
     if as_json:
-        failures = [{"key": f.key, "code": f.code, "message": f.message} for f in failed]
-        render.print_json({"restored": [e.to_json() for e in restored], "failed": failures})
+        render.print_json(restored.to_json())
     else:
-        out = console()
-        out.print(f"{len(restored)} restored")
-        render.failures(failed, out)
-    return Exit.PARTLY if failed else Exit.DONE
+        render.restored_text(restored, batch, console())
+    return Exit.PARTLY if restored.failures else Exit.DONE
 
 
 @trash_app.command()
@@ -77,9 +77,10 @@ def empty(
     from hashmark.actions import trash
 
     with Library.open(library) as opened:
+        held = trash.contents(opened, batch)
         if not yes:
-            _confirm(sum(1 for _ in trash.entries(opened, batch)))
-        gone, failed = trash.empty(opened, batch)
+            _confirm(len(held.entries))
+        gone, failed = trash.empty(opened, held)
     if as_json:
         failures = [{"key": f.key, "code": f.code, "message": f.message} for f in failed]
         render.print_json({"deleted": gone, "failed": failures})

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hashmark.core.errors import RefusedPlan
+from hashmark.core.errors import RefusedPlan, UsageError
 from hashmark.core.model import FileStatus, Key, Verdict
 
 
@@ -66,6 +66,16 @@ class Selection:
         if self.keys is not None and key not in self.keys:
             return False
         return not self.select or any(fnmatch.fnmatchcase(key, glob) for glob in self.select)
+
+    def check(self, keys: Iterable[Key], where: str) -> None:
+        """See that the globs select one of the keys that `where` has: a glob without a match is a slip of the pen.
+
+        Raises:
+            UsageError: they do not.
+        """
+        if self.select and not any(self.selects(key) for key in keys):
+            globs = ", ".join(f"'{glob}'" for glob in self.select)
+            raise UsageError(f"Nothing in {where} matches --select {globs}.", "A * also matches /.")
 
 
 @dataclass(frozen=True, slots=True)

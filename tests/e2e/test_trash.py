@@ -1,0 +1,129 @@
+"""`hashmark trash`: what is shown is what goes, and what comes back says what it went over."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Store
+from tests.disk.tools import tree
+from tests.e2e.command import Shell, fill, library, typed
+
+
+@pytest.fixture
+def shell(seaweedfs: Store, tmp_path: Path, prefix: str) -> Shell:
+    """A library with one dataset of three pairs, in sync."""
+    made = library(seaweedfs, tmp_path / "styles", prefix)
+    fill(made.cwd, "82_stellar_sketch", 3)
+    assert made("push", "82").status == 0
+    return made
+
+
+def delete(shell: Shell, glob: str, where: str, number: int) -> None:
+    ran = shell("delete", "82", "--select", glob, "--from", where, "--yes", number)
+    assert ran.status == 0, ran.err
+
+
+def trashed(shell: Shell) -> list[tuple[str, str]]:
+    return [(row["side"], row["key"]) for row in shell("trash", "list", "--json").json["entries"]]
+
+
+# --- list ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_trash_that_can_not_be_seen_is_not_called_empty(shell: Shell) -> None:
+    assert shell("trash", "list").out == "The trash is empty.\n"
+    wrong = Shell(shell.cwd, shell.environment | {"AWS_SECRET_ACCESS_KEY": "not-the-secret"})
+    ran = wrong("trash", "list")
+    assert (ran.status, ran.out) == (3, "What the bucket's trash holds is unknown.\n")
+    delete(shell, "0000.txt", "both", 2)
+    ran = wrong("trash", "list")
+    assert (ran.status, "  disk  " in ran.out, "is unknown" in ran.out) == (3, True, True)
+
+
+# --- empty -------------------------------------------------------------------------------------------------------
+
+
+def test_what_comes_to_the_trash_after_the_question_stays_there(shell: Shell) -> None:
+    """The number that is typed is that of the files that were counted, and only they go."""
+    delete(shell, "0000.*", "both", 4)
+    ran = typed(shell, "4\n", "trash", "empty", meanwhile=lambda: delete(shell, "0001.*", "both", 4))
+    assert (ran.status, "4 deleted for good" in ran.out) == (0, True), ran.err
+    assert trashed(shell) == [(side, f"0001.{suffix}") for side in ("disk", "bucket") for suffix in ("png", "txt")]
+
+
+def test_a_batch_that_begins_after_the_question_can_be_undone(shell: Shell) -> None:
+    delete(shell, "0000.txt", "disk", 1)
+    caption = shell.cwd / "82_stellar_sketch" / "0001.txt"
+    caption.write_bytes(b"a  cat\n")
+    ran = typed(shell, "1\n", "trash", "empty", meanwhile=lambda: shell("clean", "82", "--apply"))
+    assert (ran.status, caption.read_bytes()) == (0, b"a cat\n"), ran.err
+    assert shell("undo", "last").status == 0
+    assert caption.read_bytes() == b"a  cat\n"
+
+
+def test_another_number_empties_nothing(shell: Shell) -> None:
+    delete(shell, "0000.*", "both", 4)
+    ran = typed(shell, "5\n", "trash", "empty")
+    assert (ran.status, len(trashed(shell))) == (4, 4)
+    assert set(tree(shell.cwd / "82_stellar_sketch")) == {f"000{n}.{s}" for n in (1, 2) for s in ("png", "txt")}
+
+
+# --- restore -----------------------------------------------------------------------------------------------------
+
+
+def test_a_restore_names_the_way_back_to_what_it_went_over(shell: Shell) -> None:
+    """An hour's work on captions is in the way, on disk and in the bucket."""
+    delete(shell, "0000.txt", "both", 2)
+    caption = shell.cwd / "82_stellar_sketch" / "0000.txt"
+    caption.write_bytes(b"an hour of work by hand\n")
+    assert shell("push", "82").status == 0
+    (first,) = {row["batch"] for row in shell("trash", "list", "--json").json["entries"]}
+    ran = shell("trash", "restore", first)
+    (again,) = re.findall(r"what was in the way: hashmark trash restore (\S+)", ran.out)
+    assert caption.read_bytes() != b"an hour of work by hand\n"
+    document = shell("trash", "restore", again, "--json").json
+    assert caption.read_bytes() == b"an hour of work by hand\n"
+    assert [row["side"] for row in document["restored"]] == ["disk", "bucket"]
+    assert document["batch"] in shell("trash", "list").out
+    assert shell("status", "82").status == 0
+
+
+def test_a_restore_with_nothing_in_its_way_names_no_other_batch(shell: Shell) -> None:
+    delete(shell, "0000.txt", "both", 2)
+    (batch,) = {row["batch"] for row in shell("trash", "list", "--json").json["entries"]}
+    assert shell("trash", "restore", batch).out == "2 restored\n"
+
+
+def test_what_a_restore_leaves_of_an_undo_can_still_be_undone(shell: Shell) -> None:
+    """The undo brought back a caption that was not there; a restore puts files back and removes none."""
+    folder = shell.cwd / "82_stellar_sketch"
+    (folder / "0000.txt").write_bytes(b"a  cat\n")
+    (folder / "0002.txt").write_bytes(b"")
+    assert shell("clean", "82", "--set", "empty=delete", "--apply").status == 0
+    assert shell("undo", "last").status == 0
+    (batch,) = [row["batch"] for row in shell("undo", "--json").json["batches"]]
+    ran = shell("trash", "restore", batch)
+    assert f"1 file that it made remains: hashmark undo {batch}\n" in ran.out
+    assert ((folder / "0000.txt").read_bytes(), (folder / "0002.txt").exists()) == (b"a cat\n", True)
+    assert shell("undo", batch).status == 0
+    assert ((folder / "0000.txt").read_bytes(), (folder / "0002.txt").exists()) == (b"a cat\n", False)
+
+
+def test_a_dataset_of_a_batch_goes_by_number_and_a_wrong_one_is_told(shell: Shell) -> None:
+    delete(shell, "0000.txt", "both", 2)
+    (batch,) = {row["batch"] for row in shell("trash", "list", "--json").json["entries"]}
+    ran = shell("trash", "restore", batch, "--dataset", "10")
+    assert (ran.status, ran.out) == (2, "")
+    assert f"Batch {batch} has nothing of '10'; it has: 82_stellar_sketch." in ran.err
+    assert shell("trash", "restore", batch, "--dataset", "82").out == "2 restored\n"
+
+
+def test_a_number_that_fits_a_dataset_that_is_not_in_the_batch_too_is_not_guessed(shell: Shell) -> None:
+    delete(shell, "0000.txt", "both", 2)
+    fill(shell.cwd, "82_ink", 1)
+    (batch,) = {row["batch"] for row in shell("trash", "list", "--json").json["entries"]}
+    assert shell("trash", "restore", batch, "--dataset", "82").status == 2
+    assert shell("trash", "restore", batch, "--dataset", "82_stellar_sketch").out == "2 restored\n"
