@@ -23,8 +23,8 @@ def in_place(path: Path) -> None:
 
 
 def by_renaming(path: Path) -> None:
-    """As most editors save: a new file in the old one's place."""
-    new = path.with_name(f".{path.name}.swp")
+    """As most editors save: a new file in the old one's place. It is written outside, lest it be seen to come and go."""
+    new = path.parents[1] / f".{path.name}.swp"
     new.write_text("a stellar sketch, number ?\n")
     new.replace(path)
 
@@ -97,6 +97,11 @@ def test_files_that_come_and_go_make_the_page_ask_anew(served: Served, stream: S
     wait_for(lambda: "more/1.txt" not in verdicts(served, fresh=False))
 
 
+def last_revision(events: list[Event]) -> object:
+    """The revision that a page was told last."""
+    return [event for event in events if event.name == "structure"][-1].json["revision"]
+
+
 def test_a_page_that_reconnects_is_sent_everything_anew(served: Served, stream: Stream, library: Library) -> None:
     in_place(library.root / STYLE / "0002.txt")
     stream.wait(lambda events: verdict_told(events, "0002.png") == "local-changed")
@@ -106,8 +111,7 @@ def test_a_page_that_reconnects_is_sent_everything_anew(served: Served, stream: 
     assert names[0] == "hello"
     assert again.all[0].json == stream.all[0].json, "the same run of the server"
     assert 'hx-target="#summary"' in fragments(again.all)
-    (structure,) = [event for event in again.all if event.name == "structure"]
-    assert structure.json["revision"] == served.get("/api/datasets/82")["revision"]
+    again.wait(lambda events: last_revision(events) == served.get("/api/datasets/82")["revision"])
 
 
 def test_two_pages_are_told_the_same(served: Served, stream: Stream, library: Library) -> None:
@@ -145,8 +149,7 @@ def test_a_dataset_that_went_and_came_back_is_told_as_it_is_now(
     seen = len(page.all)
     assert verdicts(served, "9")["second.png"] == "local-only"
     page.wait(lambda events: any(event.name == "structure" for event in events[seen:]))
-    revision = served.get("/api/datasets/9")["revision"]
-    page.wait(lambda events: [e for e in events if e.name == "structure"][-1].json["revision"] == revision)
+    page.wait(lambda events: last_revision(events) == served.get("/api/datasets/9")["revision"])
 
 
 def test_hostile_names_reach_the_page_as_text(served: Served, stream: Stream, library: Library) -> None:
