@@ -23,7 +23,7 @@ def in_place(path: Path) -> None:
 
 
 def by_renaming(path: Path) -> None:
-    """As most editors save: a new file in the old one's place. It is written outside, lest it be seen to come and go."""
+    """As most editors save: a new file in the old one's place, written outside, so that nobody sees it come and go."""
     new = path.parents[1] / f".{path.name}.swp"
     new.write_text("a stellar sketch, number ?\n")
     new.replace(path)
