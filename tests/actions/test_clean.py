@@ -137,6 +137,11 @@ def _symlink(path: Path) -> None:
     ("spoil", "code", "said"),
     [
         (lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n\x00"), "undecodable", "byte 0x00 at 8 is neither UTF-8"),
+        (
+            lambda path: path.write_bytes("кот ".encode("utf-16-le")),
+            "undecodable",
+            "looks like UTF-16 without its mark",
+        ),
         (_large, "unreadable", "too large to be read here (52428800 bytes)"),
         (lambda path: path.chmod(0o444), "read-only", "is read-only"),
         (_symlink, "unsafe-path", "is a symlink"),
