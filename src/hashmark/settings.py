@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hashmark.core.errors import SettingsError
+from hashmark.core.keys import STATE_FOLDER
 from hashmark.core.pairs import Pairing
 from hashmark.s3.endpoint import ADDRESSING, Remote, parse_endpoint, parse_url
 
@@ -151,6 +152,9 @@ def _datasets(path: Path, table: dict[str, Any]) -> dict[str, dict[str, Any]]:
             found[name]["prefix"] = prefix = entry["prefix"].strip("/")
             if prefix and any(part in {"", ".", ".."} for part in prefix.split("/")):
                 raise SettingsError(f"{where}'prefix' has an empty, '.' or '..' segment.", "Use plain folder names.")
+            if STATE_FOLDER in prefix.split("/"):
+                own = f"the segment '{STATE_FOLDER}', which is hashmark's own: its trash is there"
+                raise SettingsError(f"{where}'prefix' has {own}.", "Use another folder.")
     return found
 
 
