@@ -290,7 +290,10 @@ class Library:
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
     """The path from the root, without `.` and `..`; its last name may be a symlink."""
-    return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - pathlib's raises without a home
+    try:
+        return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - pathlib's raises without a home
+    except FileNotFoundError:
+        raise LocalError("The current folder was deleted.", "Go to another one.") from None
 
 
 def _explained(error: OSError, folder: Path) -> LocalError:

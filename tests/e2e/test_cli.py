@@ -405,6 +405,14 @@ def in_sh(shell: Shell, line: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_a_current_folder_that_is_gone_is_told_as_that(shell: Shell) -> None:
+    gone = shell.cwd / "gone"
+    gone.mkdir()
+    command = f"cd '{gone}' && rmdir '{gone}' && exec '{SCRIPTS / 'hashmark'}' status"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (4, "hashmark: The current folder was deleted.\n  Go to another one.\n")
+
+
 EVERYTHING = ">&- 2>&- <&-"
 
 
