@@ -242,6 +242,15 @@ def test_a_name_that_fits_nothing_is_an_error_with_the_nearest(root: Path, name:
     assert (f"'{near}'" in raised.value.hint) if near else (raised.value.hint == "")
 
 
+@pytest.mark.parametrize("name", ["nul", "nul/", "{root}/nul"])
+def test_a_folder_whose_name_can_not_be_a_dataset_is_told_as_that(root: Path, name: str) -> None:
+    with pytest.raises(
+        NoSuchDataset, match=r"^'nul' is left alone: it has the name 'nul', which Windows reserves\."
+    ) as raised:
+        make(root, "nul").dataset(name.format(root=root))
+    assert raised.value.hint == "Rename the folder."
+
+
 @pytest.mark.parametrize("name", ["..", "/", "82_sketch/deep", "../library", "/82_sketch", ".", ""])
 def test_a_path_to_something_that_is_no_dataset_is_not_taken_for_one(root: Path, name: str) -> None:
     with pytest.raises(NoSuchDataset):

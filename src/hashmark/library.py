@@ -25,7 +25,7 @@ from hashmark.core.keys import STATE_FOLDER, unsafe_reason
 from hashmark.core.model import Problem
 from hashmark.core.pairs import Pairing
 from hashmark.s3.endpoint import Remote
-from hashmark.settings import SETTINGS, Settings, read_settings
+from hashmark.settings import SETTINGS, Settings, is_library, read_settings
 from hashmark.state import State
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Library:
         """
         here = _absolute(start or ".").resolve()
         for folder in (here, *here.parents):
-            if os.path.isfile(folder / SETTINGS):  # noqa: PTH113 - pathlib's raises where it may not look
+            if is_library(folder):
                 return cls(folder, read_settings(folder / SETTINGS))
         raise SettingsError(
             f"There is no {SETTINGS} in {here} or above it.",
@@ -241,6 +241,9 @@ class Library:
         """
         local = self._named(sorted({*self._folders(), *self.settings.prefixes}))
         found = self._match(name, local)
+        if found is None and (refused := self._bare(name)) in self.refused:
+            said = f"'{refused}' is left alone: it {unsafe_reason(refused)}."
+            raise NoSuchDataset(said, "Rename the folder.")
         if found is None:
             remote = self.remote_only()
             found = self._match(name, remote)
@@ -253,10 +256,13 @@ class Library:
             raise NoSuchDataset(f"There is no dataset '{name}' in {self.root} nor in the bucket.", hint)
         return found
 
-    def _match(self, name: str, candidates: list[Dataset]) -> Dataset | None:
+    def _bare(self, name: str) -> str:
+        """The folder's name, of what may be a path to it."""
         path = _absolute(name)
-        as_path = path.parent.resolve() == self.root.resolve()
-        plain = path.name if as_path else name.rstrip("/")
+        return path.name if path.parent.resolve() == self.root.resolve() else name.rstrip("/")
+
+    def _match(self, name: str, candidates: list[Dataset]) -> Dataset | None:
+        plain = self._bare(name)
         exact = [d for d in candidates if plain in {d.name, d.id}]
         if exact:
             return exact[0]

@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import tomllib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,22 @@ class Settings:
     cleaning: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
+def is_library(folder: Path) -> bool:
+    """Whether a library's settings are there."""
+    return os.path.isfile(folder / SETTINGS)  # noqa: PTH113 - pathlib's raises where it may not look
+
+
+def refuse_inside(folder: Path) -> None:
+    """Refuse to make a library inside another one, of which it would be a dataset or a part of one.
+
+    Raises:
+        SettingsError: the folder is inside one.
+    """
+    for above in folder.resolve().parents:
+        if is_library(above):
+            raise SettingsError(f"This is inside the library {above}.", "Choose a folder outside of it.")
+
+
 def read_settings(path: Path) -> Settings:
     """Read and check `hashmark.toml`.
 
@@ -57,7 +74,7 @@ def read_settings(path: Path) -> Settings:
         SettingsError: it can't be read or parsed (with the line), has an unknown name or a wrong value.
     """
     try:
-        raw = path.read_bytes()
+        raw = path.read_bytes().removeprefix(BOM_UTF8)
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1

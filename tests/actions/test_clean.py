@@ -162,6 +162,14 @@ def test_a_caption_that_can_not_be_cleaned_is_named_and_the_others_are_done(
     assert (dataset.path / "a.txt").read_bytes() == before
 
 
+def test_a_caption_whose_name_other_machines_can_not_have_is_named_with_what_to_do(dataset: Dataset) -> None:
+    (dataset.path / "con.png").write_bytes(b"an image")
+    (dataset.path / "con.txt").write_bytes(b"a ")
+    (failure,) = preview(dataset, PROSE).skipped
+    assert (failure.key, failure.code) == ("con.txt", "unsafe-path")
+    assert failure.message.endswith("Rename it.")
+
+
 def test_a_read_only_caption_that_is_clean_is_nothing_to_speak_of(dataset: Dataset) -> None:
     put(dataset, a=b"a")
     (dataset.path / "a.txt").chmod(0o444)

@@ -405,6 +405,15 @@ def in_sh(shell: Shell, line: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_a_library_in_a_library_is_refused(shell: Shell) -> None:
+    """A dataset of the outer one would be a library."""
+    for folder in ("82_stellar_sketch", "new/deep"):
+        ran = shell("init", folder, "--remote", "s3://bucket/inner")
+        assert (ran.status, f"inside the library {shell.cwd}." in ran.err) == (2, True), ran.err
+    assert not (shell.cwd / "new").exists()
+    assert "exists already" in shell("init", "--remote", "s3://bucket/inner").err
+
+
 def test_a_current_folder_that_is_gone_is_told_as_that(shell: Shell) -> None:
     gone = shell.cwd / "gone"
     gone.mkdir()

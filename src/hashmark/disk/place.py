@@ -237,7 +237,7 @@ def open_slot(root: Path, key: str, *, create: bool = False) -> Iterator[Slot]:
     """
     reason = unsafe_reason(key)
     if reason:
-        raise UnsafePath(f"'{key}' {reason}.", "Rename the object in the bucket.")
+        raise UnsafePath(f"'{key}' {reason}.", "Rename it.")
     try:
         folder = _open_root(root, create=create)
     except OSError as error:
