@@ -25,7 +25,7 @@ from hashmark.core.keys import STATE_FOLDER, unsafe_reason
 from hashmark.core.model import Problem
 from hashmark.core.pairs import Pairing
 from hashmark.s3.endpoint import Remote
-from hashmark.settings import SETTINGS, Settings, is_library, read_settings
+from hashmark.settings import SETTINGS, Settings, is_library, nowhere, read_settings
 from hashmark.state import State
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ class Library:
         self.settings = settings
         self.refused: dict[str, Problem] = {}
         """Folders seen, on disk or in the bucket, that can't be datasets."""
+        self._nowhere: list[Problem] = []
         self._box: EmbeddedBucket | None = None
 
     @classmethod
@@ -204,11 +205,11 @@ class Library:
 
     def warnings(self) -> list[Problem]:
         """What the user should know about the settings at every run."""
-        refused = list(self.refused.values())
+        seen = [*self.refused.values(), *self._nowhere]
         if self.settings.remote.verify:
-            return refused
+            return seen
         text = "TLS certificates are not checked (verify = false): anyone in between can read and change the data"
-        return [Problem("", "tls-not-verified", text), *refused]
+        return [Problem("", "tls-not-verified", text), *seen]
 
     def datasets(self) -> list[Dataset]:
         """The datasets on disk, by name."""
@@ -222,7 +223,9 @@ class Library:
         """
         prefix = f"{self.settings.remote.prefix}/" if self.settings.remote.prefix else ""
         local = {dataset.name: dataset.prefix for dataset in self.datasets()}
-        found = [n for n in self.bucket.folders(prefix) if not n.startswith(".")]
+        folders = self.bucket.folders(prefix)
+        self._nowhere = nowhere(self.settings, self._all_folders(), folders)
+        found = [n for n in folders if not n.startswith(".")]
         names = [n for n in found if f"{prefix}{n}/" not in local.values() and n not in local]
         return self._named([name for name in names if not self._refuses(name)])
 
@@ -272,12 +275,15 @@ class Library:
             raise NoSuchDataset(f"The number {name} fits several datasets: {names}.", "Give the folder's name.")
         return numbered[0] if numbered else None
 
-    def _folders(self) -> list[str]:
+    def _all_folders(self) -> list[str]:
         try:
             with os.scandir(self.root) as scan:
-                names = [e.name for e in scan if not e.name.startswith(".") and _is_folder(e)]
+                return [e.name for e in scan if not e.name.startswith(".") and _is_folder(e)]
         except OSError as error:
             raise _explained(error, self.root) from None
+
+    def _folders(self) -> list[str]:
+        names = self._all_folders()
         return sorted(n for n in names if not self.settings.pairing.ignores(f"{n}/") and not self._refuses(n))
 
     def _named(self, names: list[str]) -> list[Dataset]:

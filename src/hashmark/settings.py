@@ -10,13 +10,14 @@ import os
 import re
 import tomllib
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hashmark.core.errors import SettingsError
 from hashmark.core.keys import STATE_FOLDER
+from hashmark.core.model import Problem
 from hashmark.core.pairs import Pairing
 from hashmark.s3.endpoint import ADDRESSING, Remote, parse_endpoint, parse_url
 
@@ -49,6 +50,24 @@ class Settings:
     pairing: Pairing = field(default_factory=Pairing)
     prefixes: dict[str, str] = field(default_factory=dict)
     cleaning: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def nowhere(settings: Settings, folders: Collection[str], in_bucket: Collection[str]) -> list[Problem]:
+    """The datasets that have settings and are neither a folder of the library nor one in the bucket.
+
+    A slip of the pen, most likely: such settings have no effect. One whose prefix leads deeper may be there.
+    """
+    found = []
+    for name in sorted({*settings.prefixes, *settings.cleaning} - {*folders}):
+        top = settings.prefixes.get(name, name).split("/")[0]
+        if top and top not in in_bucket:
+            import difflib  # noqa: PLC0415 - only for a slip
+
+            near = difflib.get_close_matches(name, folders, 1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            text = f"has settings in {SETTINGS}, and is neither here nor in the bucket{hint}"
+            found.append(Problem(name, "unknown-dataset", text))
+    return found
 
 
 def is_library(folder: Path) -> bool:
