@@ -49,6 +49,7 @@ CAPTIONS = {
     "bom": b"\xef\xbb\xbfa stellar sketch",
     "cp1252": b"the girl\x92s caf\xe9",
     "utf16": "a stellar sketch".encode("utf-16"),
+    "unmarked": "кот и собака".encode("utf-16-le"),
     "long": b"stars, " * 40,
     "refusal": b"I'm sorry, but I can't describe this picture.",
     "huge": b"a" * (2 << 20),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -80,6 +81,38 @@ def test_a_killed_supervisor_takes_the_server_with_it_and_the_next_user_starts_a
     again = EmbeddedBucket(folder, "styles")
     assert list(bucket_of(again).objects("")) == []
     again.stop()
+
+
+def test_a_copied_folder_has_a_server_of_its_own(tmp_path: Path) -> None:
+    """The copy brings the original's address along, and its keys."""
+    folder, copy = tmp_path / "box", tmp_path / "copy"
+    box = EmbeddedBucket(folder, "styles")
+    bucket_of(box).put("a.txt", b"the original's")
+    subprocess.run(["cp", "-a", folder, copy], check=True)
+    other = EmbeddedBucket(copy, "styles")
+    assert other.address.endpoint_url != box.address.endpoint_url
+    bucket_of(other).put("a.txt", b"the copy's")
+    bucket_of(other).put("b.txt", b"the copy's")
+    assert [object_.key for object_ in bucket_of(box).objects("")] == ["a.txt"]
+    assert bucket_of(box).read("a.txt") == b"the original's"
+    other.stop()
+    box.stop()
+
+
+def test_a_folder_made_anew_at_the_same_path_is_not_disturbed_by_the_server_of_the_old_one(tmp_path: Path) -> None:
+    folder = tmp_path / "box"
+    box = EmbeddedBucket(folder, "styles")
+    old = json.loads((folder / "address.json").read_text())["pid"]
+    box.close()
+    shutil.rmtree(folder)
+    again = EmbeddedBucket(folder, "styles")
+    bucket_of(again).put("a.txt", b"new")
+    wait_for(lambda: embedded._has_ended(old), seconds=60)
+    with EmbeddedBucket(folder, "styles") as next_one:
+        assert next_one.address == again.address
+        assert bucket_of(next_one).read("a.txt") == b"new"
+    again.stop()
+    assert servers(folder) == []
 
 
 def test_without_a_server_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

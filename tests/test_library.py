@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -161,6 +162,26 @@ def test_every_id_that_is_shown_finds_its_dataset(root: Path) -> None:
         assert found(library, dataset.id) == dataset.name
 
 
+def test_a_dataset_of_the_settings_that_is_nowhere_is_told_with_the_nearest(root: Path) -> None:
+    """One that the bucket has, or may have deeper in, is fine; so is one that is only on disk."""
+    names = ("82_sketsh", "7_far", "8_moved", "9_deep", "qqq", "12_here")
+    settings = "".join(f'[datasets.{name}]\nclean = {{preset = "thorough"}}\n' for name in names)
+    settings = settings.replace("[datasets.8_moved]", '[datasets.8_moved]\nprefix = "gone/8"')
+    settings = settings.replace("[datasets.9_deep]", '[datasets.9_deep]\nprefix = "old/9"')
+    make(root, "82_sketch", "12_here", settings=settings)
+    library = Library.open(root)
+    library.__dict__["bucket"] = SimpleNamespace(folders=lambda _prefix: ["7_far", "old"])
+    assert library.warnings() == []
+    library.remote_only()
+    told = {problem.key: problem.message for problem in library.warnings()}
+    nowhere = f"has settings in {SETTINGS}, and is neither here nor in the bucket"
+    assert told == {
+        "82_sketsh": f"{nowhere}; did you mean '82_sketch'?",
+        "8_moved": nowhere,
+        "qqq": nowhere,
+    }
+
+
 # --- naming a dataset --------------------------------------------------------------------------------------------
 
 
@@ -240,6 +261,15 @@ def test_a_name_that_fits_nothing_is_an_error_with_the_nearest(root: Path, name:
         library.dataset(name)
     assert f"no dataset '{name}' in {root} nor in the bucket" in raised.value.message
     assert (f"'{near}'" in raised.value.hint) if near else (raised.value.hint == "")
+
+
+@pytest.mark.parametrize("name", ["nul", "nul/", "{root}/nul"])
+def test_a_folder_whose_name_can_not_be_a_dataset_is_told_as_that(root: Path, name: str) -> None:
+    with pytest.raises(
+        NoSuchDataset, match=r"^'nul' is left alone: it has the name 'nul', which Windows reserves\."
+    ) as raised:
+        make(root, "nul").dataset(name.format(root=root))
+    assert raised.value.hint == "Rename the folder."
 
 
 @pytest.mark.parametrize("name", ["..", "/", "82_sketch/deep", "../library", "/82_sketch", ".", ""])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,8 @@ WRONG = [
     (f'{URL}endpoint_url = "minio:9000"', "[remote] 'endpoint_url': The endpoint 'minio:9000' is not", ""),
     (f'{URL}endpoint_url = "http://u:hunter2@h"', "[remote] 'endpoint_url': The endpoint's address carries", "~/.aws"),
     ('[remote]\nurl = "bucket/x"', "[remote] 'url': 'bucket/x' is not a bucket's address", "s3://bucket/prefix"),
+    ('[remote]\nurl = "s3://b/x"', "'b' is not a bucket's name: 3 to 63 of a-z, 0-9, . and -", "s3://bucket/prefix"),
+    ('[remote]\nurl = "s3://u:hunter2@b/x"', "is not a bucket's address", "s3://bucket/prefix"),
     ('[remote]\nurl = "s3://bucket/../x"', "[remote] 'url': The prefix", "plain folder names"),
     (f'{URL}[pairing]\ncaptions = ".txt"', "[pairing] 'captions' must be a list of texts", ""),
     (f"{URL}[pairing]\nignore = [1]", "[pairing] 'ignore' must be a list of texts", ""),
@@ -110,6 +113,9 @@ WRONG = [
     (f'{URL}[datasets.82]\nprefx = "x"', "[datasets.\"82\"] 'prefx' is not a setting", "Did you mean 'prefix'?"),
     (f'{URL}[datasets.82]\nprefix = "a/../b"', "[datasets.\"82\"] 'prefix' has an empty, '.' or '..'", ""),
     (f'{URL}[datasets.82]\nprefix = "a//b"', "[datasets.\"82\"] 'prefix' has an empty, '.' or '..'", ""),
+    (f'{URL}[datasets.82]\nprefix = ".hashmark"', "[datasets.\"82\"] 'prefix' has the segment '.hashmark'", "another"),
+    (f'{URL}[datasets.82]\nprefix = "a/.hashmark/trash"', "'prefix' has the segment '.hashmark'", "another"),
+    ('[remote]\nurl = "s3://bucket/a/.hashmark"', "[remote] 'url': The prefix of 's3://bucket/a/.hashmark'", "another"),
     (f'{URL}[datasets."../82"]\nprefix = "x"', "[datasets] '../82' is not the name of a folder", ""),
     (f'{URL}[datasets.".hashmark"]\nprefix = "x"', "[datasets] '.hashmark' is not the name of a folder", ""),
     (f'{URL}[datasets.""]\nprefix = "x"', "[datasets] '' is not the name of a folder", ""),
@@ -131,6 +137,13 @@ def test_a_wrong_setting_is_named_with_its_file_and_the_way_out(path: Path, text
 def test_bytes_that_are_not_utf8_are_named_by_their_line(path: Path) -> None:
     with pytest.raises(SettingsError, match=r"hashmark\.toml can't be parsed: it is not UTF-8 \(at line 3\)"):
         read(path, URL.encode() + b'region = "\xff"')
+
+
+def test_a_byte_order_mark_is_no_mistake(path: Path) -> None:
+    """Editors of Windows put one there."""
+    assert read(path, BOM_UTF8 + URL.encode()) == read(path, URL)
+    with pytest.raises(SettingsError, match=r"not UTF-8 \(at line 3\)"):
+        read(path, BOM_UTF8 + URL.encode() + b"\xff")
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 SeaweedFS (`weed mini`) where it is installed, else `rclone serve s3`. A small supervisor process owns the
 server. Every user holds a shared lock on `users.lock`; the supervisor waits for the exclusive one, which the
 kernel grants when the last user has ended, however it ended. It waits a little longer, because commands often
-follow each other, and stops the server. So two commands share one server, and nothing is left running. Knows
-nothing of datasets or of what is in the bucket.
+follow each other, and stops the server. So two commands share one server, and nothing is left running. Which
+`users.lock` it is (device and inode) stands in the address: a copied folder, or one made anew at the same path, has
+another, and a server of its own. Knows nothing of datasets or of what is in the bucket.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ STOP_SECONDS = 10
 LINGER_SECONDS = 20
 """How long the server waits for the next command."""
 _ADDRESS = "address.json"
+_USERS = "users.lock"
 _CREDENTIALS = "credentials"
 _STOP = "stop"
 _TITLES = {"weed": "SeaweedFS", "rclone": "rclone serve s3"}
@@ -65,7 +67,7 @@ class EmbeddedBucket:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _write_credentials(folder / _CREDENTIALS)
-            self._lock = (folder / "users.lock").open("w")
+            self._lock = (folder / _USERS).open("w")
         except OSError as error:
             raise LocalError(f"The embedded bucket needs to write to {folder}: {error.strerror}.") from None
         fcntl.flock(self._lock, fcntl.LOCK_SH)
@@ -108,9 +110,11 @@ class EmbeddedBucket:
     def _running(self) -> Address | None:
         try:
             facts = json.loads((self.folder / _ADDRESS).read_text(encoding="utf-8"))
-            address = Address(facts["endpoint_url"], facts["server"])
+            address, served = Address(facts["endpoint_url"], facts["server"]), facts["users"]
         except (OSError, ValueError, KeyError):
             return None
+        if served != _identity(os.fstat(self._lock.fileno())):
+            return None  # copied along from a folder whose server may still run
         return address if _answers(address.endpoint_url) else None
 
     def _start(self) -> Address:
@@ -143,6 +147,19 @@ class EmbeddedBucket:
         process.kill()
         process.wait()
         raise LocalError("The embedded bucket did not start.", f"Its log is {self.folder / 'server.log'}.")
+
+
+def _identity(lock: os.stat_result) -> list[int]:
+    """Which `users.lock` it is. No two that are open have the same."""
+    return [lock.st_dev, lock.st_ino]
+
+
+def _is_in(folder: Path, lock: IO[str]) -> bool:
+    """Whether the lock is still the folder's: it may have been deleted, and another made at its path."""
+    try:
+        return _identity((folder / _USERS).stat()) == _identity(os.fstat(lock.fileno()))
+    except OSError:
+        return False
 
 
 def _supervisor_of(address: Path) -> int | None:
@@ -284,34 +301,41 @@ def supervise(folder: Path, bucket: str) -> int:
     launch = _launch(folder, bucket)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | launch.environment
     server = subprocess.Popen(launch.command, env=environment, cwd=folder, preexec_fn=_die_with_parent)  # noqa: PLW1509
-    address = folder / _ADDRESS
-    try:
-        while server.poll() is None and not all(_answers(url) for url in launch.ready):
-            time.sleep(0.02)
-        if server.poll() is not None:
-            return 1
-        temporary = folder / f"{_ADDRESS}.new"
-        facts = {"endpoint_url": launch.endpoint_url, "server": server_version(), "pid": os.getpid()}
-        temporary.write_text(json.dumps(facts), encoding="utf-8")
-        temporary.replace(address)
-        with (folder / "users.lock").open("w") as lock:
-            _wait_until_unused(lock, folder / _STOP, server)
+    with (folder / _USERS).open("w") as lock:
+        try:
+            while server.poll() is None and not all(_answers(url) for url in launch.ready):
+                time.sleep(0.02)
+            if server.poll() is not None:
+                return 1
+            temporary = folder / f"{_ADDRESS}.new"
+            facts = {"endpoint_url": launch.endpoint_url, "server": server_version(), "pid": os.getpid()}
+            temporary.write_text(json.dumps(facts | {"users": _identity(os.fstat(lock.fileno()))}), encoding="utf-8")
+            temporary.replace(folder / _ADDRESS)
+            _wait_until_unused(lock, folder, server)
             # New users wait for this lock while the server stops, then find no address and start their own.
-            address.unlink(missing_ok=True)
+        finally:
+            _withdraw(folder)
             _stop(server)
-    finally:
-        address.unlink(missing_ok=True)
-        _stop(server)
-        for path in (*launch.litter, folder / _STOP):
-            path.unlink(missing_ok=True)
+            if _is_in(folder, lock):
+                (folder / _STOP).unlink(missing_ok=True)
+            for path in launch.litter:
+                path.unlink(missing_ok=True)
     return 0
 
 
-def _wait_until_unused(lock: IO[str], stop: Path, server: subprocess.Popen[bytes]) -> None:
+def _withdraw(folder: Path) -> None:
+    """Take the address away, if it is that of this process: by now another's may be there."""
+    address = folder / _ADDRESS
+    if _supervisor_of(address) == os.getpid():
+        address.unlink(missing_ok=True)
+
+
+def _wait_until_unused(lock: IO[str], folder: Path, server: subprocess.Popen[bytes]) -> None:
     """Return holding the exclusive lock, when nobody has used the server for a while or somebody asked to stop.
 
-    Returns without it if the server ends by itself.
+    At once where nobody uses it and the folder is gone. Returns without the lock if the server ends by itself.
     """
+    stop = folder / _STOP
     unused_since: float | None = None
     refused = False
     while server.poll() is None:
@@ -325,7 +349,7 @@ def _wait_until_unused(lock: IO[str], stop: Path, server: subprocess.Popen[bytes
             refused = stop.exists()
         else:
             unused_since = unused_since or time.monotonic()
-            if stop.exists() or time.monotonic() - unused_since >= LINGER_SECONDS:
+            if stop.exists() or time.monotonic() - unused_since >= LINGER_SECONDS or not _is_in(folder, lock):
                 return
             fcntl.flock(lock, fcntl.LOCK_UN)
         time.sleep(0.1)

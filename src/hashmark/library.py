@@ -25,7 +25,7 @@ from hashmark.core.keys import STATE_FOLDER, unsafe_reason
 from hashmark.core.model import Problem
 from hashmark.core.pairs import Pairing
 from hashmark.s3.endpoint import Remote
-from hashmark.settings import SETTINGS, Settings, read_settings
+from hashmark.settings import SETTINGS, Settings, is_library, nowhere, read_settings
 from hashmark.state import State
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ class Library:
         self.settings = settings
         self.refused: dict[str, Problem] = {}
         """Folders seen, on disk or in the bucket, that can't be datasets."""
+        self._nowhere: list[Problem] = []
         self._box: EmbeddedBucket | None = None
 
     @classmethod
@@ -102,7 +103,7 @@ class Library:
         """
         here = _absolute(start or ".").resolve()
         for folder in (here, *here.parents):
-            if os.path.isfile(folder / SETTINGS):  # noqa: PTH113 - pathlib's raises where it may not look
+            if is_library(folder):
                 return cls(folder, read_settings(folder / SETTINGS))
         raise SettingsError(
             f"There is no {SETTINGS} in {here} or above it.",
@@ -204,11 +205,11 @@ class Library:
 
     def warnings(self) -> list[Problem]:
         """What the user should know about the settings at every run."""
-        refused = list(self.refused.values())
+        seen = [*self.refused.values(), *self._nowhere]
         if self.settings.remote.verify:
-            return refused
+            return seen
         text = "TLS certificates are not checked (verify = false): anyone in between can read and change the data"
-        return [Problem("", "tls-not-verified", text), *refused]
+        return [Problem("", "tls-not-verified", text), *seen]
 
     def datasets(self) -> list[Dataset]:
         """The datasets on disk, by name."""
@@ -222,7 +223,9 @@ class Library:
         """
         prefix = f"{self.settings.remote.prefix}/" if self.settings.remote.prefix else ""
         local = {dataset.name: dataset.prefix for dataset in self.datasets()}
-        found = [n for n in self.bucket.folders(prefix) if not n.startswith(".")]
+        folders = self.bucket.folders(prefix)
+        self._nowhere = nowhere(self.settings, self._all_folders(), folders)
+        found = [n for n in folders if not n.startswith(".")]
         names = [n for n in found if f"{prefix}{n}/" not in local.values() and n not in local]
         return self._named([name for name in names if not self._refuses(name)])
 
@@ -241,6 +244,9 @@ class Library:
         """
         local = self._named(sorted({*self._folders(), *self.settings.prefixes}))
         found = self._match(name, local)
+        if found is None and (refused := self._bare(name)) in self.refused:
+            said = f"'{refused}' is left alone: it {unsafe_reason(refused)}."
+            raise NoSuchDataset(said, "Rename the folder.")
         if found is None:
             remote = self.remote_only()
             found = self._match(name, remote)
@@ -253,10 +259,13 @@ class Library:
             raise NoSuchDataset(f"There is no dataset '{name}' in {self.root} nor in the bucket.", hint)
         return found
 
-    def _match(self, name: str, candidates: list[Dataset]) -> Dataset | None:
+    def _bare(self, name: str) -> str:
+        """The folder's name, of what may be a path to it."""
         path = _absolute(name)
-        as_path = path.parent.resolve() == self.root.resolve()
-        plain = path.name if as_path else name.rstrip("/")
+        return path.name if path.parent.resolve() == self.root.resolve() else name.rstrip("/")
+
+    def _match(self, name: str, candidates: list[Dataset]) -> Dataset | None:
+        plain = self._bare(name)
         exact = [d for d in candidates if plain in {d.name, d.id}]
         if exact:
             return exact[0]
@@ -266,12 +275,15 @@ class Library:
             raise NoSuchDataset(f"The number {name} fits several datasets: {names}.", "Give the folder's name.")
         return numbered[0] if numbered else None
 
-    def _folders(self) -> list[str]:
+    def _all_folders(self) -> list[str]:
         try:
             with os.scandir(self.root) as scan:
-                names = [e.name for e in scan if not e.name.startswith(".") and _is_folder(e)]
+                return [e.name for e in scan if not e.name.startswith(".") and _is_folder(e)]
         except OSError as error:
             raise _explained(error, self.root) from None
+
+    def _folders(self) -> list[str]:
+        names = self._all_folders()
         return sorted(n for n in names if not self.settings.pairing.ignores(f"{n}/") and not self._refuses(n))
 
     def _named(self, names: list[str]) -> list[Dataset]:
@@ -290,7 +302,10 @@ class Library:
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
     """The path from the root, without `.` and `..`; its last name may be a symlink."""
-    return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - pathlib's raises without a home
+    try:
+        return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - pathlib's raises without a home
+    except FileNotFoundError:
+        raise LocalError("The current folder was deleted.", "Go to another one.") from None
 
 
 def _explained(error: OSError, folder: Path) -> LocalError:

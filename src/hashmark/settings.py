@@ -9,12 +9,15 @@ import contextlib
 import os
 import re
 import tomllib
-from collections.abc import Iterator
+from codecs import BOM_UTF8
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hashmark.core.errors import SettingsError
+from hashmark.core.keys import STATE_FOLDER
+from hashmark.core.model import Problem
 from hashmark.core.pairs import Pairing
 from hashmark.s3.endpoint import ADDRESSING, Remote, parse_endpoint, parse_url
 
@@ -49,6 +52,40 @@ class Settings:
     cleaning: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
+def nowhere(settings: Settings, folders: Collection[str], in_bucket: Collection[str]) -> list[Problem]:
+    """The datasets that have settings and are neither a folder of the library nor one in the bucket.
+
+    A slip of the pen, most likely: such settings have no effect. One whose prefix leads deeper may be there.
+    """
+    found = []
+    for name in sorted({*settings.prefixes, *settings.cleaning} - {*folders}):
+        top = settings.prefixes.get(name, name).split("/")[0]
+        if top and top not in in_bucket:
+            import difflib  # noqa: PLC0415 - only for a slip
+
+            near = difflib.get_close_matches(name, folders, 1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            text = f"has settings in {SETTINGS}, and is neither here nor in the bucket{hint}"
+            found.append(Problem(name, "unknown-dataset", text))
+    return found
+
+
+def is_library(folder: Path) -> bool:
+    """Whether a library's settings are there."""
+    return os.path.isfile(folder / SETTINGS)  # noqa: PTH113 - pathlib's raises where it may not look
+
+
+def refuse_inside(folder: Path) -> None:
+    """Refuse to make a library inside another one, of which it would be a dataset or a part of one.
+
+    Raises:
+        SettingsError: the folder is inside one.
+    """
+    for above in folder.resolve().parents:
+        if is_library(above):
+            raise SettingsError(f"This is inside the library {above}.", "Choose a folder outside of it.")
+
+
 def read_settings(path: Path) -> Settings:
     """Read and check `hashmark.toml`.
 
@@ -56,7 +93,7 @@ def read_settings(path: Path) -> Settings:
         SettingsError: it can't be read or parsed (with the line), has an unknown name or a wrong value.
     """
     try:
-        raw = path.read_bytes()
+        raw = path.read_bytes().removeprefix(BOM_UTF8)
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
@@ -151,6 +188,9 @@ def _datasets(path: Path, table: dict[str, Any]) -> dict[str, dict[str, Any]]:
             found[name]["prefix"] = prefix = entry["prefix"].strip("/")
             if prefix and any(part in {"", ".", ".."} for part in prefix.split("/")):
                 raise SettingsError(f"{where}'prefix' has an empty, '.' or '..' segment.", "Use plain folder names.")
+            if STATE_FOLDER in prefix.split("/"):
+                own = f"the segment '{STATE_FOLDER}', which is hashmark's own: its trash is there"
+                raise SettingsError(f"{where}'prefix' has {own}.", "Use another folder.")
     return found
 
 

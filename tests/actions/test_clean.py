@@ -137,6 +137,11 @@ def _symlink(path: Path) -> None:
     ("spoil", "code", "said"),
     [
         (lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n\x00"), "undecodable", "byte 0x00 at 8 is neither UTF-8"),
+        (
+            lambda path: path.write_bytes("кот ".encode("utf-16-le")),
+            "undecodable",
+            "looks like UTF-16 without its mark",
+        ),
         (_large, "unreadable", "too large to be read here (52428800 bytes)"),
         (lambda path: path.chmod(0o444), "read-only", "is read-only"),
         (_symlink, "unsafe-path", "is a symlink"),
@@ -155,6 +160,14 @@ def test_a_caption_that_can_not_be_cleaned_is_named_and_the_others_are_done(
     assert applied.outcome.done == ("b.txt",)
     assert applied.failures == found.skipped
     assert (dataset.path / "a.txt").read_bytes() == before
+
+
+def test_a_caption_whose_name_other_machines_can_not_have_is_named_with_what_to_do(dataset: Dataset) -> None:
+    (dataset.path / "con.png").write_bytes(b"an image")
+    (dataset.path / "con.txt").write_bytes(b"a ")
+    (failure,) = preview(dataset, PROSE).skipped
+    assert (failure.key, failure.code) == ("con.txt", "unsafe-path")
+    assert failure.message.endswith("Rename it.")
 
 
 def test_a_read_only_caption_that_is_clean_is_nothing_to_speak_of(dataset: Dataset) -> None:

@@ -16,7 +16,7 @@ import pytest
 from hashmark import Dataset, Library
 from hashmark.actions import edit, trash
 from hashmark.actions.edit import MAX_CAPTION, Caption, caption_key, read_caption, write_caption
-from hashmark.core.errors import FileChanged, HashmarkError, LocalError, Unreadable, UnsafePath, UsageError
+from hashmark.core.errors import FileChanged, HashmarkError, LocalError, ReadOnly, Unreadable, UnsafePath, UsageError
 from hashmark.core.pairs import Pairing
 from hashmark.disk.read import read_file
 from hashmark.settings import create
@@ -208,6 +208,15 @@ def test_nothing_is_written_outside_the_dataset(key: str, dataset: Dataset, tmp_
         write_caption(dataset, key, "out", replaces=None)
     assert list((tmp_path / "else").iterdir()) == []
     assert not (dataset.library.root / "out.txt").exists()
+
+
+def test_a_read_only_caption_is_read_and_not_replaced(dataset: Dataset) -> None:
+    """A rename would not ask whether it may be written; cleaning leaves it alone too."""
+    (dataset.path / "a.txt").chmod(0o444)
+    assert read_caption(dataset, "a.txt").text == OLD.decode()
+    with pytest.raises(ReadOnly, match=r"'a\.txt' is read-only and is left as it is"):
+        write_caption(dataset, "a.txt", "new", replaces=md5(OLD))
+    untouched(dataset, a_txt=OLD)
 
 
 def test_a_symlinked_caption_is_read_and_not_replaced(dataset: Dataset, tmp_path: Path) -> None:

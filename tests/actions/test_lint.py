@@ -39,6 +39,7 @@ WANTED: list[tuple[str, tuple[Trainer | None, ...], set[str]]] = [
     ("caption-name", (None,), _NAMES),
     ("several-captions", (None,), {"two.png"}),
     ("orphan-caption", (None,), {"orphan.txt"}),
+    ("unmarked-utf-16", (None,), {"unmarked.txt"}),
     ("caption-is-folder", (None, M, D, A, S, O), {"folder.png"}),
     ("huge-caption", (None,), {"huge.txt"}),
     ("long-caption", (None,), {"long.txt"}),
@@ -113,7 +114,7 @@ def test_a_clean_dataset_has_nothing_but_notes(shelf: Library) -> None:
 def test_the_numbers_of_caption_health_are_those_of_the_findings(everything: Report) -> None:
     health = everything.health
     assert (health.zero_byte, health.blank, health.multi_line) == (1, 1, 1)
-    assert (health.wrong_encoding, health.suspect, health.unread) == (3, 1, 1)
+    assert (health.wrong_encoding, health.suspect, health.unread) == (4, 1, 1)
     assert health.missing == 3
 
 

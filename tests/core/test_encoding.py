@@ -23,6 +23,13 @@ FILES = st.one_of(
     SOME.map(lambda text: text.encode("cp1252", "ignore")),
 )
 
+UNMARKED = [
+    (text, encoding)
+    for text in ("a cat", "кот и собака", "ёж\nёлка", "café", "γάτα")
+    for encoding in ("utf-16-le", "utf-16-be")
+]
+"""Texts that are valid UTF-8 in UTF-16 too, or nearly: every other byte of them is a control character."""
+
 # --- decode and encode -------------------------------------------------------------------------------------------
 
 
@@ -58,6 +65,11 @@ def test_a_file_is_read_as(data: bytes, text: str, encoding: str) -> None:
         (b"caf\xe9 \x81", "byte 0x81 at 5 is neither UTF-8 nor Windows-1252"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "byte 0x00 at 8"),
         (b"\xff\xfe\x00\xd8", "begins as UTF-16 and is damaged"),
+        *((text.encode(encoding), "looks like UTF-16 without its mark") for text, encoding in UNMARKED),
+        ("кот и собака".encode("utf-16-le")[:-1], "looks like UTF-16 without its mark"),
+        (b"a\tcat\r\n\r\n", None),
+        (b"\x1b[31mred\x1b[0m, cat", None),
+        (BOM_UTF8 + b"a\x00", None),
     ],
 )
 def test_bytes_that_no_encoding_fits_are_told_from_text(data: bytes, why: str | None) -> None:

@@ -90,7 +90,7 @@ def test_rules_settings_and_selection_are_the_users(shell: Shell) -> None:
 
 
 MISTAKES = {
-    ("--rule", "spaecs"): "'spaecs' is not a rule ('rules').",
+    ("--rule", "spaecs"): "There is no rule 'spaecs'.",
     ("--profile", "poetry"): "It takes 'tags' or 'prose'",
     ("--set", "trigger"): "--set trigger sets nothing.",
     ("--set", "length=3", "--set", "length.words=3"): "'length' is no table",

@@ -354,7 +354,72 @@ def test_output_that_can_not_be_written_is_no_success(shell: Shell, options: tup
             check=False,
         )
     assert "No space left on device" in done.stderr
-    assert done.returncode in {4, 120}, "Python's own, where it can't write what is left either"
+    assert done.returncode == 4
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("words", ["--version", "--help", "push --help"])
+def test_help_that_can_not_be_written_is_no_comparison(shell: Shell, words: str) -> None:
+    """1 would say that something is not in sync."""
+    done = in_sh(shell, f"{words} >/dev/full")
+    assert (done.returncode, "Traceback" in done.stderr) == (4, False), done.stderr
+    assert "The output: No space left on device" in done.stderr
+    assert in_sh(shell, "status nope --json >/dev/full").returncode == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_the_work_goes_on_where_its_progress_can_not_be_written(shell: Shell, unbuffered: str) -> None:
+    shell.environment["PYTHONUNBUFFERED"] = unbuffered
+    fill(shell.cwd, "10_ink", 1)
+    (shell.cwd / "10_ink" / "0000.txt").write_bytes(b"ink  ")
+    assert in_sh(shell, "clean 10 --apply 2>/dev/full").returncode == 0
+    assert (shell.cwd / "10_ink" / "0000.txt").read_bytes() == b"ink"
+    assert in_sh(shell, "push nope 2>/dev/full").returncode == 2
+    assert in_sh(shell, "push 82 10 2>/dev/full").returncode == 0
+    assert in_sh(shell, "push 82 -L . 2>/dev/full").returncode == 0
+    assert shell("status", "82", "10").status == 0
+
+
+def test_a_reader_of_both_streams_who_has_enough_ends_no_work(shell: Shell) -> None:
+    """`push 2>&1 | head -1`: what can't be told of it is all that is lost."""
+    end, start = os.pipe()
+    os.close(end)
+    command = [str(SCRIPTS / "hashmark"), "push", "82"]
+    done = subprocess.run(
+        command, cwd=shell.cwd, env=os.environ | shell.environment, stdout=start, stderr=start, check=False
+    )
+    os.close(start)
+    assert done.returncode == 141
+    assert shell("status", "82").status == 0
+
+
+def in_sh(shell: Shell, line: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["/bin/sh", "-c", f"exec '{SCRIPTS / 'hashmark'}' {line}"],
+        cwd=shell.cwd,
+        env=os.environ | shell.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_library_in_a_library_is_refused(shell: Shell) -> None:
+    """A dataset of the outer one would be a library."""
+    for folder in ("82_stellar_sketch", "new/deep"):
+        ran = shell("init", folder, "--remote", "s3://bucket/inner")
+        assert (ran.status, f"inside the library {shell.cwd}." in ran.err) == (2, True), ran.err
+    assert not (shell.cwd / "new").exists()
+    assert "exists already" in shell("init", "--remote", "s3://bucket/inner").err
+
+
+def test_a_current_folder_that_is_gone_is_told_as_that(shell: Shell) -> None:
+    gone = shell.cwd / "gone"
+    gone.mkdir()
+    command = f"cd '{gone}' && rmdir '{gone}' && exec '{SCRIPTS / 'hashmark'}' status"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (4, "hashmark: The current folder was deleted.\n  Go to another one.\n")
 
 
 EVERYTHING = ">&- 2>&- <&-"
@@ -381,14 +446,7 @@ def test_a_stream_that_is_closed_changes_no_exit_status(shell: Shell, line: str,
     """1 means that something is not in sync: not that nobody could be told."""
     fill(shell.cwd, "10_ink", 1)
     assert shell("push", "82").status == 0
-    done = subprocess.run(
-        ["/bin/sh", "-c", f"exec '{SCRIPTS / 'hashmark'}' {line} {closed}"],
-        cwd=shell.cwd,
-        env=os.environ | shell.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = in_sh(shell, f"{line} {closed}")
     assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
 
 

@@ -56,7 +56,7 @@ def test_json_has_the_documented_shape(shell: Shell) -> None:
     assert ran.status == 1
     document = ran.json
     assert list(document) == ["dataset", "trainers", "complete", "captionHealth", "findings", "notes", "problems"]
-    assert document["captionHealth"]["wrongEncoding"] == 3
+    assert document["captionHealth"]["wrongEncoding"] == 4
     (finding,) = (f for f in document["findings"] if f["code"] == "near-duplicate")
     assert list(finding) == [
         "code", "severity", "trainer", "count", "keys", "details", "what", "why", "do", "source",

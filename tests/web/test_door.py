@@ -22,6 +22,7 @@ from hashmark.web.guard import MAX_BODY
 from hashmark.web.server import Where
 from tests.conftest import BUCKET, Store
 from tests.e2e.command import fill
+from tests.s3.test_connections import make_certificate
 from tests.web.serving import TOKEN, Served, serving
 
 
@@ -244,7 +245,24 @@ def test_beyond_this_machine_a_token_and_encryption_are_needed(host: str) -> Non
     with pytest.raises(UsageError, match="read on the way"):
         Where(host=host, token=TOKEN).check()
     Where(host=host, token=TOKEN, insecure_http=True).check()
-    Where(host=host, token=TOKEN, cert=Path("c"), key=Path("k")).check()
+
+
+def test_a_certificate_that_can_not_be_used_is_named_before_any_link(tmp_path: Path) -> None:
+    text, missing = tmp_path / "passwd", tmp_path / "none.pem"
+    text.write_text("root:x:0:0\n")
+    cert, key = make_certificate(tmp_path)
+    (tmp_path / "other").mkdir()
+    _, stranger = make_certificate(tmp_path / "other")
+    for pair, said in [
+        ((missing, key), f"{missing} can't be read: No such file"),
+        ((cert, missing), f"{missing} can't be read: No such file"),
+        ((text, text), f"{text} holds no certificate"),
+        ((cert, text), f"{text} holds no private key that goes with {cert}"),
+        ((cert, stranger), f"{stranger} holds no private key that goes with {cert}"),
+    ]:
+        with pytest.raises(UsageError, match=re.escape(said)):
+            Where(cert=pair[0], key=pair[1]).check()
+    Where(host="0.0.0.0", token=TOKEN, cert=cert, key=key).check()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])

@@ -65,7 +65,7 @@ def write_caption(dataset: Dataset, key: str, text: str, *, replaces: str | None
     Raises:
         FileChanged: the file is another one by now; it is left as it is.
         UsageError: the file's encoding has no bytes for a character of the text, or the text is too long.
-        LocalError: the disk refuses.
+        LocalError: the disk refuses; ReadOnly where the file's permissions do.
     """
     found = read_file(dataset.path, key, MAX_CAPTION)
     before, stamp = found or (b"", None)
@@ -100,6 +100,8 @@ def _put(dataset: Dataset, key: str, data: bytes, before: bytes, replaces: str |
     # One save of this process at a time: between the last look and the rename there is a gap, if a tiny one.
     with _SAVING, open_slot(dataset.path, key, create=True) as slot:
         expected = slot.stamp()
+        if expected is not None:
+            slot.facts()  # may it be written?
         temporary = slot.temporary()
         try:
             slot.fill(temporary, [data])

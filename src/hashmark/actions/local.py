@@ -24,7 +24,7 @@ BATCH = 2000
 """Digests, facts or proofs that are written to the state in one transaction, which has a cost of its own. A kill loses
 no more than these."""
 
-CAPTIONS = "caption-1"
+CAPTIONS = "caption-2"
 """The kind under which the facts of captions are remembered; another number when what they say changes."""
 
 

@@ -23,7 +23,7 @@ from hashmark.cli.output import console
 from hashmark.cli.trash import trash_app
 from hashmark.core.plan import Direction, Policy, Side, Where
 from hashmark.library import Library
-from hashmark.settings import create
+from hashmark.settings import create, refuse_inside
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,6 +56,7 @@ def init(
 ) -> Exit:
     """Make a folder a library: write its hashmark.toml."""
     given = {"url": remote, "endpoint_url": endpoint_url, "region": region, "profile": profile}
+    refuse_inside(folder.expanduser())
     create(folder.expanduser(), {name: value for name, value in given.items() if value is not None})
     with Library.open(folder) as library:
         names = [dataset.name for dataset in library.datasets()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import io
 import os
@@ -11,6 +12,7 @@ from typing import Any
 
 from hashmark.cli import render
 from hashmark.cli.exits import Exit, for_error
+from hashmark.cli.output import forget, tell
 from hashmark.core.errors import HashmarkError, LocalError
 from hashmark.library import Dataset, Library
 
@@ -35,13 +37,13 @@ def guarded(command: Callable[..., Exit]) -> Callable[..., None]:
             status = for_error(error)
         except BrokenPipeError:
             # The reader had enough (`| head`): nothing more can be written, and 0 would be a claim.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            forget(sys.stdout)
             status = Exit.PIPE
         except OSError as error:
-            _tell(LocalError(f"{error.filename or 'The output'}: {error.strerror or error}."), as_json=False)
+            _tell(explained(error), as_json=False)
             status = Exit.PARTLY
         except KeyboardInterrupt:
-            sys.stderr.write("\nInterrupted.\n")
+            tell("\nInterrupted.")
             status = Exit.INTERRUPTED
         except Exception as error:
             if "HASHMARK_TRACEBACK" in os.environ:
@@ -52,16 +54,36 @@ def guarded(command: Callable[..., Exit]) -> Callable[..., None]:
             )
             _tell(fault, as_json=bool(kwargs.get("as_json")))
             status = Exit.PARTLY
+        _let_go()
         raise SystemExit(int(status))
 
     return run
 
 
+def explained(error: OSError) -> LocalError:
+    """What the system says, of which file. Where it names none, what can't be written is the output."""
+    what = error.filename or ("The output" if error.errno in {errno.ENOSPC, errno.EIO, errno.EPIPE} else None)
+    reason = error.strerror or error
+    return LocalError(f"{what}: {reason}." if what else f"{reason}.")
+
+
+def _let_go() -> None:
+    """Give up what can't be written, of which was told: the process would end with another status for it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            forget(stream)
+
+
 def _tell(error: HashmarkError, *, as_json: bool) -> None:
-    if as_json:
+    if not as_json:
+        tell(render.error_text(error))
+        return
+    try:
         render.print_json({"error": render.error_json(error)})
-    else:
-        sys.stderr.write(render.error_text(error) + "\n")
+    except OSError:
+        forget(sys.stdout)  # the status says it
 
 
 def chosen(library: Library, names: list[str]) -> list[Dataset]:

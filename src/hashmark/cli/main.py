@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from hashmark._version import __version__
 
@@ -24,10 +24,11 @@ def main(*, last: bool = False) -> None:
     Where the command is the `last` thing that this process does, an everyday one may end it at once (see `_last`).
     """
     _open_closed()
-    if sys.argv[1:] in (["--version"], ["-V"]):
-        sys.stdout.write(f"hashmark {__version__}\n")
-        return
     try:
+        if sys.argv[1:] in (["--version"], ["-V"]):
+            sys.stdout.write(f"hashmark {__version__}\n")
+            sys.stdout.flush()
+            return
         gc.disable()  # importing makes hardly any garbage
         command = _command(sys.argv[1:], last=last)
         # A command makes values by the hundred thousand and next to no cycles: looking for those less often saves a
@@ -38,6 +39,19 @@ def main(*, last: bool = False) -> None:
         command()
     except KeyboardInterrupt:
         os._exit(130)  # before a command or after it: within, `guarded` tells of it
+    except BrokenPipeError:
+        os._exit(141)
+    except OSError as error:
+        _unsaid(error)
+
+
+def _unsaid(error: OSError) -> NoReturn:
+    """End where help or the version can't be written: a 1 would say that something is not in sync."""
+    from hashmark.cli.guard import explained  # noqa: PLC0415 - as below
+    from hashmark.cli.output import tell  # noqa: PLC0415 - as below
+
+    tell(f"hashmark: {explained(error).message}")
+    os._exit(4)
 
 
 def _open_closed() -> None:

@@ -12,7 +12,7 @@ from hashmark.actions.move import Planned, compared, plan_from, run
 from hashmark.cli import render
 from hashmark.cli.exits import Exit, for_error, for_result, for_status, worst
 from hashmark.cli.guard import chosen
-from hashmark.cli.output import Output, console
+from hashmark.cli.output import Output, console, tell
 from hashmark.cli.progress import Interruptible, Watcher
 from hashmark.core.errors import HashmarkError, RefusedPlan, UsageError
 from hashmark.core.model import Verdict
@@ -51,7 +51,7 @@ def in_turn(
             # What was done for the datasets before it must be told all the same.
             document, status = {"dataset": dataset.name, "error": render.error_json(error)}, for_error(error)
             if not as_json:
-                sys.stderr.write(render.error_text(error) + "\n")
+                tell(render.error_text(error))
         documents.append(document)
         exits.append(status)
         if status in {Exit.INTERRUPTED, Exit.STORE}:

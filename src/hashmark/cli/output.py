@@ -107,6 +107,20 @@ def pour(texts: Iterable[str]) -> None:
         sys.stdout.write("".join(some))
 
 
+def tell(text: str) -> None:
+    """Write a line to standard error. Where that takes nothing, it is lost: no work ends for what is said beside it."""
+    try:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+    except OSError:
+        forget(sys.stderr)
+
+
+def forget(stream: TextIO) -> None:
+    """Let all that a stream gets go nowhere from here on, what it has not got rid of yet included."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def console() -> Output:
     """Where results go."""
     return Output(sys.stdout)

@@ -5,14 +5,16 @@ It folds events with the core's reducer and shows the result; it counts nothing 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from hashmark.cli.output import Output
+from hashmark.cli.output import Output, forget
 from hashmark.cli.render import size
 from hashmark.core.events import Event, JobState, reduce
 
@@ -56,19 +58,35 @@ class Watcher:
         if not self._quiet and self._out.is_terminal:
             from hashmark.cli.bar import Bar  # noqa: PLC0415 - rich, for a terminal alone
 
-            self._bar = Bar(self._title, self._out.console)
-            self._bar.start(facts(self.state))
+            with self._quiet_when_lost():
+                bar = Bar(self._title, self._out.console)
+                bar.start(facts(self.state))
+                self._bar = bar
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar:
-            self._bar.stop()
+            with self._quiet_when_lost():
+                self._bar.stop()
+
+    @contextlib.contextmanager
+    def _quiet_when_lost(self) -> Iterator[None]:
+        """Say no more where the stream takes nothing: the job does not depend on who watches it."""
+        try:
+            yield
+        except OSError:
+            self._quiet, self._bar = True, None
+            forget(sys.stderr)
 
     def on_event(self, event: Event) -> None:
         """One more event."""
         self.state = reduce(self.state, event)
+        with self._quiet_when_lost():
+            self._show()
+
+    def _show(self) -> None:
         # A file counts as much as its bytes or more: many small files are mostly requests.
         weight = self.state.files_done * 4096 + self.state.bytes_moved
         total = self.state.files * 4096 + self.state.bytes
@@ -103,4 +121,5 @@ class Interruptible:
             os._exit(130)
         self.cancel.set()
         # Not through a buffer, which this signal may have interrupted.
-        os.write(2, b"\nStopping after the files under way; Ctrl-C again to stop now.\n")
+        with contextlib.suppress(OSError):
+            os.write(2, b"\nStopping after the files under way; Ctrl-C again to stop now.\n")

@@ -12,7 +12,7 @@ from hashmark.cli import render
 from hashmark.cli.exits import Exit, for_error
 from hashmark.cli.guard import guarded
 from hashmark.cli.options import JsonOption, LibraryOption
-from hashmark.cli.output import console
+from hashmark.cli.output import console, tell
 from hashmark.core.errors import HashmarkError, RefusedPlan, StoreError
 from hashmark.library import Library
 
@@ -41,7 +41,7 @@ def list_(as_json: JsonOption = False, library: LibraryOption = None) -> Exit:
                 render.trash_table(found, out)
             if unseen:
                 out.print("What the bucket's trash holds is unknown.", style="yellow")
-                sys.stderr.write(render.error_text(unseen) + "\n")
+                tell(render.error_text(unseen))
     return for_error(unseen) if unseen else Exit.DONE
 
 

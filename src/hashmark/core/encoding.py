@@ -46,17 +46,34 @@ def undecodable(data: bytes) -> str | None:
 
     `decode` takes any bytes, for showing. Before a rule rewrites a file, what only looks like Windows-1252 because
     nothing else fits must be told from it: that has no NUL, and five bytes of it stand for no character (Microsoft,
-    code page 1252). Damaged UTF-16 and images called `.txt` are found so.
+    code page 1252). Damaged UTF-16 and images called `.txt` are found so. What is valid UTF-8 and still no text is
+    `is_unmarked_utf16`.
     """
-    if decode(data)[1] != "cp1252":
-        return None
-    if data.startswith(tuple(_UTF16)):
+    encoding = decode(data)[1]
+    if encoding == "cp1252" and data.startswith(tuple(_UTF16)):
         return "can't be decoded: it begins as UTF-16 and is damaged"
+    if encoding in {"utf-8", "cp1252"} and is_unmarked_utf16(data):
+        return "looks like UTF-16 without its mark"
+    if encoding != "cp1252":
+        return None
     for place, byte in enumerate(data):
         if byte == 0 or byte in _UNDEFINED:
             return f"can't be decoded: byte 0x{byte:02X} at {place} is neither UTF-8 nor Windows-1252"
     return None
 
+
+def is_unmarked_utf16(data: bytes) -> bool:
+    """Whether bytes look like UTF-16 that no byte order mark tells of (RFC 2781, section 3.2).
+
+    In that, the high bytes of the letters of Europe and the Near East, all at even places or all at odd ones, are
+    0 to 6: control characters to any other encoding. Half of either kind is enough; text has hardly one. Tab, LF and
+    CR do not count.
+    """
+    halves = (data[0::2], data[1::2])
+    return any(half and 2 * len(half.translate(None, _CONTROLS)) <= len(half) for half in halves)
+
+
+_CONTROLS = bytes(set(range(0x20)) - set(b"\t\n\r"))
 
 _UNDEFINED = frozenset(byte for byte, char in _CP1252.items() if ord(char) == byte)
 """The bytes of cp1252 that stand for no character."""

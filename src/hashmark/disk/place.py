@@ -43,6 +43,17 @@ class Slot:
             return f"/proc/self/fd/{self._folder}/{name}"
         return os.fspath((self._root / self.key).with_name(name))
 
+    def facts(self) -> os.stat_result:
+        """What the system knows of the file in the place, before it is replaced.
+
+        Raises:
+            ReadOnly: nobody may write it, which a rename would not ask.
+        """
+        facts = os.stat(self.name, dir_fd=self._folder, follow_symlinks=False)
+        if not facts.st_mode & 0o222:
+            raise ReadOnly(f"'{self.key}' is read-only and is left as it is.", "Allow writing to it, then run again.")
+        return facts
+
     def stamp(self, name: str | None = None) -> Stamp | None:
         """The stamp of what is in the place now (or at `name` in its folder), or None if nothing is.
 
@@ -226,7 +237,7 @@ def open_slot(root: Path, key: str, *, create: bool = False) -> Iterator[Slot]:
     """
     reason = unsafe_reason(key)
     if reason:
-        raise UnsafePath(f"'{key}' {reason}.", "Rename the object in the bucket.")
+        raise UnsafePath(f"'{key}' {reason}.", "Rename it.")
     try:
         folder = _open_root(root, create=create)
     except OSError as error:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from hashmark.core.errors import DiskFull, FileChanged, LocalError, ReadOnly
+from hashmark.core.errors import DiskFull, FileChanged, LocalError
 from hashmark.disk.durable import explain, second_place, sync_file, sync_folder
 from hashmark.disk.place import Slot, open_slot
 from hashmark.disk.walk import leftovers
@@ -117,11 +117,7 @@ def _prepare(root: Path, trash: Path, rewrite: Rewrite) -> _Ready:
     with open_slot(root, rewrite.key, create=rewrite.before is None) as slot:
         if (slot.stamp() is None) != (rewrite.before is None):
             raise _changed(rewrite.key)
-        facts = None if rewrite.before is None else os.stat(slot.path_of(slot.name), follow_symlinks=False)  # noqa: PTH116 - relative to a descriptor
-        if facts is not None and not facts.st_mode & 0o222:
-            raise ReadOnly(
-                f"'{rewrite.key}' is read-only and is left as it is.", "Allow writing to it, then run again."
-            )
+        facts = None if rewrite.before is None else slot.facts()
         kept = trash / rewrite.key
         temporary = None if rewrite.after is None else slot.temporary()
         try:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit
 
 from hashmark.core.errors import SettingsError
+from hashmark.core.keys import STATE_FOLDER
 from hashmark.core.model import key_bytes
 
 _BUCKET = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,254}")
@@ -62,11 +63,17 @@ def parse_url(url: str) -> tuple[str, str]:
         SettingsError: it is not such a URL.
     """
     match = re.fullmatch(r"s3://([^/]+)/?(.*)", url)
-    if not match or not _BUCKET.fullmatch(match.group(1)):
+    if not match or "@" in match.group(1):
         raise SettingsError(f"'{_without_password(url)}' is not a bucket's address.", "Write it as s3://bucket/prefix.")
+    if not _BUCKET.fullmatch(match.group(1)):
+        wrong = f"'{match.group(1)}' is not a bucket's name: 3 to 63 of a-z, 0-9, . and -."
+        raise SettingsError(wrong, "Write the address as s3://bucket/prefix.")
     prefix = match.group(2).removesuffix("/")
     if any(part in {"", ".", ".."} for part in prefix.split("/")) and prefix:
         raise SettingsError(f"The prefix of '{url}' has an empty, '.' or '..' segment.", "Use plain folder names.")
+    if STATE_FOLDER in prefix.split("/"):
+        own = f"the segment '{STATE_FOLDER}', which is hashmark's own: its trash is there"
+        raise SettingsError(f"The prefix of '{url}' has {own}.", "Use another folder.")
     return match.group(1), prefix
 
 

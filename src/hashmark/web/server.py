@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
@@ -58,12 +59,14 @@ class Where:
         """Refuse what would let strangers in.
 
         Raises:
-            UsageError: it would, and how to do it properly.
+            UsageError: it would, or the certificate can't be used; and how to do it properly.
         """
         if self.token is not None and len(self.token) < SHORTEST:
             raise UsageError(f"{TOKEN} is too short.", f"Take {SHORTEST} random characters or more.")
         if (self.cert is None) != (self.key is None):
             raise UsageError("TLS needs both --tls-cert and --tls-key.")
+        if self.cert and self.key:
+            _check_pair(self.cert, self.key)
         if is_loopback(self.host):
             return
         if self.token is None:
@@ -76,6 +79,25 @@ class Where:
                 f"{self.host} can be reached from other machines, and what is sent could be read on the way.",
                 "Give --tls-cert and --tls-key, or agree with --insecure-http.",
             )
+
+
+def _check_pair(cert: Path, key: Path) -> None:
+    """Refuse files that TLS can't use, by name: once the server runs, its link has been told, and no file is named."""
+    for file in (cert, key):
+        try:
+            file.open("rb").close()
+        except OSError as error:
+            raise UsageError(f"{file} can't be read: {error.strerror}.", "Give another file.") from None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_verify_locations(cert)
+    except ssl.SSLError:
+        raise UsageError(f"{cert} holds no certificate.", "Give --tls-cert a file in PEM.") from None
+    try:
+        context.load_cert_chain(cert, key)
+    except ssl.SSLError as error:
+        wrong = f"{key} holds no private key that goes with {cert} ({error.reason or error})."
+        raise UsageError(wrong, "Give --tls-key the certificate's own, in PEM.") from None
 
 
 def is_loopback(host: str) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from hashmark.core.lint.checks import CHECKS
 from hashmark.core.lint.claim import Severity
 from hashmark.core.lint.claims import CLAIMS
-from hashmark.core.lint.facts import CaptionFacts, File, Folder, ImageFacts, Pair, Trainer
+from hashmark.core.lint.facts import UNMARKED, CaptionFacts, File, Folder, ImageFacts, Pair, Trainer
 from hashmark.core.lint.report import Finding, lint
 from hashmark.core.lint.sources import SOURCES
 from hashmark.core.model import Problem
@@ -42,6 +42,7 @@ ROWS: list[tuple[str, Folder, set[Any]]] = [
     ("byte-order-mark", with_caption(encoding="utf-8-sig"), ALL),
     ("not-utf-8", with_caption(encoding="cp1252"), ALL),
     ("not-utf-8", with_caption(encoding="utf-16"), ALL),
+    ("unmarked-utf-16", with_caption(encoding=UNMARKED), ANY),
     ("caption-not-read", paired("a.png", "a.caption"), {D, S, O}),
     ("caption-name", folder(odd={"a.png": "double-suffix"}), ANY),
     ("caption-name", folder(odd={"a.png": "inexact-match"}), ANY),

@@ -26,6 +26,8 @@ from hashmark.core.lint.texts import caption_facts, least_tokens
         (b"\xef\xbb\xbfa", ("wrong-encoding",)),
         (b"caf\xe9", ("wrong-encoding",)),
         ("a".encode("utf-16"), ("wrong-encoding",)),
+        ("a cat".encode("utf-16-le"), ("wrong-encoding",)),
+        ("кот и собака".encode("utf-16-be"), ("wrong-encoding",)),
         (b"I can't help with that", ("suspect",)),
         ("I can’t help\nwith that".encode(), ("multi-line", "suspect")),
     ],

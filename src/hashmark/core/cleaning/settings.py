@@ -57,7 +57,7 @@ def parse(table: Mapping[str, Any]) -> Options:
     """
     for name in table:
         if name not in HELP:
-            raise _unknown(name, HELP, "a setting")
+            raise _unknown(name, HELP, f"'{name}' is not a setting.")
     options = Options(profile=Profile(_choice(table, "profile", tuple(Profile), Profile.PROSE)))
     changes: dict[str, Any] = {}
     for name, read in _READERS.items():
@@ -91,14 +91,14 @@ def _names(table: Mapping[str, Any], setting: str) -> list[str]:
     found = _texts(table, setting) if setting in table else []
     for name in found:
         if name not in RULES:
-            raise _unknown(name, RULES, f"a rule ('{setting}')")
+            raise _unknown(name, RULES, f"There is no rule '{name}'.")
     return found
 
 
-def _unknown(name: str, known: Collection[str], what: str) -> SettingsError:
+def _unknown(name: str, known: Collection[str], said: str) -> SettingsError:
     near = difflib.get_close_matches(str(name)[:40], list(known), 1)
     hint = f"Did you mean '{near[0]}'?" if near else f"Known are: {', '.join(known)}."
-    return SettingsError(f"'{name}' is not {what}.", hint)
+    return SettingsError(said, hint)
 
 
 def _wrong(setting: str) -> SettingsError:
@@ -126,7 +126,7 @@ def _entry(table: Mapping[str, Any], setting: str, kinds: Mapping[str, type]) ->
         raise _wrong(setting)
     for name, inner in value.items():
         if name not in kinds:
-            raise _unknown(name, kinds, f"a setting of '{setting}'")
+            raise _unknown(name, kinds, f"'{name}' is not a setting of '{setting}'.")
         if not isinstance(inner, kinds[name]) or (kinds[name] is int and isinstance(inner, bool)):
             raise _wrong(setting)
     return dict(value)

@@ -237,6 +237,15 @@ CAPTIONS: Mapping[str, Mapping[Trainer | None, Claim]] = MappingProxyType(
                 "CLIP",
             )
         },
+        "unmarked-utf-16": {
+            None: Claim(
+                _E,
+                "looks like UTF-16 without its mark, and is read as UTF-8: other characters",
+                "The model learns the image with what is no word.",
+                "Save it as UTF-8 with an editor that is told what it is.",
+                "UTF-16",
+            )
+        },
         "suspect-caption": {
             None: Claim(
                 _W,

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from hashmark.core.lint.alike import near_groups
-from hashmark.core.lint.facts import CaptionFacts, File, Folder, ImageFacts, Pair, Trainer
+from hashmark.core.lint.facts import UNMARKED, CaptionFacts, File, Folder, ImageFacts, Pair, Trainer
 from hashmark.core.pairs import AGGREGATES, split_suffix
 
 Hits = dict[str, str | None]
@@ -262,8 +262,9 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "several-lines": _several_lines,
         "byte-order-mark": _where(_captioned, lambda facts: facts.encoding == "utf-8-sig"),
         "not-utf-8": _where(
-            _captioned, lambda facts: f"read as {facts.encoding}" if "utf-8" not in facts.encoding else None
+            _captioned, lambda facts: f"read as {facts.encoding}" if facts.encoding in {"cp1252", "utf-16"} else None
         ),
+        "unmarked-utf-16": _where(_captioned, lambda facts: facts.encoding == UNMARKED),
         "caption-not-read": _not_read,
         "caption-name": lambda folder, _: {key: _ODD[code] for key, code in folder.odd.items()},
         "several-captions": _where(_paired, lambda pair: ", ".join(f"'{key}'" for key in pair.others)),

@@ -13,6 +13,9 @@ from typing import Any
 
 from hashmark.core.model import EMPTY_MD5
 
+UNMARKED = "utf-16 without its mark"
+"""The encoding of a caption that can be read as UTF-8, and is not meant so."""
+
 
 class Trainer(StrEnum):
     """The trainers whose reading of a folder is known."""
@@ -27,7 +30,9 @@ class Trainer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CaptionFacts:
-    """A caption's bytes. `encoding` is `core.encoding.decode`'s name for it; `lines` counts those that are not blank.
+    """A caption's bytes. `encoding` is `core.encoding.decode`'s name for it, or `UNMARKED`.
+
+    `lines` counts those that are not blank.
 
     `starts_blank`: the first line is blank, and a later one is not. `tokens` is how many CLIP tokens it takes at least.
     `suspect` says why it reads like a refusal (`core.cleaning.checks.refusal`).

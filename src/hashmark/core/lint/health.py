@@ -20,7 +20,8 @@ class CaptionHealth(NamedTuple):
     """Images on disk and their captions, counted; a caption counts under each thing that is odd with it.
 
     `missing`: images without a caption on disk. `zero_byte`: captions without a byte. `blank`: nothing but blanks.
-    `multi_line`: more than one line that is not blank. `wrong_encoding`: anything but UTF-8 without a byte order mark.
+    `multi_line`: more than one line that is not blank. `wrong_encoding`: anything but UTF-8 without a byte order mark,
+    or what looks like UTF-16.
     `suspect`: reads like a model's refusal. `unread`: not looked into.
     """
 

@@ -50,6 +50,7 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "pairs": "no trainer above reads it (same files as named there)",
         "ImageFolder": "huggingface.co/docs/datasets, image_dataset, metadata",
         "refusals": "what captioning models write: fpgaminer/joycaption issue 15, bghira/SimpleTuner issue 283",
+        "UTF-16": "RFC 2781, section 3.2: the mark is what tells it",
         "corrupt": "TheLastBen/fast-stable-diffusion issue 84",
         "WebP frames": "tdrussell/diffusion-pipe utils/dataset.py, _metadata_map_fn: NotImplementedError",
     }

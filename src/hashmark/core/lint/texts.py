@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from hashmark.core.encoding import decode
-from hashmark.core.lint.facts import CaptionFacts
+from hashmark.core.encoding import decode, is_unmarked_utf16
+from hashmark.core.lint.facts import UNMARKED, CaptionFacts
 
 MAX_CAPTION = 1 << 20
 """Bytes. A larger file is no caption, and is not read as one."""
@@ -22,6 +22,8 @@ _EVERY_BLANK = " \t\r\n\v\f\ufeff\u00a0\u200b\u2060"
 def caption_facts(data: bytes) -> CaptionFacts:
     """The facts of a caption's bytes, whatever they are; never raises."""
     text, encoding = decode(data)
+    if encoding == "utf-8" and is_unmarked_utf16(data):
+        encoding = UNMARKED
     filled = [bool(line.strip(_EVERY_BLANK)) for line in _LINE_END.split(text)]
     return CaptionFacts(
         encoding=encoding,
