@@ -103,6 +103,8 @@ class _Server:
         self.mistakes: list[Exception] = []
         self.port = 0
         self._answer = answer
+        self._open: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._ready = threading.Event()
         self._pool = ThreadPoolExecutor(64, thread_name_prefix="answer")
         self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), daemon=True)
@@ -118,11 +120,27 @@ class _Server:
 
     async def _main(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=HEAD_LIMIT)
-        self.port = server.sockets[0].getsockname()[1]
+        server = await asyncio.start_server(self._begin, "127.0.0.1", 0, limit=HEAD_LIMIT)
+        listening = server.sockets[0]
+        self.port = listening.getsockname()[1]
         self._ready.set()
         await self._stopping.wait()
+        # A connection that was accepted a moment ago comes up in some turns of the loop, and would be left open by a
+        # server that is closed before.
+        self._loop.remove_reader(listening.fileno())
+        for _ in range(5):
+            await asyncio.sleep(0)
         server.close()
+        for writer in self._open:
+            writer.transport.abort()
+
+    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection. It is noted first: a task that is cancelled before it begins would not close it."""
+        self._open.add(writer)
+        task = self._loop.create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: self._open.discard(writer))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # Cancelled when the server stops, which is no error of the connection.
