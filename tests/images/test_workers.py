@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pebble.pool.channel import ChannelMutex
 
 from hashmark.core.errors import ImageRefused
 from hashmark.images import decode, heads, workers
@@ -64,6 +65,24 @@ def test_a_decoder_that_hangs_is_ended_at_once(one: Workers) -> None:
         hung.run(eval, "__import__('ctypes').PyDLL(None).sleep(60)")
     assert time.monotonic() - began < 20
     hung.close()
+
+
+def test_no_worker_is_left_to_start_when_its_locks_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would end with a stack trace, for all to see."""
+    several = Workers(3, Limits(), decode.prepare)
+    several.run(len, b"")
+    pool, remove = several._pool, ChannelMutex.unlink
+    assert pool is not None
+    processes = list(pool._pool_manager.worker_manager.workers.values())
+    alive: list[bool] = []
+
+    def unlink(mutex: ChannelMutex) -> None:
+        alive.extend(process.is_alive() for process in processes)
+        remove(mutex)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(ChannelMutex, "unlink", unlink)
+    several.close()
+    assert alive == [False] * 3
 
 
 def test_it_knows_little_of_hashmark(one: Workers) -> None:

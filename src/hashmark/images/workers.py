@@ -137,7 +137,18 @@ def _schedule(
 
 
 def _end(pool: ProcessPool) -> None:
+    """End a pool and its workers.
+
+    They are killed here: pebble removes their locks first, and one that is just starting then says so in a stack trace.
+    """
     pool.stop()  # type: ignore[no-untyped-call]
+    if loop := pool._pool_manager_loop:  # noqa: SLF001 - pebble tells of its workers nowhere else
+        loop.join()  # it starts no more of them
+    workers = list(pool._pool_manager.worker_manager.workers.values())  # noqa: SLF001 - as above
+    for worker in workers:
+        worker.kill()
+    for worker in workers:
+        worker.join()
     pool.join()
 
 
