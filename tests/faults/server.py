@@ -21,6 +21,8 @@ from urllib.parse import parse_qs, urlsplit
 
 NS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 HEAD_LIMIT = 1 << 18
+ANSWERS = 256
+"""Answers that may be waited for at once: more than hashmark has requests under way, of two programs even."""
 SLICES = 20
 """Pieces a second in which a slow body is sent."""
 
@@ -106,7 +108,7 @@ class _Server:
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ready = threading.Event()
-        self._pool = ThreadPoolExecutor(64, thread_name_prefix="answer")
+        self._pool = ThreadPoolExecutor(ANSWERS, thread_name_prefix="answer")
         self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), daemon=True)
 
     def start(self) -> None:

@@ -27,6 +27,17 @@ from hashmark.s3.waiting import Pending
 MEMORY_LIMIT = 1 << 30
 """The runtime's own least: it refuses a smaller buffer pool."""
 
+CONNECTIONS = 128
+"""Requests on the wire at once, more than a run has files under way.
+
+Given more requests than that, the runtime prepares as many again; while that queue is full, it tells of no answer
+either, though it has come. (`s_s3_client_should_update_meta_request` of aws-c-s3's s3_client.c.)
+"""
+
+GBPS_EACH = 0.4
+"""What the runtime reckons for one connection: its number follows from a target alone, by default 25 from 10 Gbps.
+(`s_throughput_per_connection_gbps` there.)"""
+
 
 class Answer(NamedTuple):
     """A successful answer; header names in lower case, the body in the pieces it came in."""
@@ -61,6 +72,7 @@ class Client:
             tls_mode=S3RequestTlsMode.ENABLED if self.endpoint.tls else S3RequestTlsMode.DISABLED,
             tls_connection_options=tls.connection_options(remote, self.endpoint) if self.endpoint.tls else None,
             memory_limit=MEMORY_LIMIT,
+            throughput_target_gbps=CONNECTIONS * GBPS_EACH,
             connect_timeout_ms=10_000,
         )
 
