@@ -128,8 +128,9 @@ def test_rclone_stands_in_and_says_so(tmp_path: Path) -> None:
     embedded._write_credentials(folder / "credentials")
     code = (
         "import sys; from pathlib import Path; import hashmark.embedded as e; "
-        f"e._find_server = lambda: ('rclone', Path({str(SCRIPTS / 'rclone')!r})); "
-        f"sys.exit(e.supervise(Path({str(folder)!r}), 'styles'))"
+        f"e.find_server = lambda: ('rclone', Path({str(SCRIPTS / 'rclone')!r})); "
+        "from hashmark.supervisor import supervise; "
+        f"sys.exit(supervise(Path({str(folder)!r}), 'styles'))"
     )
     supervisor = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     wait_for((folder / "address.json").exists)
