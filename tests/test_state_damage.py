@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from hashmark import state as module
-from hashmark.state import SCHEMA_VERSION, State
+from hashmark import state_file as module
+from hashmark.state import State
+from hashmark.state_file import SCHEMA_VERSION
 from tests.disk.tools import mounted, open_folder, permissions_count
 from tests.test_state import base, digest, fixture_path, many, opened
 

@@ -6,8 +6,8 @@
 - contents: MD5 and kind → what was found in those bytes, so that a file that was moved or copied is not decoded again.
 
 Everything here can be lost without losing content: digests are computed again, and without a base a changed
-file is `differs` instead of `local-changed`. So a damaged or newer file is set aside and a new one begun, and
-where nothing can be written, memory stands in. It does not decide what is worth remembering.
+file is `differs` instead of `local-changed`. What becomes of a file that can't be used is `state_file`'s. It does not
+decide what is worth remembering.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from hashmark.core.model import Base, Key, LocalFile, Problem, Stamp, key_bytes
+from hashmark.state_file import UNUSABLE, go_on, identity, is_damage, is_kept, open_file
 
-SCHEMA_VERSION = 2
-BUSY_SECONDS = 30
 PAGE = 4096
 MOST_ASKED = 500
 """Values in one question, which SQLite bounds (to 999 where it is old)."""
@@ -30,46 +29,10 @@ MOST_ASKED = 500
 INTEGER = 1 << 63
 """SQLite's integers are less than this, and not less than its negative."""
 
-_NOT_KEPT = "state-not-kept"
 _NOT_WRITTEN = "state-not-written"
-
-_ELSEWHERE = frozenset(
-    {
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_INTERRUPT,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_AUTH,
-    }
-)
-"""What is wrong with the disk, or held by others, and says nothing about the file's content."""
-
-_UNUSABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
-"""The second comes from damaged bytes in the wording of the first."""
 
 T = TypeVar("T")
 Row = TypeVar("Row", LocalFile, Base)
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS digest (
-    dataset BLOB NOT NULL, key BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-    ctime_ns INTEGER NOT NULL, inode BLOB NOT NULL, device BLOB NOT NULL, md5 TEXT NOT NULL,
-    PRIMARY KEY (dataset, key)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS base (
-    remote TEXT NOT NULL, key BLOB NOT NULL, md5 TEXT NOT NULL, etag TEXT NOT NULL, size INTEGER NOT NULL,
-    common INTEGER NOT NULL, PRIMARY KEY (remote, key)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS fact (
-    store TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (store, name)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS content (
-    kind TEXT NOT NULL, md5 TEXT NOT NULL, flags TEXT NOT NULL, value TEXT NOT NULL,
-    PRIMARY KEY (kind, md5)) WITHOUT ROWID;
-"""
 
 
 class State:
@@ -80,7 +43,7 @@ class State:
     ) -> None:
         self._db = connection
         self._path = path
-        self._opened = _identity(path)
+        self._opened = identity(path)
         self._lock = threading.RLock()
         self.problem = problem
         self.persistent = persistent
@@ -93,8 +56,8 @@ class State:
         where nothing can be written the state lives in memory for this run. Damage that shows only later is
         treated in the same way when it shows.
         """
-        connection, problem = _open(path)
-        kept = _is_kept(problem)
+        connection, problem = open_file(path)
+        kept = is_kept(problem)
         return cls(connection, problem, persistent=kept, path=path if kept else None)
 
     def close(self) -> None:
@@ -221,8 +184,8 @@ class State:
         with self._lock:
             try:
                 self._transaction(sql, rows)
-            except _UNUSABLE as error:
-                if not _is_damage(error):
+            except UNUSABLE as error:
+                if not is_damage(error):
                     # A full disk or a lock held for long costs the memory of this run, not the run itself.
                     why = f"the state can't be written ({error}), so not all that this run found is remembered"
                     self.problem = self.problem or Problem("", _NOT_WRITTEN, why)
@@ -245,13 +208,9 @@ class State:
         if self._path is None or isinstance(error, sqlite3.ProgrammingError | sqlite3.IntegrityError):
             raise error
         self._db.close()
-        self._db, self.problem = _after(self._path, error, self._opened)
-        self._opened = _identity(self._path)
-        self.persistent = _is_kept(self.problem)
-
-
-class _NewerState(sqlite3.DatabaseError):
-    """The file was written by a later hashmark."""
+        self._db, self.problem = go_on(self._path, error, self._opened)
+        self._opened = identity(self._path)
+        self.persistent = is_kept(self.problem)
 
 
 def _key(raw: bytes) -> Key:
@@ -277,89 +236,3 @@ def _text(name: str) -> str:
 
 def _ids(stamp: Stamp) -> tuple[str, str]:
     return str(stamp.inode), str(stamp.device)
-
-
-def _is_kept(problem: Problem | None) -> bool:
-    return problem is None or problem.code != _NOT_KEPT
-
-
-def _open(path: Path) -> tuple[sqlite3.Connection, Problem | None]:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return _connect(path), None
-    except _UNUSABLE as error:
-        return _after(path, error)
-    except OSError as error:
-        return _in_memory(f"{path.parent} can't be written ({error.strerror}); nothing is remembered")
-
-
-def _is_damage(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF not in _ELSEWHERE
-
-
-def _identity(path: Path | None) -> tuple[int, int] | None:
-    """Which file is at the path now."""
-    try:
-        facts = path.stat() if path else None
-    except OSError:
-        return None
-    return (facts.st_dev, facts.st_ino) if facts else None
-
-
-def _after(path: Path, error: Exception, opened: tuple[int, int] | None = None) -> tuple[sqlite3.Connection, Problem]:
-    """A connection to go on with. A file that is not the one that was `opened` is another process's new one."""
-    if not _is_damage(error):
-        # Read-only, locked for too long, no space: the file itself may be fine, so it stays where it is.
-        return _in_memory(f"{path} can't be used ({error}); nothing is remembered in this run")
-    try:
-        if opened and _identity(path) not in {opened, None}:
-            text = f"{path.name} was unusable ({error}) and another run has begun a new one"
-        else:
-            aside = _set_aside(path)
-            text = f"{path.name} is unusable ({error}) and was set aside as {aside.name}; a new one was begun"
-        return _connect(path), Problem("", "state-set-aside", text)
-    except (OSError, sqlite3.DatabaseError) as second:
-        return _in_memory(f"{path} is unusable ({error}) and can't be set aside ({second})")
-
-
-def _in_memory(why: str) -> tuple[sqlite3.Connection, Problem]:
-    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    connection.executescript(_SCHEMA)
-    return connection, Problem("", _NOT_KEPT, why)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    try:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise _NewerState(f"written by a newer hashmark, format {version}")
-        if version < SCHEMA_VERSION:
-            _prepare(connection)
-        connection.execute("PRAGMA synchronous = NORMAL")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    # Where the file system has no shared memory (NFS, some FUSE), SQLite keeps its rollback journal instead.
-    with contextlib.suppress(sqlite3.OperationalError):
-        connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("BEGIN IMMEDIATE")
-    for statement in _SCHEMA.split(";"):
-        connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    connection.execute("COMMIT")
-
-
-def _set_aside(path: Path) -> Path:
-    number = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    path.rename(aside)
-    for suffix in ("-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
-    return aside

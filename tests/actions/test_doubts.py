@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from hashmark import Direction, Evidence, Options, Policy, Verdict, pull, push, status, verify
-from hashmark import state as state_module
+from hashmark import Direction, Evidence, Options, Policy, Verdict, pull, push, state_file, status, verify
 from hashmark.actions import uploads
 from hashmark.actions.doctor import doctor
 from hashmark.actions.status import Scan
@@ -101,7 +100,7 @@ def test_an_empty_etag_is_none(world: World) -> None:
 def locked(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Another program holds the state for longer than anybody waits."""
     dataset.library.state.close()
-    monkeypatch.setattr(state_module, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(state_file, "BUSY_SECONDS", 0.1)
     path = dataset.library.state_folder / "state.sqlite"
     dataset.library.__dict__.pop("state", None)
     assert dataset.library.state.persistent
