@@ -67,9 +67,8 @@ def _table(case: dict[str, Any], run: dict[str, Any]) -> str:
     heads = ["program", "seconds", "runs", *["ratio"] * in_turn, "CPU s", "peak MB", *["requests"] * in_turn]
     heads += [*["found"] * asked, *["compares"] * compared]
     lines = [f"## {case['title']}: {case['input']}", ""]
-    if any(case.get(name, run[name]) != run[name] for name in RUN):
-        said = "{machine}; {server}; {date}.".format_map(case)
-        lines += [" ".join(["Measured in another run:", said, *case["notes"]]), ""]
+    if other := _other_run(case, run):
+        lines += [other, ""]
     lines += [_line(heads), _line(["---"] * len(heads))]
     for row in rows:
         cells = [row["program"], f"{row['median']:.2f}", str(len(row["wall"]))]
@@ -80,6 +79,15 @@ def _table(case: dict[str, Any], run: dict[str, Any]) -> str:
         cells += [row["compares"]] if compared else []
         lines.append(_line(cells))
     return "\n".join([*lines, ""])
+
+
+def _other_run(case: dict[str, Any], run: dict[str, Any]) -> str:
+    """What is to be said of the run that a case is of, and not of the page's own; nothing where it is that one."""
+    facts = [case[name] for name in ("machine", "server", "date") if case.get(name, run[name]) != run[name]]
+    notes = [note for note in case.get("notes", ()) if note not in run["notes"]]
+    if not facts and not notes:
+        return ""
+    return " ".join([f"Measured in another run{': ' if facts else ''}{'; '.join(facts)}.", *notes])
 
 
 def _ratio(middle: float, least: float, most: float) -> str:
@@ -106,7 +114,7 @@ def _line(cells: Sequence[str]) -> str:
 def write(found: dict[str, Any], folder: Path, *, beside: Sequence[dict[str, Any]] = ()) -> None:
     """Both forms, in `folder`; with the cases `beside` that were not measured now."""
     folder.mkdir(parents=True, exist_ok=True)
-    new = [_name(case) for case in found["cases"]]
-    found = found | {"cases": [*(case for case in beside if _name(case) not in new), *found["cases"]]}
+    cases = {_name(case): case for case in (*beside, *found["cases"])}  # what is measured again keeps its place
+    found = found | {"cases": list(cases.values())}
     (folder / "benchmarks.json").write_text(json.dumps(found, indent=1) + "\n")
     (folder / "benchmarks.md").write_text(markdown(found))
