@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.cases import Case
 
-RUN = ("date", "machine", "server", "notes")
+RUN = ("machine", "server", "date", "notes")
 """What is said of a whole run; with a case that another run left, of its own."""
 
 INTRO = """# Benchmarks
@@ -83,7 +83,7 @@ def _table(case: dict[str, Any], run: dict[str, Any]) -> str:
 
 def _other_run(case: dict[str, Any], run: dict[str, Any]) -> str:
     """What is to be said of the run that a case is of, and not of the page's own; nothing where it is that one."""
-    facts = [case[name] for name in ("machine", "server", "date") if case.get(name, run[name]) != run[name]]
+    facts = [case[name] for name in RUN if name != "notes" and case.get(name, run[name]) != run[name]]
     notes = [note for note in case.get("notes", ()) if note not in run["notes"]]
     if not facts and not notes:
         return ""
