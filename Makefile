@@ -2,7 +2,8 @@
 #   make demo [ARGS="--dir X --no-serve"]   make test [ARGS="-k word"]   make test-slow   make faults
 #   make check   make bench   make bench-page   make page   make screenshots   make clean
 
-PYTHON ?= python3.11
+# The newest suitable one on PATH, unless named: make PYTHON=python3.12
+PYTHON ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
@@ -14,8 +15,8 @@ PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install --con
 setup: $(STAMPS)/test $(STAMPS)/check
 
 $(STAMPS)/venv:
-	@command -v $(PYTHON) >/dev/null || { echo "hashmark needs Python 3.11 or later: make PYTHON=python3.12 …"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@python=$$(sh tools/find_python.sh $(PYTHON)) && echo "Using $$("$$python" --version) ($$(command -v "$$python"))" && \
+		"$$python" -m venv $(VENV)
 	@mkdir -p $(STAMPS) && touch $@
 
 # What builds the package, Node for the page included, in the versions that were tested.
