@@ -21,13 +21,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from hashmark.embedded import EmbeddedBucket
 from tests.browser.manager import Manager, longest_task, run
 from tests.browser.site import STYLE, Site, picture
 from tests.conftest import BUCKET, Store, pytest_configure
-from tools.browser import FLAGS, find
+from tools.browser import launch
 
 OUT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks-page.json"
 SHOWN = """new Promise(done => {
@@ -170,17 +170,15 @@ def main() -> None:
     expect.set_options(timeout=60_000)
     with (
         tempfile.TemporaryDirectory(prefix="hashmark-bench-") as place,
-        sync_playwright() as playwright,
+        launch() as browser,
     ):
         folder = Path(place)
         box = EmbeddedBucket(folder / "bucket", BUCKET)
         store = Store("seaweedfs", box.address.endpoint_url, box.credentials_file)
-        browser = playwright.chromium.launch(executable_path=find(), args=list(FLAGS))
         machine = f"{platform.machine()}, {os.cpu_count()} cores, Chromium {browser.version}"
         try:
             seen = [measure(browser, folder, store, pairs, options.rounds) for pairs in options.pairs]
         finally:
-            browser.close()
             box.stop()
     report(seen, machine, options.out)
 

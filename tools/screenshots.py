@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -27,7 +27,7 @@ from tests.browser.gate import Gate, gated
 from tests.browser.manager import Manager
 from tests.browser.site import Site
 from tests.conftest import BUCKET, Store, pytest_configure
-from tools.browser import FLAGS, find
+from tools.browser import launch
 
 OUT = Path(__file__).resolve().parent.parent / "docs" / "screenshots"
 MANY = 10_000
@@ -206,16 +206,13 @@ def opened(manager: Manager) -> None:
 def main() -> None:
     """Draw all of them anew."""
     pytest_configure()
-    path = find()
-    with tempfile.TemporaryDirectory() as folder, sample(Path(folder)) as (site, gate), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+    with tempfile.TemporaryDirectory() as folder, sample(Path(folder)) as (site, gate), launch() as browser:
         site.start()
         camera = Camera(browser, site)
         caption_pictures(camera, site)
         with Library.open(site.root) as library:
             demo.clean_captions(library.dataset("82"))
         pictures(camera, site, gate)
-        browser.close()
 
 
 if __name__ == "__main__":

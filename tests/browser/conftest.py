@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from hashmark import demo
 from hashmark.library import Library
@@ -18,7 +18,7 @@ from tests.browser.gate import Line
 from tests.browser.manager import Manager
 from tests.browser.site import STYLE, Site, copy_style, pairs
 from tests.conftest import Store
-from tools.browser import FLAGS, NoBrowser, find
+from tools.browser import NoBrowser, launch
 
 expect.set_options(timeout=20_000)  # a busy machine; what holds is seen at once
 
@@ -30,13 +30,10 @@ Visit = Callable[..., Manager]
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     try:
-        path = find()
+        with launch() as chromium:
+            yield chromium
     except NoBrowser as missing:
         pytest.fail(str(missing), pytrace=False)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
-        yield chromium
-        chromium.close()
 
 
 @dataclass
