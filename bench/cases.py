@@ -19,7 +19,7 @@ from bench import proxy
 from bench.inputs import CHANGED, Input, change
 from bench.measure import Cost, Row, run
 from bench.programs import BUCKET, SCRIPTS, Command, Program, Site, environment
-from hashmark.embedded import EmbeddedBucket, read_credentials
+from hashmark.embedded.store import EmbeddedBucket, read_credentials
 
 BIG = 1_000_000_000
 """Bytes from which on a run's leftovers are removed before the next run."""

@@ -16,7 +16,7 @@ from hashmark.actions import status
 from hashmark.cli import main
 from hashmark.core.model import Key, LocalFile, RemoteObject, Stamp
 from hashmark.disk.walk import Walk
-from hashmark.library import Library
+from hashmark.library.library import Library
 from hashmark.s3.bucket import Bucket
 
 NAME = "86_made_up"

@@ -23,7 +23,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, expect
 
-from hashmark.embedded import EmbeddedBucket
+from hashmark.embedded.store import EmbeddedBucket
 from tests.browser.manager import Manager, longest_task, run
 from tests.browser.site import STYLE, Site, picture
 from tests.conftest import BUCKET, Store, pytest_configure

@@ -21,12 +21,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from hashmark.embedded import EmbeddedBucket, read_credentials
-from hashmark.library import Library
+from hashmark.embedded.store import EmbeddedBucket, read_credentials
+from hashmark.embedded.supervisor import free_ports
+from hashmark.library.library import Library
+from hashmark.library.settings import create
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
-from hashmark.settings import create
-from hashmark.supervisor import free_ports
 
 BUCKET = "training-data"
 SCRIPTS = Path(sysconfig.get_path("scripts"))

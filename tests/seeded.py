@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from hashmark import sketches
+from hashmark.demo import sketches
 
 SIDE = 320
 

@@ -15,20 +15,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hashmark.core import encoding, filters, inventory, listing
+from hashmark.core import encoding, inventory, saved_listing
 from hashmark.core.errors import (
     BrokenListing,
-    FilterError,
     HashmarkError,
+    QueryError,
     SettingsError,
     StoreError,
     UnexpectedAnswer,
     UsageError,
 )
 from hashmark.core.etags import looks_like_md5, normal_etag, part_count
-from hashmark.s3 import errors, requests, xml
+from hashmark.library.settings import SETTINGS, read_settings
+from hashmark.s3 import error_mapping, requests, xml
 from hashmark.s3.client import Answer
-from hashmark.settings import SETTINGS, read_settings
+from hashmark.search import query
 from tests.faults.server import error
 from tests.faults.server import listing as page
 
@@ -175,7 +176,7 @@ def test_any_etag_is_an_md5_of_parts_or_neither(examples: int) -> None:
 def test_any_refusal_of_a_store_is_one_of_our_errors(examples: int) -> None:
     def check(given: tuple[int, bytes, dict[str, str]]) -> None:
         status, body, headers = given
-        told = errors.from_answer(status, headers, body, "GetObject", "'a.txt'")
+        told = error_mapping.from_answer(status, headers, body, "GetObject", "'a.txt'")
         assert isinstance(told, StoreError)
         assert str(told)
 
@@ -237,7 +238,7 @@ JSON = [
 def test_a_saved_listing_is_read_or_refused(examples: int) -> None:
     def check(data: bytes) -> None:
         try:
-            listing.parse(data.decode("utf-8", "replace"), "old.json")
+            saved_listing.parse(data.decode("utf-8", "replace"), "old.json")
         except HashmarkError as told:
             assert len(str(told)) < 5000
 
@@ -287,8 +288,8 @@ def test_a_search_is_understood_or_refused_where_it_goes_wrong(examples: int) ->
     def check(data: bytes) -> None:
         text = data.decode("utf-8", "replace")
         try:
-            filters.parse(text)
-        except FilterError as told:
+            query.parse(text)
+        except QueryError as told:
             assert 0 <= told.position <= len(text)
 
     fuzz(check, spoilt(SEARCHES, GRAMMAR), examples)

@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from hashmark import Dataset, Library, Planned, Policy, Side, Verdict, plan, run, status
-from hashmark.actions import trash
 from hashmark.core.errors import HashmarkError
 from hashmark.core.plan import Direction, Verb
 from hashmark.disk import hashing
-from hashmark.embedded import read_credentials
-from hashmark.settings import Settings, create
+from hashmark.embedded.store import read_credentials
+from hashmark.library.settings import Settings, create
+from hashmark.trash import restore
 from tests.conftest import Store
 from tests.disk.tools import tree
 from tests.faults import proxy as faults
@@ -180,10 +180,10 @@ class Model(RuleBasedStateMachine):
     def restore(self, name: str) -> None:
         """The newest batch comes back; what it replaces goes to the trash in turn."""
         library = self.libraries[name]
-        batches = sorted({entry.batch for entry in trash.entries(library)})
+        batches = sorted({entry.batch for entry in restore.entries(library)})
         if batches:
             before = self.reachable()
-            restored = trash.restore(library, batches[-1])
+            restored = restore.restore(library, batches[-1])
             self.say(str(restored.failures))
             assert before <= self.reachable(), "a content is lost"
 

@@ -20,9 +20,9 @@ from playwright.sync_api import Browser, Page, expect
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from hashmark import demo
-from hashmark.embedded import EmbeddedBucket
-from hashmark.library import Library
+from hashmark.demo import sample_library
+from hashmark.embedded.store import EmbeddedBucket
+from hashmark.library.library import Library
 from tests.browser.gate import Gate, gated
 from tests.browser.manager import Manager
 from tests.browser.site import Site
@@ -43,7 +43,7 @@ def sample(folder: Path) -> Iterator[tuple[Site, Gate]]:
         gated(store := Store("seaweedfs", box.address.endpoint_url, box.credentials_file)) as gate,
     ):
         site = Site(folder / "styles", store, "styles", endpoint_url=gate.url)
-        for left in demo.draw(site.root, demo.SAMPLES, threading.Event()):
+        for left in sample_library.draw(site.root, sample_library.SAMPLES, threading.Event()):
             if left % 100 == 0:
                 print(f"{left} sketches to draw", flush=True)
         link_many(site.root / "3_ten_thousand", site.folder)
@@ -211,7 +211,7 @@ def main() -> None:
         camera = Camera(browser, site)
         caption_pictures(camera, site)
         with Library.open(site.root) as library:
-            demo.clean_captions(library.dataset("82"))
+            sample_library.clean_captions(library.dataset("82"))
         pictures(camera, site, gate)
 
 

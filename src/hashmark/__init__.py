@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from hashmark._version import __version__
 
 if TYPE_CHECKING:
-    from hashmark.actions.listing import ls_remote
+    from hashmark.actions.ls_remote import ls_remote
     from hashmark.actions.move import Planned, Result, plan, pull, push, run
     from hashmark.actions.status import Options, status
     from hashmark.actions.verify import verify
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hashmark.core.model import Evidence, FileStatus, Kind, Verdict
     from hashmark.core.plan import Direction, Policy, Side
     from hashmark.core.report import DatasetStatus
-    from hashmark.library import Dataset, Library
+    from hashmark.library.library import Dataset, Library
 
 __all__ = [
     "Dataset",
@@ -55,7 +55,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "hashmark.actions.listing": ("ls_remote",),
+    "hashmark.actions.ls_remote": ("ls_remote",),
     "hashmark.actions.move": ("Planned", "Result", "plan", "pull", "push", "run"),
     "hashmark.actions.status": ("Options", "status"),
     "hashmark.actions.verify": ("verify",),
@@ -63,7 +63,7 @@ _HOMES = {
     "hashmark.core.model": ("Evidence", "FileStatus", "Kind", "Verdict"),
     "hashmark.core.plan": ("Direction", "Policy", "Side"),
     "hashmark.core.report": ("DatasetStatus",),
-    "hashmark.library": ("Dataset", "Library"),
+    "hashmark.library.library": ("Dataset", "Library"),
 }
 
 

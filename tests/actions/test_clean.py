@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from hashmark import Dataset, Library
-from hashmark.actions import batches
 from hashmark.actions.clean import apply, pipeline_of, preview
 from hashmark.core.cleaning import Pipeline
 from hashmark.core.errors import Busy, Interrupted, LocalError, SettingsError, UsageError
 from hashmark.core.events import Event, JobState, reduce
-from hashmark.core.words import Change as Side
+from hashmark.core.word_diff import PieceKind as Side
 from hashmark.disk import rewrite
-from hashmark.settings import create
+from hashmark.library.settings import create
+from hashmark.trash import batches
 from tests.disk.tools import stamp, tree
 
 NAME = "82_stellar_sketch"

@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 
-from hashmark import Direction, Evidence, Options, Policy, Verdict, pull, push, state_file, status, verify
-from hashmark.actions import uploads
+from hashmark import Direction, Evidence, Options, Policy, Verdict, pull, push, status, verify
 from hashmark.actions.doctor import doctor
 from hashmark.actions.status import Scan
 from hashmark.core.model import Base, Key, LocalFile
 from hashmark.disk.walk import stamp_of
-from hashmark.library import Dataset
+from hashmark.library.library import Dataset
 from hashmark.s3.probe import probe, scratch_key
-from hashmark.state import State
+from hashmark.state import file
+from hashmark.state.store import State
+from hashmark.transfer import incomplete_uploads
 from tests.conftest import Store
 from tests.faults.proxy import edit, flip, flipped, relabel
 from tests.faults.proxy import status as answers
@@ -100,7 +101,7 @@ def test_an_empty_etag_is_none(world: World) -> None:
 def locked(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Another program holds the state for longer than anybody waits."""
     dataset.library.state.close()
-    monkeypatch.setattr(state_file, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(file, "BUSY_SECONDS", 0.1)
     path = dataset.library.state_folder / "state.sqlite"
     dataset.library.__dict__.pop("state", None)
     assert dataset.library.state.persistent
@@ -224,7 +225,7 @@ def test_other_bytes_each_time_say_nothing_of_the_object(world: World) -> None:
 def test_an_unfinished_upload_that_may_not_be_given_up_keeps_no_push_back(world: World) -> None:
     here = pushed(world)
     key = f"{here.prefix}big.png"
-    uploads.note(here.library, key, "an-upload-of-a-killed-push")
+    incomplete_uploads.note(here.library, key, "an-upload-of-a-killed-push")
     world.proxy.on("AbortMultipartUpload", "big", answers(403, "AccessDenied"), times=FOR_EVER)
     fill(here, {"b.txt": TEXT})
     result = push(here)

@@ -10,13 +10,13 @@ import pytest
 
 from hashmark.actions import lint as action
 from hashmark.actions.lint import lint
-from hashmark.actions.local import CAPTIONS
 from hashmark.core.errors import ImageRefused, Interrupted
 from hashmark.core.lint.facts import ImageFacts, Trainer
-from hashmark.core.lint.report import Report
+from hashmark.core.lint.findings import LintReport
 from hashmark.images.renderer import Renderer
-from hashmark.library import Library
-from hashmark.settings import create
+from hashmark.library.digest_cache import CAPTIONS
+from hashmark.library.library import Library
+from hashmark.library.settings import create
 from tests.seeded import clean, encoded, picture, seeded
 
 K, M, D = Trainer.KOHYA, Trainer.MUSUBI, Trainer.DIFFUSION_PIPE
@@ -82,23 +82,23 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 
 @pytest.fixture(scope="module")
-def everything(shelf: Library) -> Report:
+def everything(shelf: Library) -> LintReport:
     return lint(shelf.dataset("7"))
 
 
-def keys(report: Report) -> dict[tuple[str, Trainer | None], set[str]]:
+def keys(report: LintReport) -> dict[tuple[str, Trainer | None], set[str]]:
     return {(f.code, f.trainer): set(f.keys) for f in report.findings}
 
 
 @pytest.mark.parametrize(("code", "trainers", "names"), WANTED, ids=[f"{row[0]}-{n}" for n, row in enumerate(WANTED)])
 def test_each_seeded_case_is_found_by_name(
-    everything: Report, code: str, trainers: tuple[Trainer | None, ...], names: set[str]
+    everything: LintReport, code: str, trainers: tuple[Trainer | None, ...], names: set[str]
 ) -> None:
     found = keys(everything)
     assert {trainer: found.get((code, trainer)) for trainer in trainers} == dict.fromkeys(trainers, names)
 
 
-def test_nothing_else_is_found(everything: Report) -> None:
+def test_nothing_else_is_found(everything: LintReport) -> None:
     assert keys(everything).keys() == {(code, trainer) for code, trainers, _ in WANTED for trainer in trainers}
     assert everything.problems == ()
 
@@ -111,7 +111,7 @@ def test_a_clean_dataset_has_nothing_but_notes(shelf: Library) -> None:
     assert not report.health.troubles
 
 
-def test_the_numbers_of_caption_health_are_those_of_the_findings(everything: Report) -> None:
+def test_the_numbers_of_caption_health_are_those_of_the_findings(everything: LintReport) -> None:
     health = everything.health
     assert (health.zero_byte, health.blank, health.multi_line) == (1, 1, 1)
     assert (health.wrong_encoding, health.suspect, health.unread) == (4, 1, 1)
@@ -119,7 +119,7 @@ def test_the_numbers_of_caption_health_are_those_of_the_findings(everything: Rep
 
 
 def test_a_second_lint_decodes_nothing_and_says_the_same(
-    shelf: Library, everything: Report, monkeypatch: pytest.MonkeyPatch
+    shelf: Library, everything: LintReport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_args: object) -> None:
         raise AssertionError("an image was decoded again")

@@ -10,17 +10,17 @@ import pytest
 
 from hashmark import Dataset, Policy, Side, Verdict, plan, pull, push, run, status
 from hashmark.actions import move as move_module
-from hashmark.actions import trash
-from hashmark.actions.listing import ls_remote
+from hashmark.actions.ls_remote import ls_remote
 from hashmark.actions.move import Planned, plan_delete, status_after
 from hashmark.core.errors import NoSuchBucket, RefusedPlan
 from hashmark.core.events import Event, FileDone
 from hashmark.core.model import Base, FileStatus, Key, Stamp
-from hashmark.core.plan import Direction, Where
+from hashmark.core.plan import Direction, Location
 from hashmark.disk import hashing
-from hashmark.library import Library
+from hashmark.library.library import Library
 from hashmark.transfer import moves, parts
 from hashmark.transfer.ends import Done
+from hashmark.trash import restore
 from tests.conftest import LibraryMaker, Store
 from tests.core.build import md5
 from tests.disk.tools import tree
@@ -86,9 +86,9 @@ def test_a_file_that_is_not_settled_is_read_again(seaweedfs: Store, library_on: 
 # --- deletes -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("where", Where)
+@pytest.mark.parametrize("where", Location)
 def test_a_delete_takes_the_chosen_files_from_one_side_or_both_and_they_come_back(
-    where: Where, store: Store, library_on: LibraryMaker
+    where: Location, store: Store, library_on: LibraryMaker
 ) -> None:
     dataset = dataset_of(library_on(store))
     push(dataset)
@@ -96,15 +96,15 @@ def test_a_delete_takes_the_chosen_files_from_one_side_or_both_and_they_come_bac
     planned = plan_delete(dataset, where, keys=keys)
     result = run(planned)
     assert result.done, result.failures
-    disk = where is not Where.BUCKET
-    bucket = where is not Where.DISK
+    disk = where is not Location.BUCKET
+    bucket = where is not Location.DISK
     assert on_disk(dataset) == (without(pairs(), keys) if disk else pairs())
     assert in_bucket(dataset) == (without(pairs(), keys) if bucket else pairs())
-    left = Verdict.LOCAL_ONLY if where is Where.BUCKET else Verdict.REMOTE_ONLY
-    assert not_synced(status(dataset)) == ({} if where is Where.BOTH else dict.fromkeys(keys, left))
+    left = Verdict.LOCAL_ONLY if where is Location.BUCKET else Verdict.REMOTE_ONLY
+    assert not_synced(status(dataset)) == ({} if where is Location.BOTH else dict.fromkeys(keys, left))
 
     assert result.trash is not None
-    restored = trash.restore(dataset.library, result.trash)
+    restored = restore.restore(dataset.library, result.trash)
     assert (len(restored.entries), restored.failures) == (planned.plan.deletes, ())
     assert on_disk(dataset) == in_bucket(dataset) == pairs()
     assert status(dataset).in_sync
@@ -130,7 +130,7 @@ def test_only_what_was_chosen_is_deleted(
     """And no cap: all files may be chosen."""
     dataset = dataset_of(library_on(seaweedfs))
     push(dataset)
-    assert run(plan_delete(dataset, Where.BOTH, select=select, keys=keys)).done
+    assert run(plan_delete(dataset, Location.BOTH, select=select, keys=keys)).done
     assert on_disk(dataset) == in_bucket(dataset) == without(pairs(), gone)
 
 
@@ -138,7 +138,7 @@ def test_a_plan_runs_as_it_was_shown_whatever_came_afterwards(store: Store, libr
     """What appeared is not touched; what changed is left and reported; the rest is done."""
     dataset = dataset_of(library_on(store))
     push(dataset)
-    planned = plan_delete(dataset, Where.DISK, select=("*.txt",))
+    planned = plan_delete(dataset, Location.DISK, select=("*.txt",))
     fill(dataset, {"new.txt": b"appeared\n", "0001.txt": b"edited\n"})
     result = run(planned)
     assert [(f.key, f.code) for f in result.failures] == [("0001.txt", "file-changed")]
@@ -146,7 +146,7 @@ def test_a_plan_runs_as_it_was_shown_whatever_came_afterwards(store: Store, libr
     assert in_bucket(dataset) == pairs()
 
     bucket = dataset.library.bucket
-    planned = plan_delete(dataset, Where.BUCKET, select=("*.txt",))
+    planned = plan_delete(dataset, Location.BUCKET, select=("*.txt",))
     bucket.put(dataset.prefix + "0002.txt", b"changed there\n")
     bucket.put(dataset.prefix + "new2.txt", b"appeared there\n")
     result = run(planned)
@@ -159,7 +159,7 @@ def test_a_bucket_that_refuses_costs_no_file_on_disk(store: Store, library_on: L
     """A delete on both sides begins there, and ends there if not all of it went well."""
     dataset = dataset_of(library_on(store))
     push(dataset)
-    planned = plan_delete(dataset, Where.BOTH, select=("*",))
+    planned = plan_delete(dataset, Location.BOTH, select=("*",))
     dataset.library.bucket.put(dataset.prefix + "0002.txt", b"changed there\n")
     result = run(planned)
     assert [(f.key, f.code) for f in result.failures] == [("0002.txt", "precondition-failed")]
@@ -168,9 +168,9 @@ def test_a_bucket_that_refuses_costs_no_file_on_disk(store: Store, library_on: L
     assert (result.outcome.not_tried, result.done) == (len(pairs()), False)
 
 
-@pytest.mark.parametrize("where", Where)
+@pytest.mark.parametrize("where", Location)
 def test_nothing_is_deleted_where_something_could_not_be_read(
-    where: Where, seaweedfs: Store, library_on: LibraryMaker
+    where: Location, seaweedfs: Store, library_on: LibraryMaker
 ) -> None:
     dataset = dataset_of(library_on(seaweedfs))
     push(dataset)
@@ -187,7 +187,7 @@ def test_nothing_is_deleted_on_disk_where_the_bucket_can_not_be_listed(
     dataset = dataset_of(library)
     remote = replace(library.settings.remote, bucket="nobody-made-this")
     with Library(library.root, replace(library.settings, remote=remote)) as other, pytest.raises(NoSuchBucket):
-        plan_delete(other.dataset("82"), Where.DISK, select=("*",))
+        plan_delete(other.dataset("82"), Location.DISK, select=("*",))
     assert on_disk(dataset) == pairs()
 
 
@@ -196,7 +196,7 @@ def test_a_key_that_is_refused_is_neither_deleted_nor_passed_over(moto: Store, l
     bucket = dataset.library.bucket
     for key in ("../escape.txt", "Case.txt", "case.txt", "fine.txt"):
         bucket.put(dataset.prefix + key, b"x")
-    result = run(plan_delete(dataset, Where.BUCKET, select=("*",)))
+    result = run(plan_delete(dataset, Location.BUCKET, select=("*",)))
     assert {row.status.key for row in result.planned.plan.left_alone} == {"../escape.txt", "Case.txt", "case.txt"}
     assert set(in_bucket(dataset)) == {"../escape.txt", "Case.txt", "case.txt"}
 
@@ -306,9 +306,9 @@ def test_after_a_push_or_pull_what_is_shown_is_what_a_comparison_says(
 
 
 @pytest.mark.usefixtures("small_parts")
-@pytest.mark.parametrize("where", Where)
+@pytest.mark.parametrize("where", Location)
 def test_after_a_delete_what_is_shown_is_what_a_comparison_says(
-    where: Where, store: Store, library_on: LibraryMaker
+    where: Location, store: Store, library_on: LibraryMaker
 ) -> None:
     """Of files of every verdict; gone on both sides, they are shown no more."""
     here, there = two_machines(store, library_on)

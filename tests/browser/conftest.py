@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
-from hashmark import demo
-from hashmark.library import Library
-from hashmark.settings import SETTINGS
+from hashmark.demo import sample_library
+from hashmark.library.library import Library
+from hashmark.library.settings import SETTINGS
 from tests.browser.gate import Line
 from tests.browser.manager import Manager
 from tests.browser.site import STYLE, Site, copy_style, pairs
@@ -123,7 +123,7 @@ def make_site(tmp_path: Path, seaweedfs: Store, prefix: str) -> Iterator[SiteMak
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample library's 271 pairs as they are drawn, only smaller, with the captions as they came."""
     folder = tmp_path_factory.mktemp("drawn")
-    for _ in demo.draw(folder, (demo.Sample(STYLE, 271, 0, 128),), threading.Event()):
+    for _ in sample_library.draw(folder, (sample_library.Sample(STYLE, 271, 0, 128),), threading.Event()):
         pass
     return folder
 
@@ -131,7 +131,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def clean(site: Site) -> None:
     """Clean the 271 captions on disk, as the demo does."""
     with Library.open(site.root) as library:
-        assert demo.clean_captions(library.dataset("82")) == 271
+        assert sample_library.clean_captions(library.dataset("82")) == 271
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def dirty(tmp_path: Path, seaweedfs: Store, prefix: str, drawn: Path) -> Iterato
     site = Site(tmp_path / "dirty", seaweedfs, prefix)
     with (site.root / SETTINGS).open("a") as file:
         file.write(f'\n[datasets."{STYLE}".clean]\n')
-        file.writelines(f'{name} = "{value}"\n' for name, value in demo.CLEANING.items())
+        file.writelines(f'{name} = "{value}"\n' for name, value in sample_library.CLEANING.items())
     copy_style(drawn, site)
     site.push()
     yield site.start()

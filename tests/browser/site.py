@@ -20,10 +20,10 @@ from typing import Any
 import boto3
 from PIL import Image
 
-from hashmark import demo
-from hashmark.embedded import read_credentials
-from hashmark.library import Library
-from hashmark.settings import create
+from hashmark.demo import sample_library
+from hashmark.embedded.store import read_credentials
+from hashmark.library.library import Library
+from hashmark.library.settings import create
 from tests.conftest import BUCKET, Store, free_port
 from tests.e2e.command import Ran, Shell
 
@@ -60,7 +60,7 @@ class Site:
         with Library.open(self.root) as library:
             settings = replace(library.settings, remote=self._remote)
             with Library(self.root, settings) as own:
-                result = demo.push_new(own.dataset(dataset), lambda _event: None, threading.Event())
+                result = sample_library.push_new(own.dataset(dataset), lambda _event: None, threading.Event())
         assert result.outcome.fatal is None
         assert not result.outcome.state.failures
 

@@ -12,10 +12,10 @@ from hashmark.core.plan import (
     Action,
     Direction,
     LeftAlone,
+    Location,
     Policy,
     Selection,
     Verb,
-    Where,
     make_delete_plan,
     make_plan,
 )
@@ -68,12 +68,12 @@ GONE = {
     Verdict.REFUSED: (),
 }
 """What a delete on both sides does to a file of each verdict."""
-OF = {Where.DISK: {DEL_L}, Where.BUCKET: {DEL_R}, Where.BOTH: {DEL_R, DEL_L}}
+OF = {Location.DISK: {DEL_L}, Location.BUCKET: {DEL_R}, Location.BOTH: {DEL_R, DEL_L}}
 
 
-@pytest.mark.parametrize("where", Where)
+@pytest.mark.parametrize("where", Location)
 @pytest.mark.parametrize("verdict", Verdict)
-def test_a_delete_takes_a_file_of_any_verdict_from_where_it_is(verdict: Verdict, where: Where) -> None:
+def test_a_delete_takes_a_file_of_any_verdict_from_where_it_is(verdict: Verdict, where: Location) -> None:
     """Also what is in sync, and also where it would be the only copy: it was chosen, and goes to the trash."""
     row = status("row.txt", verdict, reason="why" if verdict is Verdict.REFUSED else None)
     plan = make_delete_plan([row, status("other.txt")], Selection(keys=frozenset({"row.txt"})), where, complete=True)
@@ -82,8 +82,8 @@ def test_a_delete_takes_a_file_of_any_verdict_from_where_it_is(verdict: Verdict,
     assert (plan.direction, plan.deletes, plan.total_bytes) == (Direction.DELETE, len(plan.actions), 0)
 
 
-@pytest.mark.parametrize(("where", "named"), [(Where.DISK, False), (Where.BUCKET, True), (Where.BOTH, True)])
-def test_a_refused_name_is_told_only_where_it_was_to_be_deleted(where: Where, named: bool) -> None:
+@pytest.mark.parametrize(("where", "named"), [(Location.DISK, False), (Location.BUCKET, True), (Location.BOTH, True)])
+def test_a_refused_name_is_told_only_where_it_was_to_be_deleted(where: Location, named: bool) -> None:
     row = status("../x", Verdict.REFUSED)._replace(local=None)
     plan = make_delete_plan([row], Selection(), where, complete=True)
     assert [left.reason for left in plan.left_alone] == (["refused"] if named else [])
@@ -91,22 +91,22 @@ def test_a_refused_name_is_told_only_where_it_was_to_be_deleted(where: Where, na
 
 def test_a_delete_on_both_sides_begins_with_the_bucket() -> None:
     rows = [status("a"), status("b")]
-    plan = make_delete_plan(rows, Selection(), Where.BOTH, complete=True)
+    plan = make_delete_plan(rows, Selection(), Location.BOTH, complete=True)
     assert [(a.verb, a.key) for a in plan.actions] == [(DEL_R, "a"), (DEL_R, "b"), (DEL_L, "a"), (DEL_L, "b")]
 
 
-@pytest.mark.parametrize("where", Where)
-def test_nothing_is_deleted_where_something_could_not_be_read(where: Where) -> None:
+@pytest.mark.parametrize("where", Location)
+def test_nothing_is_deleted_where_something_could_not_be_read(where: Location) -> None:
     """No number makes that safe, so none is offered."""
     with pytest.raises(RefusedPlan, match="not everything could be read") as caught:
         make_delete_plan([status("a"), status("b")], Selection(), where, complete=False)
     assert caught.value.deletes is None
-    assert caught.value.message.startswith("4 " if where is Where.BOTH else "2 ")
+    assert caught.value.message.startswith("4 " if where is Location.BOTH else "2 ")
 
 
 def test_no_cap_stands_in_for_the_confirmation() -> None:
     """All files of a dataset may be chosen; a push or pull would refuse that."""
-    plan = make_delete_plan([status(f"{n}") for n in range(100)], Selection(), Where.BUCKET, complete=True)
+    plan = make_delete_plan([status(f"{n}") for n in range(100)], Selection(), Location.BUCKET, complete=True)
     assert plan.deletes == 100
 
 
@@ -117,9 +117,9 @@ selections = st.builds(
 )
 
 
-@given(worlds(), selections, st.sampled_from(Where), st.sets(st.sampled_from(NAMES)))
+@given(worlds(), selections, st.sampled_from(Location), st.sets(st.sampled_from(NAMES)))
 def test_a_delete_plan_empties_what_was_selected_and_touches_nothing_else(
-    world: World, chosen: Selection, where: Where, refused: set[str]
+    world: World, chosen: Selection, where: Location, refused: set[str]
 ) -> None:
     """Nothing that was not selected, no side that was not named, nothing twice, no refused name."""
     rows = [row._replace(verdict=Verdict.REFUSED) if row.key in refused else row for row in world.compare()]
@@ -127,16 +127,16 @@ def test_a_delete_plan_empties_what_was_selected_and_touches_nothing_else(
     assert len(set(plan.actions)) == len(plan.actions)
     disk, bucket = dict(world.disk), dict(world.bucket)
     world.run(plan)
-    for before, after, side in ((disk, world.disk, Where.DISK), (bucket, world.bucket, Where.BUCKET)):
-        meant = {k for k in before if where in {side, Where.BOTH} and chosen.selects(k) and k not in refused}
+    for before, after, side in ((disk, world.disk, Location.DISK), (bucket, world.bucket, Location.BUCKET)):
+        meant = {k for k in before if where in {side, Location.BOTH} and chosen.selects(k) and k not in refused}
         assert after == {key: data for key, data in before.items() if key not in meant}
     again = make_delete_plan(world.compare(), chosen, where, complete=True)
     assert {a.key for a in again.actions} <= refused, "a second plan finds nothing more"
 
 
-@given(worlds(), selections, st.sampled_from(Where))
+@given(worlds(), selections, st.sampled_from(Location))
 def test_a_delete_plan_of_an_incomplete_comparison_is_always_refused(
-    world: World, chosen: Selection, where: Where
+    world: World, chosen: Selection, where: Location
 ) -> None:
     with pytest.raises(RefusedPlan):
         make_delete_plan(world.compare(), chosen, where, complete=False)

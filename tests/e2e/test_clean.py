@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hashmark import demo, sketches
+from hashmark.demo import sample_library, sketches
 from tests.conftest import Store
 from tests.e2e.command import Ran, Shell, end, fill, library, wait_for
 
@@ -269,10 +269,10 @@ def test_ctrl_c_ends_with_130_and_what_was_done_can_be_undone(many: Shell) -> No
 def test_the_sample_librarys_captions_are_cleaned_and_taken_back(tmp_path: Path) -> None:
     """271 changes by rule, 271 red, and 271 green again without an upload. What is in the images does not matter."""
     root = tmp_path / "demo"
-    with demo.open_library(root) as opened:
-        (root / demo.STORY).mkdir()
+    with sample_library.open_library(root) as opened:
+        (root / sample_library.STORY).mkdir()
         for seed in range(271):
-            image, caption = demo.pair_paths(root / demo.STORY, seed)
+            image, caption = sample_library.pair_paths(root / sample_library.STORY, seed)
             image.write_bytes(f"drawing {seed}".encode())
             caption.write_bytes(sketches.dirty_caption(seed))
         opened.bucket.objects("")  # starts the box, which this test is to stop

@@ -295,16 +295,20 @@ LIBRARIES = ("PIL", "botocore", "click", "fastapi", "jinja2", "rich", "typer")
 STANDARD = ("asyncio", "configparser", "ctypes", "difflib", "shutil", "subprocess", "tempfile")
 OURS = (
     "actions.move",
+    "demo",
     "disk.durable",
     "disk.place",
     "embedded",
     "evidence.body",
     "images",
-    "sketches",
+    "library.capabilities",
+    "library.listing_file",
+    "search",
     "transfer",
+    "trash",
     "web",
 )
-CORE = ("cleaning", "events", "inventory", "lint.facts", "listing", "plan", "words")
+CORE = ("cleaning", "events", "inventory", "lint.facts", "plan", "saved_listing", "word_diff")
 UNNEEDED = (*LIBRARIES, *STANDARD, *(f"hashmark.{name}" for name in OURS), *(f"hashmark.core.{name}" for name in CORE))
 
 

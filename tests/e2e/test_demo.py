@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hashmark.embedded import read_credentials
+from hashmark.embedded.store import read_credentials
 from tests.conftest import SCRIPTS
 from tests.e2e.command import Shell, end, wait_for
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from hashmark import Dataset, Policy, plan, pull, push, run
-from hashmark.actions import local as local_module
 from hashmark.core.errors import HashmarkError
 from hashmark.core.model import Stamp
 from hashmark.core.plan import Direction
 from hashmark.disk import hashing, walk
+from hashmark.library import digest_cache as local_module
 from tests.conftest import SCRIPTS, Store
 from tests.disk.tools import mounted, tree
 from tests.e2e.command import Shell, library

@@ -13,12 +13,12 @@ from urllib.parse import quote, unquote_to_bytes
 import pytest
 
 from hashmark import Library, Options, Verdict, pull, push, status
-from hashmark.actions import trash
 from hashmark.cli import exits
 from hashmark.core.errors import BrokenListing, HashmarkError, NoSuchBucket, RefusedPlan, ServerFault
-from hashmark.embedded import read_credentials
+from hashmark.embedded.store import read_credentials
+from hashmark.library.settings import Settings
 from hashmark.s3 import listing as listing_module
-from hashmark.settings import Settings
+from hashmark.trash import restore
 from tests.conftest import Store
 from tests.faults.proxy import Fault, edit, redirect, swap
 from tests.faults.proxy import status as answers
@@ -170,12 +170,14 @@ def test_row_31_a_delete_of_many_that_fails_in_part_says_of_which(synced: World,
         lambda body: re.sub(rb"<Deleted>\s*<Key>([^<]*00\.txt)</Key>.*?</Deleted>", refused, body, flags=re.DOTALL)
     )
     synced.proxy.on("DeleteObjects", "", one)
-    gone, failed = trash.empty(here.library, trash.contents(here.library))
+    gone, failed = restore.empty(here.library, restore.contents(here.library))
     assert gone == 1
     ((key, why),) = [(f.key, f.message) for f in failed]
     assert key.endswith("00.txt")
     assert "AccessDenied" in why or "NotConfirmed" in why
-    assert trash.empty(here.library, trash.contents(here.library)) in [(1, []), (0, [])], "asked again, nothing is left"
+    assert restore.empty(here.library, restore.contents(here.library)) in [(1, []), (0, [])], (
+        "asked again, nothing is left"
+    )
 
 
 HOSTILE = (

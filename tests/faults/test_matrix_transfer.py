@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from hashmark import Evidence, Policy, Verdict, plan, pull, push, run, status, verify
-from hashmark.actions import trash
 from hashmark.core.plan import Direction
-from hashmark.embedded import read_credentials
+from hashmark.embedded.store import read_credentials
 from hashmark.s3 import bucket as bucket_module
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.multipart import IN_FLIGHT
 from hashmark.transfer import moves, parts
+from hashmark.trash import restore
 from tests.conftest import Store
 from tests.faults.proxy import (
     Fault,
@@ -341,7 +341,7 @@ def test_row_32_what_a_pull_overwrote_or_deleted_comes_back(world: World) -> Non
 
 def _restore(world: World, batch: str | None) -> None:
     assert batch is not None
-    restored = trash.restore(world.machine().library, batch)
+    restored = restore.restore(world.machine().library, batch)
     assert (len(restored.entries), restored.failures) == (2, ())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from hashmark import Dataset, pull, push, status
-from hashmark.actions.trash import entries
+from hashmark.trash.restore import entries
 from tests.faults.proxy import edit, lost, swap
 from tests.faults.proxy import status as answers
 from tests.faults.world import NAME, TEXT, World, fill, in_bucket

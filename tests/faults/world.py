@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hashmark import Dataset, Library, status
+from hashmark.library.settings import Settings
 from hashmark.s3.bucket import Bucket
-from hashmark.settings import Settings
 from tests.conftest import Store
 from tests.disk.tools import tree
 from tests.faults.proxy import Proxy, proxied

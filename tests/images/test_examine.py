@@ -9,8 +9,8 @@ from PIL import Image
 
 from hashmark.core.errors import ImageRefused
 from hashmark.core.lint.alike import NEAR
+from hashmark.images.processes import Died, WorkerProcesses
 from hashmark.images.renderer import Renderer
-from hashmark.images.workers import Died, Workers
 from tests.images.build import ORIENTATION, TURNED, encoded, quarters
 from tests.seeded import picture
 
@@ -88,6 +88,6 @@ def test_a_limit_that_is_met_is_not_the_fault_of_the_image(tmp_path: Path, monke
         raise Died("It took longer than 15 s.")
 
     with Renderer(tmp_path, 1) as slow:
-        monkeypatch.setattr(Workers, "run", too_slow)
+        monkeypatch.setattr(WorkerProcesses, "run", too_slow)
         with pytest.raises(ImageRefused, match="within the limits"):
             slow.examine(b"").result()

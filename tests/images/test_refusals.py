@@ -15,8 +15,8 @@ from PIL import Image
 
 from hashmark.core.errors import ImageRefused
 from hashmark.images import heads
+from hashmark.images.processes import Limits
 from hashmark.images.renderer import MAX_BYTES, Renderer
-from hashmark.images.workers import Limits
 from tests.images.build import encoded, png, quarters, render, shown, slow_jpeg
 
 GOOD = encoded(quarters(), "PNG")

@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from hashmark.core.errors import HashmarkError, NoCredentials, SettingsError, TlsFailure
-from hashmark.library import Library
+from hashmark.library.library import Library
+from hashmark.library.settings import Settings
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
-from hashmark.settings import Settings
 from tests.conftest import BUCKET, Store, serving_rclone
 
 

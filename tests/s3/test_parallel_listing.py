@@ -11,12 +11,12 @@ from urllib.parse import unquote
 
 import pytest
 
-from hashmark.actions.landmarks import Landmarks
-from hashmark.actions.listing import ls_remote
+from hashmark.actions.ls_remote import ls_remote
 from hashmark.actions.move import push
 from hashmark.actions.status import status
 from hashmark.core.errors import BrokenListing
 from hashmark.core.model import Key, LocalFile, Stamp
+from hashmark.library.remote_objects import Landmarks
 from hashmark.s3 import listing
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote

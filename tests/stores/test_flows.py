@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from hashmark import Dataset, Evidence, Library, Options, Policy, Side, Verdict, plan, pull, push, run, status, verify
-from hashmark.actions import trash
 from hashmark.actions.doctor import doctor
-from hashmark.actions.listing import ls_remote
-from hashmark.core import listing
+from hashmark.actions.ls_remote import ls_remote
+from hashmark.core import saved_listing
 from hashmark.core.errors import RefusedPlan
 from hashmark.core.model import Base
 from hashmark.core.plan import Direction
@@ -23,6 +22,7 @@ from hashmark.core.report import DatasetStatus
 from hashmark.s3 import bucket as bucket_module
 from hashmark.transfer import moves, parts
 from hashmark.transfer.ends import Done
+from hashmark.trash import restore
 from tests.conftest import BUCKET, SCRIPTS, LibraryMaker, Store, aws, rclone_remote, run_tool
 from tests.faults import Reply, Request, error, forward, scripted
 
@@ -265,7 +265,7 @@ def test_both_sides_changed_is_a_conflict_that_only_the_user_decides(store: Stor
     assert pull(here, take=Side.THEIRS).done
     assert (here.path / "0001.txt").read_bytes() == b"theirs, edited there\n"
     assert status(here).in_sync
-    kept = [e for e in trash.entries(here.library) if e.side == "disk"]
+    kept = [e for e in restore.entries(here.library) if e.side == "disk"]
     assert [(e.dataset, e.key) for e in kept] == [(NAME, "0001.txt")]
 
 
@@ -333,14 +333,14 @@ def test_deletes_are_capped_go_to_the_trash_and_come_back(store: Store, library_
     result = push(dataset, delete=True, max_delete=2)
     assert result.done
     assert status(dataset).in_sync
-    gone = [e for e in trash.entries(dataset.library) if e.side == "bucket"]
+    gone = [e for e in restore.entries(dataset.library) if e.side == "bucket"]
     assert [(e.batch, e.key) for e in gone] == [(result.trash, f"{n:04d}.txt") for n in range(2)]
 
-    restored = trash.restore(dataset.library, result.trash or "")
+    restored = restore.restore(dataset.library, result.trash or "")
     assert (len(restored.entries), restored.failures) == (2, ())
     assert pull(dataset).done
     assert (dataset.path / "0000.txt").read_bytes() == pairs()["0000.txt"]
-    assert list(trash.entries(dataset.library)) == []
+    assert list(restore.entries(dataset.library)) == []
 
 
 def test_a_store_that_refuses_if_match_on_writes_is_pushed_to_all_the_same(
@@ -373,14 +373,14 @@ def test_what_a_push_overwrites_can_be_restored(store: Store, library_on: Librar
     (dataset.path / "0001.txt").write_bytes(b"cleaned\n")
     result = push(dataset)
     assert result.trash is not None
-    trash.restore(dataset.library, result.trash)
+    restore.restore(dataset.library, result.trash)
     key = dataset.prefix + "0001.txt"
     assert dataset.library.bucket.read(key) == pairs()["0001.txt"]
     assert not_synced(status(dataset)) == {"0001.txt": Verdict.REMOTE_CHANGED}
-    assert [e.key for e in trash.entries(dataset.library)] == ["0001.txt"], "what was in the way is kept in turn"
-    count, failed = trash.empty(dataset.library, trash.contents(dataset.library))
+    assert [e.key for e in restore.entries(dataset.library)] == ["0001.txt"], "what was in the way is kept in turn"
+    count, failed = restore.empty(dataset.library, restore.contents(dataset.library))
     assert (count, failed) == (1, [])
-    assert list(trash.entries(dataset.library)) == []
+    assert list(restore.entries(dataset.library)) == []
 
 
 def test_an_empty_folder_never_empties_the_bucket(store: Store, library_on: LibraryMaker) -> None:
@@ -508,13 +508,13 @@ def test_what_both_sides_lost_is_forgotten(store: Store, library_on: LibraryMake
 def test_a_saved_listing_stands_in_for_the_bucket(store: Store, library_on: LibraryMaker) -> None:
     dataset = dataset_of(library_on(store))
     push(dataset)
-    saved = listing.to_json(ls_remote(dataset))
+    saved = saved_listing.to_json(ls_remote(dataset))
     edit_keeping_size_and_time(dataset.path / "0001.txt")
-    whole = tuple(listing.parse(json.dumps(saved), "saved"))
+    whole = tuple(saved_listing.parse(json.dumps(saved), "saved"))
     found = status(dataset, Options(against=whole))
     assert not_synced(found) == {"0001.txt": Verdict.DIFFERS}
     del saved["fileMap"]
-    found = status(dataset, Options(against=tuple(listing.parse(json.dumps(saved), "old"))))
+    found = status(dataset, Options(against=tuple(saved_listing.parse(json.dumps(saved), "old"))))
     assert set(verdicts(found).values()) == {Verdict.UNVERIFIED}
     assert {row.evidence for row in found.files} == {Evidence.NAME}
     assert all(pair.is_in_s3 and pair.caption_in_s3 and not pair.green for pair in found.pairs)

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 import pytest
 
 from hashmark.actions.move import push
-from hashmark.library import Library
-from hashmark.settings import create
+from hashmark.library.library import Library
+from hashmark.library.settings import create
 from tests.conftest import BUCKET, LibraryMaker, Store
 from tests.e2e.command import fill
 from tests.web.serving import Served, serving

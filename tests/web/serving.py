@@ -14,10 +14,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from hashmark.core.model import RemoteObject
-from hashmark.library import Library
-from hashmark.web.app import create_app
-from hashmark.web.guard import Guard, Keys
-from hashmark.web.server import Where, _bind, end_streams, hosts
+from hashmark.library.library import Library
+from hashmark.web.server.app import create_app
+from hashmark.web.server.guard import Guard, Keys
+from hashmark.web.server.http_server import ListenAddress, _bind, end_streams, hosts
 
 TOKEN = "a-token-that-only-this-test-knows-0123456789"
 
@@ -74,7 +74,7 @@ def serving(
     library: Library, *, against: Mapping[str, tuple[RemoteObject, ...]] | None = None, every: float | None = None
 ) -> Iterator[Served]:
     """Serve the library on a free port, as `hashmark serve` does, until the end of the block."""
-    where = Where(port=0, token=TOKEN)
+    where = ListenAddress(port=0, token=TOKEN)
     sock = _bind(where.host, 0)
     port = sock.getsockname()[1]
     used: list[str] = []

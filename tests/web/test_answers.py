@@ -13,10 +13,10 @@ import httpx
 import pytest
 
 from hashmark.actions.move import push
-from hashmark.core.items import item_id
-from hashmark.library import Library
-from hashmark.settings import create
-from hashmark.web.guard import HEADERS
+from hashmark.library.library import Library
+from hashmark.library.settings import create
+from hashmark.search.items import item_id
+from hashmark.web.server.guard import HEADERS
 from tests.conftest import BUCKET, Store
 from tests.e2e.command import Shell, wait_for
 from tests.images.build import encoded, quarters

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from hashmark.actions.listing import ls_remote
+from hashmark.actions.ls_remote import ls_remote
 from hashmark.core.model import Key, RemoteObject
-from hashmark.library import Library
+from hashmark.library.library import Library
 from tests.conftest import Store
 from tests.e2e.command import Shell, fill, wait_for
 from tests.web.conftest import HOSTILE, STYLE

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hashmark.core.items import item_id
-from hashmark.library import Library
+from hashmark.library.library import Library
+from hashmark.search.items import item_id
 from tests.conftest import Store
 from tests.web.conftest import STYLE
 from tests.web.serving import Served, serving

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hashmark.core.items import item_id
-from hashmark.library import Library
+from hashmark.library.library import Library
+from hashmark.search.items import item_id
 from tests.e2e.command import wait_for
 from tests.web.conftest import STYLE
 from tests.web.serving import Served

@@ -13,10 +13,10 @@ import pytest
 
 from hashmark.actions import clean
 from hashmark.core.cleaning import RULES
-from hashmark.core.items import item_id
-from hashmark.library import Library
-from hashmark.web import jobs
-from hashmark.web.plans import Shown
+from hashmark.library.library import Library
+from hashmark.search.items import item_id
+from hashmark.web.session import jobs
+from hashmark.web.session.pending_plans import Shown
 from tests.e2e.command import fill, wait_for
 from tests.web.conftest import STYLE
 from tests.web.serving import Served
@@ -182,7 +182,7 @@ def test_a_preview_that_nobody_waits_for_is_given_up(served: Served, library: Li
         seen.append(cancel.wait(60))
         raise RuntimeError
 
-    monkeypatch.setattr("hashmark.web.api.cleaning.preview", slow)
+    monkeypatch.setattr("hashmark.web.views.api.cleaning_routes.preview", slow)
     body = json.dumps({"table": LOUD}).encode()
     head = "".join(f"{name}: {value}\r\n" for name, value in served.headers.items())
     with socket.create_connection(("127.0.0.1", served.port)) as raw:
@@ -212,5 +212,5 @@ def test_no_more_is_kept_than_may_be_held_but_for_the_newest(monkeypatch: pytest
     old = kept.keep(b"x")
     later = time.monotonic() + 901
     # Not that of everything: a server of this module runs by the other.
-    monkeypatch.setattr("hashmark.web.plans.time", SimpleNamespace(monotonic=lambda: later))
+    monkeypatch.setattr("hashmark.web.session.pending_plans.time", SimpleNamespace(monotonic=lambda: later))
     assert kept.get(old) is None

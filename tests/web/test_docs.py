@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hashmark.core.filters import HELP
-from hashmark.library import Library
-from hashmark.settings import create
-from hashmark.web.app import create_app
+from hashmark.library.library import Library
+from hashmark.library.settings import create
+from hashmark.search.query import HELP
+from hashmark.web.server.app import create_app
 
 DOCS = Path(__file__).parents[2] / "docs"
 

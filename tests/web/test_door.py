@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from hashmark.actions.move import push
 from hashmark.core.errors import UsageError
-from hashmark.library import Library
-from hashmark.settings import create
-from hashmark.web.guard import MAX_BODY
-from hashmark.web.server import Where
+from hashmark.library.library import Library
+from hashmark.library.settings import create
+from hashmark.web.server.guard import MAX_BODY
+from hashmark.web.server.http_server import ListenAddress
 from tests.conftest import BUCKET, Store
 from tests.e2e.command import fill
 from tests.s3.test_connections import make_certificate
@@ -241,10 +241,10 @@ def test_no_other_value_opens_the_door(served: Served, name: str, value: str) ->
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "gpu-box", "127.0.0.1.evil.example"])
 def test_beyond_this_machine_a_token_and_encryption_are_needed(host: str) -> None:
     with pytest.raises(UsageError, match="no token is set"):
-        Where(host=host).check()
+        ListenAddress(host=host).check()
     with pytest.raises(UsageError, match="read on the way"):
-        Where(host=host, token=TOKEN).check()
-    Where(host=host, token=TOKEN, insecure_http=True).check()
+        ListenAddress(host=host, token=TOKEN).check()
+    ListenAddress(host=host, token=TOKEN, insecure_http=True).check()
 
 
 def test_a_certificate_that_can_not_be_used_is_named_before_any_link(tmp_path: Path) -> None:
@@ -261,13 +261,13 @@ def test_a_certificate_that_can_not_be_used_is_named_before_any_link(tmp_path: P
         ((cert, stranger), f"{stranger} holds no private key that goes with {cert}"),
     ]:
         with pytest.raises(UsageError, match=re.escape(said)):
-            Where(cert=pair[0], key=pair[1]).check()
-    Where(host="0.0.0.0", token=TOKEN, cert=cert, key=key).check()
+            ListenAddress(cert=pair[0], key=pair[1]).check()
+    ListenAddress(host="0.0.0.0", token=TOKEN, cert=cert, key=key).check()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
 def test_on_this_machine_no_token_is_needed_but_a_short_one_is_refused(host: str) -> None:
-    Where(host=host).check()
+    ListenAddress(host=host).check()
     with pytest.raises(UsageError, match="too short"):
-        Where(host=host, token="short").check()
-    assert TOKEN not in repr(Where(host=host, token=TOKEN))
+        ListenAddress(host=host, token="short").check()
+    assert TOKEN not in repr(ListenAddress(host=host, token=TOKEN))

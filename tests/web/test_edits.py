@@ -12,12 +12,12 @@ import pytest
 from hashmark.actions.move import push
 from hashmark.actions.status import status
 from hashmark.core.errors import Unreachable
-from hashmark.core.items import item_id
 from hashmark.core.model import Key
-from hashmark.library import Library
-from hashmark.web.board import Board
-from hashmark.web.desk import Desk
-from hashmark.web.edits import CHANGED, look_again
+from hashmark.library.library import Library
+from hashmark.search.items import item_id
+from hashmark.web.session.board import Board
+from hashmark.web.session.desk import Desk
+from hashmark.web.session.disk_edits import CHANGED, look_again
 from tests.conftest import LibraryMaker, Store
 from tests.e2e.command import fill, wait_for
 from tests.faults import Reply, Request
@@ -68,7 +68,7 @@ def test_an_edit_that_could_not_be_looked_at_is_looked_at_with_the_next(
 
         edit(library)
         with monkeypatch.context() as patch:
-            patch.setattr("hashmark.web.desk.look_again", unreachable)
+            patch.setattr("hashmark.web.session.desk.look_again", unreachable)
             desk.changed_on_disk(board, {Key("0000.txt")})
             await quiet(desk)
         assert board.error is not None
@@ -85,7 +85,7 @@ def test_an_edit_that_could_not_be_looked_at_is_looked_at_with_the_next(
 def test_many_edits_at_once_are_not_forgotten_by_a_look_that_fails_nor_is_it_repeated_without_end(
     library: Library, seaweedfs: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashmark.web.desk.MANY", 0)
+    monkeypatch.setattr("hashmark.web.session.desk.MANY", 0)
     between = Between(seaweedfs)
 
     async def story(desk: Desk) -> None:
@@ -145,7 +145,7 @@ def test_an_edit_that_was_looked_at_before_a_job_is_not_shown_over_what_that_doe
         verdicts(served)
         body = {"action": "delete", "where": "bucket", "items": [item_id("0002.png")]}
         plan = served.post("/api/datasets/82/plan", body, 200)["plan"]
-        monkeypatch.setattr("hashmark.web.desk.look_again", slow)
+        monkeypatch.setattr("hashmark.web.session.desk.look_again", slow)
         path = library.root / STYLE / "0002.txt"
         path.write_bytes(path.read_bytes())
         assert seen.wait(60)
@@ -295,8 +295,8 @@ def test_an_edit_while_a_look_was_under_way_is_grey_after_it_until_it_can_be_loo
             shown.append(of.files[key].verdict)
             await read_texts(of)
 
-        monkeypatch.setattr("hashmark.web.desk.status", slow)
-        monkeypatch.setattr("hashmark.web.desk.look_again", unreachable)
+        monkeypatch.setattr("hashmark.web.session.desk.status", slow)
+        monkeypatch.setattr("hashmark.web.session.desk.look_again", unreachable)
         monkeypatch.setattr(desk, "read_texts", watched)
         desk.check(board, anew=True)
         assert await asyncio.to_thread(compared.wait, 60)

@@ -13,7 +13,7 @@ from subprocess import Popen
 import httpx
 import pytest
 
-from hashmark.library import Library
+from hashmark.library.library import Library
 from tests.conftest import Store, free_port
 from tests.e2e.command import Shell, end, fill
 from tests.e2e.command import library as init

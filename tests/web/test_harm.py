@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from hashmark.core.items import item_id
-from hashmark.library import Library
+from hashmark.library.library import Library
+from hashmark.search.items import item_id
 from tests.web.conftest import STYLE
 from tests.web.serving import Served
 from tests.web.test_door import flat

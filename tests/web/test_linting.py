@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from hashmark.core.filters import parse
-from hashmark.core.items import item_id
 from hashmark.core.lint.checks import CHECKS
 from hashmark.core.lint.facts import Trainer
-from hashmark.library import Library
+from hashmark.library.library import Library
+from hashmark.search.items import item_id
+from hashmark.search.query import parse
 from tests.e2e.command import wait_for
 from tests.seeded import clean
 from tests.web.conftest import STYLE
@@ -76,10 +76,10 @@ def test_a_look_that_runs_tells_how_far_it_is_and_is_not_begun_twice(
         assert go.wait(60)
         return actual(_dataset, _trainers, on_image, cancel)
 
-    from hashmark.web import lints  # noqa: PLC0415
+    from hashmark.web.session import lint_runs  # noqa: PLC0415
 
-    actual = lints.lint  # type: ignore[attr-defined]
-    monkeypatch.setattr(lints, "lint", slow)
+    actual = lint_runs.lint  # type: ignore[attr-defined]
+    monkeypatch.setattr(lint_runs, "lint", slow)
     odd.post(f"{AT}/lint", {}, 202)
     wait_for(lambda: odd.get(f"{AT}/lint")["looking"] == {"images": 3, "of": 6})
     odd.post(f"{AT}/lint", {}, 202)

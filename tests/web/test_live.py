@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from watchfiles import Change, awatch
 
-from hashmark.library import Library
+from hashmark.library.library import Library
 from tests.e2e.command import fill, wait_for
 from tests.stores.test_flows import edit_keeping_size_and_time
 from tests.web.conftest import HOSTILE, STYLE
@@ -199,8 +199,8 @@ def test_an_edit_while_nothing_is_watched_is_found_when_the_next_watch_begins(
         async for changes in awatch(*folders, **options):
             yield changes
 
-    monkeypatch.setattr("hashmark.web.watch.awatch", watch_late)
-    monkeypatch.setattr("hashmark.web.watch.LOOK", 0.2)
+    monkeypatch.setattr("hashmark.web.session.watcher.awatch", watch_late)
+    monkeypatch.setattr("hashmark.web.session.watcher.LOOK", 0.2)
     served = serve(library)
     served.compared("82")
     fill(library.root, "7_new", 1)

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hashmark.actions.move import push
-from hashmark.core.items import item_id
 from hashmark.core.model import Key, LocalFile, RemoteObject
 from hashmark.disk.walk import stamp_of
-from hashmark.library import Library
-from hashmark.settings import create
-from hashmark.web.desk import Desk
+from hashmark.library.library import Library
+from hashmark.library.settings import create
+from hashmark.search.items import item_id
+from hashmark.web.session.desk import Desk
 from tests.conftest import LibraryMaker, Store
 from tests.e2e.command import fill, wait_for
 from tests.web.conftest import STYLE

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from hashmark.core.items import item_id
-from hashmark.library import Library
+from hashmark.library.library import Library
+from hashmark.search.items import item_id
 from tests.conftest import Store
 from tests.e2e.command import Shell, fill, wait_for
 from tests.web.conftest import STYLE

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from hashmark.actions.move import push
-from hashmark.core.items import item_id
-from hashmark.library import Library
-from hashmark.web import pictures
+from hashmark.library.library import Library
+from hashmark.search.items import item_id
+from hashmark.web.session import pictures
 from tests.conftest import BUCKET, Store
 from tests.images.build import encoded, exif, near, png, quarters
 from tests.web.conftest import STYLE
@@ -38,7 +38,7 @@ HARMFUL = {
 @pytest.fixture(scope="module")
 def served(seaweedfs: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Good pictures on both sides, one that differs, one only in the bucket; and harmful ones on disk."""
-    from hashmark.settings import create  # noqa: PLC0415
+    from hashmark.library.settings import create  # noqa: PLC0415
 
     root = tmp_path_factory.mktemp("pictures")
     prefix = f"pictures{abs(hash(str(root))):x}"

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
-from hashmark.library import Library
-from hashmark.settings import create
+from hashmark.library.library import Library
+from hashmark.library.settings import create
 from tests.conftest import BUCKET, Store
 from tests.e2e.command import fill
 from tests.web.serving import Served, serving

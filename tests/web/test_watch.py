@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from watchfiles import Change, awatch
 
-from hashmark.library import Library
+from hashmark.library.library import Library
 from tests.conftest import Store
 from tests.e2e.command import fill, wait_for
 from tests.web.conftest import STYLE
@@ -20,8 +20,8 @@ from tests.web.tools import Between, Stream, behind, fragments, lists, verdicts
 
 @pytest.fixture(autouse=True)
 def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hashmark.web.watch.LOOK", 0.1)
-    monkeypatch.setattr("hashmark.web.watch.MOST", 0.2)
+    monkeypatch.setattr("hashmark.web.session.watcher.LOOK", 0.1)
+    monkeypatch.setattr("hashmark.web.session.watcher.MOST", 0.2)
 
 
 def removed(folder: Path, copy: Path) -> None:
@@ -75,7 +75,7 @@ def test_where_nothing_can_be_watched_it_is_said_and_nothing_is_compared_again_a
         async for changes in awatch(*folders, **options):
             yield changes
 
-    monkeypatch.setattr("hashmark.web.watch.awatch", watch)
+    monkeypatch.setattr("hashmark.web.session.watcher.awatch", watch)
     between = Between(seaweedfs)
     said = "Edits on disk are not seen as they happen: OS file watch limit reached."
     with behind(between, library) as held, serving(held) as served:

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from hashmark.library import Library
+from hashmark.library.library import Library
 from hashmark.s3.endpoint import Remote
 from tests.conftest import BUCKET, Store
 from tests.e2e.command import wait_for

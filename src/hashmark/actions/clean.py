@@ -1,6 +1,6 @@
 """Cleaning the captions of a dataset by rules: first what would change, then exactly that, as one undoable batch.
 
-The rules are `core.cleaning`'s, and what a batch is, `actions.batches`'. A preview keeps the bytes it was made from,
+The rules are `core.cleaning`'s, and what a batch is, `trash.batches`'. A preview keeps the bytes it was made from,
 and only a file that still holds them is written. Progress is told in events; nothing is printed here.
 """
 
@@ -15,22 +15,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hashmark.actions.batches import OnEvent, Outcome, failure_json, rewrite, silent
-from hashmark.actions.edit import MAX_CAPTION
 from hashmark.core.cleaning import RULES, Cleaned, Flag, Pipeline, count_tags
-from hashmark.core.encoding import decode, undecodable
+from hashmark.core.encoding import MAX_CAPTION, decode, undecodable
 from hashmark.core.errors import Interrupted, LocalError, SettingsError, UsageError
 from hashmark.core.events import Ended, Failure, FileDone, FileFailed, Started
 from hashmark.core.model import FileStatus, Key, Kind, Verdict
 from hashmark.core.pairs import pair_up
 from hashmark.core.plan import Selection
 from hashmark.core.report import shown
-from hashmark.core.words import Piece, word_diff
+from hashmark.core.word_diff import Piece, word_diff
 from hashmark.disk.read import read_file
 from hashmark.disk.rewrite import Rewrite
 from hashmark.disk.walk import Walk
-from hashmark.library import Dataset
-from hashmark.settings import SETTINGS
+from hashmark.library.library import Dataset
+from hashmark.library.settings import SETTINGS
+from hashmark.trash.batches import BatchOutcome, OnEvent, failure_json, rewrite, silent
 
 
 def pipeline_of(
@@ -61,7 +60,7 @@ def pipeline_of(
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class CaptionChange:
     """One caption that cleaning changes. `after` is None where the rules say to delete its file."""
 
     key: str
@@ -100,7 +99,7 @@ class Preview:
     dataset: Dataset
     pipeline: Pipeline
     looked: int
-    changes: tuple[Change, ...]
+    changes: tuple[CaptionChange, ...]
     flags: tuple[tuple[str, Flag], ...]
     skipped: tuple[Failure, ...]
     orphans: tuple[str, ...]
@@ -144,7 +143,7 @@ class Applied:
     """What was written of a preview."""
 
     preview: Preview
-    outcome: Outcome
+    outcome: BatchOutcome
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -176,7 +175,7 @@ def preview(
 
 
 def apply(found: Preview, on_event: OnEvent = silent, cancel: threading.Event | None = None) -> Applied:
-    """Write what a preview shows, as one batch that `actions.undo` takes back.
+    """Write what a preview shows, as one batch that `trash.undoing` takes back.
 
     A file that does not hold the previewed bytes any more is left as it is, and named. Where `cancel` is set, what is
     under way is finished; what was done is in the batch.
@@ -203,7 +202,7 @@ class _Look:
         self._sizes: dict[str, int] = {}
         self._writable: dict[str, bool] = {}
         self._folders: set[str] = set()
-        self._changes: list[Change] = []
+        self._changes: list[CaptionChange] = []
         self._flags: list[tuple[str, Flag]] = []
         self._skipped: list[Failure] = []
 
@@ -282,7 +281,7 @@ class _Look:
             return None
         why = self._unwritable(key)
         if why is None:
-            self._changes.append(Change(key, data, None if cleaned.remove else after, cleaned.by or ("empty",)))
+            self._changes.append(CaptionChange(key, data, None if cleaned.remove else after, cleaned.by or ("empty",)))
         return why
 
     def _read(self, key: str) -> bytes | Failure:

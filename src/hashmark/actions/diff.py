@@ -11,8 +11,8 @@ from hashmark.core.encoding import decode
 from hashmark.core.errors import UsageError
 from hashmark.core.model import FileStatus, Kind, Verdict
 from hashmark.core.report import DatasetStatus, shown
-from hashmark.core.words import Piece, word_diff
-from hashmark.library import Dataset
+from hashmark.core.word_diff import Piece, word_diff
+from hashmark.library.library import Dataset
 
 MAX_TEXT = 1 << 20
 """Captions larger than this are not compared word by word."""

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hashmark.actions import uploads
-from hashmark.actions.abilities import find_out, remember
 from hashmark.core.errors import (
     AccessDenied,
     ClockSkew,
@@ -16,8 +14,10 @@ from hashmark.core.errors import (
     NoCredentials,
     WrongCredentials,
 )
-from hashmark.library import Library
-from hashmark.s3.probe import Finding
+from hashmark.library.capabilities import find_out, remember
+from hashmark.library.library import Library
+from hashmark.s3.probe import ProbeResult
+from hashmark.transfer import incomplete_uploads
 
 MEANING = {
     "write": ("hashmark can push here", "nothing can be pushed; status and pull may still work", ""),
@@ -133,13 +133,13 @@ def doctor(library: Library, *, abort_uploads: bool = False) -> Iterator[Check]:
 
 def _uploads(library: Library, *, abort: bool) -> Check:
     try:
-        found = uploads.unfinished(library)
+        found = incomplete_uploads.unfinished(library)
         if not found:
             return Check("uploads", True, "no upload in parts is unfinished", "nothing is paid for unseen")
-        what = ", ".join(uploads.told(found))
+        what = ", ".join(incomplete_uploads.told(found))
         if not abort:
             return Check("uploads", False, what, _UNFINISHED)
-        count = uploads.abort(library, found)
+        count = incomplete_uploads.abort(library, found)
     except HashmarkError as error:
         return Check("uploads", None, error.message, "uploads in parts that never ended can't be found here")
     left = len(found) - count
@@ -148,7 +148,7 @@ def _uploads(library: Library, *, abort: bool) -> Check:
 
 
 def _abilities(library: Library) -> Iterator[Check]:
-    found: list[Finding] = []
+    found: list[ProbeResult] = []
     try:
         for finding in find_out(library):
             found.append(finding)
@@ -158,7 +158,7 @@ def _abilities(library: Library) -> Iterator[Check]:
     remember(library, found)
 
 
-def _check(finding: Finding) -> Check:
+def _check(finding: ProbeResult) -> Check:
     good, bad, unknown = MEANING[finding.name]
     meaning = good if finding.ok else bad if finding.ok is False else unknown
     return Check(finding.name, finding.ok, finding.detail, meaning)

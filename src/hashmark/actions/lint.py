@@ -15,19 +15,20 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from hashmark.actions.local import BATCH, CAPTIONS, hashed, remember_captions, remembered_files, unread
+from hashmark.core.encoding import MAX_CAPTION
 from hashmark.core.errors import HashmarkError, Interrupted
-from hashmark.core.lint.facts import CaptionFacts, File, Folder, ImageFacts, Pair, Trainer
-from hashmark.core.lint.report import Report
-from hashmark.core.lint.report import lint as judge
-from hashmark.core.lint.texts import MAX_CAPTION, caption_facts
+from hashmark.core.lint.facts import CaptionFacts, File, Folder, ImageFacts, PairFacts, Trainer
+from hashmark.core.lint.findings import LintReport
+from hashmark.core.lint.findings import lint as judge
+from hashmark.core.lint.texts import caption_facts
 from hashmark.core.model import FileStatus, Kind, LocalFile, Problem, Verdict
 from hashmark.core.pairs import Paired, pair_up, split_suffix
 from hashmark.disk.read import read_file
 from hashmark.disk.walk import Walk
 from hashmark.images.renderer import MAX_BYTES, Renderer
-from hashmark.library import Dataset
-from hashmark.state import State
+from hashmark.library.digest_cache import BATCH, CAPTIONS, hashed, remember_captions, remembered_files, unread
+from hashmark.library.library import Dataset
+from hashmark.state.store import State
 
 IMAGES = "image-1"
 """The kind under which the facts of images are remembered; another number when what they say changes."""
@@ -43,7 +44,7 @@ def lint(
     trainers: Iterable[Trainer] = Trainer,
     on_image: Callable[[int, int], None] = lambda _done, _of: None,
     cancel: threading.Event | None = None,
-) -> Report:
+) -> LintReport:
     """What these trainers will make of the dataset on disk. `on_image` is told how many images of how many are decoded.
 
     Raises:
@@ -90,7 +91,7 @@ class _Found:
             images=images,
         )
 
-    def _pairs(self) -> Iterator[Pair]:
+    def _pairs(self) -> Iterator[PairFacts]:
         stems: dict[str, list[str]] = {}
         for key, kind in self.kinds.items():
             if kind is Kind.CAPTION:
@@ -98,7 +99,7 @@ class _Found:
         for pair in self.paired.pairs:
             caption = pair.caption.key if pair.caption else None
             others = [key for key in stems.get(split_suffix(pair.image.key)[0], ()) if key != caption]
-            yield Pair(
+            yield PairFacts(
                 _file(self.files[pair.image.key]), _file(self.files[caption]) if caption else None, tuple(others)
             )
 

@@ -11,10 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from hashmark.actions import uploads
-from hashmark.actions.abilities import Abilities, abilities
-from hashmark.actions.journals import new_batch_name
-from hashmark.actions.local import caption_look, clock, remember_captions
 from hashmark.actions.status import TRUST, Options, status
 from hashmark.core.compare import Joined, judge
 from hashmark.core.events import Event, Failure
@@ -24,11 +20,11 @@ from hashmark.core.plan import (
     Action,
     Direction,
     LeftAlone,
+    Location,
     Plan,
     Policy,
     Selection,
     Verb,
-    Where,
     make_delete_plan,
     make_plan,
 )
@@ -36,9 +32,13 @@ from hashmark.core.report import DatasetStatus, shown
 from hashmark.disk.durable import explain
 from hashmark.disk.hashing import is_settled
 from hashmark.disk.walk import leftovers
-from hashmark.library import Dataset
+from hashmark.library.capabilities import Abilities, abilities
+from hashmark.library.digest_cache import caption_look, clock, remember_captions
+from hashmark.library.library import Dataset
+from hashmark.transfer import incomplete_uploads
 from hashmark.transfer.ends import Done, Ends
 from hashmark.transfer.run import Outcome, Runner
+from hashmark.trash.batch_names import new_batch_name
 
 if TYPE_CHECKING:
     from hashmark.core.lint.facts import CaptionFacts
@@ -146,7 +146,7 @@ def plan_from(dataset: Dataset, found: DatasetStatus, policy: Policy) -> Planned
 
 
 def plan_delete(
-    dataset: Dataset, where: Where, *, select: tuple[str, ...] = (), keys: frozenset[str] | None = None
+    dataset: Dataset, where: Location, *, select: tuple[str, ...] = (), keys: frozenset[str] | None = None
 ) -> Planned:
     """Compare, and decide which files would go to the trash, on which side.
 
@@ -204,7 +204,7 @@ def _ends(dataset: Dataset, batch: str, can: Abilities | None) -> Ends:
         guarded_deletes=can is not None and can.guarded_deletes,
         checks_md5=can is not None and can.checks_md5,
         look=caption_look(dataset),
-        on_upload=lambda key, upload_id: uploads.note(library, key, upload_id),
+        on_upload=lambda key, upload_id: incomplete_uploads.note(library, key, upload_id),
         odd_etags=facts.get(TRUST) == "no",
         md5_etags=facts.get(TRUST, "yes" if library.bucket.client.endpoint.is_aws else "") == "yes",
         takes_if_match=facts.get("replace-only") != "no",
@@ -217,7 +217,7 @@ def _sweep(dataset: Dataset, plan: Plan) -> tuple[str, ...]:
 
     Returns what is to be told of what could not be removed.
     """
-    notes = uploads.abort_own(dataset) if plan.direction is Direction.PUSH else ()
+    notes = incomplete_uploads.abort_own(dataset) if plan.direction is Direction.PUSH else ()
     if plan.direction is Direction.PULL and dataset.path.is_dir():
         for path in leftovers(dataset.path):
             try:

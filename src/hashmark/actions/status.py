@@ -10,8 +10,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from hashmark.actions.landmarks import objects_of
-from hashmark.actions.local import BATCH, caption_flags, hashed, remembered_files, unread
 from hashmark.core.compare import Joined, Weighed, judge
 from hashmark.core.errors import HashmarkError
 from hashmark.core.join import join, relevant
@@ -32,9 +30,11 @@ from hashmark.core.model import (
 )
 from hashmark.core.pairs import Pair, pair_up
 from hashmark.core.report import DatasetStatus
-from hashmark.disk.walk import Look, Walk
-from hashmark.evidence.settle import EARNED, Settler
-from hashmark.library import Dataset
+from hashmark.disk.walk import SelectedWalk, Walk
+from hashmark.evidence.settler import EARNED, Settler
+from hashmark.library.digest_cache import BATCH, caption_flags, hashed, remembered_files, unread
+from hashmark.library.library import Dataset
+from hashmark.library.remote_objects import objects_of
 
 AT_FIRST = 4000
 """Files that are looked at while the first page of the listing travels."""
@@ -235,7 +235,7 @@ class Rescan(Scan):
         super().__init__(dataset)
         self._keys = frozenset(keys)
         self._listed = sorted(listed, key=lambda item: key_bytes(item.key))
-        self._walk = Look(dataset.path, self._keys, dataset.pairing.ignores)
+        self._walk = SelectedWalk(dataset.path, self._keys, dataset.pairing.ignores)
 
     def _other_side(self) -> tuple[Iterable[RemoteObject], Iterable[Base], Settler]:
         dataset = self.dataset

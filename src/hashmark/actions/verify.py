@@ -18,7 +18,7 @@ from hashmark.core.model import Base, Content, Evidence, FileStatus, Verdict
 from hashmark.core.pairs import pair_up
 from hashmark.core.plan import Policy, Selection
 from hashmark.core.report import DatasetStatus
-from hashmark.library import Dataset
+from hashmark.library.library import Dataset
 
 WORKERS = 8
 

@@ -18,7 +18,7 @@ class _Facts(ProgressColumn):
         return Text(task.fields["facts"], style="dim", no_wrap=True)
 
 
-class Bar:
+class ProgressBar:
     """A title, a bar and a line of facts; gone once it is stopped."""
 
     def __init__(self, title: str, console: Console) -> None:

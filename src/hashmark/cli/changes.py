@@ -11,9 +11,9 @@ from hashmark.core.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hashmark.actions.batches import Batch, Outcome
-    from hashmark.actions.clean import Applied, Change, Preview
-    from hashmark.actions.undo import Undone
+    from hashmark.actions.clean import Applied, CaptionChange, Preview
+    from hashmark.trash.batches import Batch, BatchOutcome
+    from hashmark.trash.undoing import Undone
 
 PAGE = 20
 FLAGS_SHOWN = 20
@@ -53,7 +53,7 @@ def _counts(counts: dict[str, int], out: Output) -> None:
             out.print(Text(f"  {rule:<20}{count:>6}"))
 
 
-def change_text(change: Change, out: Output) -> None:
+def change_text(change: CaptionChange, out: Output) -> None:
     """One caption: what goes struck out in red, what comes in green."""
     out.print(Text(name(change.key), "bold"), end="")
     out.print(Text(f"  {', '.join(change.rules)}", "dim"))
@@ -95,7 +95,7 @@ def applied_text(applied: Applied, out: Output) -> None:
         out.print(Text(f"  take it back: hashmark undo {outcome.batch}", "dim"))
 
 
-def _outcome(outcome: Outcome, out: Output) -> None:
+def _outcome(outcome: BatchOutcome, out: Output) -> None:
     failures(outcome.failures, out)
     if outcome.stopped_by:
         out.print(Text(f"  stopped: {visible(str(outcome.stopped_by))}", "red"))

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hashmark.cli import changes, render
+from hashmark.cli.boundary import guarded
 from hashmark.cli.exits import Exit
-from hashmark.cli.guard import guarded
-from hashmark.cli.options import DatasetArgument, JsonOption, LibraryOption, SelectOption
 from hashmark.cli.output import console
-from hashmark.cli.progress import Interruptible, Watcher
+from hashmark.cli.progress import Interruptible, ProgressDisplay
+from hashmark.cli.shared_options import DatasetArgument, JsonOption, LibraryOption, SelectOption
 from hashmark.core.errors import UsageError
-from hashmark.library import Dataset, Library
+from hashmark.library.library import Dataset, Library
 
 if TYPE_CHECKING:
     from hashmark.actions.clean import Applied, Preview
-    from hashmark.actions.undo import Undone
+    from hashmark.trash.undoing import Undone
 
 RuleOption = Annotated[
     list[str] | None,
@@ -95,7 +95,7 @@ def _look(dataset: Dataset, pipeline: Any, select: tuple[str, ...], *, as_json: 
     from hashmark.actions.clean import preview
 
     quiet = as_json or not sys.stderr.isatty()
-    with Interruptible() as stop, Watcher(f"Reading {render.name(dataset.name)}", quiet=quiet) as watcher:
+    with Interruptible() as stop, ProgressDisplay(f"Reading {render.name(dataset.name)}", quiet=quiet) as watcher:
         return preview(dataset, pipeline, select=select, on_event=watcher.on_event, cancel=stop.cancel)
 
 
@@ -103,7 +103,7 @@ def _write(preview: Preview, *, as_json: bool) -> Exit:
     from hashmark.actions.clean import apply
 
     title = f"Cleaning {render.name(preview.dataset.name)}"
-    with Interruptible() as stop, Watcher(title, quiet=as_json) as watcher:
+    with Interruptible() as stop, ProgressDisplay(title, quiet=as_json) as watcher:
         applied = apply(preview, watcher.on_event, stop.cancel)
     if as_json:
         render.print_json(applied.to_json())
@@ -135,7 +135,7 @@ def undo(
     library: LibraryOption = None,
 ) -> Exit:
     """Take back a cleaning, or an undo. Files that were edited since are left as they are, and shown."""
-    from hashmark.actions.batches import batches, unreadable
+    from hashmark.trash.batches import batches, unreadable
 
     with Library.open(library) as opened:
         if batch is not None:
@@ -149,9 +149,9 @@ def undo(
 
 
 def _take_back(library: Library, batch: str, *, as_json: bool) -> Exit:
-    from hashmark.actions.undo import undo as take_back
+    from hashmark.trash.undoing import undo as take_back
 
-    with Interruptible() as stop, Watcher("Undoing", quiet=as_json) as watcher:
+    with Interruptible() as stop, ProgressDisplay("Undoing", quiet=as_json) as watcher:
         undone = take_back(library, batch, watcher.on_event, stop.cancel)
     if as_json:
         render.print_json(undone.to_json())

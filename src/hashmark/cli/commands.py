@@ -15,15 +15,15 @@ import typer
 
 from hashmark._version import __version__
 from hashmark.cli import everyday, render
+from hashmark.cli.boundary import chosen, guarded
 from hashmark.cli.cleaning import clean, undo
 from hashmark.cli.exits import Exit, worst
-from hashmark.cli.guard import chosen, guarded
-from hashmark.cli.options import DatasetArgument, DatasetsArgument, JsonOption, LibraryOption, SelectOption
 from hashmark.cli.output import console
+from hashmark.cli.shared_options import DatasetArgument, DatasetsArgument, JsonOption, LibraryOption, SelectOption
 from hashmark.cli.trash import trash_app
-from hashmark.core.plan import Direction, Policy, Side, Where
-from hashmark.library import Library
-from hashmark.settings import create, refuse_inside
+from hashmark.core.plan import Direction, Location, Policy, Side
+from hashmark.library.library import Library
+from hashmark.library.settings import create, refuse_inside
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -162,7 +162,7 @@ def pull(
 def delete(
     datasets: DatasetsArgument,
     select: Annotated[list[str], typer.Option("--select", help="The keys that match this glob; may be repeated.")],
-    where: Annotated[Where, typer.Option("--from", help="The side that loses them.")],
+    where: Annotated[Location, typer.Option("--from", help="The side that loses them.")],
     dry_run: DryRunOption = False,
     yes: Annotated[int | None, typer.Option("--yes", min=0, help="Agree to exactly this many deletes.")] = None,
     as_json: JsonOption = False,
@@ -271,10 +271,12 @@ def serve(
 ) -> Exit:
     """Show the library in the browser: the S3 Manager. Only who has the printed link gets in."""
     from hashmark.cli.serve import run
-    from hashmark.web import server
+    from hashmark.web.server import http_server
 
-    token = server.token_from_environment()
-    where = server.Where(host, port, tuple(name or ()), tls_cert, tls_key, insecure_http=insecure_http, token=token)
+    token = http_server.token_from_environment()
+    where = http_server.ListenAddress(
+        host, port, tuple(name or ()), tls_cert, tls_key, insecure_http=insecure_http, token=token
+    )
     with Library.open(library) as opened:
         return run(opened, where, against=against or [], every=every, open_page=open_page)
 

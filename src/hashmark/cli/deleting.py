@@ -10,19 +10,19 @@ import sys
 from functools import partial
 
 from hashmark.actions.move import plan_delete
+from hashmark.cli.boundary import chosen
 from hashmark.cli.exits import Exit
-from hashmark.cli.guard import chosen
 from hashmark.cli.moving import carry_out, checked, in_turn, show
 from hashmark.core.errors import RefusedPlan
-from hashmark.core.plan import Where
-from hashmark.library import Library
+from hashmark.core.plan import Location
+from hashmark.library.library import Library
 
 
 def delete(
     library: Library,
     names: list[str],
     select: tuple[str, ...],
-    where: Where,
+    where: Location,
     *,
     dry_run: bool,
     yes: int | None,

@@ -9,16 +9,16 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
-from hashmark import demo
 from hashmark.actions.move import plan, run
 from hashmark.actions.status import Scan
 from hashmark.cli import render
 from hashmark.cli.exits import Exit, for_result
 from hashmark.cli.output import Output
-from hashmark.cli.progress import Interruptible, Watcher
+from hashmark.cli.progress import Interruptible, ProgressDisplay
 from hashmark.core.errors import Interrupted
 from hashmark.core.plan import Direction, Policy
 from hashmark.core.report import Summary
+from hashmark.demo import sample_library
 
 RELIST = 30.0
 """Seconds after which the page looks at the bucket again, so that it follows what other terminals do."""
@@ -41,7 +41,7 @@ class Story:
 
     def play(self, *, serve: bool, port: int, open_page: bool) -> Exit:
         """Make the library, push it, clean captions, compare; then push again, or show the page until Ctrl-C."""
-        with demo.open_library(self._folder) as self._library:
+        with sample_library.open_library(self._folder) as self._library:
             try:
                 with Interruptible() as self._stop:
                     self._draw()
@@ -58,7 +58,7 @@ class Story:
                     self._library.embedded.stop()
 
     def _draw(self) -> None:
-        steps = demo.draw(self._folder, demo.SAMPLES, self._stop.cancel)
+        steps = sample_library.draw(self._folder, sample_library.SAMPLES, self._stop.cancel)
         total = next(steps)
         if not total:
             return
@@ -72,19 +72,19 @@ class Story:
         library = self._library
         address = library.bucket.client.endpoint.url
         server = library.embedded.address.server if library.embedded else "S3"
-        self._told = {"library": str(library.root), "remote": demo.URL, "endpointUrl": address}
+        self._told = {"library": str(library.root), "remote": sample_library.URL, "endpointUrl": address}
         self._out.print(f"\n{server} runs on {address}, with its data in {library.state_folder / 'bucket'}.")
         for dataset in library.datasets():
-            with Watcher(f"Pushing {dataset.name}", quiet=self._as_json) as watcher:
-                result = demo.push_new(dataset, watcher.on_event, self._stop.cancel)
+            with ProgressDisplay(f"Pushing {dataset.name}", quiet=self._as_json) as watcher:
+                result = sample_library.push_new(dataset, watcher.on_event, self._stop.cancel)
             if result.planned.plan.actions:
                 render.result_text(result, self._out)
             if self._stop.cancel.is_set():
                 raise Interrupted("The first push is not finished.")
 
     def _clean(self) -> None:
-        dataset = self._library.dataset(demo.STORY)
-        changed = demo.clean_captions(dataset, self._stop.cancel)
+        dataset = self._library.dataset(sample_library.STORY)
+        changed = sample_library.clean_captions(dataset, self._stop.cancel)
         self._told["cleaned"] = changed
         if changed:
             text = f"the captions of {dataset.name} are cleaned on disk: {changed} changed. The bucket does not know."
@@ -97,16 +97,16 @@ class Story:
         for dataset in self._library.datasets():
             rows.append((dataset, Summary.of(Scan(dataset), keep=0)))
             self._out.print(render.status_line(*rows[-1]))
-        self._red = next(summary.red for dataset, summary in rows if dataset.name == demo.STORY)
+        self._red = next(summary.red for dataset, summary in rows if dataset.name == sample_library.STORY)
         self._told["datasets"] = [{"name": d.name, "counts": {v: n for v, n in s.counts.items() if n}} for d, s in rows]
         return all(summary.in_sync for _, summary in rows)
 
     def _finish(self) -> Exit:
         """Push what the cleaning changed, and show that everything is proven equal."""
-        dataset = self._library.dataset(demo.STORY)
+        dataset = self._library.dataset(sample_library.STORY)
         self._out.print("\n$ hashmark push 82", style="bold")
         planned = plan(dataset, Policy(Direction.PUSH))
-        with Watcher(f"Pushing {dataset.name}", quiet=self._as_json) as watcher:
+        with ProgressDisplay(f"Pushing {dataset.name}", quiet=self._as_json) as watcher:
             result = run(planned, watcher.on_event, self._stop.cancel)
         render.result_text(result, self._out)
         if for_result(result) is not Exit.DONE:
@@ -119,7 +119,7 @@ class Story:
 
     def _serve(self, port: int, *, open_page: bool) -> Exit:
         """Show the page until Ctrl-C, and tell how else the library and its bucket can be reached."""
-        from hashmark.web.server import Where, serve  # noqa: PLC0415 - not for --no-serve
+        from hashmark.web.server.http_server import ListenAddress, serve  # noqa: PLC0415 - not for --no-serve
 
         def tell(link: str) -> None:
             if "page" in self._told:
@@ -132,7 +132,7 @@ class Story:
             if open_page:
                 webbrowser.open(link)
 
-        serve(self._library, Where(port=port, or_any_port=True), tell, every=RELIST, on_ready=ready)
+        serve(self._library, ListenAddress(port=port, or_any_port=True), tell, every=RELIST, on_ready=ready)
         return Exit.DONE
 
     def _guide(self, link: str) -> None:
@@ -140,7 +140,7 @@ class Story:
         out.print("\nNow open the page (this link works once):", style="bold")
         out.print(f"  {link}")
         if red := self._red:
-            out.print(f"{demo.STORY} has {red} red files there. Open it, select all, then Upload to S3.")
+            out.print(f"{sample_library.STORY} has {red} red files there. Open it, select all, then Upload to S3.")
         out.print("\nOr use another terminal:", style="bold")
         out.print(f"  cd {self._library.root}")
         for verb in ("status", "diff", "push"):
@@ -148,7 +148,7 @@ class Story:
         if box := self._library.embedded:
             out.print("\nOther tools reach the bucket so:", style="bold")
             out.print(f"  export AWS_SHARED_CREDENTIALS_FILE='{box.credentials_file}' AWS_REGION=us-east-1")
-            out.print(f"  aws --endpoint-url {box.address.endpoint_url} s3 ls {demo.URL}/")
+            out.print(f"  aws --endpoint-url {box.address.endpoint_url} s3 ls {sample_library.URL}/")
         out.print("\nCtrl-C ends the page and the bucket.")
         self._tell()
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hashmark.cli import render
+from hashmark.cli.boundary import guarded
 from hashmark.cli.exits import Exit
-from hashmark.cli.guard import guarded
 from hashmark.cli.output import pour
-from hashmark.library import Library
+from hashmark.library.library import Library
 
 if TYPE_CHECKING:
     from hashmark.core.plan import Policy
@@ -61,12 +61,12 @@ def status(
 @guarded
 def ls_remote(name: str, *, as_json: bool = False, library: Path | None = None) -> Exit:
     """List what the bucket holds for a dataset."""
-    from hashmark.actions import listing
+    from hashmark.actions import ls_remote
 
     with Library.open(library) as opened:
-        objects = listing.ls_remote(opened.dataset(name))
+        objects = ls_remote.ls_remote(opened.dataset(name))
         if as_json:
-            from hashmark.core.listing import to_json
+            from hashmark.core.saved_listing import to_json
 
             render.print_json(to_json(objects))
         else:

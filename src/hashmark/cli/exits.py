@@ -11,7 +11,7 @@ from hashmark.core.report import DatasetStatus, Summary
 
 if TYPE_CHECKING:
     from hashmark.actions.move import Result
-    from hashmark.core.lint.report import Report
+    from hashmark.core.lint.findings import LintReport
 
 
 class Exit(IntEnum):
@@ -46,7 +46,7 @@ def for_status(found: DatasetStatus | Summary, *, complete: bool) -> Exit:
     return Exit.DONE if found.in_sync else Exit.NOT_IN_SYNC
 
 
-def for_lint(found: Report) -> Exit:
+def for_lint(found: LintReport) -> Exit:
     """The status for a lint: 1 where something was found, 4 where something could not be looked at."""
     if found.problems:
         return Exit.PARTLY

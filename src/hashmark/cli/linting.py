@@ -16,9 +16,9 @@ from hashmark.cli.progress import Interruptible
 from hashmark.core.errors import UsageError
 from hashmark.core.lint.claim import Severity
 from hashmark.core.lint.facts import Trainer
-from hashmark.core.lint.report import Finding, Report
+from hashmark.core.lint.findings import Finding, LintReport
 from hashmark.core.visible import visible
-from hashmark.library import Dataset
+from hashmark.library.library import Dataset
 
 ALL = "all"
 
@@ -62,7 +62,7 @@ def _progress(*, quiet: bool) -> Progress:
     return Progress(columns, console=out.console, transient=True, disable=quiet or not out.is_terminal)
 
 
-def show(found: Report, out: Output, limit: int) -> None:
+def show(found: LintReport, out: Output, limit: int) -> None:
     """Findings by trainer, what holds for all of them first; then what is to be known; then what could not be read."""
     health = found.health
     out.print(Text(f"{render.name(found.name)}: {health.images} images, {health.captions} captions", "bold"))
@@ -95,7 +95,7 @@ def _finding(finding: Finding, out: Output, limit: int) -> None:
         out.print(Text(f"      … and {len(finding.keys) - limit} more (--all names them)", "dim"))
 
 
-def _verdict(found: Report) -> str:
+def _verdict(found: LintReport) -> str:
     errors = sum(finding.severity is Severity.ERROR for finding in found.findings)
     if not found.findings:
         return "\nnothing odd" + (" in what could be read" if found.problems else "")

@@ -47,7 +47,7 @@ def main(*, last: bool = False) -> None:
 
 def _unsaid(error: OSError) -> NoReturn:
     """End where help or the version can't be written: a 1 would say that something is not in sync."""
-    from hashmark.cli.guard import explained  # noqa: PLC0415 - as below
+    from hashmark.cli.boundary import explained  # noqa: PLC0415 - as below
     from hashmark.cli.output import tell  # noqa: PLC0415 - as below
 
     tell(f"hashmark: {explained(error).message}")

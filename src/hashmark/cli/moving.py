@@ -10,15 +10,15 @@ from typing import Any
 
 from hashmark.actions.move import Planned, compared, plan_from, run
 from hashmark.cli import render
+from hashmark.cli.boundary import chosen
 from hashmark.cli.exits import Exit, for_error, for_result, for_status, worst
-from hashmark.cli.guard import chosen
 from hashmark.cli.output import Output, console, tell
-from hashmark.cli.progress import Interruptible, Watcher
+from hashmark.cli.progress import Interruptible, ProgressDisplay
 from hashmark.core.errors import HashmarkError, RefusedPlan, UsageError
 from hashmark.core.model import Verdict
 from hashmark.core.plan import DELETES, WINNER, Direction, Policy, Selection
 from hashmark.core.report import Summary
-from hashmark.library import Dataset, Library
+from hashmark.library.library import Dataset, Library
 
 Told = tuple[dict[str, Any], Exit]
 """What is told of one dataset, as plain data, and the status it leads to."""
@@ -111,7 +111,7 @@ _DOING = {Direction.PUSH: "Pushing", Direction.PULL: "Pulling", Direction.DELETE
 def carry_out(planned: Planned, *, as_json: bool) -> Told:
     """Do it, with a bar or lines of progress."""
     title = f"{_DOING[planned.plan.direction]} {render.name(planned.dataset.name)}"
-    with Interruptible() as stop, Watcher(title, quiet=as_json) as watcher:
+    with Interruptible() as stop, ProgressDisplay(title, quiet=as_json) as watcher:
         result = run(planned, watcher.on_event, stop.cancel)
     if not as_json:
         render.result_text(result, console())
@@ -132,7 +132,7 @@ def _verify(dataset: Dataset, select: tuple[str, ...], *, anew: bool, as_json: b
     from hashmark.actions.verify import verify  # noqa: PLC0415 - not for a push
 
     policy = Policy(Direction.PULL, select=select)
-    with Interruptible() as stop, Watcher(f"Verifying {render.name(dataset.name)}", quiet=as_json) as watcher:
+    with Interruptible() as stop, ProgressDisplay(f"Verifying {render.name(dataset.name)}", quiet=as_json) as watcher:
         found = verify(dataset, policy, watcher.on_event, stop.cancel, anew=anew)
     if not as_json:
         summary = Summary.of(found.files)

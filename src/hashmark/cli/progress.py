@@ -19,7 +19,7 @@ from hashmark.cli.render import size
 from hashmark.core.events import Event, JobState, reduce
 
 if TYPE_CHECKING:
-    from hashmark.cli.bar import Bar
+    from hashmark.cli.bar import ProgressBar
 
 EVERY_SECONDS = 2.0
 """Between two lines in a pipe."""
@@ -43,7 +43,7 @@ def _time(seconds: float) -> str:
     return f"{whole} s" if whole < 100 else f"{whole // 60}:{whole % 60:02d} min"
 
 
-class Watcher:
+class ProgressDisplay:
     """Follows one job. Use it as a context manager; pass `on_event` to the action."""
 
     def __init__(self, title: str, *, quiet: bool) -> None:
@@ -52,14 +52,14 @@ class Watcher:
         self._out = Output(sys.stderr)
         self._quiet = quiet
         self._last = 0.0
-        self._bar: Bar | None = None
+        self._bar: ProgressBar | None = None
 
-    def __enter__(self) -> Watcher:
+    def __enter__(self) -> ProgressDisplay:
         if not self._quiet and self._out.is_terminal:
-            from hashmark.cli.bar import Bar  # noqa: PLC0415 - rich, for a terminal alone
+            from hashmark.cli.bar import ProgressBar  # noqa: PLC0415 - rich, for a terminal alone
 
             with self._quiet_when_lost():
-                bar = Bar(self._title, self._out.console)
+                bar = ProgressBar(self._title, self._out.console)
                 bar.start(facts(self.state))
                 self._bar = bar
         return self

@@ -19,15 +19,15 @@ from hashmark.core.lint.health import CaptionHealth
 from hashmark.core.model import NEEDS_SYNC, FileStatus, Problem, Verdict
 from hashmark.core.report import ATTENTION, Summary, reason_of, shown
 from hashmark.core.visible import visible
-from hashmark.library import Dataset
+from hashmark.library.library import Dataset
 
 if TYPE_CHECKING:
     from hashmark.actions.diff import CaptionDiff
     from hashmark.actions.doctor import Check
     from hashmark.actions.move import Planned, Result
-    from hashmark.actions.trash import Entry, Restored
     from hashmark.core.events import Failure
-    from hashmark.core.words import Piece
+    from hashmark.core.word_diff import Piece
+    from hashmark.trash.restore import Entry, Restored
 
 BAR = 20
 SHOWN = 20
@@ -247,15 +247,15 @@ def diff_text(diff: CaptionDiff, out: Output) -> None:
 
 def pieces_text(pieces: Iterable[Piece], out: Output) -> None:
     """A difference: what goes struck out in red, what comes underlined in green; in a pipe `[-so-]` and `{+so+}`."""
-    from hashmark.core.words import Change
+    from hashmark.core.word_diff import PieceKind
 
     line = Text("  ")
     for piece in pieces:
         text = visible(piece.text).replace("\n", "\n  ")
-        if piece.change is Change.BOTH:
+        if piece.change is PieceKind.BOTH:
             line.append(text)
         else:
-            removed = piece.change is Change.REMOVED
+            removed = piece.change is PieceKind.REMOVED
             marked = f"[-{text}-]" if removed else f"{{+{text}+}}"
             line.append(marked if not out.is_terminal else text, "red strike" if removed else "green underline")
     out.print(line)

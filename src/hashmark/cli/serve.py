@@ -8,12 +8,12 @@ from pathlib import Path
 
 import typer
 
-from hashmark.actions.listing import read_listing
 from hashmark.cli.exits import Exit
 from hashmark.core.errors import UsageError
 from hashmark.core.model import RemoteObject
-from hashmark.library import Library
-from hashmark.web.server import Where, serve
+from hashmark.library.library import Library
+from hashmark.library.listing_file import read_listing
+from hashmark.web.server.http_server import ListenAddress, serve
 
 
 def listings(library: Library, given: list[str]) -> Mapping[str, tuple[RemoteObject, ...]]:
@@ -37,7 +37,7 @@ def _open(url: str) -> None:
     webbrowser.open(url)
 
 
-def run(library: Library, where: Where, *, against: list[str], every: float | None, open_page: bool) -> Exit:
+def run(library: Library, where: ListenAddress, *, against: list[str], every: float | None, open_page: bool) -> Exit:
     """Serve the library; the first line printed is the link that lets a browser in."""
     first = True
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from hashmark.actions.status import Options, Scan, caption_health
 from hashmark.actions.status import status as compare
 from hashmark.cli import render
+from hashmark.cli.boundary import chosen
 from hashmark.cli.exits import Exit, for_status, worst
-from hashmark.cli.guard import chosen
 from hashmark.cli.output import console
 from hashmark.core.errors import UsageError
 from hashmark.core.model import FileStatus, Kind, LocalFile, Problem, Stamp
 from hashmark.core.pairs import pair_up
 from hashmark.core.report import Summary
-from hashmark.library import Dataset, Library
+from hashmark.library.library import Dataset, Library
 
 if TYPE_CHECKING:
-    from hashmark.core.listing import Saved
+    from hashmark.core.saved_listing import Saved
 
 ENDLESS = 1 << 60
 _NO_STAMP = Stamp(0, 0, 0, 0, 0)
@@ -32,7 +32,7 @@ def _selected(
 ) -> tuple[list[Dataset], Options, Saved | None]:
     """The datasets to look at, how, and the saved listing; without names all, those only the bucket has included."""
     if against is not None:
-        from hashmark.actions.listing import read_listing  # noqa: PLC0415 - a status of the bucket needs none of it
+        from hashmark.library.listing_file import read_listing  # noqa: PLC0415 - a status of the bucket needs none of it
 
         if len(names) != 1:
             raise UsageError("--against compares one dataset with one listing.", "Name the dataset.")

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from hashmark.cli import render
+from hashmark.cli.boundary import guarded
 from hashmark.cli.exits import Exit, for_error
-from hashmark.cli.guard import guarded
-from hashmark.cli.options import JsonOption, LibraryOption
 from hashmark.cli.output import console, tell
+from hashmark.cli.shared_options import JsonOption, LibraryOption
 from hashmark.core.errors import HashmarkError, RefusedPlan, StoreError
-from hashmark.library import Library
+from hashmark.library.library import Library
 
 trash_app = typer.Typer(no_args_is_help=True, help="What was overwritten or deleted, on disk and in the bucket.")
 
@@ -23,13 +23,13 @@ trash_app = typer.Typer(no_args_is_help=True, help="What was overwritten or dele
 @guarded
 def list_(as_json: JsonOption = False, library: LibraryOption = None) -> Exit:
     """List the batches: one for each run that replaced or deleted something."""
-    from hashmark.actions import trash
+    from hashmark.trash import restore
 
     with Library.open(library) as opened:
-        found: list[trash.Entry] = []
+        found: list[restore.Entry] = []
         unseen: HashmarkError | None = None
         try:
-            found.extend(trash.entries(opened))
+            found.extend(restore.entries(opened))
         except StoreError as error:
             unseen = error
         if as_json:
@@ -54,10 +54,10 @@ def restore(
     library: LibraryOption = None,
 ) -> Exit:
     """Bring a batch back to where it was; what is in the way goes to the trash in turn."""
-    from hashmark.actions import trash
+    from hashmark.trash import restore
 
     with Library.open(library) as opened:
-        restored = trash.restore(opened, batch, dataset)
+        restored = restore.restore(opened, batch, dataset)
     if as_json:
         render.print_json(restored.to_json())
     else:
@@ -74,13 +74,13 @@ def empty(
     library: LibraryOption = None,
 ) -> Exit:
     """Delete the trash for good."""
-    from hashmark.actions import trash
+    from hashmark.trash import restore
 
     with Library.open(library) as opened:
-        held = trash.contents(opened, batch)
+        held = restore.contents(opened, batch)
         if not yes:
             _confirm(len(held.entries))
-        gone, failed = trash.empty(opened, held)
+        gone, failed = restore.empty(opened, held)
     if as_json:
         failures = [{"key": f.key, "code": f.code, "message": f.message} for f in failed]
         render.print_json({"deleted": gone, "failed": failures})

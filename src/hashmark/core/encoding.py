@@ -10,10 +10,13 @@ import difflib
 from collections import Counter
 from collections.abc import Iterator
 
-from hashmark.core.words import common_ends
+from hashmark.core.word_diff import common_ends
 
 _CP1252 = {byte: bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xA0)}
 _FROM_CP1252 = {ord(char): byte for byte, char in _CP1252.items()}
+
+MAX_CAPTION = 1 << 20
+"""Bytes. A larger file is not read as a caption."""
 
 MOST_COMPARED = 1_000_000
 """Pairs of lines that a diff looks at: its time grows with them, and a megabyte of empty lines would take for ever."""

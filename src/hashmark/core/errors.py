@@ -4,7 +4,7 @@
     ├── UsageError               the command or the settings are wrong
     │   ├── SettingsError          hashmark.toml can't be understood
     │   ├── NoSuchDataset          no dataset of that name
-    │   └── FilterError            a search can't be understood
+    │   └── QueryError             a search can't be understood
     ├── RefusedPlan              what was asked is unsafe; nothing was done
     ├── Interrupted              it was asked to stop
     ├── LocalError               the disk
@@ -18,7 +18,7 @@
         └── BrokenListing, UnexpectedAnswer, Unsupported
 
 Each class has a stable `code` for JSON, says whether trying again can help, and carries the next step in
-`hint`. This module does not know exit statuses (`cli.exits`) nor where an error came from (`s3.errors`).
+`hint`. This module does not know exit statuses (`cli.exits`) nor where an error came from (`s3.error_mapping`).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class NoSuchDataset(UsageError):
     code = "no-such-dataset"
 
 
-class FilterError(UsageError):
+class QueryError(UsageError):
     """A search can't be understood. `position` is where: how many characters stand before it."""
 
     code = "filter"

@@ -24,7 +24,7 @@ BLOCK = 1000
 T = TypeVar("T", LocalFile, RemoteObject, Base)
 
 
-class Side(Generic[T]):
+class SortedSource(Generic[T]):
     """One side, read in blocks, whose keys ascend strictly in byte order.
 
     Raises (when reading):
@@ -82,7 +82,11 @@ def join(
     Raises:
         ValueError: the keys of a side do not ascend.
     """
-    left, right, middle = Side(locals_, "local", block), Side(remotes, "remote", block), Side(bases, "base", block)
+    left, right, middle = (
+        SortedSource(locals_, "local", block),
+        SortedSource(remotes, "remote", block),
+        SortedSource(bases, "base", block),
+    )
     while ends := [end for end in (left.end(), right.end()) if end is not None]:
         to = min(ends)
         here, there, own = left.take(to), right.take(to), middle.take(to)

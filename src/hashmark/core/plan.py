@@ -31,7 +31,7 @@ class Side(StrEnum):
     THEIRS = "theirs"
 
 
-class Where(StrEnum):
+class Location(StrEnum):
     """The side or sides that a delete empties."""
 
     DISK = "disk"
@@ -270,7 +270,7 @@ def _check_deletes(rows: list[FileStatus], deletes: list[Action], policy: Policy
         )
 
 
-def make_delete_plan(statuses: Iterable[FileStatus], chosen: Selection, where: Where, *, complete: bool) -> Plan:
+def make_delete_plan(statuses: Iterable[FileStatus], chosen: Selection, where: Location, *, complete: bool) -> Plan:
     """Every selected file that `where` holds is deleted there, whatever its verdict; refused names are left alone.
 
     The number is for the user to confirm: no cap stands in for that.
@@ -282,7 +282,7 @@ def make_delete_plan(statuses: Iterable[FileStatus], chosen: Selection, where: W
     local: list[Action] = []
     left: list[LeftAlone] = []
     for row in statuses:
-        there, here = where is not Where.DISK and row.remote, where is not Where.BUCKET and row.local
+        there, here = where is not Location.DISK and row.remote, where is not Location.BUCKET and row.local
         if not chosen.selects(row.key) or not (there or here):
             continue
         if row.verdict is Verdict.REFUSED:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hashmark.core.errors import DiskFull, LocalError, ReadOnly
 from hashmark.core.etags import MultipartHasher
-from hashmark.disk import pages
+from hashmark.disk import page_cache
 from hashmark.disk.hashing import CHUNK
 
 
@@ -40,7 +40,7 @@ def write_all(descriptor: int, chunks: Iterable[bytes]) -> int:
         while rest:
             rest = rest[os.write(descriptor, rest) :]
         if len(chunk) >= CHUNK:
-            pages.begin(descriptor, size, len(chunk))
+            page_cache.begin(descriptor, size, len(chunk))
         size += len(chunk)
     return size
 

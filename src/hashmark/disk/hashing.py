@@ -22,7 +22,7 @@ from typing import NamedTuple, TypeVar
 
 from hashmark.core.etags import MultipartHasher
 from hashmark.core.model import LocalFile, Stamp
-from hashmark.disk import pages
+from hashmark.disk import page_cache
 from hashmark.disk.walk import stamp_of
 
 GRANULARITY_NS = 2_000_000_000
@@ -144,7 +144,7 @@ class _opened:  # noqa: N801 - used as a function; contextlib's would cost a sma
 def _first_stamp(descriptor: int, path: str, *, own: bool = False) -> Stamp:
     """The stamp of a regular file, once its mapped pages are on the disk if it is not ours."""
     if not own:
-        pages.settle(descriptor)
+        page_cache.settle(descriptor)
     facts = os.fstat(descriptor)
     if not stat.S_ISREG(facts.st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file", path)

@@ -122,7 +122,7 @@ class Walk:
         self.problems.append(Problem(key, code, message))
 
 
-class Look(Walk):
+class SelectedWalk(Walk):
     """A walk over some keys alone, for those that hold a file now; in key order like any other.
 
     What the whole walk would not reach is not seen here either: ignored names, and what lies behind a symlinked

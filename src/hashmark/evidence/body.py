@@ -24,14 +24,16 @@ class WrongDigest(FileChanged):
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class BodyComparison:
     """What was read: the MD5 of the object's bytes, and whether they are the file's."""
 
     md5: str
     same: bool
 
 
-def compare_body(bucket: Bucket, key: str, remote: RemoteObject, file: Path, local: LocalFile, scratch: Path) -> Body:
+def compare_body(
+    bucket: Bucket, key: str, remote: RemoteObject, file: Path, local: LocalFile, scratch: Path
+) -> BodyComparison:
     """Read the object, all of the version that was listed, and compare it with the `local` file at `file`.
 
     Both are read, and bytes compared, not digests alone: so neither a remembered digest nor a collision made on purpose
@@ -66,13 +68,15 @@ def _check(file: Path, local: LocalFile) -> None:
         raise WrongDigest(f"'{local.key}' does not hold the bytes that it was known by, though no time says so.")
 
 
-def _read(bucket: Bucket, key: str, remote: RemoteObject, file: Path, local: LocalFile, scratch: Path) -> Body:
+def _read(
+    bucket: Bucket, key: str, remote: RemoteObject, file: Path, local: LocalFile, scratch: Path
+) -> BodyComparison:
     try:
         with _temporary(scratch) as path:
             with path.open("xb") as body:
                 body.writelines(bucket.chunks(key, remote.size, etag=remote.etag or ""))
             md5, _ = hash_file(str(path), own=True)
-            return Body(md5, md5 == local.md5 and _same_bytes(path, file, local))
+            return BodyComparison(md5, md5 == local.md5 and _same_bytes(path, file, local))
     except OSError as error:
         raise explain(error, str(scratch)) from None
 

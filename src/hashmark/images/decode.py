@@ -1,8 +1,8 @@
 """Pictures out of untrusted bytes: a thumbnail, or the facts of the header. Runs inside the worker processes.
 
 Only here is Pillow imported, and only here are images parsed. Whatever a decoder does with hostile bytes comes out as
-an `ImageRefused` that says why in words. Time, memory and crashes are held by the process around it (`images.workers`),
-which is not known here, nor are files.
+an `ImageRefused` that says why in words. The process around it (`images.processes`) limits time, memory and crashes;
+it is not known here, nor are files.
 """
 
 from __future__ import annotations

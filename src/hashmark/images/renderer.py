@@ -17,7 +17,7 @@ from hashmark.core.lint.facts import ImageFacts
 from hashmark.images import decode
 from hashmark.images.cache import Cache
 from hashmark.images.decode import Facts
-from hashmark.images.workers import Died, Limits, Workers
+from hashmark.images.processes import Died, Limits, WorkerProcesses
 
 HEAD_BYTES = 64 << 10
 """How much of a file's beginning `Renderer.facts` reads; more is cut off."""
@@ -36,7 +36,7 @@ class Renderer:
     def __init__(self, cache: Path, workers: int | None = None, *, limits: Limits | None = None) -> None:
         count = workers or min(4, os.cpu_count() or 1)
         self._cache = Cache(cache)
-        self._workers = Workers(count, limits or Limits(), decode.prepare)
+        self._workers = WorkerProcesses(count, limits or Limits(), decode.prepare)
         # One thread waits for each process. What is queued here has not begun, so that it can still be cancelled.
         self._queue = ThreadPoolExecutor(count, thread_name_prefix="image")
 

@@ -21,7 +21,7 @@ from hashmark.core.errors import HashmarkError, UnexpectedAnswer
 from hashmark.core.model import key_bytes
 from hashmark.s3 import credentials, tls
 from hashmark.s3.endpoint import Endpoint, Remote, resolve
-from hashmark.s3.errors import from_answer, from_runtime
+from hashmark.s3.error_mapping import from_answer, from_runtime
 from hashmark.s3.waiting import Pending
 
 MEMORY_LIMIT = 1 << 30

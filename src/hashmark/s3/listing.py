@@ -2,7 +2,7 @@
 
 Each page is checked (`xml`), and so is what pages say together: keys ascend in byte order, belong to the
 prefix, and every continuation token is new. The next page is asked for while the last one is read; with landmarks,
-many pages are asked for at once, and put together by `core.splice`, which trusts them no further than they overlap.
+many pages are asked for at once, and put together by `s3.splice`, which trusts them no further than they overlap.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from concurrent.futures import Future
 
 from hashmark.core.errors import BrokenListing
 from hashmark.core.model import RemoteObject, key_bytes
-from hashmark.core.order import checked, reordered
-from hashmark.core.splice import Rows, spliced
 from hashmark.s3.client import Answer, Client
+from hashmark.s3.listing_order import checked, reordered
+from hashmark.s3.splice import Rows, spliced
 from hashmark.s3.xml import Page, parse_page
 
 PAGE = 1000

@@ -36,7 +36,7 @@ COPIED = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ProbeResult:
     """One thing a store does or does not do. `ok` None: it could not be found out."""
 
     name: str
@@ -49,7 +49,7 @@ def scratch_key(prefix: str) -> str:
     return f"{prefix}probe-{secrets.token_hex(6)}.txt"
 
 
-def probe(bucket: Bucket, key: str) -> Iterator[Finding]:
+def probe(bucket: Bucket, key: str) -> Iterator[ProbeResult]:
     """Try each ability in turn, on `key` and keys that begin with it; these objects are deleted at the end.
 
     Raises:
@@ -58,10 +58,10 @@ def probe(bucket: Bucket, key: str) -> Iterator[Finding]:
     copy, parts, *listed = _scratch(key)
     try:
         etag = bucket.put(key, BODY)
-        yield Finding("write", True, "an object was written")
+        yield ProbeResult("write", True, "an object was written")
         # As it is listed: some stores answer a PUT with its MD5, and list another ETag.
         same = bucket.head(key).etag == hashlib.md5(BODY, usedforsecurity=False).hexdigest()
-        yield Finding("etag-md5", same, "the ETag is the MD5" if same else "the ETag is not the MD5")
+        yield ProbeResult("etag-md5", same, "the ETag is the MD5" if same else "the ETag is not the MD5")
         yield from _conditions(bucket, key, etag)
         yield _attempt(
             "content-md5", lambda: bucket.put(key, BODY, md5=_WRONG), BadDigest, "a wrong Content-MD5 is refused"
@@ -96,7 +96,7 @@ def _delete(bucket: Bucket, key: str) -> None:
             bucket.delete(scratch)
 
 
-def _conditions(bucket: Bucket, key: str, etag: str) -> Iterator[Finding]:
+def _conditions(bucket: Bucket, key: str, etag: str) -> Iterator[ProbeResult]:
     create = _attempt(
         "create-only", lambda: bucket.put(key, BODY, expect=Expect(None)), PreconditionFailed, "If-None-Match on put"
     )
@@ -108,34 +108,34 @@ def _conditions(bucket: Bucket, key: str, etag: str) -> Iterator[Finding]:
         try:
             bucket.put(key, BODY, expect=Expect(etag))
         except StoreError as error:
-            replace = Finding("replace-only", False, f"even the right ETag is refused: {error.message}")
+            replace = ProbeResult("replace-only", False, f"even the right ETag is refused: {error.message}")
     yield create
     yield replace
 
 
-def _attempt(name: str, request: Callable[[], object], refusal: type[StoreError], detail: str) -> Finding:
+def _attempt(name: str, request: Callable[[], object], refusal: type[StoreError], detail: str) -> ProbeResult:
     """A request that a careful store refuses with `refusal`."""
     try:
         request()
     except refusal:
-        return Finding(name, True, detail)
+        return ProbeResult(name, True, detail)
     except Unsupported:
-        return Finding(name, False, f"{detail}: not offered")
+        return ProbeResult(name, False, f"{detail}: not offered")
     except HashmarkError as error:
-        return Finding(name, None, f"{detail}: {error.message}")
-    return Finding(name, False, f"{detail}: ignored")
+        return ProbeResult(name, None, f"{detail}: {error.message}")
+    return ProbeResult(name, False, f"{detail}: ignored")
 
 
-def _copy(bucket: Bucket, key: str, copy: str) -> Finding:
+def _copy(bucket: Bucket, key: str, copy: str) -> ProbeResult:
     try:
         bucket.copy(key, copy)
         same = bucket.read(copy) == BODY
     except StoreError as error:
-        return Finding("copy", False, f"server-side copy: {error.message}")
-    return Finding("copy", same, "server-side copy" if same else "server-side copy gives other bytes")
+        return ProbeResult("copy", False, f"server-side copy: {error.message}")
+    return ProbeResult("copy", same, "server-side copy" if same else "server-side copy gives other bytes")
 
 
-def _in_parts(bucket: Bucket, key: str) -> Finding:
+def _in_parts(bucket: Bucket, key: str) -> ProbeResult:
     """An upload of a single part: the last part of an upload may be as small as it likes."""
     wanted = multipart_etag(hashlib.md5(BODY, usedforsecurity=False).digest())
     try:
@@ -145,12 +145,14 @@ def _in_parts(bucket: Bucket, key: str) -> Finding:
     except BadDigest:
         etag = None
     except StoreError as error:
-        return Finding("etag-multipart", None, f"an upload in parts: {error.message}")
+        return ProbeResult("etag-multipart", None, f"an upload in parts: {error.message}")
     same = etag == wanted
-    return Finding("etag-multipart", same, f"the ETag of an upload in parts is {'' if same else 'not '}made of MD5s")
+    return ProbeResult(
+        "etag-multipart", same, f"the ETag of an upload in parts is {'' if same else 'not '}made of MD5s"
+    )
 
 
-def _part_copy(bucket: Bucket, key: str, target: str) -> Finding:
+def _part_copy(bucket: Bucket, key: str, target: str) -> ProbeResult:
     """Whether a part that is copied from a part of another object gets its MD5 as ETag, as one that is sent does."""
     wanted = hashlib.md5(BODY[:COPIED], usedforsecurity=False).hexdigest()
     detail = "the ETag of a part that was copied is"
@@ -161,11 +163,11 @@ def _part_copy(bucket: Bucket, key: str, target: str) -> Finding:
         finally:
             multipart.abort(bucket.client, target, upload_id)
     except StoreError as error:
-        return Finding("etag-part-copy", None, f"{detail} its MD5: {error.message}")
-    return Finding("etag-part-copy", etag == wanted, f"{detail} {'' if etag == wanted else 'not '}its MD5")
+        return ProbeResult("etag-part-copy", None, f"{detail} its MD5: {error.message}")
+    return ProbeResult("etag-part-copy", etag == wanted, f"{detail} {'' if etag == wanted else 'not '}its MD5")
 
 
-def _checksum(bucket: Bucket, key: str) -> Finding:
+def _checksum(bucket: Bucket, key: str) -> ProbeResult:
     """Whether the store compares a checksum that is sent along; one that only keeps it keeps the uploader's word."""
 
     def put(data: bytes) -> None:
@@ -176,16 +178,16 @@ def _checksum(bucket: Bucket, key: str) -> Finding:
         put(b"other bytes")
     except StoreError as refusal:
         if refusal.fatal or isinstance(refusal, SlowDown | ServerFault):  # it says nothing of the checksum
-            return Finding("checksum", None, f"a wrong checksum is refused: {refusal.message}")
+            return ProbeResult("checksum", None, f"a wrong checksum is refused: {refusal.message}")
         try:
             put(BODY)  # refusing everything would look like checking
         except StoreError as error:
-            return Finding("checksum", False, f"checksums are not taken at all: {error.message}")
-        return Finding("checksum", True, "a wrong checksum is refused")
-    return Finding("checksum", False, "a wrong checksum is ignored")
+            return ProbeResult("checksum", False, f"checksums are not taken at all: {error.message}")
+        return ProbeResult("checksum", True, "a wrong checksum is refused")
+    return ProbeResult("checksum", False, "a wrong checksum is ignored")
 
 
-def _start_after(bucket: Bucket, prefix: str, keys: list[str]) -> Finding:
+def _start_after(bucket: Bucket, prefix: str, keys: list[str]) -> ProbeResult:
     """Whether what the store lists after a key is what follows it in its whole listing.
 
     The two keys come in one order by bytes, and in the other folder by folder.
@@ -197,6 +199,8 @@ def _start_after(bucket: Bucket, prefix: str, keys: list[str]) -> Finding:
         whole = keys_as_listed(bucket.client, prefix)
         rests = [keys_as_listed(bucket.client, prefix, after=key) for key in whole]
     except StoreError as error:
-        return Finding("start-after", None, f"{detail}: {error.message}")
+        return ProbeResult("start-after", None, f"{detail}: {error.message}")
     same = sorted(whole) == sorted(keys) and rests == [whole[1:], []]
-    return Finding("start-after", same, detail if same else "what is listed after a key is not the rest of the listing")
+    return ProbeResult(
+        "start-after", same, detail if same else "what is listed after a key is not the rest of the listing"
+    )

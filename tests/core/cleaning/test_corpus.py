@@ -15,16 +15,16 @@ from hashmark.core.cleaning import (
     Pipeline,
     brackets,
     characters,
-    checks,
+    flags,
+    inserted_words,
     loops,
     prose,
     punctuation,
     tag_rules,
-    words,
 )
 from hashmark.core.cleaning.patterns import Replacement
 
-MODULES = (characters, prose, tag_rules, words, punctuation, loops, brackets, checks)
+MODULES = (characters, prose, tag_rules, inserted_words, punctuation, loops, brackets, flags)
 
 CASES: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("corpus.toml").read_text("utf-8"))["case"]
 
@@ -83,5 +83,5 @@ def test_every_rule_says_what_it_does_with_an_example(name: str) -> None:
 
 def test_flags_say_what_they_do_with_an_example() -> None:
     """So do the functions that only look."""
-    for function in (checks.refusal, checks.length, checks.truncate, checks.measure):
+    for function in (flags.refusal, flags.length, flags.truncate, flags.measure):
         assert "->" in (function.__doc__ or ""), function

@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-from hashmark import sketches
 from hashmark.core.cleaning import (
     RULES,
     UNSETTLED,
     Cleaned,
+    CleaningOptions,
     Flag,
-    Options,
     Pipeline,
     Preset,
     Profile,
@@ -25,10 +24,11 @@ from hashmark.core.cleaning import (
     tag_key,
     tags_of,
 )
+from hashmark.core.cleaning.fixed_point import MOST_ROUNDS, settle
 from hashmark.core.cleaning.pipeline import run
-from hashmark.core.cleaning.settle import MOST_ROUNDS, settle
 from hashmark.core.encoding import decode
 from hashmark.core.errors import SettingsError
+from hashmark.demo import sketches
 
 ALWAYS = ["decode", "bom", "line-ends", "invisible", "nfc", "spaces", "newlines", "empty", "final-newline"]
 DIRTY = [sketches.dirty_caption(seed) for seed in range(271)]
@@ -246,7 +246,7 @@ def test_a_pipeline_is_a_value_that_threads_can_share() -> None:
 
 def test_options_can_be_made_without_a_table() -> None:
     """As a page does for one rule."""
-    assert Pipeline(Options(rules=frozenset({"spaces"}))).clean("a  b") == Cleaned("a b", ("spaces",))
+    assert Pipeline(CleaningOptions(rules=frozenset({"spaces"}))).clean("a  b") == Cleaned("a b", ("spaces",))
 
 
 def test_a_plain_cleaning_does_not_load_the_pattern_library() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hashmark.core.lint.facts import CaptionFacts, File, Folder, ImageFacts, Pair, Trainer
-from hashmark.core.lint.report import Report, lint
+from hashmark.core.lint.facts import CaptionFacts, File, Folder, ImageFacts, PairFacts, Trainer
+from hashmark.core.lint.findings import LintReport, lint
 from hashmark.core.model import EMPTY_MD5
 
 WELL = ImageFacts("PNG", 1024, 1024, None, 1, alpha=False, hash=None)
@@ -14,7 +14,7 @@ WELL = ImageFacts("PNG", 1024, 1024, None, 1, alpha=False, hash=None)
 def folder(*images: str, name: str = "82_stellar_sketch", **changes: object) -> Folder:
     """A folder in which nothing is odd: each image with a caption of its stem, and facts of both."""
     pairs = tuple(
-        Pair(File(key, 9, f"i-{key}"), File(_text(key), 9, f"c-{key}")) for key in images or ("a.png", "b.png")
+        PairFacts(File(key, 9, f"i-{key}"), File(_text(key), 9, f"c-{key}")) for key in images or ("a.png", "b.png")
     )
     whole = Folder(
         name,
@@ -52,7 +52,7 @@ def zero_byte() -> Folder:
 
 def found(given: Folder, *trainers: Trainer) -> dict[str, set[Trainer | None]]:
     """Codes of the findings, each with the trainers it is about."""
-    report: Report = lint(given, trainers or Trainer)
+    report: LintReport = lint(given, trainers or Trainer)
     result: dict[str, set[Trainer | None]] = {}
     for finding in report.findings:
         result.setdefault(finding.code, set()).add(finding.trainer)

@@ -10,8 +10,8 @@ import pytest
 from hashmark.core.lint.checks import CHECKS
 from hashmark.core.lint.claim import Severity
 from hashmark.core.lint.claims import CLAIMS
-from hashmark.core.lint.facts import UNMARKED, CaptionFacts, File, Folder, ImageFacts, Pair, Trainer
-from hashmark.core.lint.report import Finding, lint
+from hashmark.core.lint.facts import UNMARKED, CaptionFacts, File, Folder, ImageFacts, PairFacts, Trainer
+from hashmark.core.lint.findings import Finding, lint
 from hashmark.core.lint.sources import SOURCES
 from hashmark.core.model import Problem
 from tests.core.lint.build import WELL, folder, found, with_caption, with_image, without_caption, zero_byte
@@ -29,7 +29,7 @@ def of(given: Folder, code: str, trainer: Trainer | None) -> Finding:
 
 
 def paired(image: str, caption: str, *others: str) -> Folder:
-    return folder(image, pairs=(Pair(File(image, 9, f"i-{image}"), File(caption, 9, f"c-{image}"), others),))
+    return folder(image, pairs=(PairFacts(File(image, 9, f"i-{image}"), File(caption, 9, f"c-{image}"), others),))
 
 
 ROWS: list[tuple[str, Folder, set[Any]]] = [
@@ -69,7 +69,7 @@ ROWS: list[tuple[str, Folder, set[Any]]] = [
     ("alpha", with_image(alpha=True), ANY),
     ("tiny", with_image(height=255), ANY),
     ("extreme-aspect", with_image(width=4097, height=1024), ANY),
-    ("duplicate", folder(pairs=tuple(Pair(File(key, 9, "same"), None) for key in ("a.png", "b.png"))), ANY),
+    ("duplicate", folder(pairs=tuple(PairFacts(File(key, 9, "same"), None) for key in ("a.png", "b.png"))), ANY),
     ("near-duplicate", folder(images={f"i-{k}.png": replace(WELL, hash=h) for k, h in (("a", 255), ("b", 254))}), ANY),
 ]
 
@@ -147,7 +147,7 @@ def test_a_blank_first_line_is_not_also_called_several_lines_to_kohya() -> None:
 
 def test_a_caption_shared_by_two_images_is_named_once() -> None:
     caption = File("a.txt", 9, "c")
-    pairs = tuple(Pair(File(key, 9, key), caption) for key in ("a.jpg", "a.png"))
+    pairs = tuple(PairFacts(File(key, 9, key), caption) for key in ("a.jpg", "a.png"))
     given = Folder("82_x", pairs, captions={"c": CaptionFacts(lines=3)})
     assert of(given, "several-lines", K).keys == ("a.txt",)
 

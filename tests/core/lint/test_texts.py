@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashmark.core.cleaning.checks import refusal
+from hashmark.core.cleaning.flags import refusal
 from hashmark.core.lint.facts import CaptionFacts, ImageFacts
 from hashmark.core.lint.texts import caption_facts, least_tokens
 

@@ -4,12 +4,12 @@
 here, and nothing is known of trainers.
 """
 
-from hashmark.core.cleaning.checks import Flag
+from hashmark.core.cleaning.cleaning_options import CleaningOptions, Length, Preset, Profile, TagOrder
+from hashmark.core.cleaning.config import HELP
 from hashmark.core.cleaning.faces import KAOMOJI, is_face
-from hashmark.core.cleaning.options import Length, Options, Order, Preset, Profile
+from hashmark.core.cleaning.flags import Flag
 from hashmark.core.cleaning.pipeline import UNSETTLED, Cleaned, Pipeline
 from hashmark.core.cleaning.registry import RULES, Rule, rules_of
-from hashmark.core.cleaning.settings import HELP
 from hashmark.core.cleaning.tags import TagCounts, count_tags, tag_key, tags_of
 
 __all__ = [
@@ -18,15 +18,15 @@ __all__ = [
     "RULES",
     "UNSETTLED",
     "Cleaned",
+    "CleaningOptions",
     "Flag",
     "Length",
-    "Options",
-    "Order",
     "Pipeline",
     "Preset",
     "Profile",
     "Rule",
     "TagCounts",
+    "TagOrder",
     "count_tags",
     "is_face",
     "rules_of",

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from hashmark.core.cleaning.faces import FACE, is_face
-from hashmark.core.cleaning.settle import BLANK, each_line, settle
+from hashmark.core.cleaning.fixed_point import BLANK, each_line, settle
 from hashmark.core.cleaning.tags import split
 
 PARENTHESES = ("escape", "unescape")

@@ -9,7 +9,7 @@ import re
 import unicodedata
 
 from hashmark.core.cleaning.faces import ends_in_face
-from hashmark.core.cleaning.settle import BLANK
+from hashmark.core.cleaning.fixed_point import BLANK
 
 _SMART = str.maketrans(
     {

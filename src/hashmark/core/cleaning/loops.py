@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from hashmark.core.cleaning.faces import is_face
-from hashmark.core.cleaning.settle import each_line, settle
+from hashmark.core.cleaning.fixed_point import each_line, settle
 
 _WORD = re.compile(r"\S+")
 _ENOUGH = 3

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from hashmark.core.cleaning.faces import is_face
-from hashmark.core.cleaning.settle import settle
+from hashmark.core.cleaning.fixed_point import settle
 from hashmark.core.cleaning.tag_rules import each_tag
 from hashmark.core.cleaning.tags import tag_key
 from hashmark.core.errors import SettingsError

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hashmark.core.cleaning import checks
+from hashmark.core.cleaning import flags
 from hashmark.core.cleaning.characters import final_newline
-from hashmark.core.cleaning.checks import Flag
-from hashmark.core.cleaning.options import Options
+from hashmark.core.cleaning.cleaning_options import CleaningOptions
+from hashmark.core.cleaning.config import parse
+from hashmark.core.cleaning.fixed_point import MOST_ROUNDS, Edit, allowed
+from hashmark.core.cleaning.flags import Flag
 from hashmark.core.cleaning.registry import edits, without
-from hashmark.core.cleaning.settings import parse
-from hashmark.core.cleaning.settle import MOST_ROUNDS, Edit, allowed
 from hashmark.core.cleaning.tags import tag_key
 from hashmark.core.encoding import decode, encode
 from hashmark.core.errors import SettingsError
@@ -68,7 +68,7 @@ def run(rules: Sequence[tuple[str, Edit]], text: str) -> tuple[str | None, froze
 class Pipeline:
     """What cleans the captions of one dataset. Made by `parse`; safe to use from many threads at once."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: CleaningOptions) -> None:
         self.options = options
         self._rules = edits(options)
         self.names: tuple[str, ...] = tuple(name for name, _ in self._rules)
@@ -163,7 +163,7 @@ class Pipeline:
 
     def _flags(self, text: str) -> Iterator[Flag]:
         options = self.options
-        said = checks.refusal(text) if "refusal" in options.rules else None
+        said = flags.refusal(text) if "refusal" in options.rules else None
         if said:
             yield Flag("refusal", said)
         if "replace" in options.rules:
@@ -172,7 +172,7 @@ class Pipeline:
                     yield Flag("replace", f"replacing '{replacement.find}' would never end; it was not done")
         if options.length and "length" in options.rules:
             for line in text.split("\n") if options.every_line else [text]:
-                said = checks.length(line, options.length.unit, options.length.limit)
+                said = flags.length(line, options.length.unit, options.length.limit)
                 if said:
                     yield Flag("length", said)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from hashmark.core.cleaning.faces import KAOMOJI, is_face
-from hashmark.core.cleaning.settle import BLANK, settle
+from hashmark.core.cleaning.fixed_point import BLANK, settle
 
 _EDGE = " \t\n"
 _QUOTE_PAIRS = {'"': '"', "'": "'", "\u201c": "\u201d", "\u2018": "\u2019"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from hashmark.core.cleaning.faces import MARKED_FACE, ends_in_face
-from hashmark.core.cleaning.settle import each_line, settle
+from hashmark.core.cleaning.fixed_point import each_line, settle
 
 _MARKS = re.compile(
     rf"(?P<face>{MARKED_FACE})"

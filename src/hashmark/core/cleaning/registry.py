@@ -12,11 +12,11 @@ from functools import partial, reduce
 from types import MappingProxyType
 from typing import Literal
 
-from hashmark.core.cleaning import brackets, characters, loops, prose, punctuation, tag_rules, words
-from hashmark.core.cleaning.checks import truncate
-from hashmark.core.cleaning.options import Options, Order, Preset, Profile
+from hashmark.core.cleaning import brackets, characters, inserted_words, loops, prose, punctuation, tag_rules
+from hashmark.core.cleaning.cleaning_options import CleaningOptions, Preset, Profile, TagOrder
+from hashmark.core.cleaning.fixed_point import Edit, each_line
+from hashmark.core.cleaning.flags import truncate
 from hashmark.core.cleaning.patterns import tag_test
-from hashmark.core.cleaning.settle import Edit, each_line
 from hashmark.core.cleaning.tags import tag_key
 
 
@@ -35,7 +35,7 @@ class Rule:
     parameter: str = ""
     """The setting that it needs, or that changes what it does; giving that turns the rule on."""
     needs_parameter: bool = False
-    build: Callable[[Options], Edit] | None = None
+    build: Callable[[CleaningOptions], Edit] | None = None
     """Makes the edit for a dataset. None: the pipeline does it, for it is no edit of the text alone."""
 
     def default(self, profile: Profile, preset: Preset = Preset.DEFAULT) -> bool:
@@ -48,44 +48,44 @@ _THOROUGH = frozenset({Preset.THOROUGH})
 _TAGS = frozenset({Profile.TAGS})
 
 
-def _plain(rule: Edit) -> Callable[[Options], Edit]:
+def _plain(rule: Edit) -> Callable[[CleaningOptions], Edit]:
     return lambda _options: rule
 
 
-def _per_caption(rule: Edit) -> Callable[[Options], Edit]:
+def _per_caption(rule: Edit) -> Callable[[CleaningOptions], Edit]:
     """For a rule about the start or end of a caption: of each line, where each is one."""
     return lambda options: partial(each_line, rule) if options.every_line else rule
 
 
-def _separators(options: Options) -> Edit:
+def _separators(options: CleaningOptions) -> Edit:
     return partial(tag_rules.separators, also=[mark for mark in options.separators if mark != ","])
 
 
-def _weights(options: Options) -> Edit:
+def _weights(options: CleaningOptions) -> Edit:
     return partial(brackets.weights, tags=options.profile is Profile.TAGS)
 
 
-def _parentheses(options: Options) -> Edit:
+def _parentheses(options: CleaningOptions) -> Edit:
     spare = "weights" in options.rules
     return lambda text: brackets.parentheses(text, options.parentheses, spare_weights=spare)
 
 
-def _replace(options: Options) -> Edit:
+def _replace(options: CleaningOptions) -> Edit:
     return lambda text: reduce(lambda text, replacement: replacement(text), options.replace, text)
 
 
-def _append(options: Options) -> Edit:
+def _append(options: CleaningOptions) -> Edit:
     is_prose = options.profile is Profile.PROSE
-    return lambda text: words.append(text, options.append, every_line=options.every_line, prose=is_prose)
+    return lambda text: inserted_words.append(text, options.append, every_line=options.every_line, prose=is_prose)
 
 
-def _punctuation(options: Options) -> Edit:
+def _punctuation(options: CleaningOptions) -> Edit:
     return punctuation.tag_punctuation if options.profile is Profile.TAGS else punctuation.punctuation
 
 
-def _order(options: Options) -> Edit:
+def _order(options: CleaningOptions) -> Edit:
     """The trigger stays first and the appended word last, whatever the order."""
-    wanted = options.order or Order("name")
+    wanted = options.order or TagOrder("name")
     counts = options.counts or {}
     by_name = wanted.by == "name"
     keep = max(wanted.keep, 1) if "trigger" in options.rules else wanted.keep
@@ -97,7 +97,7 @@ def _order(options: Options) -> Edit:
     return lambda text: tag_rules.order(text, key, keep, last)
 
 
-def _length(options: Options) -> Edit:
+def _length(options: CleaningOptions) -> Edit:
     """Only what cuts; the flag is the pipeline's."""
     limit = options.length
     if limit is None or not limit.truncate:
@@ -235,7 +235,7 @@ _TABLE = (
         "the trigger first",
         parameter="trigger",
         needs_parameter=True,
-        build=lambda options: partial(words.trigger, word=options.trigger, every_line=options.every_line),
+        build=lambda options: partial(inserted_words.trigger, word=options.trigger, every_line=options.every_line),
     ),
     Rule("append", 26, "a word last", parameter="append", needs_parameter=True, build=_append),
     Rule(
@@ -243,7 +243,7 @@ _TABLE = (
         27,
         "the trigger for [trigger]",
         parameter="placeholder",
-        build=lambda options: partial(words.placeholder, word=options.placeholder or options.trigger),
+        build=lambda options: partial(inserted_words.placeholder, word=options.placeholder or options.trigger),
     ),
     Rule(
         "punctuation",
@@ -294,7 +294,7 @@ def rules_of(profile: Profile, preset: Preset = Preset.DEFAULT) -> tuple[str, ..
     return tuple(name for name, rule in RULES.items() if rule.default(profile, preset))
 
 
-def edits(options: Options) -> list[tuple[str, Edit]]:
+def edits(options: CleaningOptions) -> list[tuple[str, Edit]]:
     """The edits that a dataset's options ask for, with their names, in the order in which they run.
 
     The user's own order comes first, then what it does not name, in the order of `RULES`.
@@ -304,6 +304,6 @@ def edits(options: Options) -> list[tuple[str, Edit]]:
     return [(rule.name, rule.build(options)) for rule in chosen if rule.build is not None]
 
 
-def without(options: Options, *names: str) -> Options:
+def without(options: CleaningOptions, *names: str) -> CleaningOptions:
     """The same options with some rules off."""
     return replace(options, rules=options.rules - set(names))

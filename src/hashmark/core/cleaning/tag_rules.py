@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 
 from hashmark.core.cleaning.faces import is_face
-from hashmark.core.cleaning.settle import BLANK, Edit, each_line, settle
+from hashmark.core.cleaning.fixed_point import BLANK, Edit, each_line, settle
 from hashmark.core.cleaning.tags import split, tag_key
 
 SEPARATORS = (",", "\uff0c", "\u3001")

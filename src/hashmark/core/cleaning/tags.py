@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from hashmark.core.cleaning.faces import KAOMOJI, is_face
-from hashmark.core.cleaning.settle import BLANK
+from hashmark.core.cleaning.fixed_point import BLANK
 
 _BLANKS = re.compile("[ \t_]+")
 _LONG = 100

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from hashmark.core.lint.alike import near_groups
-from hashmark.core.lint.facts import UNMARKED, CaptionFacts, File, Folder, ImageFacts, Pair, Trainer
+from hashmark.core.lint.facts import UNMARKED, CaptionFacts, File, Folder, ImageFacts, PairFacts, Trainer
 from hashmark.core.pairs import AGGREGATES, split_suffix
 
 Hits = dict[str, str | None]
@@ -77,7 +77,7 @@ def _looked_at(folder: Folder) -> Iterator[tuple[File, ImageFacts]]:
             yield pair.image, facts
 
 
-def _paired(folder: Folder) -> Iterator[tuple[File, Pair]]:
+def _paired(folder: Folder) -> Iterator[tuple[File, PairFacts]]:
     return ((pair.image, pair) for pair in folder.pairs)
 
 

@@ -35,7 +35,7 @@ class CaptionFacts:
     `lines` counts those that are not blank.
 
     `starts_blank`: the first line is blank, and a later one is not. `tokens` is how many CLIP tokens it takes at least.
-    `suspect` says why it reads like a refusal (`core.cleaning.checks.refusal`).
+    `suspect` says why it reads like a refusal (`core.cleaning.flags.refusal`).
     """
 
     encoding: str = "utf-8"
@@ -123,7 +123,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class PairFacts:
     """An image and its caption, as `core.pairs` finds it; `others` are further captions of its stem."""
 
     image: File
@@ -141,7 +141,7 @@ class Folder:
     """
 
     name: str
-    pairs: tuple[Pair, ...] = ()
+    pairs: tuple[PairFacts, ...] = ()
     orphans: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     decoys: Mapping[str, str] = field(default_factory=dict)

@@ -7,9 +7,6 @@ import re
 from hashmark.core.encoding import decode, is_unmarked_utf16
 from hashmark.core.lint.facts import UNMARKED, CaptionFacts
 
-MAX_CAPTION = 1 << 20
-"""Bytes. A larger file is no caption, and is not read as one."""
-
 _LINE_END = re.compile("\r\n|\r|\n")
 """What ends a line to Python's text mode, which the trainers read with (SimpleTuner splits at LF alone)."""
 
@@ -47,6 +44,6 @@ def least_tokens(text: str) -> int:
 
 def _refusal(text: str) -> str | None:
     """As cleaning flags it. Imported here because a status without changes looks into no caption."""
-    from hashmark.core.cleaning.checks import refusal  # noqa: PLC0415 - see above
+    from hashmark.core.cleaning.flags import refusal  # noqa: PLC0415 - see above
 
     return refusal(text)

@@ -1,0 +1,20 @@
+"""What the bucket holds of a dataset, as it is listed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hashmark.core.keys import is_folder_marker, is_ours
+from hashmark.core.model import RemoteObject
+from hashmark.library.library import Dataset
+from hashmark.library.remote_objects import objects_of
+
+
+def ls_remote(dataset: Dataset) -> Iterator[RemoteObject]:
+    """The objects of a dataset's folder in the bucket, in key order; complete or an error.
+
+    Raises:
+        StoreError: the bucket can't be reached or listed completely.
+    """
+    objects = objects_of(dataset)
+    return (o for o in objects if not is_folder_marker(o.key) and not is_ours(o.key))

@@ -1,0 +1,105 @@
+"""Findings: what the checks hit, joined with what it means. The shape of `lint --json`. Colours are not known here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from hashmark.core.lint.checks import CHECKS, Hits
+from hashmark.core.lint.claim import Claim, Severity
+from hashmark.core.lint.claims import CLAIMS
+from hashmark.core.lint.facts import Folder, Trainer
+from hashmark.core.lint.health import CaptionHealth, health_of
+from hashmark.core.lint.sources import SOURCES
+from hashmark.core.model import Problem, key_bytes
+from hashmark.core.report import problem_json, shown
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that concerns some files, for one trainer, or for all with `trainer` None.
+
+    `keys` are in key order; `details` says more of some of them.
+    """
+
+    code: str
+    trainer: Trainer | None
+    keys: tuple[str, ...]
+    claim: Claim
+    details: Hits = field(default_factory=dict)
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is."""
+        return self.claim.severity
+
+    @property
+    def source(self) -> str:
+        """Where it is written."""
+        return SOURCES[self.claim.source]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "trainer": self.trainer,
+            "count": len(self.keys),
+            "keys": [shown(key) for key in self.keys],
+            "details": {shown(key): shown(said) for key, said in self.details.items() if said},
+            "what": self.claim.what,
+            "why": self.claim.why,
+            "do": self.claim.do,
+            "source": self.source,
+        }
+
+
+@dataclass(frozen=True)
+class LintReport:
+    """What a lint found. Notes are to be known, and are no findings; `problems` kept files from being looked at."""
+
+    name: str
+    trainers: tuple[Trainer, ...]
+    findings: tuple[Finding, ...]
+    notes: tuple[Finding, ...]
+    health: CaptionHealth
+    problems: tuple[Problem, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, as documented for `lint --json`."""
+        return {
+            "dataset": self.name,
+            "trainers": list(self.trainers),
+            "complete": not self.problems,
+            "captionHealth": self.health.to_json(),
+            "findings": [finding.to_json() for finding in self.findings],
+            "notes": [note.to_json() for note in self.notes],
+            "problems": [problem_json(problem) for problem in self.problems],
+        }
+
+
+def lint(folder: Folder, trainers: Iterable[Trainer] = Trainer, problems: Iterable[Problem] = ()) -> LintReport:
+    """What these trainers will make of the folder, and what is odd whoever reads it."""
+    wanted = tuple(dict.fromkeys(trainers))
+    found = [*_of(folder, None), *(finding for trainer in wanted for finding in _of(folder, trainer))]
+    return LintReport(
+        name=folder.name,
+        trainers=wanted,
+        findings=tuple(f for f in found if f.severity is not Severity.NOTE),
+        notes=tuple(f for f in found if f.severity is Severity.NOTE),
+        health=health_of(
+            ((pair.caption.key, pair.caption.md5) if pair.caption else None for pair in folder.pairs),
+            {md5: facts.flags for md5, facts in folder.captions.items()},
+        ),
+        problems=tuple(problems),
+    )
+
+
+def _of(folder: Folder, trainer: Trainer | None) -> Iterator[Finding]:
+    for code, check in CHECKS.items():
+        claim = CLAIMS[code].get(trainer)
+        hits = check(folder, trainer) if claim else {}
+        if claim and hits:
+            keys = tuple(sorted(hits, key=key_bytes))
+            yield Finding(code, trainer, keys, claim, hits)

@@ -1,0 +1,79 @@
+"""The difference of two captions, word by word. Text in, pieces out; colours are the reader's affair."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class PieceKind(StrEnum):
+    """Where a piece of text is found."""
+
+    BOTH = "both"
+    REMOVED = "removed"
+    ADDED = "added"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of text, and on which side it is."""
+
+    change: PieceKind
+    text: str
+
+
+MOST_TOKENS = 2000
+"""Longer texts are compared line by line: word by word, the time grows with the square."""
+
+MOST_PAIRS = 4_000_000
+"""Pairs of lines that are compared, in a second or so; where more of two texts differs, it is shown as one change."""
+
+_TOKENS = re.compile(r"\s|[\w'’]+|[^\w\s]")
+
+
+def word_diff(before: str, after: str) -> list[Piece]:
+    """Pieces that, without the added ones, spell `before`, and without the removed ones, `after`.
+
+    >>> [(p.change.value, p.text) for p in word_diff("a red cat", "a blue cat")]
+    [('both', 'a '), ('removed', 'red'), ('added', 'blue'), ('both', ' cat')]
+    """
+    left, right = _TOKENS.findall(before), _TOKENS.findall(after)
+    if len(left) + len(right) <= MOST_TOKENS:
+        return _pieces(left, right)
+    left, right = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    start, tail = common_ends(left, right)
+    head, end = "".join(left[:start]), "".join(left[len(left) - tail :])
+    middle = _pieces(left[start : len(left) - tail], right[start : len(right) - tail])
+    whole = [Piece(PieceKind.BOTH, head), *middle, Piece(PieceKind.BOTH, end)]
+    return [piece for piece in whole if piece.text]
+
+
+def _pieces(left: list[str], right: list[str]) -> list[Piece]:
+    if len(left) * len(right) > MOST_PAIRS:
+        return [Piece(PieceKind.REMOVED, "".join(left)), Piece(PieceKind.ADDED, "".join(right))]
+    pieces: list[Piece] = []
+    matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+        if tag == "equal":
+            pieces.append(Piece(PieceKind.BOTH, "".join(left[i1:i2])))
+            continue
+        if i2 > i1:
+            pieces.append(Piece(PieceKind.REMOVED, "".join(left[i1:i2])))
+        if j2 > j1:
+            pieces.append(Piece(PieceKind.ADDED, "".join(right[j1:j2])))
+    return pieces
+
+
+def common_ends(left: Sequence[str], right: Sequence[str]) -> tuple[int, int]:
+    """How many items both begin with, and how many of the others both end with.
+
+    >>> common_ends("abcd", "axcd")
+    (1, 2)
+    """
+    most = min(len(left), len(right))
+    start = next((n for n in range(most) if left[n] != right[n]), most)
+    rest = most - start
+    return start, next((n for n in range(rest) if left[-1 - n] != right[-1 - n]), rest)

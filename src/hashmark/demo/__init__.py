@@ -1,0 +1,1 @@
+"""The sample library: its pictures, its captions, and the story it tells."""

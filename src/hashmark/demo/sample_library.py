@@ -1,0 +1,132 @@
+"""A sample library with a bucket of its own, and the story it tells: 271 cleaned captions that a bucket lacks.
+
+Every step looks at what is there and does only what is missing, so an interrupted demo goes on where it was.
+Everything stays inside the library's folder. What is shown of it is the caller's affair.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from hashmark.actions.clean import apply, preview
+from hashmark.actions.move import Planned, Result, run
+from hashmark.actions.status import status
+from hashmark.core.cleaning import Pipeline
+from hashmark.core.errors import Interrupted, SettingsError
+from hashmark.core.events import Event
+from hashmark.core.model import Verdict
+from hashmark.core.plan import Direction, Policy, make_plan
+from hashmark.demo import sketches
+from hashmark.disk.durable import write_bytes
+from hashmark.library.library import Dataset, Library
+from hashmark.library.settings import SETTINGS, create
+
+URL = "s3://training-data/styles"
+STORY = "82_stellar_sketch"
+CLEANING = {"profile": "prose", "preset": "thorough"}
+"""How the story's captions are cleaned; also in the library's settings."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One dataset of the sample library: `pairs` images from seed `first` on, `side` pixels wide or high."""
+
+    folder: str
+    pairs: int
+    first: int
+    side: int = 1024
+
+
+SAMPLES = (
+    Sample(STORY, 271, 0),
+    Sample("10_ink_portraits", 24, 1000, 768),
+    Sample("5_paper_landscapes", 12, 2000, 768),
+)
+
+
+def open_library(folder: Path) -> Library:
+    """The sample library at `folder`, begun where there is none.
+
+    Raises:
+        SettingsError: another library is there, or the folder has other things in it.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError(f"{folder} is not a folder.", "Choose another with --dir.")
+    if not (folder / SETTINGS).exists():
+        if folder.exists() and any(folder.iterdir()):
+            raise SettingsError(f"{folder} is not empty and not a sample library.", "Choose another with --dir.")
+        table = "".join(f'{name} = "{value}"\n' for name, value in CLEANING.items())
+        create(folder, {"url": URL, "embedded": True}, f'\n[datasets."{STORY}".clean]\n{table}')
+    library = Library.open(folder)
+    if not library.settings.embedded:
+        library.close()
+        raise SettingsError(f"{folder} is a library of yours, not a sample.", "Choose another folder with --dir.")
+    return library
+
+
+def draw(folder: Path, samples: tuple[Sample, ...], cancel: threading.Event) -> Iterator[int]:
+    """Draw the images and write the captions that are missing; gives the number of pairs still to do, each time.
+
+    Raises:
+        Interrupted: `cancel` was set.
+    """
+    missing = [(folder / s.folder, s.first + n, s.side) for s in samples for n in range(s.pairs)]
+    missing = [work for work in missing if not all(path.exists() for path in pair_paths(work[0], work[1]))]
+    yield len(missing)
+    if not missing:
+        return
+    with ProcessPoolExecutor(os.cpu_count(), initializer=_ignore_interrupts) as pool:
+        for left, _ in zip(range(len(missing) - 1, -1, -1), pool.map(_draw_pair, missing, chunksize=4), strict=True):
+            if cancel.is_set():
+                pool.shutdown(cancel_futures=True)
+                raise Interrupted("The sample library is not finished.")
+            yield left
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches every process of the terminal; only the parent acts on it."""
+    import signal  # noqa: PLC0415 - in the worker processes only
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def pair_paths(folder: Path, seed: int) -> tuple[Path, Path]:
+    """Where the image and the caption of a seed are."""
+    kind = "png" if seed % 3 else "jpg"
+    stem = f"{seed % 1000 + 1:04d}"
+    return folder / f"{stem}.{kind}", folder / f"{stem}.txt"
+
+
+def _draw_pair(work: tuple[Path, int, int]) -> None:
+    folder, seed, side = work
+    image, caption = pair_paths(folder, seed)
+    if not caption.exists():
+        write_bytes(caption, sketches.dirty_caption(seed))
+    if not image.exists():
+        write_bytes(image, sketches.image(seed, kind="PNG" if image.suffix == ".png" else "JPEG", side=side))
+
+
+def push_new(dataset: Dataset, on_event: Callable[[Event], None], cancel: threading.Event) -> Result:
+    """Push the files that the bucket has never seen; edited ones are left for the story."""
+    found = status(dataset)
+    new = [f for f in found.files if f.verdict is Verdict.LOCAL_ONLY]
+    plan = make_plan(new, Policy(Direction.PUSH), complete=found.complete)
+    return run(Planned(dataset, found, plan), on_event, cancel)
+
+
+def clean_captions(dataset: Dataset, cancel: threading.Event | None = None) -> int:
+    """Clean the captions on disk, as a person would before training; returns how many changed.
+
+    Raises:
+        Interrupted: `cancel` was set.
+    """
+    found = preview(dataset, Pipeline.parse(CLEANING), cancel=cancel)
+    applied = apply(found, cancel=cancel)
+    if applied.outcome.interrupted:
+        raise Interrupted("The captions are not all cleaned.")
+    return len(applied.outcome.done)

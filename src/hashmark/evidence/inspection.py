@@ -1,0 +1,253 @@
+"""Looks at one object, and at one file once more, to find what the listing could not tell of them.
+
+The cheap comes first: one HEAD for a stored checksum, encryption and the uploader's claim; then the sizes of the
+parts, from a HEAD of the first part or from GetObjectAttributes; then known uploaders' part sizes. Requests and
+reads only: what a verdict is, and whether a bucket's ETags are MD5s, is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hashmark.core import etags
+from hashmark.core.compare import Weighed
+from hashmark.core.errors import HashmarkError, NoSuchObject, UnexpectedAnswer
+from hashmark.core.model import Content, Evidence, LocalFile, RemoteObject
+from hashmark.core.uploader_claims import claimed_digest
+from hashmark.disk.hashing import ChangedWhileReading, hash_file
+from hashmark.s3.bucket import Bucket
+from hashmark.s3.checksums import STRONGEST, composite_checksum, file_checksum
+from hashmark.s3.requests import Head
+
+MAX_PART_HEADS = 64
+"""Parts whose sizes are asked one by one where a store does not list them; beyond, reading is the better proof."""
+
+MD5_KEPT = frozenset({"NOT-SSE", "SSE-S3"})
+"""What an inventory calls objects whose encryption, if any, leaves their ETags MD5s."""
+
+VERIFY = "`hashmark verify`"
+AGAIN = "`hashmark status`"
+PROBE = "`hashmark doctor`, which finds out whether this store checks the checksum it keeps"
+
+
+class Mismatch(NamedTuple):
+    """The ETag is not what this file would have; a difference if this bucket's ETags are made of MD5s."""
+
+    evidence: Evidence
+    detail: str | None = None
+
+
+Looked = Weighed | Mismatch
+
+
+class Inspector:
+    """What requests to `bucket` and reads of files under `root` can add. Safe to use from several threads.
+
+    `checked`: the store compares checksums with the bytes. One that only keeps them (as `rclone serve s3` does) tells
+    the uploader's word, which proves nothing.
+    """
+
+    def __init__(self, bucket: Bucket, root: Path, prefix: str, *, checked: bool) -> None:
+        self._checked = checked
+        self._bucket = bucket
+        self._root = root
+        self._prefix = prefix
+
+    def __call__(self, local: LocalFile, remote: RemoteObject) -> Looked:
+        """What is found of an object and a file of the same size, whose listed ETag is not the file's MD5.
+
+        Raises:
+            HashmarkError: one that every other file would meet as well.
+        """
+        return careful(lambda: self._ask(local, remote))
+
+    def _ask(self, local: LocalFile, remote: RemoteObject) -> Looked:
+        try:
+            head = self._bucket.head(self._prefix + remote.key)
+        except UnexpectedAnswer as error:
+            if "HTTP 400" not in error.message:
+                raise
+            # AWS and SeaweedFS answer so to a HEAD without the key that the object was encrypted with.
+            reason = "the store does not tell of it without a key: it may be encrypted with its uploader's own (SSE-C)"
+            return _unknown(reason, "`hashmark push --take mine`, which replaces it,")
+        return self._by_head(local, remote, head)
+
+    def _by_head(self, local: LocalFile, remote: RemoteObject, head: Head) -> Looked:
+        if head.size != remote.size or (remote.etag and head.etag != remote.etag):
+            return _unknown("it changed in the bucket after it was listed", AGAIN)
+        if head.checksums and head.full_object and self._checked:
+            return self._by_checksum(local, head)
+        if remote.etag is None:
+            return _claimed(local, head, "the listing has no ETag")
+        if parts := etags.part_count(head.etag or ""):
+            return self._by_parts(local, remote, head, parts)
+        if head.encryption:
+            return _claimed(local, head, f"encrypted with {head.encryption}, so its ETag is not an MD5")
+        if etags.may_be_random(head.etag or "") and not self._bucket.client.endpoint.is_aws:
+            return _claimed(local, head, "its ETag may be a random number, as MinIO makes them")
+        if etags.looks_like_md5(head.etag or ""):
+            return Mismatch(Evidence.ETAG_MD5)
+        return _claimed(local, head, "the store's ETag is not an MD5")
+
+    def _by_checksum(self, local: LocalFile, head: Head) -> Weighed:
+        name = _strongest(head)
+        computed, md5 = file_checksum(self._root / local.key, name)
+        if md5 != local.md5:
+            return _changed()
+        same = computed == head.checksums[name]
+        return Weighed(Content.SAME if same else Content.DIFFERENT, Evidence.CHECKSUM, detail=name)
+
+    def _by_parts(self, local: LocalFile, remote: RemoteObject, head: Head, parts: int) -> Looked:
+        told = self._first_part(remote, parts) or self._listed_parts(remote, parts)
+        found = by_cuts(self._root, local, remote, [told] if told else etags.part_size_candidates(local.size, parts))
+        if found is not None:
+            return found
+        # One size for all parts fits the arithmetic, but parts may vary: only all sizes together tell a difference.
+        sizes = told if isinstance(told, tuple) else self._all_parts(remote, parts) if told else None
+        if sizes is None:
+            return _claimed(local, head, "uploaded in parts of unknown size")
+        if sizes != told and (found := by_cuts(self._root, local, remote, [sizes])) is not None:
+            return found
+        if head.checksums and not head.full_object and self._checked:
+            return self._by_composite(local, head, sizes)
+        if head.encryption:
+            return _claimed(local, head, f"encrypted with {head.encryption}, so its ETag is not made of MD5s")
+        return Mismatch(Evidence.ETAG_MULTIPART, etags.describe(sizes))
+
+    def _by_composite(self, local: LocalFile, head: Head, sizes: tuple[int, ...]) -> Weighed:
+        name = _strongest(head)
+        computed, md5 = composite_checksum(self._root / local.key, name, sizes)
+        if md5 != local.md5:
+            return _changed()
+        # AWS tells the number of parts behind a "-"; other stores the checksum alone.
+        stored, _, count = head.checksums[name].partition("-")
+        same = stored == computed.partition("-")[0] and count in {"", str(len(sizes))}
+        return Weighed(Content.SAME if same else Content.DIFFERENT, Evidence.CHECKSUM, detail=name)
+
+    def _first_part(self, remote: RemoteObject, parts: int) -> etags.Cut | None:
+        """How the object was cut, by the size of its first part; None where the store does not tell it.
+
+        Some stores answer a part's HEAD with the whole object's size, so nothing is believed that is not 206, of
+        this many parts, and fits the object's size. Of two parts the second is what the first leaves.
+        """
+        size = remote.size or 0
+        first = self._part(remote, parts, 1)
+        if first is None:
+            return None
+        if parts == 2 and 0 < first < size:
+            return (first, size - first)
+        if not etags.fits(size, first, parts):
+            return self._all_parts(remote, parts)
+        return (first,) if parts == 1 else first
+
+    def _part(self, remote: RemoteObject, parts: int, number: int) -> int | None:
+        try:
+            head = self._bucket.head(self._prefix + remote.key, part=number)
+        except HashmarkError as error:
+            if error.fatal:
+                raise
+            return None
+        true = head.status == 206 and head.parts == parts and head.etag == remote.etag
+        return head.size if true else None
+
+    def _all_parts(self, remote: RemoteObject, parts: int) -> tuple[int, ...] | None:
+        return self._listed_parts(remote, parts) or self._asked_parts(remote, parts)
+
+    def _listed_parts(self, remote: RemoteObject, parts: int) -> tuple[int, ...] | None:
+        """The sizes of all parts by GetObjectAttributes, if the store lists them and they add up."""
+        try:
+            attributes = self._bucket.attributes(self._prefix + remote.key)
+        except HashmarkError as error:
+            if error.fatal:
+                raise
+            return None
+        sizes = attributes.part_sizes
+        true = attributes.etag == remote.etag and len(sizes) == parts and sum(sizes) == remote.size
+        return sizes if true else None
+
+    def _asked_parts(self, remote: RemoteObject, parts: int) -> tuple[int, ...] | None:
+        """The sizes of all parts, each by its own HEAD, if they add up."""
+        if parts > MAX_PART_HEADS:
+            return None
+        sizes: list[int] = []
+        for number in range(1, parts + 1):
+            size = self._part(remote, parts, number)
+            if size is None:
+                return None
+            sizes.append(size)
+        return tuple(sizes) if sum(sizes) == remote.size else None
+
+
+def by_listing(root: Path, local: LocalFile, remote: RemoteObject) -> Looked:
+    """What a saved listing and the file tell without asking anybody."""
+    return careful(lambda: _by_listing(root, local, remote))
+
+
+def _by_listing(root: Path, local: LocalFile, remote: RemoteObject) -> Looked:
+    settle = f"asking the bucket, which keeps {remote.checksum} of it," if remote.checksum else VERIFY
+    if parts := etags.part_count(remote.etag or ""):
+        found = by_cuts(root, local, remote, etags.part_size_candidates(local.size, parts))
+        return found or _unknown("uploaded in parts of unknown size", settle)
+    if remote.encryption and remote.encryption not in MD5_KEPT:
+        return _unknown(f"encrypted with {remote.encryption}, so its ETag is not an MD5", settle)
+    if not etags.looks_like_md5(remote.etag or ""):
+        return _unknown("the store's ETag is not an MD5", settle)
+    # Only AWS makes inventories, and there an ETag under these encryptions is an MD5 (API reference, "Object").
+    return Weighed(Content.DIFFERENT, Evidence.ETAG_MD5) if remote.encryption else Mismatch(Evidence.ETAG_MD5)
+
+
+def by_cuts(root: Path, local: LocalFile, remote: RemoteObject, cuts: Sequence[etags.Cut]) -> Weighed | None:
+    """SAME if the file, cut in one of these ways, gives the object's ETag; None if not. One read for all."""
+    hasher = etags.MultipartHasher(cuts)
+    md5, stamp = hash_file(f"{root}/{local.key}", hasher)
+    if md5 != local.md5 or stamp != local.stamp:
+        return _changed()
+    for cut, etag in hasher.etags().items():
+        if etag == remote.etag:
+            detail = etags.describe(cut, local.size)
+            return Weighed(Content.SAME, Evidence.ETAG_MULTIPART, detail=detail)
+    return None
+
+
+def careful(look: Callable[[], Looked]) -> Looked:
+    """The result of a look, or what kept it from coming about.
+
+    Raises:
+        HashmarkError: one that every other file would meet as well.
+    """
+    try:
+        return look()
+    except NoSuchObject:
+        return _unknown("it vanished from the bucket after it was listed", AGAIN)
+    except HashmarkError as error:
+        if error.fatal:
+            raise
+        return _unknown(f"asking for its facts failed: {error.message}", VERIFY)
+    except ChangedWhileReading:
+        return _changed()
+    except OSError as error:
+        return _unknown(f"the file can't be read: {error.strerror or error}", VERIFY)
+
+
+def _unknown(reason: str, settle: str) -> Weighed:
+    return Weighed(Content.UNKNOWN, None, reason, settle)
+
+
+def _changed() -> Weighed:
+    return _unknown("the file changed after it was compared", AGAIN)
+
+
+def _claimed(local: LocalFile, head: Head, reason: str) -> Weighed:
+    """Unknown; but say what the uploader wrote beside the object, or that a checksum there might settle it."""
+    claim = claimed_digest(head.metadata)
+    if claim is None or local.md5 is None:
+        return _unknown(reason, f"{PROBE}, or {VERIFY}" if head.checksums else VERIFY)
+    word = "the same" if claim.md5 == local.md5 else "different"
+    said = f"{reason}; its uploader says it is {word}"
+    return Weighed(Content.UNKNOWN, Evidence.CLAIMED, said, VERIFY, claim.uploader)
+
+
+def _strongest(head: Head) -> str:
+    return min(head.checksums, key=STRONGEST.index)

@@ -1,0 +1,131 @@
+"""Spends requests and reads on what the listing can't settle, and only on that.
+
+A mismatch is never called different on the word of an ETag that may not be made of MD5s: one HEAD looks for
+encryption that changes ETags and for a stored checksum, and the bucket must have shown what its ETags are. What
+can't be told stays `unverified`, with the reason and what would settle it. How to look is `look`'s business, verdicts
+are `core.compare`'s.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from hashmark.core.compare import Joined, Weighed, judge, refuse_unsafe
+from hashmark.core.model import Content, Evidence, FileStatus, Kind, LocalFile, RemoteObject, Verdict
+from hashmark.evidence.inspection import VERIFY, Inspector, Looked, Mismatch, by_listing
+from hashmark.s3.bucket import Bucket
+
+WORKERS = 8
+WINDOW = 512
+
+_SYNCED = Verdict.SYNCED  # asked for each file, as in `core.compare`
+
+EARNED = frozenset({Evidence.ETAG_MD5, Evidence.ETAG_MULTIPART})
+"""What a bucket can show about its ETags: that they are MD5s, and that those of parts are made of MD5s."""
+
+_NOT_SHOWN = {
+    Evidence.ETAG_MD5: "the ETag is not the file's MD5, and this bucket has not shown that its ETags are MD5s",
+    Evidence.ETAG_MULTIPART: (
+        "the ETag is not that of this file in these parts, and this bucket has not shown that such ETags are always "
+        "made of MD5s"
+    ),
+}
+
+
+class Settler:
+    """Settles, for one dataset, what the listing leaves open.
+
+    `trusted` is what is known of this bucket's ETags, `may_earn` what a match in the listing may show of them
+    (members of EARNED); `checked` says that the store compares the checksums that uploaders send. Without a `bucket`
+    (a saved listing) nothing can be asked, and only the listing counts.
+    """
+
+    def __init__(
+        self,
+        bucket: Bucket | None,
+        root: Path,
+        prefix: str,
+        *,
+        trusted: Collection[Evidence] = (),
+        may_earn: Collection[Evidence] = EARNED,
+        checked: bool = False,
+    ) -> None:
+        self._look = Inspector(bucket, root, prefix, checked=checked) if bucket else None
+        self._root = root
+        self.trusted = frozenset(trusted)
+        self._may_earn = frozenset(may_earn)
+
+    def settle(self, rows: Iterable[tuple[Joined, Kind]]) -> Iterator[FileStatus]:
+        """A status for every row, in the same order.
+
+        A mismatch that only trust can settle waits until a match earns it, but not for more than WINDOW rows.
+        """
+        waiting: deque[tuple[Joined, Kind, FileStatus | Future[Looked]]] = deque()
+        pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="settle")
+        try:
+            for joined, kind in rows:
+                first = self._first(joined, kind, pool)
+                if not waiting and isinstance(first, FileStatus):
+                    yield first
+                    continue
+                waiting.append((joined, kind, first))
+                while waiting and (status := self._ready(*waiting[0], wait=len(waiting) > WINDOW)) is not None:
+                    yield status
+                    waiting.popleft()
+            wait([found for _, _, found in waiting if isinstance(found, Future)])
+            for _, _, found in waiting:
+                self._earn(found)
+            for joined, kind, found in waiting:
+                yield found if isinstance(found, FileStatus) else self._final(joined, kind, found.result())
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _first(self, joined: Joined, kind: Kind, pool: ThreadPoolExecutor) -> FileStatus | Future[Looked]:
+        status = refuse_unsafe(joined, kind) or judge(joined, kind)
+        if status.verdict is _SYNCED and status.evidence in self.trusted:
+            return status
+        self._earn(status)
+        if status.verdict is not Verdict.UNVERIFIED or status.evidence is Evidence.NAME:
+            return status
+        assert joined.local is not None  # noqa: S101 - unverified means that both sides hold the key
+        assert joined.remote is not None  # noqa: S101
+        return pool.submit(self._ask, joined.local, joined.remote)
+
+    def _ask(self, local: LocalFile, remote: RemoteObject) -> Looked:
+        return self._look(local, remote) if self._look else by_listing(self._root, local, remote)
+
+    def _earn(self, found: FileStatus | Future[Looked]) -> None:
+        """Trust the bucket for what a match shows of it. Two empty files show nothing."""
+        if isinstance(found, Future):
+            looked = found.result()
+            evidence = looked.evidence if isinstance(looked, Weighed) and looked.content is Content.SAME else None
+        else:
+            if found.evidence in self.trusted or found.evidence not in self._may_earn:
+                return
+            evidence = found.evidence if found.verdict is Verdict.SYNCED and found.local and found.local.size else None
+        if evidence in self._may_earn:
+            self.trusted |= {evidence}
+
+    def _ready(
+        self, joined: Joined, kind: Kind, found: FileStatus | Future[Looked], *, wait: bool
+    ) -> FileStatus | None:
+        if isinstance(found, FileStatus):
+            return found
+        if not wait and not found.done():
+            return None
+        self._earn(found)
+        looked = found.result()
+        if isinstance(looked, Mismatch) and looked.evidence not in self.trusted and not wait:
+            return None
+        return self._final(joined, kind, looked)
+
+    def _final(self, joined: Joined, kind: Kind, looked: Looked) -> FileStatus:
+        if isinstance(looked, Weighed):
+            return judge(joined, kind, looked)
+        if looked.evidence in self.trusted:
+            return judge(joined, kind, Weighed(Content.DIFFERENT, looked.evidence, detail=looked.detail))
+        settle = f"`hashmark doctor`, or {VERIFY}"
+        return judge(joined, kind, Weighed(Content.UNKNOWN, None, _NOT_SHOWN[looked.evidence], settle))

@@ -1,0 +1,1 @@
+"""A library and its datasets: settings, names and folders, and what is known of its bucket. Knows no verdicts."""

@@ -1,0 +1,125 @@
+"""A dataset's files on disk with their digests: read where they must be, remembered where they may.
+
+The facts of captions are taken in the same read. What is in the bucket, and what the facts mean, is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from hashmark.core.join import BLOCK, SortedSource
+from hashmark.core.model import Kind, LocalFile, Problem, key_bytes
+from hashmark.disk.hashing import file_system_now, hash_all
+from hashmark.library.library import Dataset
+from hashmark.state.store import State
+
+if TYPE_CHECKING:
+    from hashmark.core.lint.facts import CaptionFacts
+
+T = TypeVar("T")
+
+BATCH = 2000
+"""Digests, facts or proofs that are written to the state in one transaction, which has a cost of its own. A kill loses
+no more than these."""
+
+CAPTIONS = "caption-2"
+"""The kind under which the facts of captions are remembered; another number when what they say changes."""
+
+
+def remembered_files(walk: Iterable[LocalFile], remembered: Iterable[LocalFile]) -> Iterator[LocalFile]:
+    """The files of a walk in key order, with the digests of those that are as they were when they were read.
+
+    `remembered` are digests in the same order.
+    """
+    source, side = iter(walk), SortedSource(remembered, "remembered")
+    while block := list(islice(source, BLOCK)):
+        known = side.take(key_bytes(block[-1].key))
+        for file in block:
+            found = known.get(file.key)
+            yield file if found is None or found.stamp != file.stamp or file.trouble else found
+
+
+def unread(file: LocalFile | None) -> LocalFile | None:
+    """The file, if it is there, can be read for all that is known, and its digest is not known."""
+    return file if file is not None and file.md5 is None and file.trouble is None else None
+
+
+def hashed(
+    dataset: Dataset,
+    rows: Iterable[T],
+    choose: Callable[[T], LocalFile | None],
+    on_problem: Callable[[Problem], None] = lambda _problem: None,
+) -> Iterator[tuple[T, LocalFile | None]]:
+    """The rows in the same order, each with the file that `choose` found in it, if any.
+
+    It now has its digest, or `trouble`, of which `on_problem` is told. What was read is remembered, the facts of
+    captions with it.
+    """
+    state = dataset.library.state
+    fresh: list[LocalFile] = []
+    facts: list[tuple[str, CaptionFacts]] = []
+
+    def now() -> int | None:
+        return clock(dataset) if state.persistent else None
+
+    for row, read in hash_all(dataset.path, rows, choose, clock=now, look=caption_look(dataset)):
+        if read is None:
+            yield row, None
+            continue
+        file = read.file
+        if file.trouble:
+            on_problem(Problem(file.key, "unreadable", file.trouble))
+        if read.settled:
+            fresh.append(file)
+        if read.seen is not None and file.md5:
+            facts.append((file.md5, cast("CaptionFacts", read.seen)))
+        if max(len(fresh), len(facts)) >= BATCH:
+            _remember(state, dataset.name, fresh, facts)
+            fresh, facts = [], []
+        yield row, file
+    _remember(state, dataset.name, fresh, facts)
+
+
+def caption_look(dataset: Dataset) -> Callable[[str, bytes], CaptionFacts | None]:
+    """Makes facts of a key and its bytes, if it is a caption's."""
+    kind = dataset.pairing.kind
+
+    def look(key: str, data: bytes) -> CaptionFacts | None:
+        if kind(key) is not Kind.CAPTION:
+            return None
+        from hashmark.core.lint.texts import caption_facts  # noqa: PLC0415 - not where all captions are known
+
+        return caption_facts(data)
+
+    return look
+
+
+def _remember(state: State, name: str, files: list[LocalFile], facts: list[tuple[str, CaptionFacts]]) -> None:
+    state.remember_digests(name, files)
+    remember_captions(state, facts)
+
+
+def remember_captions(state: State, facts: Iterable[tuple[str, CaptionFacts]]) -> None:
+    """Remember what is known of captions, by their MD5."""
+    state.remember_contents(CAPTIONS, ((md5, ",".join(found.flags), found.to_text()) for md5, found in facts))
+
+
+def caption_flags(state: State, digests: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The flags of the captions of these MD5s, as far as they were looked into."""
+    known = state.content_flags(CAPTIONS, digests)
+    return {md5: tuple(flags.split(",")) if flags else () for md5, flags in known.items()}
+
+
+def clock(dataset: Dataset) -> int | None:
+    """The clock of the file system that holds the dataset, which may be another than the library's, in ns.
+
+    None where it can't be told, so that no digest may be remembered.
+    """
+    here = dataset.library.state_folder
+    try:
+        same = dataset.path.stat().st_dev == here.stat().st_dev
+    except OSError:
+        return None
+    return file_system_now(here if same else dataset.path)

@@ -1,0 +1,168 @@
+"""What the page lists: pairs, and the files that belong to none, each with an id that is not a path.
+
+An id is a digest of the leading key, so it names the same item after a restart, and nothing can be reached by it
+that was not listed. Where items are kept, drawn or searched is not known here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from hashmark.core.model import FileStatus, Key, Kind, Problem, Verdict, key_bytes
+from hashmark.core.pairs import Pair
+from hashmark.core.report import shown
+from hashmark.search.searchable import colour
+
+
+def item_id(key: str) -> str:
+    """16 hex digits that stand for a key."""
+    return hashlib.blake2b(key_bytes(key), digest_size=8).hexdigest()
+
+
+@dataclass(slots=True)
+class Item:
+    """An image with its caption, or another file alone. `lead` is the image, or that file; `odd` what is strange."""
+
+    id: str
+    kind: str
+    lead: FileStatus
+    caption: FileStatus | None = None
+    odd: tuple[Problem, ...] = ()
+
+    @property
+    def colour(self) -> str:
+        """The worst of both badges (see `search.searchable.colour`)."""
+        return colour(self.lead.verdict, self.caption.verdict if self.caption else None)
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The keys of its files."""
+        return (self.lead.key, self.caption.key) if self.caption else (self.lead.key,)
+
+
+class Seen:
+    """What the filter language sees of an item; `item` can be another at any time.
+
+    Found out only when it is asked for: of a hundred thousand items, most searches look at one fact each.
+    `text_of` gives the caption's text, `pixels_of` the image's width and height; None is what is not known.
+    `health_of` gives what is not well with the caption, `lint_of` what trainers will stumble on.
+    """
+
+    __slots__ = ("_health_of", "_lint_of", "_pixels_of", "_text_of", "item")
+
+    def __init__(
+        self,
+        item: Item,
+        text_of: Callable[[Item], str | None] = lambda _item: None,
+        pixels_of: Callable[[Item], tuple[int, int] | None] = lambda _item: None,
+        health_of: Callable[[Item], Collection[str]] = lambda _item: (),
+        lint_of: Callable[[Item], Collection[str]] = lambda _item: (),
+    ) -> None:
+        self.item = item
+        self._text_of = text_of
+        self._pixels_of = pixels_of
+        self._health_of = health_of
+        self._lint_of = lint_of
+
+    @property
+    def folded(self) -> str:
+        """The leading key as shown, casefolded."""
+        return shown(self.item.lead.key).casefold()
+
+    @property
+    def image(self) -> Verdict:
+        """Of the leading file."""
+        return self.item.lead.verdict
+
+    @property
+    def caption(self) -> Verdict | None:
+        """Of the image's caption; None where it has none."""
+        caption = self.item.caption
+        return caption.verdict if caption else None
+
+    @property
+    def kind(self) -> str:
+        """As the item's."""
+        return self.item.kind
+
+    @property
+    def text(self) -> str | None:
+        """The caption, casefolded."""
+        text = self._text_of(self.item)
+        return None if text is None else text.casefold()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the leading file, on disk if it is there."""
+        lead = self.item.lead
+        return lead.local.size if lead.local else (lead.remote.size or 0 if lead.remote else 0)
+
+    @property
+    def width(self) -> int | None:
+        """Pixels, where they were measured."""
+        pixels = self._pixels_of(self.item)
+        return pixels[0] if pixels else None
+
+    @property
+    def height(self) -> int | None:
+        """Pixels, where they were measured."""
+        pixels = self._pixels_of(self.item)
+        return pixels[1] if pixels else None
+
+    @property
+    def odd(self) -> frozenset[str]:
+        """Codes of its problems."""
+        return frozenset(problem.code for problem in self.item.odd)
+
+    @property
+    def health(self) -> Collection[str]:
+        """What is not well with its caption."""
+        return self._health_of(self.item)
+
+    @property
+    def lint(self) -> Collection[str]:
+        """What trainers will stumble on."""
+        return self._lint_of(self.item)
+
+
+_KINDS = {Kind.IMAGE: "pair", Kind.CAPTION: "caption", Kind.MASK: "mask"}
+
+
+def make_items(files: Iterable[FileStatus], pairs: Iterable[Pair], problems: Iterable[Problem]) -> list[Item]:
+    """The items of a dataset, in key order of their leading files."""
+    odd: dict[str, list[Problem]] = defaultdict(list)
+    for problem in problems:
+        odd[problem.key].append(problem)
+    captions = {pair.image.key: pair.caption for pair in pairs}
+    claimed = {caption.key for caption in captions.values() if caption}
+    items = []
+    for row in files:
+        if row.kind is Kind.IGNORED or row.key in claimed:
+            continue
+        kind = _KINDS.get(row.kind, "other")
+        items.append(Item(item_id(row.key), kind, row, captions.get(row.key), tuple(odd.get(row.key, ()))))
+    return items
+
+
+def count_colours(items: Iterable[Item]) -> Counter[tuple[str, str]]:
+    """How many, by role (`pair`, `image`, `caption`, `other`) and colour; `none` stands for a caption not there."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for item in items:
+        counts.update(colours_of(item))
+    return counts
+
+
+def colours_of(item: Item) -> Iterator[tuple[str, str]]:
+    """What one item adds to `count_colours`."""
+    yield "pair", item.colour
+    if item.kind == "caption":
+        yield "caption", colour(item.lead.verdict, None)
+        return
+    yield "image" if item.kind == "pair" else "other", colour(item.lead.verdict, None)
+    if item.caption:
+        yield "caption", colour(None, item.caption.verdict)
+    elif item.kind == "pair":
+        yield "caption", "none"

@@ -1,0 +1,1 @@
+"""The HTTP server: the application, who may ask, where it listens. Knows nothing of datasets."""

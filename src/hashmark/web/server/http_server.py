@@ -1,0 +1,222 @@
+"""Serves the page: where it listens, who is let in, how it is told, how it ends.
+
+What it serves is `app`, and what it lets through is `guard`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from hashmark.core.errors import UsageError
+from hashmark.core.model import RemoteObject
+from hashmark.library.library import Library
+from hashmark.web.server.app import create_app
+from hashmark.web.server.guard import Guard, Keys
+
+TOKEN = "HASHMARK_TOKEN"  # noqa: S105 - the name of a variable
+"""The environment variable that holds a fixed token, for scripts and for other hosts."""
+
+SHORTEST = 32
+"""Characters of a fixed token, at least."""
+
+
+@dataclass(frozen=True)
+class ListenAddress:
+    """Where to listen. Beyond this machine only with a fixed token, and with TLS or `insecure_http`.
+
+    `names` are more values of Host to answer to, for a proxy or another name of this machine. With `or_any_port`
+    it listens on a free port where the given one is taken.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8271
+    names: tuple[str, ...] = ()
+    cert: Path | None = None
+    key: Path | None = None
+    insecure_http: bool = False
+    token: str | None = field(default=None, repr=False)
+    or_any_port: bool = False
+
+    @property
+    def tls(self) -> bool:
+        """Whether it speaks https."""
+        return self.cert is not None
+
+    def check(self) -> None:
+        """Refuse what would let strangers in.
+
+        Raises:
+            UsageError: it would, or the certificate can't be used; and how to do it properly.
+        """
+        if self.token is not None and len(self.token) < SHORTEST:
+            raise UsageError(f"{TOKEN} is too short.", f"Take {SHORTEST} random characters or more.")
+        if (self.cert is None) != (self.key is None):
+            raise UsageError("TLS needs both --tls-cert and --tls-key.")
+        if self.cert and self.key:
+            _check_pair(self.cert, self.key)
+        if is_loopback(self.host):
+            return
+        if self.token is None:
+            raise UsageError(
+                f"{self.host} can be reached from other machines, and no token is set.",
+                f"Set {TOKEN} to {SHORTEST} random characters or more: `openssl rand -hex 32`.",
+            )
+        if not self.tls and not self.insecure_http:
+            raise UsageError(
+                f"{self.host} can be reached from other machines, and what is sent could be read on the way.",
+                "Give --tls-cert and --tls-key, or agree with --insecure-http.",
+            )
+
+
+def _check_pair(cert: Path, key: Path) -> None:
+    """Refuse files that TLS can't use, by name: once the server runs, its link has been told, and no file is named."""
+    for file in (cert, key):
+        try:
+            file.open("rb").close()
+        except OSError as error:
+            raise UsageError(f"{file} can't be read: {error.strerror}.", "Give another file.") from None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_verify_locations(cert)
+    except ssl.SSLError:
+        raise UsageError(f"{cert} holds no certificate.", "Give --tls-cert a file in PEM.") from None
+    try:
+        context.load_cert_chain(cert, key)
+    except ssl.SSLError as error:
+        wrong = f"{key} holds no private key that goes with {cert} ({error.reason or error})."
+        raise UsageError(wrong, "Give --tls-key the certificate's own, in PEM.") from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach that address; decided from the address, never from a request."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Server(uvicorn.Server):
+    """Ends open event streams when it is asked to end, so that it does not wait for them."""
+
+    def __init__(self, config: uvicorn.Config, on_exit: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_exit = on_exit
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal: the first one ends gently, the second at once."""
+        self._on_exit()
+        super().handle_exit(sig, frame)
+
+
+def serve(
+    library: Library,
+    where: ListenAddress,
+    tell: Callable[[str], None],
+    *,
+    against: Mapping[str, tuple[RemoteObject, ...]] | None = None,
+    every: float | None = None,
+    on_ready: Callable[[str], None] = lambda _url: None,
+) -> None:
+    """Serve until a signal comes; Ctrl-C is the ordinary end.
+
+    `tell` is given each link that lets a browser in, `on_ready` the first one, once it can be opened.
+
+    Raises:
+        UsageError: the address can't be used, or would let strangers in.
+    """
+    where.check()
+    sock = _listen(where)
+    port = sock.getsockname()[1]
+    scheme = "https" if where.tls else "http"
+    shown_host = f"[{where.host}]" if ":" in where.host else where.host
+    base = f"{scheme}://{shown_host}:{port}"
+
+    def link() -> str:
+        return f"{base}/?token={keys.new_link()}"
+
+    keys = Keys(where.token, on_used=lambda: tell(link()))
+    app = create_app(library, against=against, every=every)
+    guarded = Guard(app, keys, hosts(where, port), cookie=f"hashmark-{port}", tls=where.tls)
+    config = uvicorn.Config(
+        guarded,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=10,
+        ssl_certfile=where.cert,
+        ssl_keyfile=where.key,
+    )
+    server = Server(config, on_exit=lambda: end_streams(app))
+    first = link()
+    tell(first)
+    threading.Thread(target=_when_ready, args=(server, lambda: on_ready(first)), daemon=True).start()
+    with closing(sock), suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has ended
+        server.run(sockets=[sock])
+
+
+def end_streams(app: FastAPI) -> None:
+    """End every open stream, and what they tell of: the server would wait for them."""
+    if (desk := getattr(app.state, "desk", None)) is not None:
+        desk.end()
+
+
+def _when_ready(server: uvicorn.Server, then: Callable[[], None]) -> None:
+    pause = threading.Event()
+    while not server.started and not server.should_exit:
+        pause.wait(0.05)
+    if server.started:
+        then()
+
+
+def hosts(where: ListenAddress, port: int) -> list[str]:
+    """The values of Host that are ours."""
+    own = [where.host, *where.names]
+    if is_loopback(where.host):
+        own += ["127.0.0.1", "localhost", "::1"]
+    names = [f"[{name}]" if ":" in name and not name.startswith("[") else name for name in own]
+    default = 443 if where.tls else 80
+    return [f"{name}:{port}" for name in names] + (names if port == default else []) + list(where.names)
+
+
+def _listen(where: ListenAddress) -> socket.socket:
+    try:
+        return _bind(where.host, where.port)
+    except OSError as error:
+        if where.or_any_port and error.errno == errno.EADDRINUSE:
+            return _bind(where.host, 0)
+        taken = f"{where.host}:{where.port} can't be listened on: {error.strerror}."
+        raise UsageError(taken, "Choose another with --port.") from None
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen()  # whoever follows the link at once waits until it is answered, and is not turned away
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def token_from_environment() -> str | None:
+    """The fixed token, if one is set."""
+    return os.environ.get(TOKEN) or None

@@ -1,0 +1,85 @@
+"""What the page shows of a cleaning: the rules as a form, and the pages of a preview.
+
+Nothing is read or changed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hashmark.actions.clean import Preview
+from hashmark.core.cleaning import RULES, Pipeline, Profile, Rule, rules_of
+from hashmark.core.errors import SettingsError
+from hashmark.core.model import Key
+from hashmark.web.session.board import Board
+from hashmark.web.views.shapes import picture_version
+
+_NOT_A_PARAMETER = frozenset({"profile", "preset", "rules", "add", "skip"})
+
+
+def preview_json(board: Board, name: str, found: Preview, start: int, count: int) -> dict[str, Any]:
+    """A page of a preview: `count` of each list from `start` on; `totals` has how long each is.
+
+    Each entry names the item that its caption belongs to, where there is one.
+    """
+    data = found.to_json(start, count)
+    end = start + count
+    lists = {
+        "changes": [change.key for change in found.changes],
+        "flags": [key for key, _ in found.flags],
+        "skipped": [failure.key for failure in found.skipped],
+    }
+    for what, keys in lists.items():
+        entries = data[what] if what == "changes" else data[what][start:end]
+        data[what] = [entry | _item(board, key) for entry, key in zip(entries, keys[start:end], strict=True)]
+    totals = {what: len(keys) for what, keys in lists.items()} | {"orphans": len(found.orphans)}
+    return {"preview": name, **data, "orphans": data["orphans"][start:end], "totals": totals}
+
+
+def _item(board: Board, key: str) -> dict[str, str | None]:
+    item = next(iter(board.items_of([Key(key)])), None)
+    return {"item": item.id if item else None, "version": picture_version(item.lead) if item else None}
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A rule in the form. `on` names the profiles under which the dataset has it on; `value` is its parameter's."""
+
+    rule: Rule
+    on: frozenset[Profile]
+    value: Any
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a dataset's captions are cleaned unless told otherwise, as a form. `settings` are what rules are told."""
+
+    profile: Profile
+    switches: tuple[Switch, ...]
+    settings: dict[str, Any]
+
+
+def form_of(table: Mapping[str, Any]) -> Form:
+    """The form for a dataset with this table in `hashmark.toml`.
+
+    Raises:
+        SettingsError: the table can't be understood.
+    """
+    own = Pipeline.parse(table).options
+    on = {profile: _on(table, profile) for profile in Profile}
+    names = dict.fromkeys([*own.sequence, *RULES])
+    switches = (
+        Switch(RULES[name], frozenset(p for p in Profile if name in on[p]), table.get(RULES[name].parameter))
+        for name in names
+    )
+    told = {name: value for name, value in table.items() if name not in _NOT_A_PARAMETER}
+    return Form(own.profile, tuple(switches), told)
+
+
+def _on(table: Mapping[str, Any], profile: Profile) -> frozenset[str]:
+    try:
+        return Pipeline.parse({**table, "profile": profile}).options.rules
+    except SettingsError:  # a rule that the table names is not for this profile
+        return frozenset(rules_of(profile))

@@ -1,0 +1,51 @@
+"""Every run that puts something aside has a batch of its own, which the trash knows as one."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from hashmark.core.errors import UsageError
+from hashmark.core.plan import Direction
+from hashmark.trash import restore
+from hashmark.trash.batch_names import new_batch_name
+from tests.conftest import LibraryMaker, Store
+
+KINDS = [*Direction, "edit", "restore", "clean", "undo"]
+
+
+def test_a_name_says_when_and_what() -> None:
+    before = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    name = new_batch_name("edit")
+    after = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    when, kind, digits = name.split("-")
+    assert before <= when <= after
+    assert kind == "edit"
+    assert re.fullmatch(r"[0-9a-f]{8}", digits)
+
+
+def test_names_of_one_moment_differ() -> None:
+    """Saves come many a second; two in one batch could not be restored apart."""
+    assert len({new_batch_name("edit") for _ in range(2000)}) == 2000
+
+
+def test_the_trash_lists_the_batches_of_every_kind_of_run(seaweedfs: Store, library_on: LibraryMaker) -> None:
+    """A kind that it did not know would be put aside and never be found again."""
+    library = library_on(seaweedfs)
+    names = [new_batch_name(kind) for kind in KINDS]
+    names.append("20260101T000000Z-push-0a1b")  # as an earlier version named them
+    for name in names:
+        path = library.trash / name / "82_x" / "a.txt"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"old")
+    assert {entry.batch for entry in restore.entries(library)} == set(names)
+    for name in names:
+        assert [entry.batch for entry in restore.entries(library, name)] == [name]
+
+
+@pytest.mark.parametrize("name", ["20260101T000000Z-wash-0a1b2c3d", "20260101T000000Z-push-", "x", ""])
+def test_what_is_no_name_of_a_batch_is_refused(name: str, seaweedfs: Store, library_on: LibraryMaker) -> None:
+    with pytest.raises(UsageError, match="is not the name of a batch"):
+        list(restore.entries(library_on(seaweedfs), name))
