@@ -6,14 +6,20 @@ import fcntl
 import os
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from hashmark.core.errors import Busy, LocalError, NoSuchDataset, SettingsError
 from hashmark.library.library import Dataset, Library, number_of
 from hashmark.library.settings import SETTINGS
+from hashmark.s3.bucket import Bucket
+from hashmark.state.store import State
 from tests.disk.tools import mounted, open_folder, permissions_count
 
 
@@ -392,3 +398,29 @@ def test_a_library_whose_folder_vanished_says_so(root: Path, tmp_path: Path) -> 
     root.rmdir()
     with pytest.raises(LocalError, match="No such file"):
         library.datasets()
+
+
+@pytest.mark.parametrize(("name", "kind", "opens"), [("state", State, "open"), ("bucket", Bucket, "__init__")])
+def test_threads_that_need_it_at_once_share_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: type, opens: str
+) -> None:
+    """The second would never be closed."""
+    library = make(tmp_path)
+    gate = threading.Barrier(2)
+    opened = []
+    original = getattr(kind, opens)
+
+    def slowly(*args: Any) -> Any:
+        opened.append(args)
+        time.sleep(0.1)
+        return original(*args)
+
+    def ask() -> object:
+        gate.wait(10)
+        return getattr(library, name)
+
+    monkeypatch.setattr(kind, opens, slowly)
+    with library, ThreadPoolExecutor(2) as threads:
+        first, second = [asked.result() for asked in (threads.submit(ask), threads.submit(ask))]
+    assert first is second
+    assert len(opened) == 1

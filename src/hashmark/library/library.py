@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import re
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -18,7 +19,7 @@ from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hashmark.core.errors import Busy, LocalError, NoSuchDataset, SettingsError
 from hashmark.core.keys import STATE_FOLDER, unsafe_reason
@@ -93,6 +94,8 @@ class Library:
         """Folders seen, on disk or in the bucket, that can't be datasets."""
         self._nowhere: list[Problem] = []
         self._box: EmbeddedBucket | None = None
+        self._opening = threading.Lock()
+        """Held to open the state or the bucket: since Python 3.12, cached properties may run twice in two threads."""
 
     @classmethod
     def open(cls, start: str | os.PathLike[str] | None = None) -> Library:
@@ -157,7 +160,10 @@ class Library:
     @cached_property
     def state(self) -> State:
         """What is remembered between runs."""
-        return State.open(self.state_folder / "state.sqlite")
+        with self._opening:
+            if "state" not in self.__dict__:
+                self.__dict__["state"] = State.open(self.state_folder / "state.sqlite")
+            return cast(State, self.__dict__["state"])
 
     @cached_property
     def bucket(self) -> Bucket:
@@ -168,7 +174,11 @@ class Library:
         """
         from hashmark.s3.bucket import Bucket  # noqa: PLC0415 - 70 ms of runtime, only where it is needed
 
-        return Bucket(self._started() if self.settings.embedded else self.settings.remote)
+        with self._opening:
+            if "bucket" not in self.__dict__:
+                remote = self._started() if self.settings.embedded else self.settings.remote
+                self.__dict__["bucket"] = Bucket(remote)
+            return cast(Bucket, self.__dict__["bucket"])
 
     def _started(self) -> Remote:
         from hashmark.embedded.store import EmbeddedBucket  # noqa: PLC0415 - only libraries with a bucket in a box
