@@ -9,11 +9,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from hashmark.core.display import printable
 from hashmark.core.keys import refuse_collisions
 from hashmark.core.lint.health import CaptionHealth
 from hashmark.core.model import NEEDS_SYNC, Evidence, FileStatus, Kind, Problem, RemoteObject, Verdict
 from hashmark.core.pairs import Pairing, pair_up
-from hashmark.core.report import ATTENTION, DatasetStatus, Summary, file_json, problem_json, reason_of, shown
+from hashmark.core.report import ATTENTION, DatasetStatus, Summary, file_json, problem_json, reason_of
 from tests.core.build import in_bytes, keys, md5, status, verdicts
 
 
@@ -138,8 +139,8 @@ def test_the_reason_says_what_would_settle_it(reason: str | None, settle: str | 
 def test_names_that_are_not_utf8_can_be_printed_wherever_they_appear() -> None:
     """In keys, in pairs, and in the sentences of problems and reasons that quote them."""
     raw, plain = "a\udcff.png", "a\\xff.png"
-    assert shown(raw) == plain
-    assert shown("ü.png") == "ü.png"
+    assert printable(raw) == plain
+    assert printable("ü.png") == "ü.png"
     found = dataset(*refuse_collisions([status("A\udcff.png"), status("A\udcff.txt"), status("a\udcff.png")]))
     assert found.files[0].verdict is Verdict.REFUSED
     assert json.dumps(found.to_json(), ensure_ascii=False).encode()

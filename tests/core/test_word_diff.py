@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hashmark.core.visible import visible
+from hashmark.core.display import reveal
 from hashmark.core.word_diff import Piece, PieceKind, common_ends, word_diff
 
 BOTH, REMOVED, ADDED = PieceKind.BOTH, PieceKind.REMOVED, PieceKind.ADDED
@@ -130,7 +130,7 @@ def test_a_megabyte_of_equal_lines_is_compared_in_no_time() -> None:
 )
 def test_what_cannot_be_seen_is_spelled_out(text: str, seen: str) -> None:
     """And what can be seen stays as it is."""
-    assert visible(text) == seen
+    assert reveal(text) == seen
 
 
 IGNORABLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\ufe00\ufe0f\U000e0100\U000e01ef"
@@ -141,15 +141,15 @@ IGNORABLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\
 @example(IGNORABLE)
 def test_nothing_invisible_is_left(text: str) -> None:
     """No control, format or private character, no surrogate, no blank but the space and the marked line end."""
-    for line in visible(text).replace("⏎\n", "⏎").split("\n"):
+    for line in reveal(text).replace("⏎\n", "⏎").split("\n"):
         for char in line:
             assert char == " " or unicodedata.category(char)[0] not in "CZ", ascii(char)
             assert char not in IGNORABLE
-    assert visible(text).count("\n") == text.count("\n") <= visible(text).count("⏎\n")
-    visible(text).encode()
+    assert reveal(text).count("\n") == text.count("\n") <= reveal(text).count("⏎\n")
+    reveal(text).encode()
 
 
 @given(st.text(st.characters(categories=["L", "N", "P", "S"], exclude_characters=IGNORABLE)))
 def test_what_can_be_seen_is_not_touched(text: str) -> None:
     """Letters of any script, digits, marks and symbols."""
-    assert visible(text) == text
+    assert reveal(text) == text

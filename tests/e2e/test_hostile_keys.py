@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from hashmark.core.display import printable
 from hashmark.core.keys import is_folder_marker
-from hashmark.core.report import shown
 from tests.conftest import Store
 from tests.core.test_keys import HOSTILE
 from tests.e2e.command import Ran, Shell, library
@@ -93,7 +93,7 @@ def check_pull(store: Store, root: Path, prefix: str, *, hostile: list[str], cou
     shell: Shell = library(store, root / "deep" / "styles", prefix)
     ran = shell("pull", NAME, "--json", timeout=550)
     assert ran.status == 4, ran.err
-    assert refused(ran) == {shown(key) for key in hostile}
+    assert refused(ran) == {printable(key) for key in hostile}
     assert ran.json["datasets"][0]["failed"] == []
     assert files_under(shell.cwd) == {f"{NAME}/{key}" for key in ordinary(count)}
     assert {path.name for path in root.iterdir()} == {"deep"}, "nothing was written beside the library"
@@ -128,7 +128,7 @@ def test_fifty_hostile_names_on_disk_are_refused_by_name(
         (shell.cwd / NAME / path).write_bytes(b"x")
     ran = shell("push", NAME, "--json", timeout=550)
     assert ran.status == 4, ran.err
-    assert refused(ran) == {shown(key) for key in hostile}
+    assert refused(ran) == {printable(key) for key in hostile}
     held = {item.key for item in seaweedfs.bucket().objects(f"{prefix}/{NAME}/")}
     assert held == set(ordinary(count))
     assert shell("push", NAME, "--json", timeout=550).json["datasets"][0]["actions"] == [], (

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from hashmark.core.cleaning import RULES, Cleaned, Flag, Pipeline, count_tags
+from hashmark.core.display import printable
 from hashmark.core.encoding import MAX_CAPTION, decode, undecodable
 from hashmark.core.errors import Interrupted, LocalError, SettingsError, UsageError
 from hashmark.core.events import Ended, Failure, FileDone, FileFailed, Started
 from hashmark.core.model import FileStatus, Key, Kind, Verdict
 from hashmark.core.pairs import pair_up
 from hashmark.core.plan import Selection
-from hashmark.core.report import shown
 from hashmark.core.word_diff import Piece, word_diff
 from hashmark.disk.read import read_file
 from hashmark.disk.rewrite import Rewrite
@@ -83,8 +83,8 @@ class CaptionChange:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; the diff is made here."""
-        pieces = [{"change": piece.change, "text": shown(piece.text)} for piece in self.pieces]
-        head = {"key": shown(self.key), "rules": list(self.rules), "remove": self.after is None, "note": self.note}
+        pieces = [{"change": piece.change, "text": printable(piece.text)} for piece in self.pieces]
+        head = {"key": printable(self.key), "rules": list(self.rules), "remove": self.after is None, "note": self.note}
         return {**head, "pieces": pieces}
 
 
@@ -126,9 +126,9 @@ class Preview:
             "counts": self.counts,
             "changes": [change.to_json() for change in self.changes[start:end]],
             "flagCounts": self.flag_counts,
-            "flags": [{"key": shown(key), "rule": flag.rule, "message": flag.message} for key, flag in self.flags],
+            "flags": [{"key": printable(key), "rule": flag.rule, "message": flag.message} for key, flag in self.flags],
             "skipped": [failure_json(failure) for failure in self.skipped],
-            "orphans": [shown(key) for key in self.orphans],
+            "orphans": [printable(key) for key in self.orphans],
         }
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from hashmark.actions.status import Options, status
+from hashmark.core.display import printable
 from hashmark.core.encoding import decode
 from hashmark.core.errors import UsageError
 from hashmark.core.model import FileStatus, Kind, Verdict
-from hashmark.core.report import DatasetStatus, shown
+from hashmark.core.report import DatasetStatus
 from hashmark.core.word_diff import Piece, word_diff
 from hashmark.library.library import Dataset
 
@@ -29,7 +30,7 @@ class CaptionDiff:
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         return {
-            "key": shown(self.status.key),
+            "key": printable(self.status.key),
             "verdict": self.status.verdict,
             "note": self.note,
             "pieces": [{"change": p.change, "text": p.text} for p in self.pieces],

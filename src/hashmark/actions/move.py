@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from hashmark.actions.status import TRUST, Options, status
 from hashmark.core.compare import Joined, judge
+from hashmark.core.display import printable
 from hashmark.core.events import Event, Failure
 from hashmark.core.model import Base, Evidence, FileStatus, Key, LocalFile, RemoteObject, Stamp
 from hashmark.core.plan import (
@@ -28,7 +29,7 @@ from hashmark.core.plan import (
     make_delete_plan,
     make_plan,
 )
-from hashmark.core.report import DatasetStatus, shown
+from hashmark.core.report import DatasetStatus
 from hashmark.disk.durable import explain
 from hashmark.disk.hashing import is_settled
 from hashmark.disk.walk import leftovers
@@ -71,7 +72,7 @@ class Planned:
 def _action_json(action: Action) -> dict[str, Any]:
     return {
         "action": action.verb,
-        "key": shown(action.key),
+        "key": printable(action.key),
         "verdict": action.status.verdict,
         "size": action.size,
         "replaces": action.replaces,
@@ -79,7 +80,7 @@ def _action_json(action: Action) -> dict[str, Any]:
 
 
 def _left_json(row: LeftAlone) -> dict[str, Any]:
-    return {"key": shown(row.status.key), "verdict": row.status.verdict, "reason": row.reason}
+    return {"key": printable(row.status.key), "verdict": row.status.verdict, "reason": row.reason}
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Result:
         return {
             **self.planned.to_json(),
             "done": state.files_done,
-            "failed": [{"key": shown(f.key), "code": f.code, "message": f.message} for f in self.failures],
+            "failed": [{"key": printable(f.key), "code": f.code, "message": f.message} for f in self.failures],
             "notTried": self.outcome.not_tried,
             "interrupted": state.interrupted,
             "stoppedBy": str(self.outcome.fatal) if self.outcome.fatal else None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hashmark.cli.output import Output, Text
 from hashmark.cli.render import failures, name, pieces_text
-from hashmark.core.visible import visible
+from hashmark.core.display import reveal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def change_text(change: CaptionChange, out: Output) -> None:
     out.print(Text(name(change.key), "bold"), end="")
     out.print(Text(f"  {', '.join(change.rules)}", "dim"))
     if change.note:
-        out.print(Text(f"  {visible(change.note)}", "dim"))
+        out.print(Text(f"  {reveal(change.note)}", "dim"))
     pieces_text(change.pieces, out)
 
 
@@ -67,14 +67,14 @@ def _flags(preview: Preview, out: Output) -> None:
         return
     out.print(Text("\nTo look at:", "yellow"))
     for key, flag in preview.flags[:FLAGS_SHOWN]:
-        out.print(Text(f"  {name(key)}: {flag.rule}: {visible(flag.message)}", "yellow"))
+        out.print(Text(f"  {name(key)}: {flag.rule}: {reveal(flag.message)}", "yellow"))
     if len(preview.flags) > FLAGS_SHOWN:
         out.print(Text(f"  and {len(preview.flags) - FLAGS_SHOWN} more; --json has all", "dim"))
 
 
 def _left(preview: Preview, out: Output) -> None:
     for failure in preview.skipped:
-        out.print(Text(f"  skipped: {name(failure.key)}: {visible(failure.message)}", "red"))
+        out.print(Text(f"  skipped: {name(failure.key)}: {reveal(failure.message)}", "red"))
     if preview.orphans:
         count = len(preview.orphans)
         out.print(
@@ -98,7 +98,7 @@ def applied_text(applied: Applied, out: Output) -> None:
 def _outcome(outcome: BatchOutcome, out: Output) -> None:
     failures(outcome.failures, out)
     if outcome.stopped_by:
-        out.print(Text(f"  stopped: {visible(str(outcome.stopped_by))}", "red"))
+        out.print(Text(f"  stopped: {reveal(str(outcome.stopped_by))}", "red"))
     if outcome.not_tried:
         out.print(Text(f"  {outcome.not_tried} not tried; run the command again to finish", "yellow"))
 
@@ -129,7 +129,7 @@ def batches_table(found: Sequence[Batch], unreadable: Sequence[str], out: Output
     if not found and not unreadable:
         out.print(Text("There is nothing to undo.", "dim"))
     if found:
-        rows = ((b.name, name(b.journal.dataset), str(b.left), visible(b.journal.what)) for b in found)
+        rows = ((b.name, name(b.journal.dataset), str(b.left), reveal(b.journal.what)) for b in found)
         out.table(("batch", "dataset", "files", "what"), rows)
     for batch in unreadable:
         out.print(Text(f"{batch}  its journal can't be read: use hashmark trash restore {batch}", "yellow"))

@@ -13,11 +13,11 @@ from hashmark.cli import render
 from hashmark.cli.exits import Exit, for_lint
 from hashmark.cli.output import Output, Text, console
 from hashmark.cli.progress import Interruptible
+from hashmark.core.display import reveal
 from hashmark.core.errors import UsageError
 from hashmark.core.lint.claim import Severity
 from hashmark.core.lint.facts import Trainer
 from hashmark.core.lint.findings import Finding, LintReport
-from hashmark.core.visible import visible
 from hashmark.library.library import Dataset
 
 ALL = "all"
@@ -90,7 +90,7 @@ def _finding(finding: Finding, out: Output, limit: int) -> None:
     out.print(Text(f"      [{finding.source}]", "dim"))
     for key in finding.keys[:limit]:
         more = finding.details.get(key)
-        out.print(Text(f"      {render.name(key)}" + (f"   {visible(more)}" if more else "")))
+        out.print(Text(f"      {render.name(key)}" + (f"   {reveal(more)}" if more else "")))
     if len(finding.keys) > limit:
         out.print(Text(f"      … and {len(finding.keys) - limit} more (--all names them)", "dim"))
 

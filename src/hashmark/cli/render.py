@@ -14,11 +14,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from hashmark.cli.output import Output, Text, pour
+from hashmark.core.display import printable, reveal
 from hashmark.core.errors import HashmarkError
 from hashmark.core.lint.health import CaptionHealth
 from hashmark.core.model import NEEDS_SYNC, FileStatus, Problem, Verdict
-from hashmark.core.report import ATTENTION, Summary, reason_of, shown
-from hashmark.core.visible import visible
+from hashmark.core.report import ATTENTION, Summary, reason_of
 from hashmark.library.library import Dataset
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def print_json(data: Any) -> None:
 
 def name(key: str) -> str:
     """A key on one line, with nothing invisible in it."""
-    return visible(shown(key)).replace("\n", "")
+    return reveal(printable(key)).replace("\n", "")
 
 
 def size(count: int) -> str:
@@ -77,7 +77,7 @@ def size(count: int) -> str:
 
 def error_text(error: HashmarkError) -> str:
     """An error for a person: what happened, then what to do."""
-    return f"hashmark: {visible(error.message)}" + (f"\n  {visible(error.hint)}" if error.hint else "")
+    return f"hashmark: {reveal(error.message)}" + (f"\n  {reveal(error.hint)}" if error.hint else "")
 
 
 def error_json(error: HashmarkError) -> dict[str, str]:
@@ -168,7 +168,7 @@ def file_line(row: FileStatus) -> Text:
     line.append(name(row.key), "default")
     why = reason_of(row) or (f"by {row.evidence}" if row.evidence else "")
     if why:
-        line.append(f"   {visible(why)}", "dim")
+        line.append(f"   {reveal(why)}", "dim")
     return line
 
 
@@ -177,7 +177,7 @@ def problems(rows: Iterable[Problem], out: Output, limit: int = SHOWN) -> None:
     listed = list(rows)
     for problem in listed[:limit]:
         where = f"{name(problem.key)}: " if problem.key else ""
-        out.print(Text(f"  ! {where}{visible(problem.message)}", "yellow"))
+        out.print(Text(f"  ! {where}{reveal(problem.message)}", "yellow"))
     if len(listed) > limit:
         out.print(Text(f"  ! … and {len(listed) - limit} more (--json lists them)", "yellow"))
 
@@ -203,7 +203,7 @@ def left_alone(planned: Planned, out: Output) -> None:
     rows = planned.plan.left_alone
     for row in rows[:SHOWN]:
         line = Text(f"  left alone: {name(row.status.key)} ", _style(row.status.verdict))
-        line.append(f"({row.status.verdict}) {visible(row.reason)}", "dim")
+        line.append(f"({row.status.verdict}) {reveal(row.reason)}", "dim")
         out.print(line)
     if len(rows) > SHOWN:
         out.print(Text(f"  … and {len(rows) - SHOWN} more left alone (--json lists them)", "dim"))
@@ -218,7 +218,7 @@ def result_text(result: Result, out: Output) -> None:
     out.print(Text(f"  {size(state.bytes_done)} in {seconds:.1f} s", "dim"))
     failures(result.failures, out)
     if result.outcome.fatal:
-        out.print(Text(f"  stopped: {visible(str(result.outcome.fatal))}", "red"))
+        out.print(Text(f"  stopped: {reveal(str(result.outcome.fatal))}", "red"))
     if result.outcome.not_tried:
         out.print(Text(f"  {result.outcome.not_tried} not tried; run the command again to finish", "yellow"))
     for note in result.notes:
@@ -234,14 +234,14 @@ def result_text(result: Result, out: Output) -> None:
 def failures(rows: Iterable[Failure], out: Output) -> None:
     """Every file that was not done, and why."""
     for failure in rows:
-        out.print(Text(f"  failed: {name(failure.key)}: {visible(failure.message)}", "red"))
+        out.print(Text(f"  failed: {name(failure.key)}: {reveal(failure.message)}", "red"))
 
 
 def diff_text(diff: CaptionDiff, out: Output) -> None:
     """One caption: what only the bucket has struck out in red, what only the disk has in green."""
     out.print(Text(f"{name(diff.status.key)}  ({diff.status.verdict})", "bold"))
     if diff.note:
-        out.print(Text(f"  {visible(diff.note)}", "dim"))
+        out.print(Text(f"  {reveal(diff.note)}", "dim"))
     pieces_text(diff.pieces, out)
 
 
@@ -251,7 +251,7 @@ def pieces_text(pieces: Iterable[Piece], out: Output) -> None:
 
     line = Text("  ")
     for piece in pieces:
-        text = visible(piece.text).replace("\n", "\n  ")
+        text = reveal(piece.text).replace("\n", "\n  ")
         if piece.change is PieceKind.BOTH:
             line.append(text)
         else:
@@ -266,8 +266,8 @@ def check_line(check: Check) -> Text:
     sign, style = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}[check.ok]
     line = Text(f"{sign} ", style)
     line.append(f"{check.name:<20}", "bold")
-    line.append(visible(check.detail))
-    line.append(f"\n  {'':<20}{visible(check.meaning)}" if check.meaning else "", "dim")
+    line.append(reveal(check.detail))
+    line.append(f"\n  {'':<20}{reveal(check.meaning)}" if check.meaning else "", "dim")
     return line
 
 

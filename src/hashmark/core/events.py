@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from hashmark.core.report import shown
+from hashmark.core.display import printable
 
 
 class Started(NamedTuple):
@@ -161,7 +161,7 @@ def to_json(event: Event) -> dict[str, object]:
     """The event as plain data, `event` naming its kind."""
     fields: dict[str, object] = event._asdict()
     if not isinstance(event, Started | Ended):
-        fields["key"] = shown(event.key)
+        fields["key"] = printable(event.key)
     return {"event": _NAMES[type(event)], **fields}
 
 
@@ -173,9 +173,11 @@ def state_json(state: JobState) -> dict[str, object]:
         "filesDone": state.files_done,
         "bytesDone": state.bytes_done,
         "bytesMoved": state.bytes_moved,
-        "failures": [{"key": shown(f.key), "code": f.code, "message": shown(f.message)} for f in state.failures],
+        "failures": [
+            {"key": printable(f.key), "code": f.code, "message": printable(f.message)} for f in state.failures
+        ],
         "notes": list(state.notes),
-        "active": {shown(key): moved for key, moved in state.active.items()},
+        "active": {printable(key): moved for key, moved in state.active.items()},
         "byVerb": dict(state.by_verb),
         "rate": state.rate,
         "eta": state.eta,

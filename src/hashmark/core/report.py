@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from hashmark.core.display import printable
 from hashmark.core.grades import grade
 from hashmark.core.keys import Collisions, as_collision
 from hashmark.core.lint.health import CaptionHealth
@@ -78,7 +79,7 @@ def file_json(status: FileStatus) -> dict[str, Any]:
     """One file as plain data."""
     local, remote = status.local, status.remote
     return {
-        "key": shown(status.key),
+        "key": printable(status.key),
         "kind": status.kind,
         "verdict": status.verdict,
         "evidence": status.evidence,
@@ -93,8 +94,8 @@ def file_json(status: FileStatus) -> dict[str, Any]:
 def pair_json(pair: Pair) -> dict[str, Any]:
     """One pair as plain data."""
     return {
-        "image": shown(pair.image.key),
-        "caption": shown(pair.caption.key) if pair.caption else None,
+        "image": printable(pair.image.key),
+        "caption": printable(pair.caption.key) if pair.caption else None,
         "isInS3": pair.is_in_s3,
         "captionInS3": pair.caption_in_s3,
     }
@@ -102,19 +103,14 @@ def pair_json(pair: Pair) -> dict[str, Any]:
 
 def problem_json(problem: Problem) -> dict[str, str]:
     """One problem as plain data."""
-    return {"key": shown(problem.key), "code": problem.code, "message": shown(problem.message)}
+    return {"key": printable(problem.key), "code": problem.code, "message": printable(problem.message)}
 
 
 def reason_of(status: FileStatus) -> str | None:
-    """Why a file is refused or unverified, with what would settle it; can be printed like any `shown` text."""
+    """Why a file is refused or unverified, with what would settle it; can be printed like any `printable` text."""
     if not status.reason:
         return None
-    return shown(f"{status.reason}; {status.settle} would settle it" if status.settle else status.reason)
-
-
-def shown(key: str) -> str:
-    """A key, or a text that quotes keys, as it can be printed and encoded: bytes that are not UTF-8 as `\\\\xNN`."""
-    return key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return printable(f"{status.reason}; {status.settle} would settle it" if status.settle else status.reason)
 
 
 class _Seen:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from hashmark.core.display import printable
 from hashmark.core.errors import UsageError
 from hashmark.core.etags import normal_etag
 from hashmark.core.model import Key, RemoteObject, key_bytes
-from hashmark.core.report import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,9 @@ class Saved:
 def to_json(objects: Iterable[RemoteObject]) -> dict[str, Any]:
     """The listing as plain data; ETags without quotes, `lastModified` in ISO 8601.
 
-    A name that is not UTF-8 is given as `shown`, for JSON can't hold it; it is refused under either form.
+    A name that is not UTF-8 is given as `printable`, for JSON can't hold it; it is refused under either form.
     """
-    rows = [(shown(row.key), row) for row in objects]
+    rows = [(printable(row.key), row) for row in objects]
     return {
         "files": [name for name, _ in rows],
         "fileMap": {n: {"etag": row.etag, "size": row.size, "lastModified": row.last_modified} for n, row in rows},

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from hashmark.core.display import reveal
 from hashmark.core.errors import QueryError
-from hashmark.core.visible import visible
 
 MOST_CHARACTERS = 2000
 MOST_NESTING = 50
@@ -88,7 +88,7 @@ def read(text: str, term: Callable[[Word], Test[T]]) -> Test[T] | None:
 
 
 def _wrong(source: str, position: int, right: str, hint: str) -> QueryError:
-    shown = visible(source if len(source) <= 40 else f"{source[:39]}…")
+    shown = reveal(source if len(source) <= 40 else f"{source[:39]}…")
     return QueryError(f"'{shown}' can't be understood: {right}.", hint, position=position)
 
 

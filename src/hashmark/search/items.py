@@ -11,9 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from hashmark.core.display import printable
 from hashmark.core.model import FileStatus, Key, Kind, Problem, Verdict, key_bytes
 from hashmark.core.pairs import Pair
-from hashmark.core.report import shown
 from hashmark.search.searchable import colour
 
 
@@ -70,7 +70,7 @@ class Seen:
     @property
     def folded(self) -> str:
         """The leading key as shown, casefolded."""
-        return shown(self.item.lead.key).casefold()
+        return printable(self.item.lead.key).casefold()
 
     @property
     def image(self) -> Verdict:

@@ -13,9 +13,9 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
+from hashmark.core.display import reveal
 from hashmark.core.lint.health import FLAGS
 from hashmark.core.model import Verdict
-from hashmark.core.visible import visible
 from hashmark.search.grammar import Test, Value, Word, any_of, read
 from hashmark.search.ranges import BYTES, COUNT, parse_range
 from hashmark.search.searchable import COLOURS, HEALTH, KINDS, Searchable, colour
@@ -223,7 +223,7 @@ def _found_by(value: Value, pattern: str) -> Callable[[str], object]:
     except re2.error as error:
         said = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
         hint = "Patterns are RE2's: github.com/google/re2/wiki/Syntax."
-        raise value.word.wrong(f"the pattern is not valid ({visible(said)})", hint) from None
+        raise value.word.wrong(f"the pattern is not valid ({reveal(said)})", hint) from None
     return lambda text: search(text.encode("utf-8", "replace"))
 
 

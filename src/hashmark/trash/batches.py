@@ -19,10 +19,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from hashmark.core.display import printable
 from hashmark.core.errors import DiskFull, HashmarkError, LocalError, Unreadable
 from hashmark.core.events import Ended, Event, Failure, FileDone, FileFailed, Started
 from hashmark.core.keys import unsafe_reason
-from hashmark.core.report import shown
 from hashmark.disk.durable import write_bytes
 from hashmark.disk.rewrite import Rewrite, rewrite_all, sweep
 from hashmark.disk.walk import Walk
@@ -70,7 +70,7 @@ class BatchOutcome:
 
 def failure_json(failure: Failure) -> dict[str, str]:
     """A file that was skipped or not done, and why."""
-    return {"key": shown(failure.key), "code": failure.code, "message": shown(failure.message)}
+    return {"key": printable(failure.key), "code": failure.code, "message": printable(failure.message)}
 
 
 def rewrite(
@@ -184,8 +184,8 @@ class Batch:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        head = {"batch": self.name, "kind": self.journal.kind, "dataset": shown(self.journal.dataset)}
-        what = shown(self.journal.what)
+        head = {"batch": self.name, "kind": self.journal.kind, "dataset": printable(self.journal.dataset)}
+        what = printable(self.journal.what)
         return {**head, "at": self.journal.at, "what": what, "files": len(self.journal.files), "left": self.left}
 
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hashmark.core.display import printable
 from hashmark.core.errors import HashmarkError, NoSuchObject, PreconditionFailed, StoreError, Unreadable, UsageError
 from hashmark.core.events import Failure
 from hashmark.core.keys import unsafe_reason
-from hashmark.core.report import shown
 from hashmark.disk.durable import explain
 from hashmark.disk.place import open_slot
 from hashmark.disk.walk import Walk, leftovers
@@ -49,7 +49,7 @@ class Entry:
             "side": self.side,
             "batch": self.batch,
             "dataset": self.dataset,
-            "key": shown(self.key),
+            "key": printable(self.key),
             "size": self.size,
         }
 
@@ -94,8 +94,8 @@ class Restored:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        failed = [{"key": shown(f.key), "code": f.code, "message": shown(f.message)} for f in self.failures]
-        restored, made = [entry.to_json() for entry in self.entries], [shown(key) for key in self.made]
+        failed = [{"key": printable(f.key), "code": f.code, "message": printable(f.message)} for f in self.failures]
+        restored, made = [entry.to_json() for entry in self.entries], [printable(key) for key in self.made]
         return {"restored": restored, "failed": failed, "batch": self.batch, "made": made}
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hashmark.core.display import printable
 from hashmark.core.encoding import MAX_CAPTION, decode
 from hashmark.core.errors import LocalError, UsageError
 from hashmark.core.events import Failure
-from hashmark.core.report import shown
 from hashmark.core.word_diff import Piece, word_diff
 from hashmark.disk.read import read_file
 from hashmark.disk.rewrite import Rewrite
@@ -61,8 +61,8 @@ class EditedFile:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        pieces = [{"change": piece.change, "text": shown(piece.text)} for piece in self.pieces]
-        return {"key": shown(self.key), "reason": self.reason, "pieces": pieces}
+        pieces = [{"change": piece.change, "text": printable(piece.text)} for piece in self.pieces]
+        return {"key": printable(self.key), "reason": self.reason, "pieces": pieces}
 
 
 @dataclass(frozen=True)

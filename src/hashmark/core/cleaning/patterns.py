@@ -16,8 +16,8 @@ from hashmark.core.cleaning.faces import is_face
 from hashmark.core.cleaning.fixed_point import settle
 from hashmark.core.cleaning.tag_rules import each_tag
 from hashmark.core.cleaning.tags import tag_key
+from hashmark.core.display import reveal
 from hashmark.core.errors import SettingsError
-from hashmark.core.visible import visible
 
 MOST_PATTERN = 1000
 """Characters of a pattern; this bounds the time and memory to compile it."""
@@ -44,7 +44,7 @@ def compiled(pattern: str, *, ignore_case: bool = False, literal: bool = False) 
     except re2.error as error:
         said = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
         hint = "Patterns are RE2's: github.com/google/re2/wiki/Syntax."
-        raise SettingsError(f"the pattern {visible(pattern)} is not valid ({visible(said)})", hint) from None
+        raise SettingsError(f"the pattern {reveal(pattern)} is not valid ({reveal(said)})", hint) from None
 
 
 def tag_test(entries: Iterable[str]) -> Callable[[str], bool]:
@@ -115,7 +115,7 @@ class Replacement:
     def __post_init__(self) -> None:
         pattern = compiled(self.find, ignore_case=self.ignore_case, literal=not self.regex)
         if not self.find or pattern.search(b"") is not None:
-            raise SettingsError(f"'find' = {visible(self.find)!r} would fit nothing at all, and so everywhere")
+            raise SettingsError(f"'find' = {reveal(self.find)!r} would fit nothing at all, and so everywhere")
         object.__setattr__(self, "_pattern", pattern)
         if self.regex:
             self._check_groups()
@@ -124,7 +124,7 @@ class Replacement:
         for number, name, other in _GROUP.findall(self.to):
             known = int(number) <= self._pattern.groups if number else name in self._names() if name else other == "\\"
             if not known:
-                said = f"'with' = {visible(self.to)!r} names a group that 'find' does not have, or ends in a backslash"
+                said = f"'with' = {reveal(self.to)!r} names a group that 'find' does not have, or ends in a backslash"
                 raise SettingsError(said, r"Groups are \1 or \g<name>; write \\ for a backslash.")
 
     def _names(self) -> dict[str, int]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from hashmark.core.display import printable
 from hashmark.core.lint.checks import CHECKS, Hits
 from hashmark.core.lint.claim import Claim, Severity
 from hashmark.core.lint.claims import CLAIMS
@@ -13,7 +14,7 @@ from hashmark.core.lint.facts import Folder, Trainer
 from hashmark.core.lint.health import CaptionHealth, health_of
 from hashmark.core.lint.sources import SOURCES
 from hashmark.core.model import Problem, key_bytes
-from hashmark.core.report import problem_json, shown
+from hashmark.core.report import problem_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ class Finding:
             "severity": self.severity,
             "trainer": self.trainer,
             "count": len(self.keys),
-            "keys": [shown(key) for key in self.keys],
-            "details": {shown(key): shown(said) for key, said in self.details.items() if said},
+            "keys": [printable(key) for key in self.keys],
+            "details": {printable(key): printable(said) for key, said in self.details.items() if said},
             "what": self.claim.what,
             "why": self.claim.why,
             "do": self.claim.do,

@@ -21,10 +21,11 @@ from typing import Any
 from hashmark.actions.clean import Preview, apply
 from hashmark.actions.move import Planned, run
 from hashmark.actions.verify import verify
+from hashmark.core.display import printable
 from hashmark.core.errors import HashmarkError
 from hashmark.core.events import Ended, Event, Failure, FileFailed, JobState, reduce, state_json
 from hashmark.core.plan import Direction, Policy
-from hashmark.core.report import DatasetStatus, shown
+from hashmark.core.report import DatasetStatus
 from hashmark.library.library import Dataset
 from hashmark.transfer.ends import Done
 from hashmark.trash.batches import failure_json
@@ -89,7 +90,7 @@ class Job:
             "kind": self.kind,
             "ended": self.ended,
             "cancelled": self.cancel.is_set(),
-            "error": None if self.error is None else {"code": self.error.code, "message": shown(str(self.error))},
+            "error": None if self.error is None else {"code": self.error.code, "message": printable(str(self.error))},
             "trash": self.trash,
             "notTried": self.not_tried,
             "batch": self.batch,

@@ -11,10 +11,11 @@ import time
 from typing import Any
 
 from hashmark.actions.lint import lint
+from hashmark.core.display import printable
 from hashmark.core.errors import HashmarkError, Interrupted
 from hashmark.core.lint.facts import Trainer
 from hashmark.core.lint.findings import Finding
-from hashmark.core.report import problem_json, shown
+from hashmark.core.report import problem_json
 from hashmark.web.session.board import Board
 from hashmark.web.session.desk import Desk
 from hashmark.web.views.shapes import error_json
@@ -78,7 +79,7 @@ def lint_json(board: Board) -> dict[str, Any]:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     said = finding.to_json()
-    kept = [shown(key) for key in finding.keys[:NAMED]]
+    kept = [printable(key) for key in finding.keys[:NAMED]]
     details = {key: said["details"][key] for key in kept if key in said["details"]}
     name = f"{finding.trainer}/{finding.code}" if finding.trainer else finding.code
     return {**said, "keys": kept, "details": details, "search": f"lint:{name}"}

@@ -17,10 +17,11 @@ from fastapi.responses import HTMLResponse
 from rich.filesize import decimal
 
 from hashmark._version import __version__
+from hashmark.core.display import printable
 from hashmark.core.grades import grade
 from hashmark.core.model import Verdict
 from hashmark.core.plan import DELETES, Direction
-from hashmark.core.report import reason_of, shown
+from hashmark.core.report import reason_of
 from hashmark.core.why import why
 from hashmark.search.items import item_id
 from hashmark.search.query import HELP
@@ -128,7 +129,7 @@ def templates() -> jinja2.Environment:
     environment.filters.update(
         colour=_colour,
         item_id=item_id,
-        shown=shown,
+        printable=printable,
         size=decimal,
         iso=iso,
         duration=duration,

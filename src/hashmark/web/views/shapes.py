@@ -10,11 +10,12 @@ import hashlib
 from collections import Counter
 from typing import Any
 
+from hashmark.core.display import printable
 from hashmark.core.errors import HashmarkError
 from hashmark.core.grades import grade
 from hashmark.core.model import FileStatus, Kind
 from hashmark.core.pairs import Pair
-from hashmark.core.report import problem_json, reason_of, shown
+from hashmark.core.report import problem_json, reason_of
 from hashmark.core.why import why
 from hashmark.search.items import Item
 from hashmark.web.session.board import Board
@@ -27,7 +28,7 @@ PREVIEW = 240
 def library_json(desk: Desk) -> dict[str, Any]:
     """`GET /api/datasets`."""
     return {
-        "library": shown(str(desk.library.root)),
+        "library": printable(str(desk.library.root)),
         "remote": remote_name(desk),
         "error": error_json(desk.trouble),
         "unwatched": error_json(desk.unwatched),
@@ -47,8 +48,8 @@ def summary_json(desk: Desk, board: Board) -> dict[str, Any]:
     checking, checked = board.checking, board.checked
     kinds = Counter(row.kind for row in board.files.values())
     return {
-        "id": shown(board.dataset.id),
-        "name": shown(board.dataset.name),
+        "id": printable(board.dataset.id),
+        "name": printable(board.dataset.name),
         "revision": board.revision,
         "items": len(board.items),
         "pairs": sum(item.kind == "pair" for item in board.items),
@@ -71,7 +72,7 @@ def error_json(error: HashmarkError | None) -> dict[str, str] | None:
     """An error as the API gives it."""
     if error is None:
         return None
-    return {"code": error.code, "message": shown(error.message), "hint": shown(error.hint)}
+    return {"code": error.code, "message": printable(error.message), "hint": printable(error.hint)}
 
 
 def images_json(pairs: tuple[Pair, ...]) -> dict[str, Any]:
@@ -83,13 +84,13 @@ def _image(pair: Pair) -> dict[str, Any]:
     image, caption = pair.image, pair.caption
     held = image.local or image.remote
     row: dict[str, Any] = {
-        "filename": shown(image.key),
+        "filename": printable(image.key),
         "md5": image.local.md5 if image.local else None,
         "size": held.size if held else None,
         "hasCaption": caption is not None and caption.local is not None,
     }
     if caption is not None:
-        row["captionFile"] = shown(caption.key)
+        row["captionFile"] = printable(caption.key)
         if caption.local:
             row["captionMd5"] = caption.local.md5
     return row | {
@@ -108,13 +109,13 @@ def row_json(board: Board, item: Item) -> dict[str, Any]:
     return {
         "id": item.id,
         "kind": item.kind,
-        "name": shown(item.lead.key),
+        "name": printable(item.lead.key),
         "colour": item.colour,
         "lead": badge_json(item.lead),
         "caption": badge_json(item.caption) if item.caption else None,
-        "text": None if text is None else shown(text[:PREVIEW]),
+        "text": None if text is None else printable(text[:PREVIEW]),
         "version": picture_version(item.lead),
-        "odd": [shown(problem.message) for problem in item.odd],
+        "odd": [printable(problem.message) for problem in item.odd],
         "health": board.codes(item),
     }
 
@@ -137,7 +138,7 @@ def remote_version(row: FileStatus) -> str | None:
     """A name for the bytes of an object: a digest of its key and ETag."""
     if row.remote is None or not row.remote.etag:
         return None
-    return hashlib.sha256(f"{shown(row.key)}\0{row.remote.etag}".encode()).hexdigest()[:40]
+    return hashlib.sha256(f"{printable(row.key)}\0{row.remote.etag}".encode()).hexdigest()[:40]
 
 
 def detail_json(board: Board, item: Item) -> dict[str, Any]:
@@ -149,7 +150,7 @@ def detail_json(board: Board, item: Item) -> dict[str, Any]:
 def _file(row: FileStatus) -> dict[str, Any]:
     local, remote = row.local, row.remote
     return {
-        "key": shown(row.key),
+        "key": printable(row.key),
         "kind": row.kind,
         **badge_json(row),
         "reason": reason_of(row),

@@ -9,9 +9,9 @@ from fastapi.responses import Response
 
 from hashmark.actions.diff import compare_caption
 from hashmark.actions.edit_caption import Caption, caption_key, read_caption, write_caption
+from hashmark.core.display import printable
 from hashmark.core.errors import FileChanged, ImageRefused, NoSuchDataset, UsageError
 from hashmark.core.model import Key, Kind
-from hashmark.core.report import shown
 from hashmark.core.word_diff import word_diff
 from hashmark.search.items import Item
 from hashmark.web.session.board import Board
@@ -45,7 +45,7 @@ async def picture(
 ) -> Response:
     """The image as WebP, re-encoded. Answers 499 where the reader went away meanwhile."""
     if not is_picture(found.lead):
-        raise ImageRefused(f"'{shown(found.lead.key)}' is no image.")
+        raise ImageRefused(f"'{printable(found.lead.key)}' is no image.")
     remote = of == "bucket" or (of == "any" and found.lead.local is None)
     try:
         data, name = await pictures.picture(
@@ -76,7 +76,7 @@ async def save(desk: DeskOf, board: BoardOf, found: ItemOf, body: CaptionBody) -
     running = desk.jobs.running(board.dataset)
     if running is not None and running.kind in {"pull", "clean", "undo"}:
         doing = f"{A_JOB[running.kind]} of {board.dataset.name} is running"
-        raise FileChanged(f"{doing}; '{shown(key)}' was not saved.", "Wait for it.")
+        raise FileChanged(f"{doing}; '{printable(key)}' was not saved.", "Wait for it.")
     try:
         saved = await desk.read(write_caption, board.dataset, key, body.text, replaces=body.replaces)
     except FileChanged as error:
@@ -91,7 +91,7 @@ async def diff(desk: DeskOf, board: BoardOf, found: ItemOf) -> Response:
     """The way from the bucket's caption to the disk's, in pieces (`both`, `removed`, `added`)."""
     row = found.lead if found.kind == "caption" else found.caption
     if row is None:
-        raise NoSuchDataset(f"'{shown(found.lead.key)}' has no caption on either side.")
+        raise NoSuchDataset(f"'{printable(found.lead.key)}' has no caption on either side.")
     compared = await desk.read(compare_caption, board.dataset, row)
     return answer(compared.to_json())
 
@@ -107,14 +107,14 @@ def _key(board: Board, item: Item) -> str:
     if item.caption:
         return item.caption.key
     if item.lead.kind is not Kind.IMAGE:
-        raise UsageError(f"'{shown(item.lead.key)}' is no image, so it has no caption.")
+        raise UsageError(f"'{printable(item.lead.key)}' is no image, so it has no caption.")
     return caption_key(item.lead.key, board.dataset.pairing)
 
 
 def _caption(caption: Caption) -> dict[str, Any]:
     return {
-        "key": shown(caption.key),
-        "text": shown(caption.text),
+        "key": printable(caption.key),
+        "text": printable(caption.text),
         "encoding": caption.encoding,
         "md5": caption.md5,
     }
