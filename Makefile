@@ -1,6 +1,6 @@
 # Each target sets up what it needs in .venv, and is quick the second time.
 #   make demo [ARGS="--dir X --no-serve"]   make test [ARGS="-k word"]   make test-slow   make faults
-#   make check   make bench   make bench-page   make page   make screenshots   make clean
+#   make check   make bench   make bench-page   make page   make screenshots   make fresh   make clean
 
 # The newest suitable one on PATH, unless named: make PYTHON=python3.12
 PYTHON ?=
@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install --constraint constraints.txt
 
-.PHONY: setup page browser demo test test-slow faults check format bench bench-page screenshots clean
+.PHONY: setup page browser demo test test-slow faults check format bench bench-page screenshots fresh clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMPS)/test $(STAMPS)/check
@@ -89,6 +89,10 @@ stores: $(STAMPS)/test
 
 screenshots: $(STAMPS)/test page browser
 	$(BIN)/python -m tools.screenshots
+
+# On bare Debians, as root: ARGS="--debian trixie --user root --make 'test ARGS=tests/tools'" is one of its trials.
+fresh: $(STAMPS)/venv
+	@$(BIN)/python tools/fresh.py $(ARGS)
 
 clean:
 	rm -rf src/hashmark/web/static src/hashmark/web/frontend/node_modules
