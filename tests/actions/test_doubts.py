@@ -19,8 +19,8 @@ from hashmark.core.model import Base, Key, LocalFile
 from hashmark.disk.walk import stamp_of
 from hashmark.library.library import Dataset
 from hashmark.s3.probe import probe, scratch_key
-from hashmark.state import file
-from hashmark.state.store import State
+from hashmark.state import database
+from hashmark.state.state import State
 from hashmark.transfer import incomplete_uploads
 from tests.conftest import Store
 from tests.faults.proxy import edit, flip, flipped, relabel
@@ -101,7 +101,7 @@ def test_an_empty_etag_is_none(world: World) -> None:
 def locked(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Another program holds the state for longer than anybody waits."""
     dataset.library.state.close()
-    monkeypatch.setattr(file, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.1)
     path = dataset.library.state_folder / "state.sqlite"
     dataset.library.__dict__.pop("state", None)
     assert dataset.library.state.persistent
@@ -232,4 +232,4 @@ def test_an_unfinished_upload_that_may_not_be_given_up_keeps_no_push_back(world:
     assert result.done
     assert set(in_bucket(here)) == {"a.txt", "b.txt"}
     assert any(key in note and "could not be given up" in note for note in result.notes)
-    assert key in here.library.state.facts(f"{here.library.bucket.store} uploads"), "for `doctor --abort-uploads`"
+    assert key in here.library.state.incomplete_uploads(here.library.bucket.store), "for `doctor --abort-uploads`"

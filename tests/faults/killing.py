@@ -111,7 +111,7 @@ def _run(
 
 def _instrument(steps: _Steps, small: int | None) -> None:
     from hashmark.s3.client import Client  # noqa: PLC0415 - as above
-    from hashmark.state.store import State  # noqa: PLC0415
+    from hashmark.state.state import State  # noqa: PLC0415
     from hashmark.transfer import moves, parts  # noqa: PLC0415
 
     if small is not None:

@@ -19,7 +19,7 @@ from hashmark.core.errors import Busy, LocalError, NoSuchDataset, SettingsError
 from hashmark.library.library import Dataset, Library, number_of
 from hashmark.library.settings import SETTINGS
 from hashmark.s3.bucket import Bucket
-from hashmark.state.store import State
+from hashmark.state.state import State
 from tests.disk.tools import mounted, open_folder, permissions_count
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from hashmark.state import file as module
-from hashmark.state.file import SCHEMA_VERSION
-from hashmark.state.store import State
+from hashmark.state import database
+from hashmark.state.schema import SCHEMA_VERSION
+from hashmark.state.state import State
 from tests.disk.tools import mounted, open_folder, permissions_count
-from tests.state.test_store import base, digest, fixture_path, many, opened
+from tests.state.test_state import base, digest, fixture_path, many, opened
 
 __all__ = ["fixture_path"]
 
@@ -193,7 +193,7 @@ def test_where_no_file_can_be_memory_stands_in(path: Path, way: str) -> None:
 
 def test_a_file_that_another_program_keeps_locked_is_left_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filled(path, 3)
-    monkeypatch.setattr(module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("PRAGMA journal_mode = DELETE")
         other.execute("BEGIN EXCLUSIVE")
@@ -203,7 +203,7 @@ def test_a_file_that_another_program_keeps_locked_is_left_alone(path: Path, monk
 
 
 def test_a_lock_held_too_long_costs_that_write_and_not_the_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
     with opened(path) as state:
         state.record_bases("remote", [base("before")])
         with closing(sqlite3.connect(path, isolation_level=None)) as other:

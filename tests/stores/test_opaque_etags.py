@@ -76,7 +76,7 @@ def filled(library: Library) -> Dataset:
 def forget_everything(library: Library) -> None:
     """As on another machine."""
     for table in ("base", "fact", "digest"):
-        library.state._db.execute(f"DELETE FROM {table}")
+        library.state._db.write(f"DELETE FROM {table}", [()])
 
 
 def test_what_was_pushed_here_is_green_from_the_listing_alone(library: Library, opaque: Opaque) -> None:

@@ -28,7 +28,7 @@ from hashmark.disk.walk import Walk
 from hashmark.images.renderer import MAX_BYTES, Renderer
 from hashmark.library.digest_cache import BATCH, CAPTIONS, hashed, remember_captions, remembered_files, unread
 from hashmark.library.library import Dataset
-from hashmark.state.store import State
+from hashmark.state.state import State
 
 IMAGES = "image-1"
 """The kind under which the facts of images are remembered; another number when what they say changes."""

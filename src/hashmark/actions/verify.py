@@ -19,6 +19,7 @@ from hashmark.core.pairs import pair_up
 from hashmark.core.plan import Policy, Selection
 from hashmark.core.report import DatasetStatus
 from hashmark.library.library import Dataset
+from hashmark.state.state import VerifyMark
 
 WORKERS = 8
 
@@ -75,18 +76,17 @@ class _Progress:
     """What an interrupted verification has read, kept until one has come to its end."""
 
     def __init__(self, dataset: Dataset, *, anew: bool) -> None:
-        self._state = dataset.library.state
-        self._name = f"{dataset.remote} verified"
-        self._known = {base.key: base for base in self._state.bases(self._name)}
+        self._state, self._remote = dataset.library.state, dataset.remote
+        self._known = {mark.key: mark for mark in self._state.verify_marks(self._remote)}
         if anew:
             self.forget()
 
     def read_before(self, row: FileStatus) -> FileStatus | None:
         """The row by what was read of it, if neither side has changed since."""
         mark, known = _mark(row), self._known.get(row.key)
-        if mark is None or known is None or mark._replace(common=known.common) != known:
+        if mark is None or known is None or mark._replace(same=known.same) != known:
             return None
-        content = Content.SAME if known.common else Content.DIFFERENT
+        content = Content.SAME if known.same else Content.DIFFERENT
         return judge(Joined(row.key, row.local, row.remote, row.base), row.kind, Weighed(content, Evidence.BODY))
 
     def note(self, row: FileStatus) -> None:
@@ -94,21 +94,21 @@ class _Progress:
         mark = _mark(row)
         if mark is not None and row.evidence is Evidence.BODY:
             self._known[row.key] = mark
-            self._state.record_bases(self._name, [mark])
+            self._state.record_verify_mark(self._remote, mark)
 
     def forget(self) -> None:
         """Begin anew the next time."""
-        self._state.forget_bases(self._name, self._known)
+        self._state.forget_verify_marks(self._remote)
         self._known = {}
 
 
-def _mark(row: FileStatus) -> Base | None:
-    """Both sides as they were when the bytes were read; the object with its time, for an ETag alone may stay."""
+def _mark(row: FileStatus) -> VerifyMark | None:
+    """Both sides as they were when the bytes were read."""
     local, remote = row.local, row.remote
     if local is None or remote is None or local.md5 is None:
         return None
-    version = f"{remote.etag} {remote.last_modified}"
-    return Base(row.key, local.md5, version, local.size, common=row.verdict is Verdict.SYNCED)
+    same = row.verdict is Verdict.SYNCED
+    return VerifyMark(row.key, local.md5, local.size, remote.etag, remote.last_modified, same)
 
 
 def _sweep(scratch: Path) -> None:

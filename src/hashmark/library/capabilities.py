@@ -54,16 +54,16 @@ def find_out(library: Library) -> Iterator[ProbeResult]:
     Raises:
         StoreError: it can't be reached or written.
     """
-    state, name, key = library.state, f"{library.bucket.store} scratch", scratch_key(library.remote_state)
+    state, store, key = library.state, library.bucket.store, scratch_key(library.remote_state)
     with contextlib.suppress(Busy, LocalError), library.lock("probe"):
-        left = list(state.facts(name))
+        left = state.scratch_keys(store)
         for old in left:
             sweep(library.bucket, old)
-        state.forget_facts(name, left)
+        state.forget_scratch_keys(store, left)
     with _shared(library):
-        state.record_facts(name, {key: "under way"})
+        state.record_scratch_key(store, key)
         yield from probe(library.bucket, key)
-        state.forget_facts(name, [key])
+        state.forget_scratch_keys(store, [key])
 
 
 @contextlib.contextmanager

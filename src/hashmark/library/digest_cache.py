@@ -13,7 +13,7 @@ from hashmark.core.join import BLOCK, SortedSource
 from hashmark.core.model import Kind, LocalFile, Problem, key_bytes
 from hashmark.disk.hashing import file_system_now, hash_all
 from hashmark.library.library import Dataset
-from hashmark.state.store import State
+from hashmark.state.state import State
 
 if TYPE_CHECKING:
     from hashmark.core.lint.facts import CaptionFacts

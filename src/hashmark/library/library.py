@@ -27,7 +27,7 @@ from hashmark.core.model import Problem
 from hashmark.core.pairs import Pairing
 from hashmark.library.settings import SETTINGS, Settings, is_library, nowhere, read_settings
 from hashmark.s3.endpoint import Remote
-from hashmark.state.store import State
+from hashmark.state.state import State
 
 if TYPE_CHECKING:
     from hashmark.embedded.store import EmbeddedBucket

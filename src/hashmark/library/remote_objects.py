@@ -42,7 +42,7 @@ class Landmarks:
         """The name that comes so many places after `after`, or None. Keys ascend from call to call."""
         if self._names is None:
             dataset = self._dataset
-            found = dataset.library.state.landmark(dataset.name, dataset.remote, after, count)
+            found = dataset.library.state.nth_key_after(dataset.name, dataset.remote, after, count)
             if found is not None or self._remembered:
                 self._remembered = True
                 return found

@@ -1,1 +1,1 @@
-"""What is remembered between runs, in one SQLite file. All of it can be lost without losing content."""
+"""What hashmark remembers between runs, in one SQLite file. Losing the file never loses content."""

@@ -20,16 +20,12 @@ OLD = timedelta(days=1)
 """An upload that began longer ago than this is taken for left behind."""
 
 
-def _name(library: Library) -> str:
-    return f"{library.bucket.store} uploads"
-
-
 def note(library: Library, key: str, upload_id: str | None) -> None:
     """Remember that an upload of the whole key has begun, or (None) that it has ended."""
     if upload_id is None:
-        library.state.forget_facts(_name(library), [key])
+        library.state.forget_incomplete_upload(library.bucket.store, key)
     else:
-        library.state.record_facts(_name(library), {key: upload_id})
+        library.state.record_incomplete_upload(library.bucket.store, key, upload_id)
 
 
 def abort_own(dataset: Dataset) -> tuple[str, ...]:
@@ -41,7 +37,7 @@ def abort_own(dataset: Dataset) -> tuple[str, ...]:
         StoreError: the store can't be asked anything.
     """
     library, notes = dataset.library, []
-    for key, upload_id in library.state.facts(_name(library)).items():
+    for key, upload_id in library.state.incomplete_uploads(library.bucket.store).items():
         if key.startswith(dataset.prefix):
             try:
                 with contextlib.suppress(NoSuchObject):
@@ -71,7 +67,7 @@ def unfinished(library: Library, now: datetime | None = None) -> list[Unfinished
         StoreError: they can't be listed.
     """
     prefix = library.settings.remote.prefix
-    own = library.state.facts(_name(library))
+    own = library.state.incomplete_uploads(library.bucket.store)
     until = (now or datetime.now(UTC)) - OLD
     found = library.bucket.uploads(f"{prefix}/" if prefix else "")
     return [Unfinished(u, own.get(u.key) == u.upload_id, _began_before(u, until)) for u in found]
@@ -95,7 +91,7 @@ def abort(library: Library, found: list[Unfinished]) -> int:
     for dataset in library.datasets():
         with contextlib.suppress(Busy), dataset.lock():
             abort_own(dataset)
-    ended = before - set(library.state.facts(_name(library)).values())
+    ended = before - set(library.state.incomplete_uploads(library.bucket.store).values())
     others = [f.upload for f in found if f.old and f.upload.upload_id not in before]
     for upload in others:
         with contextlib.suppress(NoSuchObject):

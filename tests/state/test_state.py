@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashmark.core.model import Base, Key, LocalFile, Stamp, key_bytes
-from hashmark.state.store import PAGE, State
+from hashmark.state.state import PAGE_ROWS, State
 
 MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 
@@ -162,7 +162,7 @@ def test_nothing_to_record_is_nothing_written(path: Path) -> None:
 # --- pages, and writing meanwhile --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [PAGE - 1, PAGE, PAGE + 1, 2 * PAGE + 3])
+@pytest.mark.parametrize("count", [PAGE_ROWS - 1, PAGE_ROWS, PAGE_ROWS + 1, 2 * PAGE_ROWS + 3])
 def test_every_row_comes_once_and_in_order_across_pages(path: Path, count: int) -> None:
     with opened(path) as state:
         state.record_bases("remote", reversed(many(count)))
@@ -170,7 +170,7 @@ def test_every_row_comes_once_and_in_order_across_pages(path: Path, count: int) 
 
 
 def test_writing_while_reading_neither_loses_nor_repeats_a_row(path: Path) -> None:
-    rows = many(2 * PAGE + 100)
+    rows = many(2 * PAGE_ROWS + 100)
     with opened(path) as state:
         state.record_bases("remote", rows)
         state.remember_digests("set", [digest(row.key) for row in rows])
@@ -204,7 +204,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from hashmark.core.model import Base, Key
-from hashmark.state.store import State
+from hashmark.state.state import State
 name = sys.argv[2]
 state = State.open(Path(sys.argv[1]))
 print(state.problem, state.persistent, flush=True)
@@ -231,7 +231,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from hashmark.core.model import Base, Key
-from hashmark.state.store import State
+from hashmark.state.state import State
 state = State.open(Path(sys.argv[1]))
 state.record_bases("remote", [Base(Key("kept"), "0" * 32, "e", 1)])
 
@@ -240,7 +240,7 @@ def endless():
     print("in the middle", flush=True)
     import time
     time.sleep(60)
-state._write("INSERT OR REPLACE INTO base VALUES (?, ?, ?, ?, ?, 1)", endless())
+state._db.write("INSERT OR REPLACE INTO base VALUES (?, ?, ?, ?, ?, 1)", endless())
 """
 
 
