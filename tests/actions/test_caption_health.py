@@ -59,9 +59,9 @@ def test_captions_that_another_command_hashed_are_looked_into_once(
 
 def test_an_edit_changes_the_numbers(seaweedfs: Store, library_on: LibraryMaker) -> None:
     dataset = dataset_of(library_on(seaweedfs), pairs(2))
-    assert not status(dataset).health.troubles
+    assert not status(dataset).health.issues
     fill(dataset, {"0001.txt": b"a\nb"})
-    assert status(dataset).health.troubles == {"multi-line": 1}
+    assert status(dataset).health.issues == {"multi-line": 1}
 
 
 def test_a_caption_in_the_bucket_alone_is_missing_on_disk(seaweedfs: Store, library_on: LibraryMaker) -> None:

@@ -108,7 +108,7 @@ def test_a_clean_dataset_has_nothing_but_notes(shelf: Library) -> None:
     assert report.findings == ()
     assert report.problems == ()
     assert {note.code for note in report.notes} == {"repeats", "caption-extension"}
-    assert not report.health.troubles
+    assert not report.health.issues
 
 
 def test_the_numbers_of_caption_health_are_those_of_the_findings(everything: LintReport) -> None:

@@ -25,7 +25,7 @@ def test_271_captions_are_cleaned_turn_red_and_one_click_makes_them_green_again(
     assert dirty.on_disk() == before, "a preview changes nothing"
 
     manager.apply()
-    expect(manager.chip("Captions", 271, "needs sync")).to_be_visible()
+    expect(manager.chip("Captions", 271, "out of sync")).to_be_visible()
     manager.expect_badges("0001.jpg", "green", "red")
     changed = {name for name, data in dirty.on_disk().items() if data != before[name]}
     assert changed == {name for name in before if name.endswith(".txt")}

@@ -94,7 +94,7 @@ def test_a_cancelled_upload_says_what_it_left_and_can_go_on(make_site: SiteMaker
     done = uploaded(site)
     assert 5 <= done < MANY
     expect(manager.chip("Captions", done, "synced")).to_be_visible()
-    expect(manager.chip("Captions", MANY - done, "needs sync")).to_be_visible()
+    expect(manager.chip("Captions", MANY - done, "out of sync")).to_be_visible()
 
     manager.job().get_by_role("button", name="Try again").click()
     manager.expect_done()
@@ -137,7 +137,7 @@ def test_a_store_that_refuses_is_told_and_the_upload_works_once_it_does_not(
     manager.confirm()
     expect(manager.job().get_by_text(f"{COUNT} not done")).to_be_visible()
     expect(manager.job().get_by_text("AccessDenied").first).to_be_visible()
-    expect(manager.chip("Captions", COUNT, "needs sync")).to_be_visible()
+    expect(manager.chip("Captions", COUNT, "out of sync")).to_be_visible()
     assert uploaded(site) == 0
     gate.open()
     manager.job().get_by_role("button", name="Try again").click()

@@ -18,7 +18,7 @@ def test_an_edit_of_the_same_size_and_time_turns_just_its_badge_red_without_a_re
 
     site.write("0007.txt", site.read("0007.txt").replace(b"stellar", b"STELLAR"), same_facts=True)
     manager.expect_badges("0007.png", "green", "red")
-    expect(manager.chip("Captions", 1, "needs sync")).to_be_visible()
+    expect(manager.chip("Captions", 1, "out of sync")).to_be_visible()
     expect(manager.chip("Captions", 11, "synced")).to_be_visible()
     expect(manager.page.locator("#items .badge.red:visible")).to_have_count(1)
     expect(manager.tile("0007.png").locator(".text")).to_have_text("a STELLAR sketch, number 7")
@@ -36,12 +36,12 @@ def test_files_that_come_and_go_on_disk_come_and_go_on_the_page(make_site: SiteM
     site.write("0009.png", picture(9))
     expect(manager.tile("0009.png")).to_be_visible()
     manager.expect_badges("0009.png", "red", "none")
-    expect(manager.tile("0009.png")).to_contain_text("no caption")
+    expect(manager.tile("0009.png")).to_contain_text("without caption")
     (site.folder / "0009.png").unlink()
     (site.folder / "0001.png").unlink()
     (site.folder / "0001.txt").unlink()
     expect(manager.tile("0009.png")).to_have_count(0)
-    expect(manager.chip("Images", 1, "only in bucket")).to_be_visible()
+    expect(manager.chip("Images", 1, "only in the bucket")).to_be_visible()
     manager.expect_badges("0001.png", "cloud", "cloud")
 
 

@@ -38,8 +38,8 @@ def test_nothing_scrolls_sideways_and_every_action_is_in_reach(gallery: Site, vi
         expect_within(manager.page.get_by_role("button", name=name))
     expect_within(manager.search)
     expect_within(manager.page.get_by_role("combobox", name="Sort"))
-    manager.chip("Captions", 271, "needs sync").scroll_into_view_if_needed()
-    expect_within(manager.chip("Captions", 271, "needs sync"))
+    manager.chip("Captions", 271, "out of sync").scroll_into_view_if_needed()
+    expect_within(manager.chip("Captions", 271, "out of sync"))
 
     manager.page.get_by_role("button", name="List").click()
     expect_no_sideways_scroll(manager.page)

@@ -49,7 +49,7 @@ def test_bad_captions_are_marked_and_a_chip_shows_them(make_site: SiteMaker, vis
         (site.folder / "0003.txt").unlink()
 
     manager = visit(make_site(4, prepare=spoil), items=4)
-    for name, said in (("0001.png", "zero bytes"), ("0002.png", "multi-line"), ("0003.png", "no caption")):
+    for name, said in (("0001.png", "zero-byte"), ("0002.png", "multi-line"), ("0003.png", "without caption")):
         expect(manager.tile(name).locator(".health")).to_have_text(said)
     expect(manager.tile("0004.png").locator(".health")).to_be_hidden()
     manager.page.get_by_role("button", name="1 multi-line").click()

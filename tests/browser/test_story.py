@@ -22,7 +22,7 @@ def test_the_printed_link_leads_through_271_red_captions_to_a_proven_upload(
 
     manager = Manager(page, story).ready(271)
     expect(manager.chip("Images", 271, "synced")).to_be_visible()
-    expect(manager.chip("Captions", 271, "needs sync")).to_be_visible()
+    expect(manager.chip("Captions", 271, "out of sync")).to_be_visible()
     manager.expect_badges("0001.jpg", "green", "red")
     expect(manager.tile("0001.jpg").locator(".badge").nth(1)).to_have_attribute(
         "title", re.compile("^Caption: local-changed")

@@ -24,7 +24,7 @@ from hashmark.core.keys import (
     unsafe_reason,
 )
 from hashmark.core.model import Evidence, Verdict
-from hashmark.core.report import reason_of
+from hashmark.core.vocabulary import reason_of
 from tests.core.build import any_keys, in_bytes, keys, status
 
 HOSTILE: dict[str, str] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from hashmark.core.model import FileStatus, Kind, Verdict
 from hashmark.core.pairs import Pairing, pair_up
-from hashmark.search.items import Item, Seen, colours_of, count_colours, item_id, make_items
-from hashmark.search.searchable import COLOURS, KINDS
+from hashmark.core.vocabulary import COLOURS
+from hashmark.search.items import Item, ItemRow, colours_of, count_colours, item_id, make_items
+from hashmark.search.query import KINDS
 from tests.core.build import in_bytes, status, verdicts
 
 NAMES = "a.png a.jpg a.txt a.caption b.png B.txt sub/a.png sub/a.txt a-masklabel.png lone.txt notes.md x.npz"
@@ -135,13 +137,36 @@ def test_green_is_shown_only_where_both_halves_are_proven(image: Verdict, captio
 # --- what a search sees ------------------------------------------------------------------------------------------
 
 
+@dataclass
+class Facts:
+    """What is known of every item alike."""
+
+    text: str | None = None
+    pixels: tuple[int, int] | None = None
+
+    def text_of(self, _item: Item) -> str | None:
+        return self.text
+
+    def pixels_of(self, _item: Item) -> tuple[int, int] | None:
+        return self.pixels
+
+    def is_unmeasured(self, _item: Item) -> bool:
+        return self.pixels is None
+
+    def issues_of(self, _item: Item) -> tuple[str, ...]:
+        return ()
+
+    def lint_of(self, _item: Item) -> tuple[str, ...]:
+        return ()
+
+
 def test_a_search_sees_the_item_as_it_is_shown() -> None:
     (item,) = made(("Ünï/A\udcff.PNG", Verdict.SYNCED))
-    seen = Seen(item, lambda _item: "A cat", lambda _item: (640, 480))
+    seen = ItemRow(item, Facts("A cat", (640, 480)))
     assert seen.folded == "ünï/a\\xff.png"
     assert (seen.image, seen.caption, seen.kind) == (Verdict.SYNCED, None, "pair")
     assert (seen.text, seen.width, seen.height) == ("a cat", 640, 480)
-    unmeasured = Seen(item)
+    unmeasured = ItemRow(item, Facts())
     assert (unmeasured.text, unmeasured.width, unmeasured.height) == (None, None, None)
 
 
@@ -156,9 +181,9 @@ def test_a_search_sees_the_item_as_it_is_shown() -> None:
 )
 def test_the_size_is_the_disk_s_else_the_bucket_s(row: FileStatus, size: int) -> None:
     (item,) = make_items([row], [], [])
-    assert Seen(item).size == size
+    assert ItemRow(item, Facts()).size == size
 
 
 def test_a_search_sees_what_is_odd() -> None:
     (lone,) = made(("lone.txt", Verdict.LOCAL_ONLY))
-    assert Seen(lone).odd == {"orphan-caption"}
+    assert ItemRow(lone, Facts()).odd == {"orphan-caption"}

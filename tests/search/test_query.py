@@ -20,9 +20,9 @@ from hashmark.core.cleaning import tag_key, tags_of
 from hashmark.core.errors import QueryError
 from hashmark.core.model import NEEDS_SYNC, Verdict
 from hashmark.core.pairs import Pairing, pair_up
-from hashmark.search.query import HELP, Query, parse, tag_search
+from hashmark.core.vocabulary import COLOURS, pair_colour
+from hashmark.search.query import HELP, KINDS, Query, SearchRow, parse, tag_search
 from hashmark.search.ranges import BYTES, COUNT, parse_range
-from hashmark.search.searchable import COLOURS, KINDS, Searchable, colour
 from tests.core.build import in_bytes, status
 
 V = Verdict
@@ -45,7 +45,7 @@ class Row:
     lint: tuple[str, ...] = ()
 
 
-def row(name: str = "Sub/Night Cat.PNG", text: str | None = "a red cat, on a mat", **changes: Any) -> Searchable:
+def row(name: str = "Sub/Night Cat.PNG", text: str | None = "a red cat, on a mat", **changes: Any) -> SearchRow:
     """A pair in sync whose image is 640 by 480; `changes` are what else is to be different."""
     plain: dict[str, Any] = {"image": V.SYNCED, "caption": V.SYNCED, "kind": "pair", "size": 1000}
     plain |= {"width": 640, "height": 480}
@@ -53,7 +53,7 @@ def row(name: str = "Sub/Night Cat.PNG", text: str | None = "a red cat, on a mat
     return Row(folded=name.casefold(), text=folded, **(plain | changes))
 
 
-def found(search: str, item: Searchable | None = None) -> bool:
+def found(search: str, item: SearchRow | None = None) -> bool:
     return parse(search).matches(item or row())
 
 
@@ -63,13 +63,13 @@ def refused(search: str) -> QueryError:
     return caught.value
 
 
-def states(image: Verdict | None, caption: Verdict | None = None) -> Searchable:
+def states(image: Verdict | None, caption: Verdict | None = None) -> SearchRow:
     return row(image=image, caption=caption)
 
 
 ORPHAN = row("b.txt", kind="caption", image=V.LOCAL_ONLY, caption=None, odd=frozenset({"orphan-caption"}))
 
-VERDICTS: list[tuple[str, Searchable, bool]] = [
+VERDICTS: list[tuple[str, SearchRow, bool]] = [
     ("sync:green", states(V.SYNCED, V.SYNCED), True),
     ("sync:green", states(V.SYNCED, None), True),
     ("sync:green", states(V.SYNCED, V.REMOTE_ONLY), False),
@@ -125,7 +125,7 @@ VERDICTS: list[tuple[str, Searchable, bool]] = [
     ("caption:blank", row(text=None), False),
 ]
 
-TEXTS: list[tuple[str, Searchable, bool]] = [
+TEXTS: list[tuple[str, SearchRow, bool]] = [
     ("text:RED", row(), True),
     ("text:dog", row(), False),
     ("text:dog,mat", row(), True),
@@ -161,7 +161,7 @@ TEXTS: list[tuple[str, Searchable, bool]] = [
     ("text:/[[a]/", row(text="["), True),
 ]
 
-TAGS: list[tuple[str, Searchable, bool]] = [
+TAGS: list[tuple[str, SearchRow, bool]] = [
     ("tag:cat", row(text="dog, cat"), True),
     ("tag:cat", row(text="dog, red cat"), False),
     ("tag:cat", row(text="dog, cats"), False),
@@ -181,7 +181,7 @@ TAGS: list[tuple[str, Searchable, bool]] = [
     ("lint:several-lines", row(lint=("kohya",)), False),
 ]
 
-NAMES: list[tuple[str, Searchable, bool]] = [
+NAMES: list[tuple[str, SearchRow, bool]] = [
     ("name:night", row(), True),
     ("name:SUB/", row(), True),
     ("name:red", row(), False),
@@ -219,7 +219,7 @@ NAMES: list[tuple[str, Searchable, bool]] = [
     ("is:Unheard-of2", row(odd=frozenset({"unheard-of2"})), True),
 ]
 
-NUMBERS: list[tuple[str, Searchable, bool]] = [
+NUMBERS: list[tuple[str, SearchRow, bool]] = [
     ("w:640", row(), True),
     ("w:=640", row(), True),
     ("w:639", row(), False),
@@ -277,7 +277,7 @@ NUMBERS: list[tuple[str, Searchable, bool]] = [
     ("tags:>=0", row(text=None), False),
 ]
 
-BARE: list[tuple[str, Searchable, bool]] = [
+BARE: list[tuple[str, SearchRow, bool]] = [
     ("", row(), True),
     (" \n ", row(), True),
     ("RED", row(), True),
@@ -308,7 +308,7 @@ BARE: list[tuple[str, Searchable, bool]] = [
     ('ni"ght c"at', row(), True),
 ]
 
-JOINED: list[tuple[str, Searchable, bool]] = [
+JOINED: list[tuple[str, SearchRow, bool]] = [
     ("red cat", row(), True),
     ("red dog", row(), False),
     ("dog red", row(), False),
@@ -355,7 +355,7 @@ TABLE = [*VERDICTS, *TEXTS, *TAGS, *NAMES, *NUMBERS, *BARE, *JOINED]
 
 
 @pytest.mark.parametrize(("search", "item", "expected"), TABLE, ids=[ascii(case[0]) for case in TABLE])
-def test_a_search_finds_what_it_says(search: str, item: Searchable, expected: bool) -> None:
+def test_a_search_finds_what_it_says(search: str, item: SearchRow, expected: bool) -> None:
     """Term by term, then how they join; and in a group that is negated, the contrary."""
     assert found(search, item) is expected
     if search.strip():
@@ -595,7 +595,7 @@ def by_the_book(image: Verdict | None, caption: Verdict | None) -> str:
 def test_a_pair_has_the_colour_of_its_worse_half(image: Verdict | None, caption: Verdict | None) -> None:
     """For every two verdicts; and `sync:` finds it by that colour and by either verdict, and by no other."""
     shade = by_the_book(image, caption)
-    assert colour(image, caption) == shade == colour(caption, image)
+    assert pair_colour(image, caption) == shade == pair_colour(caption, image)
     names = {shade, *(str(half) for half in (image, caption) if half)} | ({"red"} if shade == "conflict" else set())
     item = states(image, caption)
     assert {word for word in {*COLOURS, *map(str, Verdict)} if found(f"sync:{word}", item)} == names
@@ -621,7 +621,7 @@ rows = st.builds(
     odd=st.sampled_from([frozenset[str](), frozenset({"several-captions"})]),
 )
 
-Meaning = Callable[[Searchable], bool]
+Meaning = Callable[[SearchRow], bool]
 
 
 def _count(sign: str, number: int, measured: str) -> tuple[str, Meaning]:
@@ -634,7 +634,7 @@ def _count(sign: str, number: int, measured: str) -> tuple[str, Meaning]:
         "": operator.eq,
     }
 
-    def meaning(item: Searchable) -> bool:
+    def meaning(item: SearchRow) -> bool:
         of = {
             "w": item.width,
             "h": item.height,
@@ -696,14 +696,14 @@ searches = st.recursive(
 
 
 @given(searches, rows)
-def test_a_search_means_what_its_parts_mean(search: tuple[str, Meaning], item: Searchable) -> None:
+def test_a_search_means_what_its_parts_mean(search: tuple[str, Meaning], item: SearchRow) -> None:
     """However they are joined, against plain Python."""
     text, meaning = search
     assert found(text, item) is meaning(item)
 
 
 @given(st.lists(st.lists(searches, min_size=1, max_size=3), min_size=1, max_size=3), rows)
-def test_blanks_bind_before_or(groups: list[list[tuple[str, Meaning]]], item: Searchable) -> None:
+def test_blanks_bind_before_or(groups: list[list[tuple[str, Meaning]]], item: SearchRow) -> None:
     """`a b OR c d` is the union of two intersections."""
     text = " OR ".join(" ".join(search for search, _ in group) for group in groups)
     assert found(text, item) is any(all(meaning(item) for _, meaning in group) for group in groups)
@@ -711,7 +711,7 @@ def test_blanks_bind_before_or(groups: list[list[tuple[str, Meaning]]], item: Se
 
 @given(searches, searches, rows)
 def test_not_is_the_complement_a_blank_the_intersection_or_the_union(
-    one: tuple[str, Meaning], other: tuple[str, Meaning], item: Searchable
+    one: tuple[str, Meaning], other: tuple[str, Meaning], item: SearchRow
 ) -> None:
     """For any two searches and any row."""
     a, b = one[0], other[0]
@@ -739,7 +739,7 @@ pieces = st.lists(
 @example("text:/[[a--b]||c]/", row())
 @example("name:[[!--a]", row())
 @example("w:²", row())
-def test_whatever_is_typed_is_understood_or_refused_with_its_place(search: str, item: Searchable) -> None:
+def test_whatever_is_typed_is_understood_or_refused_with_its_place(search: str, item: SearchRow) -> None:
     """Nothing else is raised, not even a warning; and a filter that was made never fails."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -289,3 +289,4 @@ def test_an_edit_on_disk_reaches_every_open_page(served: Served, library: Librar
         assert [(row["name"], row["colour"], row["caption"]["verdict"]) for row in into[1:]] == [
             ("0002.png", "red", "local-changed")
         ]
+        assert [(row["lead"]["colour"], row["caption"]["colour"]) for row in into[1:]] == [("green", "red")]

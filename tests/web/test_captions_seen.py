@@ -66,8 +66,8 @@ def test_each_kind_of_bad_caption_is_marked_counted_and_found(seen: Served) -> N
     assert {kind: health[kind] for kind in kinds} == dict.fromkeys(kinds, 1)
     page = seen.ask("GET", "/d/82").text
     assert page.count('data-filter="is:') == 6
-    assert "1 wrong-encoding" in seen.ask("GET", "/").text
-    assert "holds nothing but blanks" in seen.ask("GET", f"/d/82/items/{item_id('0002.png')}").text
+    assert "1 wrong encoding" in seen.ask("GET", "/").text
+    assert "contains only whitespace" in seen.ask("GET", f"/d/82/items/{item_id('0002.png')}").text
 
 
 def test_a_caption_that_is_made_well_is_marked_no_more(seen: Served, library: Library) -> None:

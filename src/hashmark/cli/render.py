@@ -17,8 +17,9 @@ from hashmark.cli.output import Output, Text, pour
 from hashmark.core.display import printable, reveal
 from hashmark.core.errors import HashmarkError
 from hashmark.core.lint.health import CaptionHealth
-from hashmark.core.model import NEEDS_SYNC, FileStatus, Problem, Verdict
-from hashmark.core.report import ATTENTION, Summary, reason_of
+from hashmark.core.model import FileStatus, Problem, Verdict
+from hashmark.core.report import Summary
+from hashmark.core.vocabulary import ATTENTION, CAPTION_ISSUES, COLOURS, VERDICTS, Colour, reason_of
 from hashmark.library.library import Dataset
 
 if TYPE_CHECKING:
@@ -31,26 +32,6 @@ if TYPE_CHECKING:
 
 BAR = 20
 SHOWN = 20
-
-_STYLE = {Verdict.SYNCED: "green", Verdict.UNVERIFIED: "bright_black", Verdict.REMOTE_ONLY: "blue"}
-_SIGN = {
-    Verdict.SYNCED: "✓",
-    Verdict.UNVERIFIED: "?",
-    Verdict.REMOTE_ONLY: "☁",
-    Verdict.DELETED_LOCALLY: "☁",
-    Verdict.CONFLICT: "⚠",
-    Verdict.REFUSED: "⊘",
-}
-_MEANING = {
-    Verdict.CONFLICT: "both sides changed since they were last in sync",
-    Verdict.LOCAL_CHANGED: "edited on disk; the bucket has the old version",
-    Verdict.DIFFERS: "the two sides differ",
-    Verdict.REMOTE_CHANGED: "changed in the bucket; the disk has the old version",
-    Verdict.LOCAL_ONLY: "not in the bucket",
-    Verdict.DELETED_REMOTELY: "deleted from the bucket since it was in sync",
-    Verdict.DELETED_LOCALLY: "deleted from the disk since it was in sync",
-    Verdict.REMOTE_ONLY: "not on the disk",
-}
 
 
 def print_json(data: Any) -> None:
@@ -85,28 +66,23 @@ def error_json(error: HashmarkError) -> dict[str, str]:
     return {"code": error.code, "message": error.message, "hint": error.hint}
 
 
-def _style(verdict: Verdict) -> str:
-    if verdict in NEEDS_SYNC:
-        return "red"
-    return _STYLE.get(verdict, "yellow")
+def _colour(verdict: Verdict) -> Colour:
+    return COLOURS[VERDICTS[verdict].colour]
 
 
 def bar(summary: Summary) -> Text:
     """Green, grey, other and red shares of all files, in that order; every share that is not 0 is seen."""
-    groups = [
-        ("green", summary.counts[Verdict.SYNCED], "█"),
-        ("bright_black", summary.counts[Verdict.UNVERIFIED], "▒"),
-        ("blue", summary.counts[Verdict.REMOTE_ONLY] + summary.counts[Verdict.DELETED_LOCALLY], "▒"),
-        ("yellow", summary.counts[Verdict.REFUSED], "▒"),
-        ("red", summary.red, "░"),
-    ]
+    shares: dict[str, int] = {}
+    for verdict, count in summary.counts.items():
+        style = _colour(verdict).terminal
+        shares[style] = shares.get(style, 0) + count
     text = Text()
-    room = BAR - sum(1 for _, count, _ in groups if count)
+    room = BAR - sum(1 for count in shares.values() if count)
     done = cells = 0
-    for style, count, char in groups:
-        if not count:
+    for style, char in (("green", "█"), ("bright_black", "▒"), ("blue", "▒"), ("yellow", "▒"), ("red", "░")):
+        if not shares.get(style):
             continue
-        done += count
+        done += shares[style]
         upto = round(room * done / summary.total)
         text.append(char * (1 + upto - cells), style)
         cells = upto
@@ -119,7 +95,7 @@ def counts(summary: Summary) -> Text:
     for verdict in (Verdict.SYNCED, *ATTENTION):
         if summary.counts[verdict]:
             text.append(" · " if text else "", "dim")
-            text.append(f"{summary.counts[verdict]} {verdict}", _style(verdict))
+            text.append(f"{summary.counts[verdict]} {verdict}", _colour(verdict).terminal)
     return text or Text("empty", "dim")
 
 
@@ -142,8 +118,8 @@ def status_line(dataset: Dataset, summary: Summary) -> Text:
 
 def health_line(health: CaptionHealth, out: Output) -> None:
     """What is not well with the captions, on one line; nothing where all is well."""
-    if health.troubles:
-        said = " · ".join(f"{count} {name}" for name, count in health.troubles.items())
+    if health.issues:
+        said = " · ".join(f"{count} {CAPTION_ISSUES[code].label}" for code, count in health.issues.items())
         out.print(Text(f"  captions: {said}", "yellow"), end="")
         out.print(Text("   `hashmark lint` tells more", "dim"))
 
@@ -154,8 +130,8 @@ def attention(summary: Summary, out: Output, limit: int) -> None:
         rows = summary.attention.get(verdict, [])
         if not summary.counts[verdict]:
             continue
-        out.print(Text(f"\n{summary.counts[verdict]} {verdict}", f"bold {_style(verdict)}"), end="")
-        out.print(Text(f"  {_MEANING.get(verdict, '')}", "dim"))
+        out.print(Text(f"\n{summary.counts[verdict]} {verdict}", f"bold {_colour(verdict).terminal}"), end="")
+        out.print(Text(f"  {VERDICTS[verdict].meaning}", "dim"))
         for row in rows[:limit]:
             out.print(file_line(row))
         if summary.counts[verdict] > limit:
@@ -164,7 +140,8 @@ def attention(summary: Summary, out: Output, limit: int) -> None:
 
 def file_line(row: FileStatus) -> Text:
     """One file: sign, name, and why."""
-    line = Text(f"  {_SIGN.get(row.verdict, '✗')} ", _style(row.verdict))
+    colour = _colour(row.verdict)
+    line = Text(f"  {colour.sign} ", colour.terminal)
     line.append(name(row.key), "default")
     why = reason_of(row) or (f"by {row.evidence}" if row.evidence else "")
     if why:
@@ -202,7 +179,7 @@ def left_alone(planned: Planned, out: Output) -> None:
     """What is not in sync and is not touched, with the reason, a line each up to a limit."""
     rows = planned.plan.left_alone
     for row in rows[:SHOWN]:
-        line = Text(f"  left alone: {name(row.status.key)} ", _style(row.status.verdict))
+        line = Text(f"  left alone: {name(row.status.key)} ", _colour(row.status.verdict).terminal)
         line.append(f"({row.status.verdict}) {reveal(row.reason)}", "dim")
         out.print(line)
     if len(rows) > SHOWN:

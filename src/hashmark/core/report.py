@@ -13,25 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hashmark.core.display import printable
-from hashmark.core.grades import grade
 from hashmark.core.keys import Collisions, as_collision
 from hashmark.core.lint.health import CaptionHealth
 from hashmark.core.model import NEEDS_SYNC, FileStatus, Kind, Problem, Verdict, key_bytes
 from hashmark.core.pairs import Pair
-
-ATTENTION = (
-    Verdict.CONFLICT,
-    Verdict.REFUSED,
-    Verdict.LOCAL_CHANGED,
-    Verdict.DIFFERS,
-    Verdict.REMOTE_CHANGED,
-    Verdict.LOCAL_ONLY,
-    Verdict.DELETED_REMOTELY,
-    Verdict.UNVERIFIED,
-    Verdict.DELETED_LOCALLY,
-    Verdict.REMOTE_ONLY,
-)
-"""Verdicts other than `synced`, the ones that need a person first."""
+from hashmark.core.vocabulary import grade, reason_of
 
 
 @dataclass(frozen=True)
@@ -104,13 +90,6 @@ def pair_json(pair: Pair) -> dict[str, Any]:
 def problem_json(problem: Problem) -> dict[str, str]:
     """One problem as plain data."""
     return {"key": printable(problem.key), "code": problem.code, "message": printable(problem.message)}
-
-
-def reason_of(status: FileStatus) -> str | None:
-    """Why a file is refused or unverified, with what would settle it; can be printed like any `printable` text."""
-    if not status.reason:
-        return None
-    return printable(f"{status.reason}; {status.settle} would settle it" if status.settle else status.reason)
 
 
 class _Seen:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from hashmark.core.display import printable
 from hashmark.core.model import FileStatus, Key, Kind, Problem, Verdict, key_bytes
 from hashmark.core.pairs import Pair
-from hashmark.search.searchable import colour
+from hashmark.core.vocabulary import pair_colour
 
 
 def item_id(key: str) -> str:
@@ -34,8 +35,8 @@ class Item:
 
     @property
     def colour(self) -> str:
-        """The worst of both badges (see `search.searchable.colour`)."""
-        return colour(self.lead.verdict, self.caption.verdict if self.caption else None)
+        """The worst of both badges (see `core.vocabulary.pair_colour`)."""
+        return pair_colour(self.lead.verdict, self.caption.verdict if self.caption else None)
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -43,29 +44,33 @@ class Item:
         return (self.lead.key, self.caption.key) if self.caption else (self.lead.key,)
 
 
-class Seen:
-    """What the filter language sees of an item; `item` can be another at any time.
+class ItemFacts(Protocol):
+    """What is known of items beyond their files. A search asks only for the facts that its terms need."""
 
-    Found out only when it is asked for: of a hundred thousand items, most searches look at one fact each.
-    `text_of` gives the caption's text, `pixels_of` the image's width and height; None is what is not known.
-    `health_of` gives what is not well with the caption, `lint_of` what trainers will stumble on.
-    """
+    def text_of(self, item: Item) -> str | None:
+        """Return the caption's text, or None where there is none or it was not read."""
 
-    __slots__ = ("_health_of", "_lint_of", "_pixels_of", "_text_of", "item")
+    def pixels_of(self, item: Item) -> tuple[int, int] | None:
+        """Return the image's width and height, or None where it was not measured."""
 
-    def __init__(
-        self,
-        item: Item,
-        text_of: Callable[[Item], str | None] = lambda _item: None,
-        pixels_of: Callable[[Item], tuple[int, int] | None] = lambda _item: None,
-        health_of: Callable[[Item], Collection[str]] = lambda _item: (),
-        lint_of: Callable[[Item], Collection[str]] = lambda _item: (),
-    ) -> None:
+    def is_unmeasured(self, item: Item) -> bool:
+        """Return whether the item is an image on disk that was not measured yet."""
+
+    def issues_of(self, item: Item) -> Collection[str]:
+        """Return the codes of `core.vocabulary.CAPTION_ISSUES` that its caption has, as far as it was read."""
+
+    def lint_of(self, item: Item) -> Collection[str]:
+        """Return `CODE`, `TRAINER` and `TRAINER/CODE` of each lint finding in its files."""
+
+
+class ItemRow:
+    """An item as a query reads it (`search.query.SearchRow`). Assign `item` to use the row for another one."""
+
+    __slots__ = ("_facts", "item")
+
+    def __init__(self, item: Item, facts: ItemFacts) -> None:
         self.item = item
-        self._text_of = text_of
-        self._pixels_of = pixels_of
-        self._health_of = health_of
-        self._lint_of = lint_of
+        self._facts = facts
 
     @property
     def folded(self) -> str:
@@ -91,7 +96,7 @@ class Seen:
     @property
     def text(self) -> str | None:
         """The caption, casefolded."""
-        text = self._text_of(self.item)
+        text = self._facts.text_of(self.item)
         return None if text is None else text.casefold()
 
     @property
@@ -103,13 +108,13 @@ class Seen:
     @property
     def width(self) -> int | None:
         """Pixels, where they were measured."""
-        pixels = self._pixels_of(self.item)
+        pixels = self._facts.pixels_of(self.item)
         return pixels[0] if pixels else None
 
     @property
     def height(self) -> int | None:
         """Pixels, where they were measured."""
-        pixels = self._pixels_of(self.item)
+        pixels = self._facts.pixels_of(self.item)
         return pixels[1] if pixels else None
 
     @property
@@ -120,12 +125,12 @@ class Seen:
     @property
     def health(self) -> Collection[str]:
         """What is not well with its caption."""
-        return self._health_of(self.item)
+        return self._facts.issues_of(self.item)
 
     @property
     def lint(self) -> Collection[str]:
         """What trainers will stumble on."""
-        return self._lint_of(self.item)
+        return self._facts.lint_of(self.item)
 
 
 _KINDS = {Kind.IMAGE: "pair", Kind.CAPTION: "caption", Kind.MASK: "mask"}
@@ -159,10 +164,10 @@ def colours_of(item: Item) -> Iterator[tuple[str, str]]:
     """What one item adds to `count_colours`."""
     yield "pair", item.colour
     if item.kind == "caption":
-        yield "caption", colour(item.lead.verdict, None)
+        yield "caption", pair_colour(item.lead.verdict, None)
         return
-    yield "image" if item.kind == "pair" else "other", colour(item.lead.verdict, None)
+    yield "image" if item.kind == "pair" else "other", pair_colour(item.lead.verdict, None)
     if item.caption:
-        yield "caption", colour(None, item.caption.verdict)
+        yield "caption", pair_colour(None, item.caption.verdict)
     elif item.kind == "pair":
         yield "caption", "none"

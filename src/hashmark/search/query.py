@@ -12,16 +12,69 @@ import operator
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from hashmark.core.display import reveal
-from hashmark.core.lint.health import FLAGS
 from hashmark.core.model import Verdict
+from hashmark.core.vocabulary import CAPTION_FLAGS, CAPTION_ISSUES, COLOURS, pair_colour
 from hashmark.search.grammar import Test, Value, Word, any_of, read
 from hashmark.search.ranges import BYTES, COUNT, parse_range
-from hashmark.search.searchable import COLOURS, HEALTH, KINDS, Searchable, colour
 
 MOST_PATTERN = 200
 """Characters of a pattern; this bounds the time and memory to compile it."""
+
+
+KINDS = ("pair", "caption", "mask", "other")
+
+
+class SearchRow(Protocol):
+    """What a filter sees of one row of the page: a pair, or a file that belongs to none.
+
+    A filter asks for nothing that it does not look at, so what is dear can be found out when it is asked for.
+    """
+
+    @property
+    def folded(self) -> str:
+        """The key as shown, casefolded."""
+
+    @property
+    def image(self) -> Verdict | None:
+        """Of the image, or of the lone file where `kind` is not "pair"; None only where there is no such file."""
+
+    @property
+    def caption(self) -> Verdict | None:
+        """None: no caption on either side."""
+
+    @property
+    def kind(self) -> str:
+        """One of `KINDS`; "caption" is a caption without an image."""
+
+    @property
+    def text(self) -> str | None:
+        """The caption, casefolded; None where there is none or it was not read."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the image on disk, else in the bucket."""
+
+    @property
+    def width(self) -> int | None:
+        """None: not measured (yet). Likewise `height`."""
+
+    @property
+    def height(self) -> int | None: ...  # noqa: D102 - as width
+
+    @property
+    def odd(self) -> frozenset[str]:
+        """Codes of its problems."""
+
+    @property
+    def health(self) -> Collection[str]:
+        """What is not well with its caption: codes of `CAPTION_ISSUES`, as far as it was read."""
+
+    @property
+    def lint(self) -> Collection[str]:
+        """What trainers will stumble on: `CODE`, `TRAINER` and `TRAINER/CODE` of each finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +88,9 @@ class Query:
     """Whether it looks at width or height."""
     needs_lint: bool
     """Whether it looks at what trainers will stumble on."""
-    _test: Test[Searchable] = field(repr=False)
+    _test: Test[SearchRow] = field(repr=False)
 
-    def matches(self, item: Searchable) -> bool:
+    def matches(self, item: SearchRow) -> bool:
         """Whether the row is searched for. Never raises."""
         return self._test(item)
 
@@ -53,11 +106,11 @@ def parse(text: str) -> Query:
     return Query(text.strip(), "text" in looks, "size" in looks, "lint" in looks, test or _everything)
 
 
-def _everything(_item: Searchable) -> bool:
+def _everything(_item: SearchRow) -> bool:
     return True
 
 
-def _term(word: Word, looks: set[str]) -> Test[Searchable]:
+def _term(word: Word, looks: set[str]) -> Test[SearchRow]:
     """The test for one word; adds to `looks` what it will look at."""
     key = word.key
     if key is None:
@@ -82,7 +135,7 @@ def _nearest(word: str, known: tuple[str, ...], likeness: float = 0.6) -> str:
     return f" (did you mean '{found[0]}'?)" if found else ""
 
 
-def _bare(word: Word) -> Test[Searchable]:
+def _bare(word: Word) -> Test[SearchRow]:
     wanted = word.text.casefold()
     if not wanted:
         raise word.wrong("there is nothing between the quotes")
@@ -91,7 +144,7 @@ def _bare(word: Word) -> Test[Searchable]:
 
 # --- verdicts and other words
 
-_SHADES = {(image, caption): colour(image, caption) for image in (None, *Verdict) for caption in (None, *Verdict)}
+_SHADES = {(image, caption): pair_colour(image, caption) for image in (None, *Verdict) for caption in (None, *Verdict)}
 _STATES = tuple(dict.fromkeys((*COLOURS, *Verdict)))
 
 
@@ -108,18 +161,18 @@ def _is_state(state: str, image: Verdict | None, caption: Verdict | None) -> boo
     return state in (shade, image, caption) or (state == "red" and shade == "conflict")
 
 
-def _sync(value: Value) -> Test[Searchable]:
+def _sync(value: Value) -> Test[SearchRow]:
     state = _one_of(value, _STATES)
     wanted = frozenset(pair for pair in _SHADES if _is_state(state, *pair))
     return lambda item: (item.image, item.caption) in wanted
 
 
-def _image(value: Value) -> Test[Searchable]:
+def _image(value: Value) -> Test[SearchRow]:
     wanted = _verdicts(_one_of(value, _STATES))
     return lambda item: item.image in wanted and item.kind == "pair"
 
 
-def _caption(value: Value) -> Test[Searchable]:
+def _caption(value: Value) -> Test[SearchRow]:
     """Of a caption without an image, its own verdict counts. `none` is for images: masks and the like need none."""
     state = _one_of(value, ("none", "any", "blank", *_STATES))
     if state == "none":
@@ -136,12 +189,12 @@ def _verdicts(state: str) -> frozenset[Verdict]:
     return frozenset(verdict for verdict in Verdict if _is_state(state, verdict, None))
 
 
-def _kind(value: Value) -> Test[Searchable]:
+def _kind(value: Value) -> Test[SearchRow]:
     wanted = _one_of(value, KINDS)
     return lambda item: item.kind == wanted
 
 
-def _is(value: Value) -> Test[Searchable]:
+def _is(value: Value) -> Test[SearchRow]:
     """Any code is taken, for others than the core find problems too; one that looks like a slip is not."""
     code = value.folded
     if code == "odd":
@@ -151,12 +204,12 @@ def _is(value: Value) -> Test[Searchable]:
     slip = code not in _ODDITIES and _nearest(code, _ODDITIES, 0.8)
     if slip or not _CODE.fullmatch(code):
         raise value.word.wrong(f"'is:' takes {', '.join(_ODDITIES)} or another problem's code{slip or ''}")
-    if code in HEALTH:
+    if code in CAPTION_ISSUES:
         return lambda item: code in item.health
     return lambda item: code in item.odd
 
 
-def _lint(value: Value) -> Test[Searchable]:
+def _lint(value: Value) -> Test[SearchRow]:
     name = value.folded
     if not all(_CODE.fullmatch(part) for part in name.split("/", 1)):
         right = "'lint:' takes a trainer, a finding or both: lint:kohya, lint:several-lines, lint:kohya/several-lines"
@@ -166,16 +219,16 @@ def _lint(value: Value) -> Test[Searchable]:
 
 _CODE = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _PAIRING = ("aggregate-captions", "double-suffix", "inexact-match", "orphan-caption", "several-captions")
-_ODDITIES = ("odd", "orphan", *_PAIRING, "shared-caption", *HEALTH)
+_ODDITIES = ("odd", "orphan", *_PAIRING, "shared-caption", *CAPTION_ISSUES)
 _OF_TEXT = frozenset({"text", "tag", "chars", "tags", "words"})
-_OF_TEXT_TOO: Mapping[str, Collection[str]] = {"caption": ("blank",), "is": FLAGS}
+_OF_TEXT_TOO: Mapping[str, Collection[str]] = {"caption": ("blank",), "is": CAPTION_FLAGS}
 """The values for which a key looks at captions that does not otherwise."""
 
 
 # --- text and names
 
 
-def _text(value: Value) -> Test[Searchable]:
+def _text(value: Value) -> Test[SearchRow]:
     if not value.regex:
         wanted = value.folded
         return lambda item: (text := item.text) is not None and wanted in text
@@ -185,14 +238,14 @@ def _text(value: Value) -> Test[Searchable]:
     return lambda item: (text := item.text) is not None and search(text) is not None
 
 
-def _tag(value: Value) -> Test[Searchable]:
+def _tag(value: Value) -> Test[SearchRow]:
     """One of the parts between commas is this tag, as the statistics count tags: `Long_Hair` is `long hair`."""
     from hashmark.core.cleaning.tags import tag_key, tags_of  # noqa: PLC0415 - 15 ms, only for those who ask for tags
 
     wanted = tag_key(value.folded)
     first = wanted.partition(" ")[0]
 
-    def test(item: Searchable) -> bool:
+    def test(item: SearchRow) -> bool:
         text = item.text
         return text is not None and first in text and any(tag_key(tag) == wanted for tag in tags_of(text))
 
@@ -230,7 +283,7 @@ def _found_by(value: Value, pattern: str) -> Callable[[str], object]:
 _WILD = re.compile(r"[*?]|\[.+\]", re.DOTALL)
 
 
-def _name(value: Value) -> Test[Searchable]:
+def _name(value: Value) -> Test[SearchRow]:
     """Without a wildcard, part of the key; else a glob (`*` also matches `/`) of the key or of its last part."""
     wanted = value.folded
     if not _WILD.search(wanted):
@@ -245,17 +298,17 @@ def _name(value: Value) -> Test[Searchable]:
 
 
 def _numeric(
-    measure: Callable[[Searchable], int | None], units: Mapping[str, int] = COUNT
-) -> Callable[[Value], Test[Searchable]]:
+    measure: Callable[[SearchRow], int | None], units: Mapping[str, int] = COUNT
+) -> Callable[[Value], Test[SearchRow]]:
     """The term for a number. What is not known (None) is in no range."""
 
-    def build(value: Value) -> Test[Searchable]:
+    def build(value: Value) -> Test[SearchRow]:
         found = parse_range(value.text, units)
         if not found:
             raise value.word.wrong(_NUMBERS[units is BYTES].format(value.word.key))
         low, high = found
 
-        def test(item: Searchable) -> bool:
+        def test(item: SearchRow) -> bool:
             number = measure(item)
             return number is not None and low <= number <= high
 
@@ -270,19 +323,19 @@ _NUMBERS = (
 )
 
 
-def _pixels(item: Searchable) -> int | None:
+def _pixels(item: SearchRow) -> int | None:
     width, height = item.width, item.height
     return None if width is None or height is None else width * height
 
 
-def _chars(item: Searchable) -> int | None:
+def _chars(item: SearchRow) -> int | None:
     return None if (text := item.text) is None else len(text)
 
 
 _BLANK_PART = re.compile(r",\s*,")
 
 
-def _tags(item: Searchable) -> int | None:
+def _tags(item: SearchRow) -> int | None:
     """Parts between commas that are not blank. Counting commas does, unless one is; splitting takes twice as long."""
     if (whole := item.text) is None:
         return None
@@ -292,11 +345,11 @@ def _tags(item: Searchable) -> int | None:
     return text.count(",") + 1 - text.startswith(",") - text.endswith(",")
 
 
-def _words(item: Searchable) -> int | None:
+def _words(item: SearchRow) -> int | None:
     return None if (text := item.text) is None else len(text.split())
 
 
-_TERMS: Mapping[str, Callable[[Value], Test[Searchable]]] = {
+_TERMS: Mapping[str, Callable[[Value], Test[SearchRow]]] = {
     "sync": _sync,
     "image": _image,
     "caption": _caption,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hashmark.core.lint.health import FLAGS, CaptionHealth, health_of
+from hashmark.core.lint.health import CaptionHealth, health_of
 from hashmark.core.model import EMPTY_MD5
+from hashmark.core.vocabulary import CAPTION_FLAGS
 
 
 def test_each_caption_counts_under_all_that_is_odd_with_it() -> None:
@@ -15,9 +16,9 @@ def test_each_caption_counts_under_all_that_is_odd_with_it() -> None:
         ("e.txt", "unknown"),
         ("f.txt", None),
     ]
-    found = health_of(captions, {"well": (), "odd": FLAGS})
+    found = health_of(captions, {"well": (), "odd": CAPTION_FLAGS})
     assert found == CaptionHealth(6, 5, 1, 1, 1, 1, 1, 1, 2)
-    assert list(found.troubles) == ["missing", "zero-byte", *FLAGS]
+    assert list(found.issues) == ["missing", "zero-byte", *CAPTION_FLAGS]
 
 
 def test_a_caption_of_two_images_counts_once() -> None:
@@ -26,4 +27,4 @@ def test_a_caption_of_two_images_counts_once() -> None:
 
 
 def test_where_all_is_well_there_is_nothing_to_say() -> None:
-    assert not health_of([("a.txt", "x")], {"x": ()}).troubles
+    assert not health_of([("a.txt", "x")], {"x": ()}).issues

@@ -46,7 +46,7 @@ class CaptionFacts:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """What is not well, by the names of `health.FLAGS`; empty where all is."""
+        """What is not well, of `core.vocabulary.CAPTION_FLAGS`; empty where all is."""
         said = {
             "blank": not self.lines,
             "multi-line": self.lines > 1,

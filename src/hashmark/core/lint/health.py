@@ -11,9 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from hashmark.core.model import EMPTY_MD5
-
-FLAGS = ("blank", "multi-line", "wrong-encoding", "suspect")
-"""What `CaptionFacts.flags` may hold, the worst first."""
+from hashmark.core.vocabulary import CAPTION_ISSUES
 
 
 class CaptionHealth(NamedTuple):
@@ -36,17 +34,10 @@ class CaptionHealth(NamedTuple):
     unread: int = 0
 
     @property
-    def troubles(self) -> dict[str, int]:
-        """What is not well, in words, with its count; empty where all captions are well, as far as is known."""
-        said = {
-            "missing": self.missing,
-            "zero-byte": self.zero_byte,
-            "blank": self.blank,
-            "multi-line": self.multi_line,
-            "wrong-encoding": self.wrong_encoding,
-            "suspect": self.suspect,
-        }
-        return {name: count for name, count in said.items() if count}
+    def issues(self) -> dict[str, int]:
+        """Counts by code of `core.vocabulary.CAPTION_ISSUES`, without the issues that no caption has."""
+        counts = {code: getattr(self, code.replace("-", "_")) for code in CAPTION_ISSUES}
+        return {code: count for code, count in counts.items() if count}
 
     def to_json(self) -> dict[str, int]:
         """Plain data, as documented for `status --json`."""

@@ -125,8 +125,23 @@ class Board:
         found = self.texts.get(key)
         return found.text if found else None
 
-    def codes(self, item: Item) -> tuple[str, ...]:
-        """What is not well with the caption of an item, of `search.searchable.HEALTH`; the worst first."""
+    def text_of(self, item: Item) -> str | None:
+        """The caption's text, None where it was not read."""
+        row = item.lead if item.kind == "caption" else item.caption
+        return self.text(row.key) if row else None
+
+    def pixels_of(self, item: Item) -> tuple[int, int] | None:
+        """Width and height of the image on disk, None where they were not measured."""
+        md5 = item.lead.local.md5 if item.lead.local else None
+        return self.sizes.get(md5) if md5 else None
+
+    def is_unmeasured(self, item: Item) -> bool:
+        """Whether it is an image on disk that was not measured yet."""
+        local = item.lead.local
+        return item.kind == "pair" and local is not None and local.md5 is not None and local.md5 not in self.sizes
+
+    def issues_of(self, item: Item) -> tuple[str, ...]:
+        """What is not well with the caption of an item, of `core.vocabulary.CAPTION_ISSUES`; the worst first."""
         row = item.lead if item.kind == "caption" else item.caption
         if row is None or row.local is None:
             return ("missing",) if item.kind == "pair" and item.lead.local else ()

@@ -13,7 +13,6 @@ from typing import Any
 from hashmark.core.cleaning import TagCounts, count_tags, tag_key
 from hashmark.search.query import tag_search
 from hashmark.web.session.board import Board
-from hashmark.web.session.search_results import caption_of
 
 
 class Only(StrEnum):
@@ -55,7 +54,7 @@ def _counted(board: Board, trigger: str) -> TagCounts:
     """The counts as of the board's revision; the last ones are kept, for a reader goes through their pages."""
     revision = board.revision
     if board.counted is None or board.counted[:2] != (revision, trigger):
-        found = (caption_of(board, item) for item in list(board.items))
+        found = (board.text_of(item) for item in list(board.items))
         board.counted = (revision, trigger, count_tags((text for text in found if text is not None), trigger))
     return board.counted[2]
 

@@ -18,14 +18,11 @@ from rich.filesize import decimal
 
 from hashmark._version import __version__
 from hashmark.core.display import printable
-from hashmark.core.grades import grade
 from hashmark.core.model import Verdict
 from hashmark.core.plan import DELETES, Direction
-from hashmark.core.report import reason_of
-from hashmark.core.why import why
+from hashmark.core.vocabulary import CAPTION_ISSUES, COLOURS, grade, pair_colour, reason_of, why
 from hashmark.search.items import item_id
 from hashmark.search.query import HELP
-from hashmark.search.searchable import COLOURS, colour
 from hashmark.web.session.board import Board
 from hashmark.web.session.desk import Desk
 from hashmark.web.session.jobs import MOST_REFUSED, Job
@@ -35,37 +32,6 @@ from hashmark.web.views.cleaning_form import form_of
 from hashmark.web.views.shapes import picture_version, remote_name, remote_version
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-
-SIGNS = {
-    "green": "check",
-    "red": "cross",
-    "grey": "question",
-    "cloud": "cloud",
-    "conflict": "warning",
-    "refused": "bar",
-}
-"""The shape of each colour's badge: a symbol of `_icons.html`."""
-
-WORDS = {
-    "green": "synced",
-    "red": "needs sync",
-    "grey": "can't tell",
-    "cloud": "only in bucket",
-    "conflict": "conflict",
-    "refused": "refused",
-    "none": "no caption",
-}
-
-
-HEALTH_WORDS = {
-    "missing": "The image has no caption on disk.",
-    "zero-byte": "The caption's file has no bytes.",
-    "blank": "The caption holds nothing but blanks.",
-    "multi-line": "The caption has more than one line.",
-    "wrong-encoding": "The caption's bytes are not plain UTF-8.",
-    "suspect": "The caption reads like a model that would not write one.",
-}
-"""What is not well with a caption, in words."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +45,7 @@ class Bar:
 
 def bars(counts: dict[str, int]) -> list[Bar]:
     """Counts by colour as parts of a thousand, side by side; no part vanishes."""
-    shares = [(colour, counts.get(colour, 0)) for colour in reversed(COLOURS)]
+    shares = [(colour, counts.get(colour, 0)) for colour in reversed(tuple(COLOURS))]
     total = sum(count for _, count in shares) or 1
     widths = [(colour, max(12.0, 1000 * count / total)) for colour, count in shares if count]
     scale = 1000 / (sum(width for _, width in widths) or 1)
@@ -112,10 +78,6 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _colour(verdict: Verdict) -> str:
-    return colour(verdict, None)
-
-
 @cache
 def templates() -> jinja2.Environment:
     """The templates, with what they use."""
@@ -127,7 +89,7 @@ def templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        colour=_colour,
+        colour=lambda verdict: pair_colour(verdict, None),
         item_id=item_id,
         printable=printable,
         size=decimal,
@@ -137,14 +99,15 @@ def templates() -> jinja2.Environment:
         grade=grade,
         reason=reason_of,
     )
+    issue_labels = {code: issue.label for code, issue in CAPTION_ISSUES.items()}
     environment.globals.update(
         bars=bars,
         colours=colours,
-        signs=SIGNS,
-        words=WORDS,
+        colour_labels={name: colour.label for name, colour in COLOURS.items()} | {"none": issue_labels["missing"]},
         version=__version__,
         help=HELP,
-        health_words=HEALTH_WORDS,
+        caption_issues=CAPTION_ISSUES,
+        issue_labels=issue_labels,
         most_refused=MOST_REFUSED,
         picture_version=picture_version,
         remote_version=remote_version,

@@ -12,11 +12,10 @@ from typing import Any
 
 from hashmark.core.display import printable
 from hashmark.core.errors import HashmarkError
-from hashmark.core.grades import grade
 from hashmark.core.model import FileStatus, Kind
 from hashmark.core.pairs import Pair
-from hashmark.core.report import problem_json, reason_of
-from hashmark.core.why import why
+from hashmark.core.report import problem_json
+from hashmark.core.vocabulary import VERDICTS, grade, reason_of, why
 from hashmark.search.items import Item
 from hashmark.web.session.board import Board
 from hashmark.web.session.desk import Desk
@@ -103,9 +102,7 @@ def _image(pair: Pair) -> dict[str, Any]:
 
 def row_json(board: Board, item: Item) -> dict[str, Any]:
     """One item as a list shows it. `version` changes when its picture does; None where it has none."""
-    text = board.text(item.caption.key) if item.caption else None
-    if item.kind == "caption":
-        text = board.text(item.lead.key)
+    text = board.text_of(item)
     return {
         "id": item.id,
         "kind": item.kind,
@@ -116,13 +113,19 @@ def row_json(board: Board, item: Item) -> dict[str, Any]:
         "text": None if text is None else printable(text[:PREVIEW]),
         "version": picture_version(item.lead),
         "odd": [printable(problem.message) for problem in item.odd],
-        "health": board.codes(item),
+        "health": board.issues_of(item),
     }
 
 
 def badge_json(row: FileStatus) -> dict[str, Any]:
-    """A file's verdict, its evidence, both in words, and how much that proves."""
-    return {"verdict": row.verdict, "evidence": row.evidence, "why": why(row), "grade": grade(row)}
+    """A file's verdict with its colour, its evidence, both in words, and how much that proves."""
+    return {
+        "verdict": row.verdict,
+        "colour": VERDICTS[row.verdict].colour,
+        "evidence": row.evidence,
+        "why": why(row),
+        "grade": grade(row),
+    }
 
 
 def picture_version(row: FileStatus) -> str | None:

@@ -4,6 +4,7 @@ export type Colour = "green" | "red" | "grey" | "cloud" | "conflict" | "refused"
 
 export interface Badge {
   verdict: string;
+  colour: Colour;
   evidence: string | null;
   why: string;
   grade: string | null;

@@ -7,8 +7,8 @@ import { trying } from "./toast.ts";
 const AGAIN = 600;
 const WORST = ["error", "warning", "note"];
 const SIGNS: Record<string, [string, string]> = {
-  error: ["cross", "red"],
-  warning: ["warning", "conflict"],
+  error: ["red", "red"],
+  warning: ["conflict", "conflict"],
   note: ["none", "grey"],
 };
 

@@ -1,28 +1,13 @@
 // One item in the grid or list. Names and captions are text nodes: whatever they hold is shown as text.
-import { ofDataset, type Badge, type Row } from "./api.ts";
+import { ofDataset, type Badge, type Colour, type Row } from "./api.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
-const SIGNS: Record<string, string> = {
-  green: "check",
-  red: "cross",
-  grey: "question",
-  cloud: "cloud",
-  conflict: "warning",
-  refused: "bar",
-  none: "none",
-};
-const COLOURS: Record<string, string> = {
-  synced: "green",
-  unverified: "grey",
-  conflict: "conflict",
-  refused: "refused",
-  "remote-only": "cloud",
-  "deleted-locally": "cloud",
-};
+const COLOURS: readonly string[] = ["green", "red", "grey", "cloud", "conflict", "refused"] satisfies Colour[];
 
-/** The colour of one file's badge. */
+/** The colour of one file's badge. One that the page does not know is grey: red, too, claims a proof. */
 export function colourOf(badge: Badge | null): string {
-  return badge ? (COLOURS[badge.verdict] ?? "red") : "none";
+  if (!badge) return "none";
+  return COLOURS.includes(badge.colour) ? badge.colour : "grey";
 }
 
 function icon(name: string, cls: string): SVGSVGElement {
@@ -41,12 +26,12 @@ function part<K extends keyof HTMLElementTagNameMap>(tag: K, cls: string): HTMLE
   return element;
 }
 
-/** What is not well with a caption, in few words. */
-const HEALTH: Record<string, string> = {
-  missing: "no caption",
-  "zero-byte": "zero bytes",
-  "wrong-encoding": "encoding",
-};
+let issueLabels: Record<string, string> | undefined;
+
+function issueLabel(code: string): string {
+  issueLabels ??= JSON.parse(document.body.dataset["issueLabels"] ?? "{}") as Record<string, string>;
+  return issueLabels[code] ?? code;
+}
 
 const seen = new Set<string>();
 const REMEMBERED = 20_000;
@@ -69,7 +54,7 @@ class BadgeView {
       this.drawn = drawn;
       this.element.className = `badge ${colour}`;
       this.sort.firstElementChild?.setAttribute("href", `#i-${sort}`);
-      this.sign.firstElementChild?.setAttribute("href", `#i-${SIGNS[colour] ?? "none"}`);
+      this.sign.firstElementChild?.setAttribute("href", `#i-${colour}`);
     }
     const what = sort === "text" ? "Caption" : sort === "image" ? "Image" : "File";
     const evidence = badge?.evidence ? `, by ${badge.evidence}` : "";
@@ -128,7 +113,7 @@ export class Tile {
     if (cls !== element.className) element.className = cls; // the cursor is marked afterwards
     this.name.textContent = row?.name ?? "";
     this.name.title = row?.name ?? "";
-    const health = (row?.health ?? []).map((code) => HEALTH[code] ?? code);
+    const health = (row?.health ?? []).map(issueLabel);
     this.health.textContent = health.join(", ");
     this.health.hidden = health.length === 0;
     this.text.replaceChildren(this.health, row?.text ?? "");

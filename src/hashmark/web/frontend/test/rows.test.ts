@@ -31,7 +31,7 @@ function server(): Asked[] {
 }
 
 function row(id: string, colour: Colour): Row {
-  const badge = { verdict: "synced", evidence: null, why: "", grade: null };
+  const badge = { colour: "green" as const, verdict: "synced", evidence: null, why: "", grade: null };
   return { id, kind: "pair", name: id, colour, lead: badge, caption: null, text: "", version: null, odd: [], health: [] };
 }
 

@@ -11,8 +11,8 @@ from hashmark.actions.ls_remote import ls_remote
 from hashmark.core import saved_listing
 from hashmark.core.report import DatasetStatus
 from hashmark.search.query import parse
+from hashmark.search.results import Sort, search
 from hashmark.web.session.board import Board
-from hashmark.web.session.search_results import Sort, search
 from hashmark.web.session.tag_counts import Only, TagSort, tags_json
 from hashmark.web.views.api.dependencies import ERRORS, BoardOf, DeskOf, LintsOf, PicturesOf, answer, compared
 from hashmark.web.views.api_models import CheckBody, FoundIds, Images, S3Listing
@@ -100,8 +100,9 @@ async def find(
         await lints.begin(board)
     if wanted.needs_size:
         pictures.measure(board)
-    found = await desk.read(search, board, wanted, sort)
-    return answer({"revision": found.revision, "total": found.total, "ids": found.ids, "unmeasured": found.unmeasured})
+    revision = board.revision
+    found = await desk.read(search, list(board.items), wanted, sort, board)
+    return answer({"revision": revision, **found._asdict()})
 
 
 @router.get("/datasets/{dataset}/tags")
