@@ -19,7 +19,7 @@ from hashmark.core.plan import Direction, Location
 from hashmark.disk import hashing
 from hashmark.library.library import Library
 from hashmark.transfer import moves, parts
-from hashmark.transfer.ends import Done
+from hashmark.transfer.action_result import ActionResult
 from hashmark.trash import restore
 from tests.conftest import LibraryMaker, Store
 from tests.core.build import md5
@@ -62,8 +62,8 @@ def test_what_a_push_has_read_to_send_it_is_not_read_again(
 ) -> None:
     monkeypatch.setattr(move_module, "is_settled", lambda *_: True)
     monkeypatch.setattr(hashing, "is_settled", lambda *_: True)
-    monkeypatch.setattr(moves, "SINGLE_PUT", 5 << 20)
-    monkeypatch.setattr(parts, "PART_SIZE", 5 << 20)
+    monkeypatch.setattr(moves, "MAX_SINGLE_PUT_BYTES", 5 << 20)
+    monkeypatch.setattr(parts, "PART_BYTES", 5 << 20)
     files = {"b.txt": b"a", "b.png": b"b", "large.png": os.urandom(6 << 20)}
     dataset = dataset_of(library_on(seaweedfs), files)
     assert push(dataset).done
@@ -210,13 +210,13 @@ def test_each_proof_is_given_once_and_before_its_event(store: Store, library_on:
     planned = plan(dataset, Policy(Direction.PUSH))
     fill(dataset, {"0001.txt": b"edited after the plan\n"})
     told: list[tuple[str, str]] = []
-    proofs: list[Done] = []
+    proofs: list[ActionResult] = []
 
     def on_event(event: Event) -> None:
         if isinstance(event, FileDone):
             told.append(("event", event.key))
 
-    def on_done(done: Done) -> None:
+    def on_done(done: ActionResult) -> None:
         told.append(("proof", done.action.key))
         proofs.append(done)
 
@@ -233,7 +233,7 @@ def test_each_proof_is_given_once_and_before_its_event(store: Store, library_on:
 
 def follow(planned: Planned, known: dict[str, FileStatus]) -> dict[str, FileStatus]:
     """Run a plan and keep what is known up to date by its proofs alone, as the page does."""
-    proofs: list[Done] = []
+    proofs: list[ActionResult] = []
     result = run(planned, on_done=proofs.append)
     assert result.done, result.failures
     assert len(proofs) == len(planned.plan.actions) > 0
@@ -273,8 +273,8 @@ def two_machines(store: Store, library_on: LibraryMaker) -> tuple[Dataset, Datas
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moves, "SINGLE_PUT", 6 << 20)
-    monkeypatch.setattr(parts, "PART_SIZE", 5 << 20)
+    monkeypatch.setattr(moves, "MAX_SINGLE_PUT_BYTES", 6 << 20)
+    monkeypatch.setattr(parts, "PART_BYTES", 5 << 20)
 
 
 @pytest.mark.usefixtures("small_parts")
@@ -332,7 +332,7 @@ def test_a_proof_is_of_the_bytes_that_were_sent_and_not_of_what_the_page_knew(
     dataset = dataset_of(library_on(seaweedfs), {"a.txt": b"first\n"})
     (older,) = status(dataset).files
     fill(dataset, {"a.txt": b"second\n"})
-    proofs: list[Done] = []
+    proofs: list[ActionResult] = []
     assert run(plan(dataset, Policy(Direction.PUSH)), on_done=proofs.append).done
     fill(dataset, {"a.txt": b"third, edited meanwhile\n"})
     (newer,) = status(dataset).files

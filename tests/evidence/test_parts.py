@@ -19,10 +19,11 @@ from hashmark.core.model import Evidence, FileStatus, Key, LocalFile, RemoteObje
 from hashmark.core.pairs import Pairing
 from hashmark.disk.hashing import hash_file
 from hashmark.evidence import inspection
-from hashmark.evidence.settler import EARNED, Settler
+from hashmark.evidence.settler import Settler
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.checksums import composite_checksum
 from hashmark.s3.endpoint import Remote
+from tests.evidence import store_that
 from tests.faults import NS, Reply, Request, scripted
 
 DATA = b"a stellar sketch, in parts\n"
@@ -112,7 +113,7 @@ def judge(store: InParts, root: Path, data: bytes = DATA, *, trusted: bool = Tru
     there = RemoteObject(Key("a.bin"), len(store.data), store.etag or etag_of(store.data, store.sizes))
     with scripted(store.answer) as server:
         bucket = Bucket(Remote("styles", "", server.url, "us-east-1"))
-        settler = Settler(bucket, root, "", trusted=EARNED if trusted else (), checked=checked)
+        settler = Settler(bucket, root, "", store_that(trusted=trusted, checked=checked))
         rows = relevant(join([LocalFile(Key("a.bin"), stamp, md5)], [there], ()), Pairing())
         (status,) = settler.settle(rows)
     return status
@@ -204,7 +205,7 @@ def test_a_match_of_parts_anywhere_earns_the_trust_a_mismatch_needs(first: str, 
         files.append(LocalFile(Key(name), stamp, md5))
         there.append(RemoteObject(Key(name), len(DATA), etag_of(DATA, store.sizes)))
     with scripted(store.answer) as server:
-        settler = Settler(Bucket(Remote("styles", "", server.url, "us-east-1")), root, "")
+        settler = Settler(Bucket(Remote("styles", "", server.url, "us-east-1")), root, "", store_that(trusted=False))
         rows = list(settler.settle(relevant(join(files, there, ()), Pairing())))
     assert {str(row.key): row.verdict for row in rows} == {
         name: Verdict.SYNCED if name == first else Verdict.DIFFERS for name in names

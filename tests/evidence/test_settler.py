@@ -19,10 +19,11 @@ from hashmark.core.pairs import Pairing
 from hashmark.disk.hashing import hash_file
 from hashmark.evidence import inspection
 from hashmark.evidence import settler as settler_module
-from hashmark.evidence.settler import EARNED, Settler
+from hashmark.evidence.settler import Settler
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.checksums import file_checksum
 from hashmark.s3.endpoint import Remote
+from tests.evidence import store_that
 from tests.faults import Reply, Request, scripted
 
 DATA = b"a stellar sketch\n"
@@ -65,7 +66,7 @@ class Rig:
             digest, stamp = hash_file(str(path))
             files.append(LocalFile(Key(name), stamp, digest))
         remotes = [RemoteObject(Key(name), len(data), etag) for name, etag in sorted(objects.items())]
-        settler = Settler(self.bucket, self.root, "", trusted=EARNED if trusted else (), checked=checked)
+        settler = Settler(self.bucket, self.root, "", store_that(trusted=trusted, checked=checked))
         rows = settler.settle(relevant(join(files, remotes, ()), Pairing()))
         return {str(row.key): row for row in rows}
 

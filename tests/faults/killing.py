@@ -115,7 +115,7 @@ def _instrument(steps: _Steps, small: int | None) -> None:
     from hashmark.transfer import moves, parts  # noqa: PLC0415
 
     if small is not None:
-        moves.SINGLE_PUT = parts.PART_SIZE = small
+        moves.MAX_SINGLE_PUT_BYTES = parts.PART_BYTES = small
     for name in _CALLS:
         steps.watch(os, name, lambda *_values, _name=name, **_options: _name)
     steps.watch(Client, "send", lambda _self, operation, *_values, **_options: str(operation))

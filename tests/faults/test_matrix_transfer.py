@@ -46,8 +46,8 @@ FOR_EVER = 10**6
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Uploads in parts from 5 MiB on, S3's least part size."""
-    monkeypatch.setattr(moves, "SINGLE_PUT", 5 << 20)
-    monkeypatch.setattr(parts, "PART_SIZE", 5 << 20)
+    monkeypatch.setattr(moves, "MAX_SINGLE_PUT_BYTES", 5 << 20)
+    monkeypatch.setattr(parts, "PART_BYTES", 5 << 20)
 
 
 def pushed(world: World, files: dict[str, bytes]) -> None:
@@ -401,7 +401,7 @@ def changed_amid_its_upload(world: World, change: Callable[[Path], None] = overw
     here = world.machine()
     before = in_bucket(here)
     # More parts than are under way at once: the last one is not read yet when the first arrives.
-    content = os.urandom((IN_FLIGHT + 2) * parts.PART_SIZE + (1 << 20))
+    content = os.urandom((IN_FLIGHT + 2) * parts.PART_BYTES + (1 << 20))
     fill(here, {"big.png": content})
     before_any = meanwhile(Once(lambda: change(here.path / "big.png")))
     world.proxy.on("UploadPart", "big", before_any, times=FOR_EVER)

@@ -9,8 +9,6 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 
@@ -22,8 +20,9 @@ from hashmark.s3 import multipart
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
 from hashmark.s3.multipart import IN_FLIGHT, digested
-from hashmark.transfer.ends import Ends
-from hashmark.transfer.parts import Cut, _Sender
+from hashmark.s3.store_capabilities import NOTHING_KNOWN
+from hashmark.transfer import parts as parts_module
+from hashmark.transfer.parts import PartsUpload
 from tests.e2e.command import wait_for
 from tests.faults import NS, Reply, Request, error, scripted
 
@@ -139,12 +138,15 @@ def test_a_part_that_has_arrived_is_in_memory_no_more_while_its_upload_waits_for
         assert uploading.result(60) == ETAG
 
 
-def test_a_part_of_a_file_is_kept_by_whoever_took_it_and_by_nobody_else(tmp_path: Path) -> None:
-    (tmp_path / "big.png").write_bytes(b"".join(PARTS))
-    stamp = stamp_of((tmp_path / "big.png").stat())
-    cut = Cut(LocalFile(Key("big.png"), stamp), "0" * 32, 1, None)
-    ends = cast("Ends", SimpleNamespace(root=tmp_path, parts_of_md5s=None, doubted=set()))
-    parts = _Sender(ends, cut, lambda: False).parts()
+def test_a_part_of_a_file_is_kept_by_whoever_took_it_and_by_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "big.png"
+    path.write_bytes(b"".join(PARTS))
+    local = LocalFile(Key("big.png"), stamp_of(path.stat()), "0" * 32)
+    monkeypatch.setattr(parts_module, "PART_BYTES", 1)
+    bucket = Bucket(Remote("b", "", "http://localhost:1"))
+    parts = PartsUpload(bucket, path, local, NOTHING_KNOWN, doubted=set(), is_cancelled=lambda: False)._parts()
     for data in PARTS:
         part = next(parts)
         assert part.data == data

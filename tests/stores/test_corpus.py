@@ -137,8 +137,8 @@ def test_what_other_programs_uploaded_in_up_to_three_parts_is_judged_as_its_byte
 def test_what_hashmark_uploaded_in_parts_is_judged_so_by_another_machine(
     seaweedfs: Store, library_on: LibraryMaker, tmp_path: Path, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moves, "SINGLE_PUT", 5 << 20)
-    monkeypatch.setattr(parts, "PART_SIZE", 5 << 20)
+    monkeypatch.setattr(moves, "MAX_SINGLE_PUT_BYTES", 5 << 20)
+    monkeypatch.setattr(parts, "PART_BYTES", 5 << 20)
     library = library_on(seaweedfs, "mine")
     folder = library.root / NAME
     fill(seaweedfs, prefix, folder, [Way("own", lambda *_: None, 5, 2)])

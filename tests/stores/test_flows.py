@@ -21,7 +21,7 @@ from hashmark.core.plan import Direction
 from hashmark.core.report import DatasetStatus
 from hashmark.s3 import bucket as bucket_module
 from hashmark.transfer import moves, parts
-from hashmark.transfer.ends import Done
+from hashmark.transfer.action_result import ActionResult
 from hashmark.trash import restore
 from tests.conftest import BUCKET, SCRIPTS, LibraryMaker, Store, aws, rclone_remote, run_tool
 from tests.faults import Reply, Request, error, forward, scripted
@@ -174,8 +174,8 @@ def test_a_changed_file_that_went_up_in_parts_is_called_different_by_its_parts(
 def test_a_file_above_the_threshold_goes_up_in_parts_and_comes_back(
     store: Store, library_on: LibraryMaker, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moves, "SINGLE_PUT", 6 << 20)
-    monkeypatch.setattr(parts, "PART_SIZE", 5 << 20)
+    monkeypatch.setattr(moves, "MAX_SINGLE_PUT_BYTES", 6 << 20)
+    monkeypatch.setattr(parts, "PART_BYTES", 5 << 20)
     monkeypatch.setattr(bucket_module, "WHOLE", 6 << 20)
     monkeypatch.setattr(bucket_module, "RANGE", 4 << 20)
     data = os.urandom((11 << 20) + 7)
@@ -201,13 +201,13 @@ def test_where_etags_of_parts_are_not_made_of_md5s_an_upload_is_proven_otherwise
     checks_md5: str, evidence: Evidence, seaweedfs: Store, library_on: LibraryMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on s3rver: by Content-MD5 with each part where that is checked, else by reading the object back."""
-    monkeypatch.setattr(moves, "SINGLE_PUT", 6 << 20)
+    monkeypatch.setattr(moves, "MAX_SINGLE_PUT_BYTES", 6 << 20)
     library = library_on(seaweedfs)
     dataset = dataset_of(library, {"big.png": os.urandom(7 << 20)})
     known = dict.fromkeys(("create-only", "replace-only", "conditional-delete"), "yes")
     facts = known | {"content-md5": checks_md5, "etag-multipart": "no"}
     library.state.record_facts(library.bucket.store, facts)
-    done: list[Done] = []
+    done: list[ActionResult] = []
     assert run(plan(dataset, Policy(Direction.PUSH)), on_done=done.append).done
     assert [one.evidence for one in done] == [evidence]
     assert status(dataset).in_sync
@@ -220,7 +220,7 @@ def test_where_etags_of_parts_are_not_made_of_md5s_an_upload_is_proven_otherwise
 
 @pytest.mark.slow
 def test_a_file_of_65_mib_goes_up_in_parts_as_it_is(store: Store, library_on: LibraryMaker) -> None:
-    assert moves.SINGLE_PUT == 64 << 20
+    assert moves.MAX_SINGLE_PUT_BYTES == 64 << 20
     dataset = dataset_of(library_on(store), {"big.png": os.urandom((65 << 20) + 1), "border.png": os.urandom(64 << 20)})
     result = push(dataset)
     assert result.done, result.failures
@@ -236,8 +236,8 @@ def test_a_file_of_65_mib_goes_up_in_parts_as_it_is(store: Store, library_on: Li
 def test_rclone_can_check_what_was_pushed(
     seaweedfs: Store, library_on: LibraryMaker, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moves, "SINGLE_PUT", 6 << 20)
-    monkeypatch.setattr(parts, "PART_SIZE", 5 << 20)
+    monkeypatch.setattr(moves, "MAX_SINGLE_PUT_BYTES", 6 << 20)
+    monkeypatch.setattr(parts, "PART_BYTES", 5 << 20)
     dataset = dataset_of(library_on(seaweedfs), pairs() | {"big.png": os.urandom(11 << 20)})
     push(dataset)
     command = [SCRIPTS / "rclone", "check", dataset.path, f"box:{BUCKET}/{prefix}/{NAME}", "--combined", "-"]

@@ -13,8 +13,8 @@ from hashmark.core.model import Evidence, Key, LocalFile
 from hashmark.disk.walk import stamp_of
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
+from hashmark.s3.store_capabilities import SUPPORTED, UNKNOWN, UNSUPPORTED, Capability, StoreCapabilities
 from hashmark.transfer import parts
-from hashmark.transfer.ends import Ends
 from tests.faults import NS, Reply, Request, error, scripted
 
 CONTENT = b"0123456789" * 3
@@ -24,7 +24,7 @@ CONTENT = b"0123456789" * 3
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "TESTKEY")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret-key")
-    monkeypatch.setattr(parts, "PART_SIZE", 10)
+    monkeypatch.setattr(parts, "PART_BYTES", 10)
 
 
 def odd(request: Request) -> Reply:
@@ -40,28 +40,25 @@ def odd(request: Request) -> Reply:
     return Reply(body=f"<{name}MultipartUploadResult {NS}>{inner}</{name}MultipartUploadResult>".encode())
 
 
-def ends(root: Path, url: str, *, parts_of_md5s: bool | None) -> Ends:
+def upload(root: Path, url: str, etag_multipart: Capability, doubted: set[str]) -> Evidence:
+    local = LocalFile(Key("big.png"), stamp_of((root / "big.png").stat()))
+    known = StoreCapabilities(content_md5=SUPPORTED, etag_multipart=etag_multipart)
     bucket = Bucket(Remote("b", "", url))
-    return Ends(bucket, root, "p/", root, "t/", True, True, True, False, parts_of_md5s)
-
-
-def upload(ends: Ends) -> Evidence:
-    path = ends.root / "big.png"
-    local = LocalFile(Key("big.png"), stamp_of(path.stat()))
-    cut = parts.cut(ends, local, lambda: False)
-    return parts.upload(ends, "p/big.png", cut, expect=None, on_bytes=None, cancelled=lambda: False)[1]
+    large = parts.PartsUpload(bucket, root / "big.png", local, known, doubted=doubted, is_cancelled=lambda: False)
+    large.hash()
+    return large.send("p/big.png", expect=None, on_bytes=None, on_upload=lambda _upload_id: None)[1]
 
 
 def test_where_etags_of_parts_are_others_than_were_seen_they_are_hashed_as_they_are_sent(tmp_path: Path) -> None:
     """As in a bucket that encrypts by KMS since it was probed: the next try does not count on them."""
     (tmp_path / "big.png").write_bytes(CONTENT)
     with scripted(odd) as server:
-        here = ends(tmp_path, server.url, parts_of_md5s=True)
+        doubted: set[str] = set()
         with pytest.raises(BadDigest):
-            upload(here)
+            upload(tmp_path, server.url, SUPPORTED, doubted)
         assert [request.method for request in server.seen[-2:]] == ["PUT", "DELETE"], "given up, not completed"
-        assert upload(here) is Evidence.RECORDED
-    assert here.doubted == {"big.png"}
+        assert upload(tmp_path, server.url, SUPPORTED, doubted) is Evidence.RECORDED
+    assert doubted == {"big.png"}
 
 
 @pytest.mark.parametrize(
@@ -73,9 +70,9 @@ def test_where_etags_of_parts_are_others_than_were_seen_they_are_hashed_as_they_
         lambda path: path.write_bytes(CONTENT + b"0"),
     ],
 )
-@pytest.mark.parametrize("parts_of_md5s", [True, False, None])
+@pytest.mark.parametrize("etag_multipart", [SUPPORTED, UNSUPPORTED, UNKNOWN])
 def test_what_changes_after_it_was_hashed_becomes_no_object(
-    change: Callable[[Path], object], parts_of_md5s: bool | None, tmp_path: Path
+    change: Callable[[Path], object], etag_multipart: Capability, tmp_path: Path
 ) -> None:
     """Once the upload has begun, in a store that refuses no part for its Content-MD5."""
     path = tmp_path / "big.png"
@@ -90,6 +87,6 @@ def test_what_changes_after_it_was_hashed_becomes_no_object(
 
     with scripted(answer) as server:
         with pytest.raises(HashmarkError) as raised:
-            upload(ends(tmp_path, server.url, parts_of_md5s=parts_of_md5s))
+            upload(tmp_path, server.url, etag_multipart, set())
         assert raised.value.code in {"file-changed", "bad-digest"}
         assert [request.method for request in server.seen].count("POST") == 1, "it was begun, and not completed"

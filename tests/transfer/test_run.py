@@ -18,7 +18,8 @@ from hashmark.core.model import FileStatus, Key, Kind, LocalFile, Stamp, Verdict
 from hashmark.core.plan import Action, Direction, Plan, Verb
 from hashmark.s3.waiting import Pending
 from hashmark.transfer import run as run_module
-from hashmark.transfer.ends import Done, Ends
+from hashmark.transfer.action_result import ActionResult
+from hashmark.transfer.moves import Mover
 from hashmark.transfer.run import FILES, LARGE, THREADS, Outcome, Runner
 
 Fate = Callable[[str, int], errors.HashmarkError | None]
@@ -28,27 +29,26 @@ Fate = Callable[[str, int], errors.HashmarkError | None]
 class Played:
     """A run of uploads in which nothing moves: `fate` says how each try ends."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, fate: Fate) -> None:
+    def __init__(self, fate: Fate) -> None:
         self.tries: Counter[str] = Counter()
         self.cancel = threading.Event()
         self.events: list[Event] = []
         self.records: list[str] = []
         self._fate = fate
-        monkeypatch.setattr(run_module, "carry_out", self._carry_out)
 
-    async def _carry_out(self, action: Action, *_: Any) -> Done:
+    async def carry_out(self, action: Action, *_: Any) -> ActionResult:
         self.tries[action.key] += 1
         error = self._fate(action.key, self.tries[action.key])
         if error:
             raise error
-        return Done(action, None, None)
+        return ActionResult(action, None, None)
 
     def run(self, *sizes: int) -> Outcome:
         actions = tuple(_upload(f"{n:03}.png", size) for n, size in enumerate(sizes))
         plan = Plan(Direction.PUSH, actions, ())
         runner = Runner(
             plan,
-            cast("Ends", None),
+            cast("Mover", self),
             on_event=self.events.append,
             record=lambda done: self.records.append(done.action.key),
             cancel=self.cancel,
@@ -63,7 +63,7 @@ def _upload(key: str, size: int) -> Action:
 
 def test_a_busy_store_is_tried_again_until_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_module, "_pause", lambda attempt: 0.01 if attempt.number < 4 else None)
-    played = Played(monkeypatch, lambda _key, number: errors.SlowDown("busy") if number < 4 else None)
+    played = Played(lambda _key, number: errors.SlowDown("busy") if number < 4 else None)
     outcome = played.run(*[1] * 200)
     assert (outcome.state.files_done, outcome.state.failures, outcome.not_tried) == (200, (), 0)
     assert set(played.tries.values()) == {4}
@@ -73,7 +73,7 @@ def test_a_busy_store_is_tried_again_until_it_is_not(monkeypatch: pytest.MonkeyP
 def test_a_store_that_stays_busy_fails_each_file_after_four_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     real, begun = time.monotonic, time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: begun + 100 * (real() - begun))  # the pauses are 1, 2 and 4 seconds
-    played = Played(monkeypatch, lambda *_: errors.SlowDown("busy"))
+    played = Played(lambda *_: errors.SlowDown("busy"))
     outcome = played.run(1, 1, 1)
     assert [failure.code for failure in outcome.state.failures] == ["slow-down"] * 3
     assert set(played.tries.values()) == {4}
@@ -90,7 +90,7 @@ def test_a_run_that_is_stopped_does_not_wait_to_try_again(monkeypatch: pytest.Mo
         return 3600.0
 
     monkeypatch.setattr(run_module, "_pause", pause)
-    played = Played(monkeypatch, lambda *_: errors.SlowDown("busy"))
+    played = Played(lambda *_: errors.SlowDown("busy"))
     outcome = played.run(*[1] * 5)
     assert outcome.state.interrupted
     assert [failure.code for failure in outcome.state.failures] == ["slow-down"] * 5
@@ -100,14 +100,14 @@ def test_a_run_that_is_stopped_does_not_wait_to_try_again(monkeypatch: pytest.Mo
 def test_what_may_have_been_an_accident_is_tried_once_more(
     monkeypatch: pytest.MonkeyPatch, error: errors.HashmarkError
 ) -> None:
-    played = Played(monkeypatch, lambda key, number: error if key == "000.png" or number == 1 else None)
+    played = Played(lambda key, number: error if key == "000.png" or number == 1 else None)
     outcome = played.run(1, 1)
     assert [failure.key for failure in outcome.state.failures] == ["000.png"]
     assert played.tries == {"000.png": 2, "001.png": 2}
 
 
 def test_what_every_file_would_meet_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    played = Played(monkeypatch, lambda *_: errors.ExpiredCredentials("no"))
+    played = Played(lambda *_: errors.ExpiredCredentials("no"))
     outcome = played.run(*[1] * (FILES * 3))
     assert isinstance(outcome.fatal, errors.ExpiredCredentials)
     assert outcome.not_tried > 0
@@ -120,13 +120,13 @@ def test_a_fault_of_ours_fails_its_file_and_no_other(monkeypatch: pytest.MonkeyP
         if key == "001.png":
             raise ZeroDivisionError("oh")
 
-    outcome = Played(monkeypatch, fate).run(1, 1, 1)
+    outcome = Played(fate).run(1, 1, 1)
     assert [failure.message for failure in outcome.state.failures] == ["'001.png': ZeroDivisionError: oh."]
     assert outcome.state.files_done == 2
 
 
 def test_an_error_in_what_is_told_ends_the_run_once_all_under_way_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    played = Played(monkeypatch, lambda *_: errors.AccessDenied("no"))
+    played = Played(lambda *_: errors.AccessDenied("no"))
 
     class Full(list[Event]):
         def append(self, event: Event) -> None:
@@ -142,7 +142,7 @@ def test_an_error_in_what_is_told_ends_the_run_once_all_under_way_has_ended(monk
 
 
 def test_large_files_tell_when_they_begin(monkeypatch: pytest.MonkeyPatch) -> None:
-    played = Played(monkeypatch, lambda *_: None)
+    played = Played(lambda *_: None)
     played.run(LARGE - 1, LARGE, LARGE + 1)
     assert [event.key for event in played.events if isinstance(event, FileStarted)] == ["001.png", "002.png"]
 
@@ -169,7 +169,7 @@ def test_files_that_failed_keep_none_of_their_bytes(monkeypatch: pytest.MonkeyPa
         refused.set_exception(errors.SlowDown("busy"))
         return refused
 
-    async def carry_out(*_: Any) -> Done:
+    async def carry_out(*_: Any) -> ActionResult:
         data = Bytes()
         try:
             await sent()
@@ -177,8 +177,8 @@ def test_files_that_failed_keep_none_of_their_bytes(monkeypatch: pytest.MonkeyPa
             raise errors.AccessDenied(f"{len(data)} bytes were refused") from error
         raise AssertionError
 
-    played = Played(monkeypatch, lambda *_: None)
-    monkeypatch.setattr(run_module, "carry_out", carry_out)
+    played = Played(lambda *_: None)
+    monkeypatch.setattr(played, "carry_out", carry_out)
     gc.disable()
     try:
         outcome = played.run(*[1] * 200)
@@ -198,7 +198,7 @@ def test_of_a_run_that_is_stopped_no_more_files_are_begun(fatal: bool, monkeypat
         played.cancel.set()
         return None
 
-    played = Played(monkeypatch, stop)
+    played = Played(stop)
     outcome = played.run(*[1] * 200)
     begun = sum(played.tries.values())
     assert 1 <= begun <= THREADS

@@ -14,7 +14,7 @@ from hashmark.core.errors import (
     NoCredentials,
     WrongCredentials,
 )
-from hashmark.library.capabilities import find_out, remember
+from hashmark.library.capabilities import probe_store, record_probe
 from hashmark.library.library import Library
 from hashmark.s3.probe import ProbeResult
 from hashmark.transfer import incomplete_uploads
@@ -150,12 +150,12 @@ def _uploads(library: Library, *, abort: bool) -> Check:
 def _abilities(library: Library) -> Iterator[Check]:
     found: list[ProbeResult] = []
     try:
-        for finding in find_out(library):
+        for finding in probe_store(library):
             found.append(finding)
             yield _check(finding)
     except HashmarkError as error:
         yield Check("write", False, error.message, error.hint or MEANING["write"][1])
-    remember(library, found)
+    record_probe(library, found)
 
 
 def _check(finding: ProbeResult) -> Check:

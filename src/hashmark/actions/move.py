@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from hashmark.actions.status import TRUST, Options, status
+from hashmark.actions.status import Options, status
 from hashmark.core.compare import Joined, judge
 from hashmark.core.display import printable
 from hashmark.core.events import Event, Failure
@@ -33,11 +33,12 @@ from hashmark.core.report import DatasetStatus
 from hashmark.disk.durable import explain
 from hashmark.disk.hashing import is_settled
 from hashmark.disk.walk import leftovers
-from hashmark.library.capabilities import Abilities, abilities
+from hashmark.library.capabilities import capabilities, probed_capabilities, record_shown, write_notes
 from hashmark.library.digest_cache import caption_look, clock, remember_captions
 from hashmark.library.library import Dataset
 from hashmark.transfer import incomplete_uploads
-from hashmark.transfer.ends import Done, Ends
+from hashmark.transfer.action_result import ActionResult
+from hashmark.transfer.moves import Destination, Mover
 from hashmark.transfer.run import Outcome, Runner
 from hashmark.trash.batch_names import new_batch_name
 
@@ -164,7 +165,7 @@ def run(
     planned: Planned,
     on_event: Callable[[Event], None] = lambda _event: None,
     cancel: threading.Event | None = None,
-    on_done: Callable[[Done], None] = lambda _done: None,
+    on_done: Callable[[ActionResult], None] = lambda _done: None,
 ) -> Result:
     """Carry a plan out and record what it proves. `on_done` is given each proof before its event.
 
@@ -173,44 +174,33 @@ def run(
         ReadOnly: the library can't be written.
         StoreError: the store can't be probed.
     """
-    dataset = planned.dataset
+    dataset, library = planned.dataset, planned.dataset.library
     with dataset.lock():
         left = _sweep(dataset, planned.plan)
         writes = any(a.verb in {Verb.UPLOAD, Verb.DELETE_REMOTE} for a in planned.plan.actions)
-        can = abilities(dataset.library) if writes else None
+        known = probed_capabilities(library) if writes else capabilities(library)
         batch = new_batch_name(planned.plan.direction)
-        ends = _ends(dataset, batch, can)
+        mover = Mover(
+            Destination(
+                bucket=library.bucket,
+                root=dataset.path,
+                prefix=dataset.prefix,
+                trash=library.trash / batch / dataset.name,
+                remote_trash=f"{library.remote_trash}{batch}/{dataset.name}/",
+            ),
+            known,
+            on_upload=lambda key, upload_id: incomplete_uploads.note(library, key, upload_id),
+            on_content=caption_look(dataset),
+        )
         recorder = _Recorder(dataset, on_done)
-        runner = Runner(planned.plan, ends, on_event=on_event, record=recorder.add, cancel=cancel or threading.Event())
-        notes = (*(can.notes if can else ()), *left)
+        runner = Runner(planned.plan, mover, on_event=on_event, record=recorder.add, cancel=cancel or threading.Event())
+        notes = (*(write_notes(known) if writes else ()), *left)
         try:
             outcome = runner.run(notes)
         finally:
             recorder.flush()
     used = any(a.replaces or a.verb in DELETES for a in planned.plan.actions) and outcome.state.files_done
     return Result(planned, outcome, batch if used else None, notes)
-
-
-def _ends(dataset: Dataset, batch: str, can: Abilities | None) -> Ends:
-    """The ends of a run; without known abilities (nothing is written to the bucket) the careful ones."""
-    library = dataset.library
-    facts = library.state.facts(library.bucket.store)
-    return Ends(
-        bucket=library.bucket,
-        root=dataset.path,
-        prefix=dataset.prefix,
-        trash=library.trash / batch / dataset.name,
-        remote_trash=f"{library.remote_trash}{batch}/{dataset.name}/",
-        guarded_writes=can is not None and can.guarded_writes,
-        guarded_deletes=can is not None and can.guarded_deletes,
-        checks_md5=can is not None and can.checks_md5,
-        look=caption_look(dataset),
-        on_upload=lambda key, upload_id: incomplete_uploads.note(library, key, upload_id),
-        odd_etags=facts.get(TRUST) == "no",
-        md5_etags=facts.get(TRUST, "yes" if library.bucket.client.endpoint.is_aws else "") == "yes",
-        takes_if_match=facts.get("replace-only") != "no",
-        parts_of_md5s={"yes": True, "no": False}.get(facts.get(Evidence.ETAG_MULTIPART, "")),
-    )
 
 
 def _sweep(dataset: Dataset, plan: Plan) -> tuple[str, ...]:
@@ -231,7 +221,7 @@ def _sweep(dataset: Dataset, plan: Plan) -> tuple[str, ...]:
 class _Recorder:
     """Writes proofs to the state in batches; what a kill loses is proven again from the listing."""
 
-    def __init__(self, dataset: Dataset, on_done: Callable[[Done], None]) -> None:
+    def __init__(self, dataset: Dataset, on_done: Callable[[ActionResult], None]) -> None:
         self._dataset = dataset
         self._on_done = on_done
         self._bases: list[Base] = []
@@ -241,12 +231,12 @@ class _Recorder:
         self._trusted = False
         self._now = clock(dataset)
 
-    def add(self, done: Done) -> None:
+    def add(self, done: ActionResult) -> None:
         planned = done.action.status.local
         if done.sent and planned and planned.md5 is None and is_settled(done.sent.stamp, self._now):
             self._read.append(done.sent)
-            if done.sent.md5 and done.seen is not None:
-                self._captions.append((done.sent.md5, cast("CaptionFacts", done.seen)))
+            if done.sent.md5 and done.from_content is not None:
+                self._captions.append((done.sent.md5, cast("CaptionFacts", done.from_content)))
         if done.base is None:
             self._gone.append(done.action.key)
         else:
@@ -264,12 +254,12 @@ class _Recorder:
         library.state.forget_bases(self._dataset.remote, self._gone)
         library.state.remember_digests(self._dataset.name, self._read)
         remember_captions(library.state, self._captions)
-        if self._trusted and library.state.facts(library.bucket.store).get(TRUST) != "no":
-            library.state.record_facts(library.bucket.store, {TRUST: "yes"})
+        if self._trusted:
+            record_shown(library, [Evidence.ETAG_MD5])
         self._bases, self._gone, self._read, self._captions = [], [], [], []
 
 
-def status_after(done: Done, now: FileStatus) -> FileStatus | None:
+def status_after(done: ActionResult, now: FileStatus) -> FileStatus | None:
     """What is known of a key once an action on it is done, or None where neither side holds it any more.
 
     It is what a fresh comparison would say, with the new base. `now` is what was known before: it tells which side

@@ -31,7 +31,8 @@ from hashmark.core.model import (
 from hashmark.core.pairs import Pair, pair_up
 from hashmark.core.report import DatasetStatus
 from hashmark.disk.walk import SelectedWalk, Walk
-from hashmark.evidence.settler import EARNED, Settler
+from hashmark.evidence.settler import Settler
+from hashmark.library.capabilities import capabilities, record_shown
 from hashmark.library.digest_cache import BATCH, caption_flags, hashed, remembered_files, unread
 from hashmark.library.library import Dataset
 from hashmark.library.remote_objects import objects_of
@@ -41,16 +42,6 @@ AT_FIRST = 4000
 
 COLLISION = "collision"
 """Recorded in place of an MD5 where other bytes were read that have the file's MD5: no file has this one."""
-
-TRUST = Evidence.ETAG_MD5
-"""The remembered fact whether a bucket's ETags are MD5s: `yes` where one was seen to be, `no` by a probe. There is
-another, `etag-multipart`, whether those of uploads in parts are made of MD5s."""
-
-PART_COPY = "etag-part-copy"
-"""The remembered fact whether the ETag of a part is its MD5 where the part was copied from another object as well."""
-
-CHECKED = "checksum"
-"""The remembered fact whether a store compares the checksums that uploaders send."""
 
 
 @dataclass(frozen=True)
@@ -117,17 +108,7 @@ class Scan:
 
     def _settler(self) -> Settler:
         dataset = self.dataset
-        bucket, state = dataset.library.bucket, dataset.library.state
-        facts = state.facts(bucket.store)
-        aws = bucket.client.endpoint.is_aws
-        # SeaweedFS gives a part that was copied another ETag than its MD5: there no object in parts shows what the
-        # next one is made of.
-        told = facts.get(PART_COPY, "yes" if aws else "") == "yes"
-        kinds = EARNED if told else EARNED - {Evidence.ETAG_MULTIPART}
-        trusted = [kind for kind in kinds if facts.get(kind, "yes" if aws else "") == "yes"]
-        may_earn = [kind for kind in kinds if facts.get(kind) != "no"]
-        checked = facts.get(CHECKED, "yes" if aws else "") == "yes"
-        return Settler(bucket, dataset.path, dataset.prefix, trusted=trusted, may_earn=may_earn, checked=checked)
+        return Settler(dataset.library.bucket, dataset.path, dataset.prefix, capabilities(dataset.library))
 
     def _locals(self) -> Iterator[LocalFile]:
         """The files on disk, with the digests that are remembered. The first are looked at in one go."""
@@ -160,8 +141,7 @@ class Scan:
             yield status
         state.record_bases(remote, proven)
         self._forget_gone()
-        earned = dict.fromkeys(map(str, settler.trusted - trusted_before), "yes")
-        state.record_facts(self.dataset.library.bucket.store, earned)
+        record_shown(self.dataset.library, settler.trusted - trusted_before)
 
     def _forget_gone(self) -> None:
         if self.complete:

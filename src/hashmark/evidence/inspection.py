@@ -20,6 +20,7 @@ from hashmark.disk.hashing import ChangedWhileReading, hash_file
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.checksums import STRONGEST, composite_checksum, file_checksum
 from hashmark.s3.requests import Head
+from hashmark.s3.store_capabilities import SUPPORTED, UNSUPPORTED, StoreCapabilities
 
 MAX_PART_HEADS = 64
 """Parts whose sizes are asked one by one where a store does not list them; beyond, reading is the better proof."""
@@ -45,12 +46,13 @@ Looked = Weighed | Mismatch
 class Inspector:
     """What requests to `bucket` and reads of files under `root` can add. Safe to use from several threads.
 
-    `checked`: the store compares checksums with the bytes. One that only keeps them (as `rclone serve s3` does) tells
-    the uploader's word, which proves nothing.
+    A stored checksum counts only where the store checks it against the bytes. One that only keeps it (as
+    `rclone serve s3` does) repeats the uploader's claim, which proves nothing.
     """
 
-    def __init__(self, bucket: Bucket, root: Path, prefix: str, *, checked: bool) -> None:
-        self._checked = checked
+    def __init__(self, bucket: Bucket, root: Path, prefix: str, capabilities: StoreCapabilities) -> None:
+        self._checked = capabilities.checksum is SUPPORTED
+        self._may_be_random = capabilities.random_etags is not UNSUPPORTED
         self._bucket = bucket
         self._root = root
         self._prefix = prefix
@@ -85,7 +87,7 @@ class Inspector:
             return self._by_parts(local, remote, head, parts)
         if head.encryption:
             return _claimed(local, head, f"encrypted with {head.encryption}, so its ETag is not an MD5")
-        if etags.may_be_random(head.etag or "") and not self._bucket.client.endpoint.is_aws:
+        if self._may_be_random and etags.may_be_random(head.etag or ""):
             return _claimed(local, head, "its ETag may be a random number, as MinIO makes them")
         if etags.looks_like_md5(head.etag or ""):
             return Mismatch(Evidence.ETAG_MD5)

@@ -9,7 +9,7 @@ are `core.compare`'s.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -17,14 +17,12 @@ from hashmark.core.compare import Joined, Weighed, judge, refuse_unsafe
 from hashmark.core.model import Content, Evidence, FileStatus, Kind, LocalFile, RemoteObject, Verdict
 from hashmark.evidence.inspection import VERIFY, Inspector, Looked, Mismatch, by_listing
 from hashmark.s3.bucket import Bucket
+from hashmark.s3.store_capabilities import NOTHING_KNOWN, SUPPORTED, UNSUPPORTED, StoreCapabilities
 
 WORKERS = 8
 WINDOW = 512
 
 _SYNCED = Verdict.SYNCED  # asked for each file, as in `core.compare`
-
-EARNED = frozenset({Evidence.ETAG_MD5, Evidence.ETAG_MULTIPART})
-"""What a bucket can show about its ETags: that they are MD5s, and that those of parts are made of MD5s."""
 
 _NOT_SHOWN = {
     Evidence.ETAG_MD5: "the ETag is not the file's MD5, and this bucket has not shown that its ETags are MD5s",
@@ -38,9 +36,9 @@ _NOT_SHOWN = {
 class Settler:
     """Settles, for one dataset, what the listing leaves open.
 
-    `trusted` is what is known of this bucket's ETags, `may_earn` what a match in the listing may show of them
-    (members of EARNED); `checked` says that the store compares the checksums that uploaders send. Without a `bucket`
-    (a saved listing) nothing can be asked, and only the listing counts.
+    `trusted` is what the bucket's ETags are known to be: MD5s (ETAG_MD5), and for multipart objects, made of MD5s
+    (ETAG_MULTIPART). A match adds to it unless the capability is unsupported. Without a `bucket` (a saved listing), no
+    request is sent and only the listing counts.
     """
 
     def __init__(
@@ -48,15 +46,16 @@ class Settler:
         bucket: Bucket | None,
         root: Path,
         prefix: str,
-        *,
-        trusted: Collection[Evidence] = (),
-        may_earn: Collection[Evidence] = EARNED,
-        checked: bool = False,
+        capabilities: StoreCapabilities = NOTHING_KNOWN,
     ) -> None:
-        self._look = Inspector(bucket, root, prefix, checked=checked) if bucket else None
+        self._look = Inspector(bucket, root, prefix, capabilities) if bucket else None
         self._root = root
-        self.trusted = frozenset(trusted)
-        self._may_earn = frozenset(may_earn)
+        etags_known = {Evidence.ETAG_MD5: capabilities.etag_md5}
+        if capabilities.etag_part_copy is SUPPORTED:
+            # Otherwise no multipart object shows what the ETag of the next one is made of.
+            etags_known[Evidence.ETAG_MULTIPART] = capabilities.etag_multipart
+        self.trusted = frozenset(kind for kind, known in etags_known.items() if known is SUPPORTED)
+        self._may_earn = frozenset(kind for kind, known in etags_known.items() if known is not UNSUPPORTED)
 
     def settle(self, rows: Iterable[tuple[Joined, Kind]]) -> Iterator[FileStatus]:
         """A status for every row, in the same order.

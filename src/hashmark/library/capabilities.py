@@ -1,82 +1,97 @@
-"""What this library's store can do: probed once before the first change, remembered, and shown by `doctor`.
+"""What the library's store supports: from AWS's documentation, probes, and what comparisons have shown.
 
-The probing itself is `s3.probe`; the meaning for the user is told here.
+The store is probed once before the first change, and the results are recorded. The probing itself is `s3.probe`.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from hashmark.core.errors import Busy, LocalError
+from hashmark.core.model import Evidence
 from hashmark.library.library import Library
-from hashmark.s3.probe import ProbeResult, probe, scratch_key, sweep
+from hashmark.s3.store_capabilities import AWS, NOTHING_KNOWN, SUPPORTED, UNSUPPORTED, Capability, StoreCapabilities
 
-_ABILITIES = ("create-only", "replace-only", "content-md5", "conditional-delete")
+if TYPE_CHECKING:
+    from hashmark.s3.probe import ProbeResult
 
-
-@dataclass(frozen=True)
-class Abilities:
-    """What a transfer needs to know. `notes` are for the user."""
-
-    guarded_writes: bool
-    guarded_deletes: bool
-    checks_md5: bool
-    notes: tuple[str, ...]
+_NEEDED_TO_WRITE = ("create-only", "replace-only", "content-md5", "conditional-delete")
 
 
-def abilities(library: Library) -> Abilities:
-    """What the store can do, from memory or by probing it now.
+def capabilities(library: Library) -> StoreCapabilities:
+    """Return what is known of the store, without asking it."""
+    return _capabilities(library, library.state.facts(library.bucket.store))
+
+
+def probed_capabilities(library: Library) -> StoreCapabilities:
+    """Return what is known of the store; probe it first if what a write needs is not known.
 
     Raises:
         StoreError: it can't be reached or written.
     """
     facts = library.state.facts(library.bucket.store)
-    if not all(name in facts for name in _ABILITIES):
-        facts = remember(library, list(find_out(library)))
-    yes = {name for name, word in facts.items() if word == "yes"}
-    writes = {"create-only", "replace-only"} <= yes
+    if not all(name in facts for name in _NEEDED_TO_WRITE):
+        facts |= record_probe(library, probe_store(library))
+    return _capabilities(library, facts)
+
+
+def _capabilities(library: Library, facts: Mapping[str, str]) -> StoreCapabilities:
+    documented = AWS if library.bucket.client.endpoint.is_aws else NOTHING_KNOWN
+    recorded = {field: facts.get(field.replace("_", "-")) for field in StoreCapabilities._fields}
+    values = (SUPPORTED.value, UNSUPPORTED.value)
+    return documented._replace(**{field: Capability(value) for field, value in recorded.items() if value in values})
+
+
+def write_notes(capabilities: StoreCapabilities) -> tuple[str, ...]:
+    """Return what the user should know before something is written to such a store."""
     notes: list[str] = []
-    if not writes:
+    if not capabilities.guards_writes:
         notes.append(
-            "This store ignores If-Match/If-None-Match: each object is looked at just before it is written, "
+            "This store does not support If-Match/If-None-Match: each object is checked just before it is written, "
             "but a change in the same instant by someone else would be overwritten (and be in the trash)."
         )
-    if "content-md5" not in yes:
+    if capabilities.content_md5 is not SUPPORTED:
         notes.append("This store does not check Content-MD5: uploads are proven by their ETag or by reading them back.")
-    return Abilities(writes, "conditional-delete" in yes, "content-md5" in yes, tuple(notes))
+    return tuple(notes)
 
 
-def find_out(library: Library) -> Iterator[ProbeResult]:
-    """Probe the store. What an earlier probe of this library has left that was killed is removed first.
+def probe_store(library: Library) -> Iterator[ProbeResult]:
+    """Probe the store, after removing what a killed probe of this library has left there.
 
     Raises:
         StoreError: it can't be reached or written.
     """
+    from hashmark.s3.probe import probe, scratch_key, sweep  # noqa: PLC0415 - a comparison probes nothing
+
     state, store, key = library.state, library.bucket.store, scratch_key(library.remote_state)
     with contextlib.suppress(Busy, LocalError), library.lock("probe"):
         left = state.scratch_keys(store)
         for old in left:
             sweep(library.bucket, old)
         state.forget_scratch_keys(store, left)
-    with _shared(library):
+    with contextlib.ExitStack() as held:
+        # Shared, so that no other process takes this probe for a killed one. A read-only library records no probe.
+        with contextlib.suppress(LocalError):
+            held.enter_context(library.lock("probe", shared=True))
         state.record_scratch_key(store, key)
         yield from probe(library.bucket, key)
         state.forget_scratch_keys(store, [key])
 
 
-@contextlib.contextmanager
-def _shared(library: Library) -> Iterator[None]:
-    """Keep others from taking this probe for a killed one; a library that can't be written remembers none."""
-    with contextlib.ExitStack() as held:
-        with contextlib.suppress(LocalError):
-            held.enter_context(library.lock("probe", shared=True))
-        yield
-
-
-def remember(library: Library, findings: list[ProbeResult]) -> dict[str, str]:
-    """Keep what was found; what could not be found out is asked again another time."""
-    facts = {finding.name: "yes" if finding.ok else "no" for finding in findings if finding.ok is not None}
+def record_probe(library: Library, results: Iterable[ProbeResult]) -> dict[str, str]:
+    """Record the results of a probe, and return them as recorded. Those it could not find out are left out."""
+    words = {True: SUPPORTED.value, False: UNSUPPORTED.value}
+    facts = {result.name: words[result.ok] for result in results if result.ok is not None}
     library.state.record_facts(library.bucket.store, facts)
     return facts
+
+
+def record_shown(library: Library, shown: Collection[Evidence]) -> None:
+    """Record what objects have shown of the store's ETags, unless a probe found the opposite."""
+    store = library.bucket.store
+    if shown:
+        known = library.state.facts(store)
+        facts = {str(kind): SUPPORTED.value for kind in shown if known.get(kind) != UNSUPPORTED.value}
+        library.state.record_facts(store, facts)

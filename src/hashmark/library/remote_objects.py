@@ -11,7 +11,9 @@ from collections.abc import Iterator
 
 from hashmark.core.model import RemoteObject, key_bytes
 from hashmark.disk.walk import Walk
+from hashmark.library.capabilities import capabilities
 from hashmark.library.library import Dataset
+from hashmark.s3.store_capabilities import SUPPORTED
 
 
 def objects_of(dataset: Dataset) -> Iterator[RemoteObject]:
@@ -25,7 +27,7 @@ def objects_of(dataset: Dataset) -> Iterator[RemoteObject]:
     """
     library = dataset.library
     bucket, state = library.bucket, library.state
-    if not (bucket.client.endpoint.is_aws or state.facts(bucket.store).get("start-after") == "yes"):
+    if capabilities(library).start_after is not SUPPORTED:
         return bucket.objects(dataset.prefix)
     return bucket.objects(dataset.prefix, Landmarks(dataset), eager=state.has_bases(dataset.remote))
 

@@ -1,15 +1,14 @@
-"""The upload of one large file in parts: hashed whole, sent part by part, bound to the resulting ETag.
+"""Uploads one large file in parts: hashed whole, sent part by part, bound to the resulting ETag.
 
-Its bytes are hashed twice over, once whole and once in parts, in as few reads as there can be: rclone looks for the
-whole file's MD5 in metadata that must be given before the first part is sent. What is in the way, and retries, are not
-known here.
+The file is hashed twice over, once whole and once in parts, in as few reads as possible: rclone expects the MD5 of the
+whole file in metadata that must be sent before the first part. Conditions, the trash and retries are not known here.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from hashmark.core import etags
@@ -17,28 +16,32 @@ from hashmark.core.errors import BadDigest, FileChanged, Interrupted, Unexpected
 from hashmark.core.model import Evidence, LocalFile, Stamp
 from hashmark.disk.hashing import ChangedWhileReading, hash_file
 from hashmark.s3 import multipart
+from hashmark.s3.bucket import Bucket
 from hashmark.s3.multipart import Part
 from hashmark.s3.requests import Expect, content_md5
-from hashmark.transfer.ends import Ends, Progress
+from hashmark.s3.store_capabilities import SUPPORTED, UNSUPPORTED, StoreCapabilities
 
-PART_SIZE = 64 << 20
-"""Bytes of a part (doubled until the parts are few enough)."""
+PART_BYTES = 64 << 20
+"""The size of a part, doubled until there are few enough parts."""
+
+OnBytes = Callable[[int], None] | None
+"""Called with the number of bytes that have moved, on any thread."""
 
 
 def changed(local: LocalFile) -> FileChanged:
-    """The error for a file that is not what was compared."""
+    """Return the error for a file that is not the one that was compared."""
     return FileChanged(f"'{local.key}' changed on disk after it was compared and was not uploaded.")
 
 
 def unreadable(local: LocalFile, error: OSError) -> Unreadable:
-    """The error for a file that the system does not let us read."""
-    return Unreadable(f"'{local.key}' can't be read: {error.strerror}.")
+    """Return the error for a file that the system does not let us read."""
+    return Unreadable(f"Cannot read '{local.key}': {error.strerror}.")
 
 
 def as_compared(local: LocalFile, md5: str, stamp: Stamp) -> LocalFile:
-    """The file with the digest of the bytes that were read just now, which must be those that were compared.
+    """Return the file with the digest of the bytes read just now, which must be the bytes that were compared.
 
-    Where nothing was compared with, they were not read before: then the stamp must be the one that was seen.
+    A file without a digest was not read for the comparison: it must have the stamp that it was compared by.
 
     Raises:
         FileChanged: it is another file.
@@ -49,148 +52,139 @@ def as_compared(local: LocalFile, md5: str, stamp: Stamp) -> LocalFile:
     return LocalFile(local.key, stamp, md5)
 
 
-@dataclass(frozen=True)
-class Cut:
-    """A file with its `md5`, cut into parts of `size` bytes. `digests` are theirs, where it was read just now."""
+class PartsUpload:
+    """The upload of one file: call `hash`, then `send`.
 
-    file: LocalFile
-    md5: str
-    size: int
-    digests: list[bytes] | None
-
-
-def cut(ends: Ends, local: LocalFile, cancelled: Callable[[], bool]) -> Cut:
-    """Cut a file into parts. One whose digest is known is not read for it.
-
-    Raises:
-        FileChanged, Unreadable: it is not the file that was seen.
-        Interrupted: `cancelled` said so.
-    """
-    size = etags.upload_part_size(local.size, PART_SIZE)
-    if local.md5:
-        return Cut(local, local.md5, size, None)
-    hasher = _Stoppable(local, size, cancelled)
-    try:
-        md5, stamp = hash_file(f"{ends.root}/{local.key}", hasher)
-    except ChangedWhileReading:
-        raise changed(local) from None
-    except OSError as error:
-        raise unreadable(local, error) from None
-    return Cut(as_compared(local, md5, stamp), md5, size, hasher.digests(size))
-
-
-class _Stoppable(etags.MultipartHasher):
-    """Hashes until that is cancelled."""
-
-    def __init__(self, local: LocalFile, size: int, cancelled: Callable[[], bool]) -> None:
-        super().__init__([size])
-        self._local = local
-        self._cancelled = cancelled
-
-    def update(self, data: bytes | memoryview) -> None:
-        if self._cancelled():
-            raise _interrupted(self._local)
-        super().update(data)
-
-
-def _interrupted(local: LocalFile) -> Interrupted:
-    return Interrupted(f"'{local.key}' was not uploaded.")
-
-
-def upload(
-    ends: Ends, key: str, cut: Cut, *, expect: Expect | None, on_bytes: Progress, cancelled: Callable[[], bool]
-) -> tuple[str, Evidence]:
-    """Send the parts and make them one object, but only if they are what was hashed. Returns its ETag and the proof.
-
-    Raises:
-        FileChanged, Unreadable: the file changed meanwhile; nothing is visible in the bucket.
-        BadDigest: the store got other bytes than were hashed.
-        UnexpectedAnswer: what is in the bucket is not what was sent.
-        StoreError: the store refuses.
-    """
-    sender = _Sender(ends, cut, cancelled)
-    # rclone reads the whole file's MD5 from this name, in base64 (rclone, backend/s3), and can then check it.
-    metadata = {"md5chksum": content_md5(cut.md5)}
-    try:
-        etag = multipart.upload(
-            ends.bucket.client,
-            key,
-            sender.parts(),
-            expect=expect,
-            metadata=metadata,
-            confirm=sender.confirm,
-            made_of_md5s=ends.parts_of_md5s is not False,
-            on_upload=lambda upload_id: ends.on_upload(key, upload_id),
-            on_bytes=on_bytes,
-        )
-    except OSError as error:
-        raise unreadable(cut.file, error) from None
-    return etag, _prove(ends, key, etag, cut, sender.digests)
-
-
-class _Sender:
-    """Reads the parts, and sees to it that what is sent is what was hashed: `digests` are of the parts so far.
-
-    Where the digests are of an earlier read, each part is hashed again; or, in a store whose ETags of parts were seen
-    to be MD5s, the ETag that it answers with must be that digest. Where it is not, the next try hashes again.
+    What is sent must be what was hashed. Where the digests come from an earlier read, each part is hashed again as it
+    is sent; or, if the store's ETags of parts are known to be MD5s, the ETag in the answer is compared with the digest.
+    A file whose ETags do not fit is added to `doubted`, and hashed again by the next attempt.
     """
 
-    def __init__(self, ends: Ends, cut: Cut, cancelled: Callable[[], bool]) -> None:
-        self._path = ends.root / cut.file.key
-        self._cut = cut
-        self._cancelled = cancelled
-        self._doubted = ends.doubted
-        self._told_by_etags = ends.parts_of_md5s is True and cut.file.key not in ends.doubted
+    def __init__(
+        self,
+        bucket: Bucket,
+        path: Path,
+        local: LocalFile,
+        capabilities: StoreCapabilities,
+        *,
+        doubted: set[str],
+        is_cancelled: Callable[[], bool],
+    ) -> None:
+        self._bucket = bucket
+        self._path = path
+        self._file = local
+        self._size = etags.upload_part_size(local.size, PART_BYTES)
+        self._known: list[bytes] | None = None
+        """The digests of the parts, where the file was read for them."""
+        self._digests: list[bytes] = []
+        """The digests of the parts sent so far."""
         self._whole = hashlib.md5(usedforsecurity=False)
-        self.digests: list[bytes] = []
+        self._capabilities = capabilities
+        self._doubted = doubted
+        self._trusts_etags = capabilities.etag_multipart is SUPPORTED and local.key not in doubted
+        self._is_cancelled = is_cancelled
 
-    def parts(self) -> Iterator[Part]:
+    def hash(self) -> tuple[LocalFile, str]:
+        """Return the file with its MD5, read only if its digest is not known.
+
+        Raises:
+            FileChanged, Unreadable: it is not the file that was compared.
+            Interrupted: the run was cancelled.
+        """
+        local = self._file
+        if local.md5:
+            return local, local.md5
+        hasher = _CancellableHasher(self._size, self._stop_if_cancelled)
+        try:
+            md5, stamp = hash_file(str(self._path), hasher)
+        except ChangedWhileReading:
+            raise changed(local) from None
+        except OSError as error:
+            raise unreadable(local, error) from None
+        self._file = as_compared(local, md5, stamp)
+        self._known = hasher.digests(self._size)
+        return self._file, md5
+
+    def send(
+        self, key: str, *, expect: Expect | None, on_bytes: OnBytes, on_upload: Callable[[str | None], None]
+    ) -> tuple[str, Evidence]:
+        """Send the parts, and complete them as one object if they are what was hashed. Return its ETag and the proof.
+
+        Raises:
+            FileChanged, Unreadable: the file changed meanwhile; nothing is visible in the bucket.
+            BadDigest: the store received other bytes than were hashed.
+            UnexpectedAnswer: the object is not what was sent.
+            StoreError: the store refuses.
+        """
+        md5, ordinary = self._file.md5 or "", self._capabilities.etag_multipart is not UNSUPPORTED
+        try:
+            etag = multipart.upload(
+                self._bucket.client,
+                key,
+                self._parts(),
+                expect=expect,
+                # rclone reads the whole file's MD5 from this name, in base64 (rclone, backend/s3), and can check it.
+                metadata={"md5chksum": content_md5(md5)},
+                confirm=self._confirm,
+                made_of_md5s=ordinary,
+                on_upload=on_upload,
+                on_bytes=on_bytes,
+            )
+        except OSError as error:
+            raise unreadable(self._file, error) from None
+        if etag == md5:
+            return etag, Evidence.ETAG_MD5
+        if ordinary and etag == etags.multipart_etag(b"".join(self._digests)):
+            return etag, Evidence.ETAG_MULTIPART
+        if self._capabilities.content_md5 is SUPPORTED:
+            return etag, Evidence.RECORDED  # the store compared each part with the digest taken as it was sent
+        if self._bucket.digest(key, self._file.size, etag=etag) != md5:
+            raise UnexpectedAnswer(f"'{key}' was uploaded, but reading it back gave other bytes.", "Push it again.")
+        return etag, Evidence.BODY
+
+    def _parts(self) -> Iterator[Part]:
         with self._path.open("rb") as file:
-            # Nothing here keeps a part, so its bytes are let go when it has arrived.
+            # No variable here holds a part, so its bytes are freed when it has arrived.
             yield from iter(lambda: self._next(file), None)
 
     def _next(self, file: BinaryIO) -> Part | None:
-        data = file.read(self._cut.size)
+        data = file.read(self._size)
         if not data:
             return None
-        if self._cancelled():
-            raise _interrupted(self._cut.file)
-        part = Part(data, self._digest(data))
-        self.digests.append(part.md5)
-        return part
-
-    def _digest(self, data: bytes) -> bytes:
-        known, number = self._cut.digests, len(self.digests)
+        self._stop_if_cancelled()
+        known, number = self._known, len(self._digests)
         if known is None:
             self._whole.update(data)
-            return _md5(data)
-        if number == len(known) or not (self._told_by_etags or _md5(data) == known[number]):
-            raise changed(self._cut.file)
-        return known[number]
+        if known is not None and self._trusts_etags and number < len(known):
+            digest = known[number]  # the ETag in the answer is compared with it
+        else:
+            digest = hashlib.md5(data, usedforsecurity=False).digest()
+            if known is not None and known[number : number + 1] != [digest]:
+                raise changed(self._file)
+        self._digests.append(digest)
+        return Part(data, digest)
 
-    def confirm(self, etags: list[str]) -> None:
-        """Refuse to make an object of parts that are not the file, or not the whole of it."""
-        known = self._cut.digests
-        if self._whole.hexdigest() != self._cut.md5 if known is None else self.digests != known:
-            raise changed(self._cut.file)
-        if known is not None and self._told_by_etags and etags != [digest.hex() for digest in known]:
-            self._doubted.add(self._cut.file.key)
-            raise BadDigest(f"'{self._cut.file.key}': the store's ETags are not of the parts that were hashed.")
+    def _confirm(self, etags: list[str]) -> None:
+        """Refuse to complete an object of parts that are not the file, or not the whole of it."""
+        known = self._known
+        if self._whole.hexdigest() != self._file.md5 if known is None else self._digests != known:
+            raise changed(self._file)
+        if known is not None and self._trusts_etags and etags != [digest.hex() for digest in known]:
+            self._doubted.add(self._file.key)
+            raise BadDigest(f"'{self._file.key}': the store's ETags are not those of the parts that were hashed.")
+
+    def _stop_if_cancelled(self) -> None:
+        if self._is_cancelled():
+            raise Interrupted(f"'{self._file.key}' was not uploaded.")
 
 
-def _md5(data: bytes) -> bytes:
-    return hashlib.md5(data, usedforsecurity=False).digest()
+class _CancellableHasher(etags.MultipartHasher):
+    """Hashes a file whole and in parts of `size`; `check`, called before each chunk, may raise."""
 
+    def __init__(self, size: int, check: Callable[[], None]) -> None:
+        super().__init__([size])
+        self._check = check
 
-def _prove(ends: Ends, key: str, etag: str, cut: Cut, digests: list[bytes]) -> Evidence:
-    """What proves an upload of parts with these digests."""
-    if etag == cut.md5:
-        return Evidence.ETAG_MD5
-    if ends.parts_of_md5s is not False and etag == etags.multipart_etag(b"".join(digests)):
-        return Evidence.ETAG_MULTIPART
-    if ends.checks_md5:
-        # The parts were hashed as they were sent, and the store compared them with that.
-        return Evidence.RECORDED
-    if ends.bucket.digest(key, cut.file.size, etag=etag) != cut.md5:
-        raise UnexpectedAnswer(f"'{key}' was uploaded, but reading it back gave other bytes.", "Push it again.")
-    return Evidence.BODY
+    def update(self, data: bytes | memoryview) -> None:
+        self._check()
+        super().update(data)

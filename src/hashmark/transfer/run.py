@@ -26,9 +26,9 @@ from hashmark.core.events import (
     reduce,
 )
 from hashmark.core.plan import DELETES, Action, Plan, Verb
+from hashmark.transfer.action_result import ActionResult
 from hashmark.transfer.crew import Crew
-from hashmark.transfer.ends import Done, Ends
-from hashmark.transfer.moves import SINGLE_PUT, carry_out
+from hashmark.transfer.moves import MAX_SINGLE_PUT_BYTES, Mover
 from hashmark.transfer.throttle import Throttle
 
 FILES = 64
@@ -75,9 +75,9 @@ class _Try:
         self.number = 1
         self.epoch = 0
         self.due = 0.0
-        self.held = min(action.size, SINGLE_PUT)
+        self.held = min(action.size, MAX_SINGLE_PUT_BYTES)
         """Bytes that it holds in memory; of a file that goes in parts, `s3.multipart` bounds the rest."""
-        self.result: Done | errors.HashmarkError | None = None
+        self.result: ActionResult | errors.HashmarkError | None = None
 
 
 class Runner:
@@ -89,14 +89,14 @@ class Runner:
     def __init__(
         self,
         plan: Plan,
-        ends: Ends,
+        mover: Mover,
         *,
         on_event: Callable[[Event], None],
-        record: Callable[[Done], None],
+        record: Callable[[ActionResult], None],
         cancel: threading.Event,
     ) -> None:
         self._plan = plan
-        self._ends = ends
+        self._mover = mover
         self._on_event = on_event
         self._record = record
         self._cancel = cancel
@@ -188,7 +188,7 @@ class Runner:
     def _settle(self, attempt: _Try) -> None:
         """What follows from how a try ended: a proof, another try, or a failure."""
         result = attempt.result
-        if isinstance(result, Done):
+        if isinstance(result, ActionResult):
             self._throttle.succeeded()
             self._record(result)
             action = attempt.action
@@ -220,7 +220,7 @@ class Runner:
         action = attempt.action
         try:
             if not self._stopped():
-                attempt.result = await carry_out(action, self._ends, self._progress(action), self._cancel.is_set)
+                attempt.result = await self._mover.carry_out(action, self._progress(action), self._cancel.is_set)
         except errors.HashmarkError as error:
             attempt.result = _without_frames(error)
             if error.fatal:

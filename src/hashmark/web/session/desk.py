@@ -19,7 +19,7 @@ from hashmark.core.report import DatasetStatus
 from hashmark.disk.walk import Walk
 from hashmark.library.library import Dataset, Library
 from hashmark.search.items import Item, make_items
-from hashmark.transfer.ends import Done
+from hashmark.transfer.action_result import ActionResult
 from hashmark.web.session.board import Board, Checked, Checking
 from hashmark.web.session.disk_edits import CHANGED, in_doubt, look_again, texts_of
 from hashmark.web.session.jobs import Job, Jobs
@@ -302,7 +302,7 @@ class Desk(WorkerThreads):
 
     # ---- jobs
 
-    def _on_job(self, job: Job, _events: list[Event], proofs: list[Done]) -> None:
+    def _on_job(self, job: Job, _events: list[Event], proofs: list[ActionResult]) -> None:
         board = self.named(job.dataset.name)
         self.news.jobs(job.dataset)
         if board is None:

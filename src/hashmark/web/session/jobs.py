@@ -27,7 +27,7 @@ from hashmark.core.events import Ended, Event, Failure, FileFailed, JobState, re
 from hashmark.core.plan import Direction, Policy
 from hashmark.core.report import DatasetStatus
 from hashmark.library.library import Dataset
-from hashmark.transfer.ends import Done
+from hashmark.transfer.action_result import ActionResult
 from hashmark.trash.batches import failure_json
 from hashmark.trash.undoing import EditedFile
 from hashmark.trash.undoing import undo as take_back
@@ -132,7 +132,7 @@ class DatasetBusy(HashmarkError):
         self.job = job.id
 
 
-Listener = Callable[[Job, list[Event], list[Done]], None]
+Listener = Callable[[Job, list[Event], list[ActionResult]], None]
 
 
 class Jobs:
@@ -265,7 +265,7 @@ class Jobs:
         assert self._loop is not None  # noqa: S101 - set when a job begins
         return _Post(self._loop, lambda events, proofs: self._take(job, events, proofs))
 
-    def _take(self, job: Job, events: list[Event], proofs: list[Done]) -> None:
+    def _take(self, job: Job, events: list[Event], proofs: list[ActionResult]) -> None:
         for event in events:
             job.state = reduce(job.state, event)
             for feed in job.feeds:
@@ -295,12 +295,14 @@ def _over(_job: Job) -> None:
 class _Post:
     """Carries events and proofs from a job's thread to the loop's, as many at once as have gathered meanwhile."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, take: Callable[[list[Event], list[Done]], None]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, take: Callable[[list[Event], list[ActionResult]], None]
+    ) -> None:
         self._loop = loop
         self._take = take
         self._lock = threading.Lock()
         self._events: list[Event] = []
-        self._proofs: list[Done] = []
+        self._proofs: list[ActionResult] = []
 
     def event(self, event: Event) -> None:
         with self._lock:
@@ -308,7 +310,7 @@ class _Post:
             self._events.append(event)
         self._ring(first=first)
 
-    def proof(self, done: Done) -> None:
+    def proof(self, done: ActionResult) -> None:
         with self._lock:
             first = not self._events and not self._proofs
             self._proofs.append(done)

@@ -1,0 +1,64 @@
+"""What a store supports, as one value that listings, evidence and transfers read.
+
+Where the answers come from (a probe, an earlier run, documentation) is not known here.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class Capability(Enum):
+    """Whether a store supports something. The values of the first two are the words that the state file keeps."""
+
+    SUPPORTED = "yes"
+    UNSUPPORTED = "no"
+    UNKNOWN = "unknown"
+
+
+SUPPORTED, UNSUPPORTED, UNKNOWN = Capability.SUPPORTED, Capability.UNSUPPORTED, Capability.UNKNOWN
+
+
+class StoreCapabilities(NamedTuple):
+    """The capabilities of one store. A field has the name of the probe's result, with `_` for `-`."""
+
+    create_only: Capability = UNKNOWN
+    """A PUT with `If-None-Match: *` replaces nothing."""
+    replace_only: Capability = UNKNOWN
+    """A PUT with `If-Match` replaces only that version. Where unsupported, it is ignored or, as by Swift, refused."""
+    conditional_delete: Capability = UNKNOWN
+    """A DELETE with `If-Match` deletes only that version."""
+    content_md5: Capability = UNKNOWN
+    """Bytes that do not have the Content-MD5 that came with them are refused."""
+    checksum: Capability = UNKNOWN
+    """Bytes that do not have the checksum that came with them are refused; where not, it is the uploader's claim."""
+    etag_md5: Capability = UNKNOWN
+    """The ETag of a single PUT is the MD5 of its bytes, unless a HEAD request reports encryption."""
+    etag_multipart: Capability = UNKNOWN
+    """The ETag of a multipart object is made of the MD5s of its parts."""
+    etag_part_copy: Capability = UNKNOWN
+    """A part copied from another object has its MD5 as ETag too. Where not (SeaweedFS), one multipart object does not
+    show what the ETag of the next is made of."""
+    start_after: Capability = UNKNOWN
+    """What is listed after a key is the rest of the whole listing."""
+    random_etags: Capability = UNKNOWN
+    """Some ETags that look like MD5s are random numbers, as MinIO makes them. No probe can find this out."""
+
+    @property
+    def guards_writes(self) -> bool:
+        """Whether a PUT can be limited to the version, or the absence, that was compared."""
+        return self.create_only is SUPPORTED and self.replace_only is SUPPORTED
+
+
+NOTHING_KNOWN = StoreCapabilities()
+
+AWS = StoreCapabilities(
+    checksum=SUPPORTED,
+    etag_md5=SUPPORTED,
+    etag_multipart=SUPPORTED,
+    etag_part_copy=SUPPORTED,
+    start_after=SUPPORTED,
+    random_etags=UNSUPPORTED,
+)
+"""What AWS documents (Amazon S3 API reference), until a probe of the bucket finds otherwise."""
