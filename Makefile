@@ -64,7 +64,7 @@ test-slow: $(STAMPS)/test page browser
 
 # The fault matrix, then each guard taken out in turn: ten minutes. Writes docs/faults.md. ARGS=3 is row 3 alone.
 faults: $(STAMPS)/test page browser
-	$(BIN)/python -m tests.faults.report $(ARGS)
+	$(BIN)/python -m support.faults.report $(ARGS)
 
 check: $(STAMPS)/check
 	$(BIN)/ruff check .
@@ -85,7 +85,7 @@ bench-page: $(STAMPS)/test page browser
 
 # What each store honours, ignores and gets wrong, into docs/stores.md: ARGS="swift moto" measures some, and leaves the rest out.
 stores: $(STAMPS)/test
-	$(BIN)/python -m tests.stores.matrix $(ARGS)
+	$(BIN)/python -m support.store_table $(ARGS)
 
 screenshots: $(STAMPS)/test page browser
 	$(BIN)/python -m tools.screenshots

@@ -24,9 +24,10 @@ from typing import Any
 from playwright.sync_api import Browser, expect
 
 from hashmark.embedded.store import EmbeddedBucket
-from tests.browser.manager import Manager, longest_task, run
-from tests.browser.site import STYLE, Site, picture
-from tests.conftest import BUCKET, Store, pytest_configure
+from support.browser.manager import Manager, longest_task, run
+from support.browser.site import Site, picture
+from support.datasets import STYLE
+from support.stores import BUCKET, Store, ignore_own_aws_settings
 from tools.browser import launch
 
 OUT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks-page.json"
@@ -166,7 +167,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
-    pytest_configure()
+    ignore_own_aws_settings()
     expect.set_options(timeout=60_000)
     with (
         tempfile.TemporaryDirectory(prefix="hashmark-bench-") as place,

@@ -30,8 +30,8 @@ from hashmark.library.settings import SETTINGS, read_settings
 from hashmark.s3 import error_mapping, requests, xml
 from hashmark.s3.client import Answer
 from hashmark.search import query
-from tests.faults.server import error
-from tests.faults.server import listing as page
+from support.faults.server import error
+from support.faults.server import listing as page
 
 BUDGETS = pytest.mark.parametrize("examples", [150, pytest.param(10_000, marks=pytest.mark.slow)])
 LONG = "9" * 5000

@@ -27,12 +27,12 @@ from hashmark.disk import hashing
 from hashmark.embedded.store import read_credentials
 from hashmark.library.settings import Settings, create
 from hashmark.trash import restore
-from tests.conftest import Store
-from tests.disk.tools import tree
-from tests.faults import proxy as faults
-from tests.faults.killing import Killer
-from tests.faults.proxy import Proxy, proxied
-from tests.faults.server import error
+from support.faults import proxy as faults
+from support.faults.killing import Killer
+from support.faults.proxy import Proxy, proxied
+from support.faults.server import error
+from support.file_trees import tree
+from support.stores import Store
 
 NAME = "82_x"
 KEYS = ("a.png", "a.txt", "b.txt", "sub/a.txt")

@@ -13,7 +13,8 @@ import typer.main
 import hashmark
 from hashmark import Library
 from hashmark.cli.commands import app
-from tests.conftest import LibraryMaker, Store
+from support.datasets import LibraryMaker
+from support.stores import Store
 
 DOCS = Path(__file__).parent.parent
 

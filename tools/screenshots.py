@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
@@ -23,12 +23,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from hashmark.demo import sample_library
 from hashmark.embedded.store import EmbeddedBucket
 from hashmark.library.library import Library
-from tests.browser.gate import Gate, gated
-from tests.browser.manager import Manager
-from tests.browser.site import Site
-from tests.conftest import BUCKET, Store, pytest_configure
+from support.browser.gate import Gate, gated
+from support.browser.manager import Manager
+from support.browser.site import Site
+from support.stores import BUCKET, Store, ignore_own_aws_settings
 from tools.browser import launch
 
+Scheme = Literal["light", "dark"]
 OUT = Path(__file__).resolve().parent.parent / "docs" / "screenshots"
 MANY = 10_000
 WIDE: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
@@ -65,16 +66,16 @@ def link_many(folder: Path, source: Path) -> None:
 
 
 class Camera:
-    """One browser; `manager` opens a dataset in a look of its own, `take` writes what it shows."""
+    """One browser; `manager` opens a dataset on a screen of its own, `take` writes what it shows."""
 
     def __init__(self, browser: Browser, site: Site) -> None:
         self._browser = browser
         self._site = site
         self._state: Any = None
 
-    def page(self, look: dict[str, Any], scheme: str) -> Page:
+    def page(self, screen: dict[str, Any], scheme: Scheme) -> Page:
         context = self._browser.new_context(
-            **look, color_scheme=scheme, reduced_motion="reduce", storage_state=self._state, locale="en-GB"
+            **screen, color_scheme=scheme, reduced_motion="reduce", storage_state=self._state, locale="en-GB"
         )
         page = context.new_page()
         if self._state is None:
@@ -82,15 +83,15 @@ class Camera:
             self._state = context.storage_state()
         return page
 
-    def library(self, look: dict[str, Any], scheme: str) -> Page:
-        page = self.page(look, scheme)
+    def library(self, screen: dict[str, Any], scheme: Scheme) -> Page:
+        page = self.page(screen, scheme)
         page.goto(f"http://127.0.0.1:{self._site.port}/")
         expect(page.locator(".datasets li")).to_have_count(5)
         expect(page.locator(".datasets .busy")).to_have_count(0, timeout=60_000)
         return page
 
-    def manager(self, dataset: str, look: dict[str, Any], scheme: str, query: str = "") -> Manager:
-        page = self.page(look, scheme)
+    def manager(self, dataset: str, screen: dict[str, Any], scheme: Scheme, query: str = "") -> Manager:
+        page = self.page(screen, scheme)
         page.goto(f"http://127.0.0.1:{self._site.port}/d/{dataset}{query}")
         expect(page.locator("#summary .state")).to_contain_text("compared")
         return Manager(page, self._site)
@@ -112,10 +113,10 @@ class Camera:
 
 def pictures(camera: Camera, site: Site, gate: Gate) -> None:
     """Every picture, in the order that the story allows."""
-    schemes = (("light", WIDE), ("dark", WIDE))
-    for scheme, look in schemes:
-        camera.take(camera.library(look, scheme), f"library-{scheme}")
-        manager = camera.manager("82", look, scheme).ready(271)
+    schemes: tuple[Scheme, ...] = ("light", "dark")
+    for scheme in schemes:
+        camera.take(camera.library(WIDE, scheme), f"library-{scheme}")
+        manager = camera.manager("82", WIDE, scheme).ready(271)
         camera.take(manager.page, f"grid-{scheme}")
     camera.take(camera.library(NARROW, "light"), "library-narrow")
     camera.take(camera.manager("82", NARROW, "light").ready(271).page, "grid-narrow")
@@ -165,8 +166,12 @@ def pictures(camera: Camera, site: Site, gate: Gate) -> None:
 
 def caption_pictures(camera: Camera, site: Site) -> None:
     """What is done with captions: cleaned, counted, judged."""
-    for look, scheme, name in ((WIDE, "light", "clean"), (NARROW, "dark", "clean-narrow")):
-        manager = camera.manager("82", look, scheme).ready(271)
+    cases: tuple[tuple[dict[str, Any], Scheme, str], ...] = (
+        (WIDE, "light", "clean"),
+        (NARROW, "dark", "clean-narrow"),
+    )
+    for screen, scheme, name in cases:
+        manager = camera.manager("82", screen, scheme).ready(271)
         manager.clean()
         expect(manager.cleaning.locator("#clean-list li")).to_have_count(50)
         camera.take(manager.page, name)
@@ -205,7 +210,7 @@ def opened(manager: Manager) -> None:
 
 def main() -> None:
     """Draw all of them anew."""
-    pytest_configure()
+    ignore_own_aws_settings()
     with tempfile.TemporaryDirectory() as folder, sample(Path(folder)) as (site, gate), launch() as browser:
         site.start()
         camera = Camera(browser, site)

@@ -8,8 +8,8 @@ from hashmark import pull, push, status
 from hashmark.core.lint import texts
 from hashmark.core.lint.health import CaptionHealth
 from hashmark.disk import hashing
-from tests.conftest import LibraryMaker, Store
-from tests.stores.test_flows import dataset_of, fill, pairs
+from support.datasets import LibraryMaker, dataset_of, fill, pairs
+from support.stores import Store
 
 ODD = {
     "0000.txt": b"",

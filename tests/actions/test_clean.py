@@ -19,7 +19,7 @@ from hashmark.core.word_diff import PieceKind as Side
 from hashmark.disk import rewrite
 from hashmark.library.settings import create
 from hashmark.trash import batches
-from tests.disk.tools import stamp, tree
+from support.file_trees import stamp, tree
 
 NAME = "82_stellar_sketch"
 TABLE = """

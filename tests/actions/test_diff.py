@@ -10,8 +10,8 @@ from hashmark.actions.diff import CaptionDiff, compare_caption
 from hashmark.core.errors import PreconditionFailed, UsageError
 from hashmark.core.model import FileStatus
 from hashmark.core.word_diff import PieceKind
-from tests.conftest import LibraryMaker, Store
-from tests.stores.test_flows import dataset_of, fill
+from support.datasets import LibraryMaker, dataset_of, fill
+from support.stores import Store
 
 KEY = "a.txt"
 

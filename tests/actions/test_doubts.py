@@ -22,10 +22,11 @@ from hashmark.s3.probe import probe, scratch_key
 from hashmark.state import database
 from hashmark.state.state import State
 from hashmark.transfer import incomplete_uploads
-from tests.conftest import Store
-from tests.faults.proxy import edit, flip, flipped, relabel
-from tests.faults.proxy import status as answers
-from tests.faults.world import NAME, TEXT, World, fill, in_bucket, verdicts, world_of
+from support.datasets import fill
+from support.faults.proxy import edit, flip, flipped, relabel
+from support.faults.proxy import status as answers
+from support.faults.world import NAME, TEXT, World, in_bucket, verdicts, world_of
+from support.stores import Store
 
 FOR_EVER = 10**6
 KEY = Key("a.txt")

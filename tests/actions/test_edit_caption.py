@@ -22,9 +22,10 @@ from hashmark.core.pairs import Pairing
 from hashmark.disk.read import read_file
 from hashmark.library.settings import create
 from hashmark.trash import restore
-from tests.conftest import LibraryMaker, Store
-from tests.disk.tools import stamp, tree
-from tests.e2e.command import wait_for
+from support.datasets import LibraryMaker
+from support.file_trees import stamp, tree
+from support.stores import Store
+from support.waiting import wait_for
 
 NAME = "82_stellar_sketch"
 OLD = b"a stellar sketch\n"

@@ -17,7 +17,8 @@ from hashmark.images.renderer import Renderer
 from hashmark.library.digest_cache import CAPTIONS
 from hashmark.library.library import Library
 from hashmark.library.settings import create
-from tests.seeded import clean, encoded, picture, seeded
+from support.lint_cases import clean, picture, seeded
+from support.sample_images import encoded
 
 K, M, D = Trainer.KOHYA, Trainer.MUSUBI, Trainer.DIFFUSION_PIPE
 A, S, O = Trainer.AI_TOOLKIT, Trainer.SIMPLETUNER, Trainer.ONETRAINER  # noqa: E741

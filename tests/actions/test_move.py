@@ -21,10 +21,10 @@ from hashmark.library.library import Library
 from hashmark.transfer import moves, parts
 from hashmark.transfer.action_result import ActionResult
 from hashmark.trash import restore
-from tests.conftest import LibraryMaker, Store
-from tests.core.build import md5
-from tests.disk.tools import tree
-from tests.stores.test_flows import dataset_of, fill, not_synced, pairs
+from support.core_values import md5
+from support.datasets import LibraryMaker, dataset_of, fill, not_synced, pairs
+from support.file_trees import tree
+from support.stores import Store
 
 CAPTIONS = frozenset(key for key in pairs() if key.endswith(".txt"))
 

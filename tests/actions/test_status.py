@@ -10,8 +10,8 @@ from hashmark import Dataset, Evidence, Options, Verdict, push, status
 from hashmark.actions.status import Rescan
 from hashmark.core.model import FileStatus, Key
 from hashmark.core.report import DatasetStatus
-from tests.conftest import LibraryMaker, Store
-from tests.stores.test_flows import dataset_of, edit_keeping_size_and_time, fill, pairs
+from support.datasets import LibraryMaker, dataset_of, edit_keeping_size_and_time, fill, pairs
+from support.stores import Store
 
 
 def rescan(dataset: Dataset, seen: DatasetStatus, keys: set[str]) -> list[FileStatus]:

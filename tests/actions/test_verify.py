@@ -10,7 +10,8 @@ from hashmark import Dataset, Evidence, Policy, Verdict, push, verify
 from hashmark.actions import verify as module
 from hashmark.core.events import Event, FileStarted
 from hashmark.core.plan import Direction
-from tests.conftest import LibraryMaker, Store
+from support.datasets import LibraryMaker
+from support.stores import Store
 
 ALL = Policy(Direction.PULL)
 

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from hashmark.demo import sample_library
 from hashmark.library.library import Library
 from hashmark.library.settings import SETTINGS
-from tests.browser.gate import Line
-from tests.browser.manager import Manager
-from tests.browser.site import STYLE, Site, copy_style, pairs
-from tests.conftest import Store
+from support.browser.gate import Line
+from support.browser.manager import Manager, PageErrors, Visit
+from support.browser.site import Site, SiteMaker, copy_style, pairs
+from support.datasets import STYLE
+from support.stores import Store
 from tools.browser import NoBrowser, launch
 
 expect.set_options(timeout=20_000)  # a busy machine; what holds is seen at once
-
-SiteMaker = Callable[..., Site]
-Visit = Callable[..., Manager]
 
 
 # Of the package, not the session: Playwright's loop must not run under the tests of other folders.
@@ -36,34 +33,16 @@ def browser() -> Iterator[Browser]:
         pytest.fail(str(missing), pytrace=False)
 
 
-@dataclass
-class Faults:
-    """What a page must never do: uncaught errors, anything that its policy forbids."""
-
-    errors: list[str] = field(default_factory=list)
-    allowed: str | None = None
-    """What a test brings about itself."""
-
-    def watch(self, page: Page) -> None:
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", self._heard)
-
-    def _heard(self, message: ConsoleMessage) -> None:
-        expected = "Failed to load resource" in message.text or (self.allowed and self.allowed in message.text)
-        if message.type == "error" and not expected:
-            self.errors.append(message.text)
-
-
 @pytest.fixture
-def faults() -> Iterator[Faults]:
+def faults() -> Iterator[PageErrors]:
     """The faults of this test's pages: there are none."""
-    found = Faults()
+    found = PageErrors()
     yield found
     assert found.errors == []
 
 
 @pytest.fixture
-def new_context(browser: Browser, faults: Faults) -> Iterator[Callable[..., BrowserContext]]:
+def new_context(browser: Browser, faults: PageErrors) -> Iterator[Callable[..., BrowserContext]]:
     opened: list[BrowserContext] = []
 
     def make(**options: Any) -> BrowserContext:

@@ -9,9 +9,8 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Visit
-from tests.browser.manager import Manager, run
-from tests.browser.site import Site
+from support.browser.manager import Manager, Visit, run
+from support.browser.site import Site
 
 AXE = Path(__file__).parents[2] / "src" / "hashmark" / "web" / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 

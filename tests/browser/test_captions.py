@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import Dialog, expect
 
-from tests.browser.conftest import SiteMaker, Visit
+from support.browser.manager import Visit
+from support.browser.site import SiteMaker
 
 
 def test_ctrl_enter_saves_a_caption_and_goes_on_to_the_next(make_site: SiteMaker, visit: Visit) -> None:

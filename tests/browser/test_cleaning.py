@@ -6,8 +6,8 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import SiteMaker, Visit
-from tests.browser.site import Site
+from support.browser.manager import Visit
+from support.browser.site import Site, SiteMaker
 
 
 def test_271_captions_are_cleaned_turn_red_and_one_click_makes_them_green_again(dirty: Site, visit: Visit) -> None:

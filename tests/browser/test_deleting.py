@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import SiteMaker, Visit
+from support.browser.manager import Visit
+from support.browser.site import SiteMaker
 
 
 def test_a_delete_needs_its_number_typed_and_comes_back_from_the_trash(make_site: SiteMaker, visit: Visit) -> None:

@@ -6,9 +6,8 @@ import re
 
 from playwright.sync_api import Dialog, expect
 
-from tests.browser.conftest import SiteMaker, Visit
-from tests.browser.manager import run
-from tests.browser.site import Site, picture
+from support.browser.manager import Visit, run
+from support.browser.site import Site, SiteMaker, picture
 
 NAME = "<img src=x onerror=alert(1)>.png"
 CAPTION = "<script>window.hacked=1</script><b onmouseover=alert(2)>bold</b> {{7*7}} &lt;i&gt; \"'`\n"

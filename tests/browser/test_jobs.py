@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import expect
 
 from hashmark.transfer.run import FILES
-from tests.browser.conftest import Faults, SiteMaker, Visit
-from tests.browser.gate import Gate, Line, gated
-from tests.browser.site import Site
-from tests.conftest import Store
+from support.browser.gate import Gate, Line, gated
+from support.browser.manager import PageErrors, Visit
+from support.browser.site import Site, SiteMaker
+from support.stores import Store
 
 COUNT = 30
 MANY = 2 * FILES
@@ -146,7 +146,7 @@ def test_a_store_that_refuses_is_told_and_the_upload_works_once_it_does_not(
 
 
 def test_a_dropped_connection_is_shown_and_what_was_missed_is_caught_up(
-    make_site: SiteMaker, visit: Visit, faults: Faults
+    make_site: SiteMaker, visit: Visit, faults: PageErrors
 ) -> None:
     faults.allowed = "htmx:sse:error"
     with Line() as line:
@@ -166,7 +166,7 @@ def test_a_dropped_connection_is_shown_and_what_was_missed_is_caught_up(
 
 
 def test_a_server_that_was_started_anew_asks_for_its_new_link_and_goes_on(
-    make_site: SiteMaker, visit: Visit, faults: Faults
+    make_site: SiteMaker, visit: Visit, faults: PageErrors
 ) -> None:
     faults.allowed = "htmx:sse:error"
     site = make_site(6)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.conftest import SiteMaker, Visit
-from tests.browser.manager import Manager
-from tests.browser.site import STYLE, Site
+from support.browser.manager import Manager, Visit
+from support.browser.site import Site, SiteMaker
+from support.datasets import STYLE
 
 
 def expect_outlined(locator: Locator) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import SiteMaker, Visit
-from tests.browser.site import picture
+from support.browser.manager import Visit
+from support.browser.site import SiteMaker, picture
 
 
 def test_an_edit_of_the_same_size_and_time_turns_just_its_badge_red_without_a_reload(

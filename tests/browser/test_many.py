@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visit
-from tests.browser.manager import Manager, longest_task, run
-from tests.browser.site import Site, picture
-from tests.conftest import Store
+from support.browser.manager import Manager, Visit, longest_task, run
+from support.browser.site import Site, picture
+from support.stores import Store
 
 pytestmark = pytest.mark.slow
 

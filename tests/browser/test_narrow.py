@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import SiteMaker, Visit
-from tests.browser.site import Site
+from support.browser.manager import Visit
+from support.browser.site import Site, SiteMaker
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 

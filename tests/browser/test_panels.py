@@ -6,8 +6,8 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import SiteMaker, Visit
-from tests.browser.site import Site
+from support.browser.manager import Visit
+from support.browser.site import Site, SiteMaker
 
 TAGS = ("ohwx, long hair, cat", "ohwx, Long_Hair", "long hair, zebra", "<b>bold</b>, ohwx")
 

@@ -6,8 +6,8 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import SiteMaker, Visit
-from tests.browser.site import Site
+from support.browser.manager import Visit
+from support.browser.site import Site, SiteMaker
 
 
 def test_an_address_with_a_search_shows_the_filtered_view(make_site: SiteMaker, visit: Visit) -> None:

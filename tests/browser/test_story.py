@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, expect
 
-from tests.browser.manager import Manager
-from tests.browser.site import STYLE, Site
+from support.browser.manager import Manager
+from support.browser.site import Site
+from support.datasets import STYLE
 
 
 def test_the_printed_link_leads_through_271_red_captions_to_a_proven_upload(

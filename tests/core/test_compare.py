@@ -21,7 +21,7 @@ from hashmark.core.compare import (
     weigh,
 )
 from hashmark.core.model import Base, Content, Evidence, Key, Kind, RemoteObject, Verdict
-from tests.core.build import DATA, base, joined, known, local, md5, remote
+from support.core_values import DATA, base, joined, known, local, md5, remote
 
 OLD, MINE, THEIRS = b"as last in sync", b"edited on disk.", b"edited in bucket"
 

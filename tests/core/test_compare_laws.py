@@ -15,7 +15,7 @@ from hashmark.core.model import (
     RemoteObject,
     Verdict,
 )
-from tests.core.build import CONTENTS, World, any_keys, joined, keys, known, local, md5, worlds
+from support.core_values import CONTENTS, World, any_keys, joined, keys, known, local, md5, worlds
 
 SWAPPED = {
     Verdict.LOCAL_ONLY: Verdict.REMOTE_ONLY,

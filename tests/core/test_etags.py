@@ -22,7 +22,7 @@ from hashmark.core.etags import (
     part_size_candidates,
     upload_part_size,
 )
-from tests.core.build import md5
+from support.core_values import md5
 
 HEX = md5(b"")
 

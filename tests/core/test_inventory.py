@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hashmark.core.errors import UsageError
 from hashmark.core.inventory import csv_rows, fold, is_manifest, objects, parse_manifest
 from hashmark.core.saved_listing import Saved
-from tests.core.build import any_keys, md5
+from support.core_values import any_keys, md5
 
 HEX = md5(b"")
 SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag"

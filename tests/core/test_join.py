@@ -13,7 +13,7 @@ from hashmark.core.compare import Joined
 from hashmark.core.join import join, relevant
 from hashmark.core.model import Key, Kind, LocalFile, RemoteObject, Stamp
 from hashmark.core.pairs import Pairing
-from tests.core.build import any_keys, base, in_bytes, keys, local, remote
+from support.core_values import any_keys, base, in_bytes, keys, local, remote
 
 key_sets = st.sets(st.one_of(keys, any_keys), max_size=12)
 

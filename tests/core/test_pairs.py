@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hashmark.core.model import Evidence, FileStatus, Key, Kind, RemoteObject, Verdict
 from hashmark.core.pairs import AGGREGATES, IMAGE_SUFFIXES, Pair, Paired, Pairing, in_bucket, pair_up, split_suffix
-from tests.core.build import in_bytes, local, status
+from support.core_values import in_bytes, local, status
 
 NFC, NFD = "caf\u00e9", "cafe\u0301"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hashmark.core.errors import RefusedPlan
 from hashmark.core.model import FileStatus, Key, RemoteObject, Verdict
 from hashmark.core.plan import DELETES, Action, Direction, LeftAlone, Plan, Policy, Side, Verb, make_plan
-from tests.core.build import NAMES, World, local, remote, status, worlds
+from support.core_values import NAMES, World, local, remote, status, worlds
 
 PUSH, PULL, MINE, THEIRS = Direction.PUSH, Direction.PULL, Side.MINE, Side.THEIRS
 UP, DOWN, DEL_R, DEL_L = Verb.UPLOAD, Verb.DOWNLOAD, Verb.DELETE_REMOTE, Verb.DELETE_LOCAL

@@ -19,7 +19,7 @@ from hashmark.core.plan import (
     make_delete_plan,
     make_plan,
 )
-from tests.core.build import NAMES, World, status, worlds
+from support.core_values import NAMES, World, status, worlds
 
 DEL_R, DEL_L = Verb.DELETE_REMOTE, Verb.DELETE_LOCAL
 

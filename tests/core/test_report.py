@@ -16,7 +16,7 @@ from hashmark.core.model import NEEDS_SYNC, Evidence, FileStatus, Kind, Problem,
 from hashmark.core.pairs import Pairing, pair_up
 from hashmark.core.report import DatasetStatus, Summary, file_json, problem_json
 from hashmark.core.vocabulary import ATTENTION, reason_of
-from tests.core.build import in_bytes, keys, md5, status, verdicts
+from support.core_values import in_bytes, keys, md5, status, verdicts
 
 
 def dataset(*files: FileStatus, complete: bool = True) -> DatasetStatus:

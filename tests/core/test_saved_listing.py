@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hashmark.core.errors import UsageError
 from hashmark.core.model import Key, RemoteObject
 from hashmark.core.saved_listing import parse, to_json
-from tests.core.build import any_keys, in_bytes, keys, md5, remote
+from support.core_values import any_keys, in_bytes, keys, md5, remote
 
 HEX = md5(b"")
 

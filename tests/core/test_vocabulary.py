@@ -18,7 +18,7 @@ from hashmark.core.vocabulary import (
     pair_colour,
     why,
 )
-from tests.core.build import status
+from support.core_values import status
 
 PROOFS = [e for e in Evidence if e not in {Evidence.NAME, Evidence.CLAIMED}]
 """What proves equality or difference; the other two prove nothing."""

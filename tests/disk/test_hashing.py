@@ -35,7 +35,7 @@ from hashmark.disk.hashing import (
     is_settled,
 )
 from hashmark.disk.walk import Walk, stamp_of
-from tests.disk.tools import fill, mounted, open_folder, permissions_count
+from support.file_trees import fill, mounted, open_folder, permissions_count
 
 SECOND = 1_000_000_000
 TICK = 0.03

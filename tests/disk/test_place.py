@@ -16,7 +16,7 @@ from hashmark.core.keys import TEMPORARY
 from hashmark.disk.durable import write_bytes
 from hashmark.disk.place import open_slot
 from hashmark.disk.walk import stamp_of
-from tests.disk.tools import fill, place, stamp, tree
+from support.file_trees import fill, place, stamp, tree
 
 TICK = 0.03
 """Longer than the coarsest clock tick of a kernel."""

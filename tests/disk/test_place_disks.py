@@ -14,8 +14,8 @@ import pytest
 from hashmark.core.errors import DiskFull, FileChanged, ReadOnly
 from hashmark.disk.durable import write_bytes
 from hashmark.disk.place import open_slot
-from tests.disk.tools import AFTER, BEFORE, NEW, OLD, change, fill, mounted, place, stamp, tree
-from tests.e2e.command import wait_for
+from support.file_trees import AFTER, BEFORE, NEW, OLD, change, fill, mounted, place, stamp, tree
+from support.waiting import wait_for
 
 
 @pytest.fixture(name="root")

@@ -15,7 +15,7 @@ from hashmark.core.errors import DiskFull, LocalError, ReadOnly
 from hashmark.core.keys import TEMPORARY
 from hashmark.disk.durable import write_bytes
 from hashmark.disk.walk import leftovers
-from tests.disk.tools import AFTER, BEFORE, NEW, OLD, change, fill, tree
+from support.file_trees import AFTER, BEFORE, NEW, OLD, change, fill, tree
 
 CALLS = ("open", "fsync", "link", "rename", "replace", "unlink", "chmod", "mkdir", "stat")
 """What `disk.place` asks of the system."""

@@ -11,7 +11,7 @@ import pytest
 from hashmark.core.errors import LocalError, Unreadable, UnsafePath
 from hashmark.disk.read import read_file
 from hashmark.disk.walk import stamp_of
-from tests.disk.tools import fill, open_folder, permissions_count
+from support.file_trees import fill, open_folder, permissions_count
 
 
 def test_a_file_comes_with_its_stamp(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from hashmark.core.errors import DiskFull, FileChanged, LocalError, ReadOnly, UnsafePath
 from hashmark.disk import rewrite
 from hashmark.disk.rewrite import Rewrite, rewrite_all, sweep
-from tests.disk.tools import mounted, stamp, tree
+from support.file_trees import mounted, stamp, tree
 
 ALWAYS = threading.Event()
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hashmark.core.pairs import Pairing
 from hashmark.disk.walk import SelectedWalk, Walk
-from tests.disk.tools import fill, open_folder, permissions_count
+from support.file_trees import fill, open_folder, permissions_count
 
 NAMES = st.sampled_from(["a", "b.txt", "é", "a-", "\udcff", ".hashmark", "cache", "x.npz", ".hashmark-1-00.part", "L"])
 KEYS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)

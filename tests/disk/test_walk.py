@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from hashmark.core.model import LocalFile, Problem, key_bytes
 from hashmark.disk.walk import Walk, leftovers, stamp_of
-from tests.disk.tools import deep, fill, open_folder, permissions_count
+from support.file_trees import deep, fill, open_folder, permissions_count
 
 
 def keys_of(walk: Walk) -> list[str]:

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from hashmark.demo import sample_library, sketches
-from tests.conftest import Store
-from tests.e2e.command import Ran, Shell, end, fill, library, wait_for
+from support.command import Ran, Shell, end, library
+from support.datasets import write_pairs
+from support.stores import Store
+from support.waiting import wait_for
 
 DIRTY = b"a  stellar sketch , number %d \r\n"
 
@@ -20,7 +22,7 @@ DIRTY = b"a  stellar sketch , number %d \r\n"
 def shell(seaweedfs: Store, tmp_path: Path, prefix: str) -> Shell:
     """A library with one dataset of four pairs, the captions of the first three dirty; nothing is pushed."""
     made = library(seaweedfs, tmp_path / "styles", prefix)
-    folder = fill(made.cwd, "82_stellar_sketch", 4)
+    folder = write_pairs(made.cwd, "82_stellar_sketch", 4)
     for n in range(3):
         (folder / f"{n:04d}.txt").write_bytes(DIRTY % n)
     return made
@@ -189,7 +191,7 @@ def test_the_documents_have_their_shapes(shell: Shell) -> None:
 def test_differences_come_in_pages(seaweedfs: Store, tmp_path: Path, prefix: str) -> None:
     """Twenty at a time; where there is no such page, that is said."""
     shell = library(seaweedfs, tmp_path / "styles", prefix)
-    folder = fill(shell.cwd, "82_x", 45)
+    folder = write_pairs(shell.cwd, "82_x", 45)
     for path in folder.glob("*.txt"):
         path.write_bytes(b" dirty")
 

@@ -11,16 +11,17 @@ from pathlib import Path
 import pytest
 
 from hashmark import __version__
-from tests.conftest import SCRIPTS, Store, free_port
-from tests.e2e.command import Shell, fill, library
-from tests.faults import Reply, scripted
+from support.command import Shell, library
+from support.datasets import write_pairs
+from support.faults import Reply, scripted
+from support.stores import SCRIPTS, Store, free_port
 
 
 @pytest.fixture
 def shell(seaweedfs: Store, tmp_path: Path, prefix: str) -> Shell:
     """A library with one dataset of three pairs, nothing pushed yet."""
     made = library(seaweedfs, tmp_path / "styles", prefix)
-    fill(made.cwd, "82_stellar_sketch", 3)
+    write_pairs(made.cwd, "82_stellar_sketch", 3)
     return made
 
 
@@ -172,7 +173,7 @@ def test_doctor_leaves_the_bucket_as_it_was(shell: Shell, seaweedfs: Store, pref
 
 def test_a_store_that_ignores_conditions_is_used_with_a_note(rclone: Store, tmp_path: Path, prefix: str) -> None:
     shell = library(rclone, tmp_path / "styles", prefix)
-    fill(shell.cwd, "82_stellar_sketch", 2)
+    write_pairs(shell.cwd, "82_stellar_sketch", 2)
     ran = shell("push", "82")
     assert ran.status == 0, ran.err
     assert "This store does not support If-Match" in ran.out
@@ -375,7 +376,7 @@ def test_help_that_can_not_be_written_is_no_comparison(shell: Shell, words: str)
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_the_work_goes_on_where_its_progress_can_not_be_written(shell: Shell, unbuffered: str) -> None:
     shell.environment["PYTHONUNBUFFERED"] = unbuffered
-    fill(shell.cwd, "10_ink", 1)
+    write_pairs(shell.cwd, "10_ink", 1)
     (shell.cwd / "10_ink" / "0000.txt").write_bytes(b"ink  ")
     assert in_sh(shell, "clean 10 --apply 2>/dev/full").returncode == 0
     assert (shell.cwd / "10_ink" / "0000.txt").read_bytes() == b"ink"
@@ -448,7 +449,7 @@ EVERYTHING = ">&- 2>&- <&-"
 )
 def test_a_stream_that_is_closed_changes_no_exit_status(shell: Shell, line: str, closed: str, status: int) -> None:
     """1 means that something is not in sync: not that nobody could be told."""
-    fill(shell.cwd, "10_ink", 1)
+    write_pairs(shell.cwd, "10_ink", 1)
     assert shell("push", "82").status == 0
     done = in_sh(shell, f"{line} {closed}")
     assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
@@ -487,7 +488,7 @@ def test_a_glob_without_a_match_and_a_take_that_cannot_be_are_slips(shell: Shell
 
 def test_a_verification_of_nothing_is_no_success(shell: Shell) -> None:
     """A glob without a match is told, in the place of its dataset; what was verified before it is told all the same."""
-    fill(shell.cwd, "10_ink", 2)
+    write_pairs(shell.cwd, "10_ink", 2)
     assert shell("push", "82", "10").status == 0
     ran = shell("verify", "82", "--select", "0002.tx")
     assert (ran.status, ran.out, "Nothing in 82_stellar_sketch matches --select '0002.tx'." in ran.err) == (2, "", True)
@@ -497,7 +498,7 @@ def test_a_verification_of_nothing_is_no_success(shell: Shell) -> None:
 
 
 def test_one_refused_dataset_does_not_hide_what_was_done_for_another(shell: Shell) -> None:
-    fill(shell.cwd, "10_ink", 2)
+    write_pairs(shell.cwd, "10_ink", 2)
     assert shell("push", "10").status == 0
     for path in (shell.cwd / "10_ink").iterdir():
         path.unlink()
@@ -554,7 +555,7 @@ def test_a_sibling_s_name_is_nothing_to_a_dataset_that_is_named(options: tuple[s
 def test_datasets_that_overlap_in_the_bucket_are_refused(shell: Shell) -> None:
     settings = shell.cwd / "hashmark.toml"
     settings.write_text(settings.read_text() + '\n[datasets."10_ink"]\nprefix = "82_stellar_sketch/ink"\n')
-    fill(shell.cwd, "10_ink", 1)
+    write_pairs(shell.cwd, "10_ink", 1)
     ran = shell("status")
     assert (ran.status, "overlap in the bucket" in ran.err) == (2, True)
 

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import SCRIPTS, Store
-from tests.disk.tools import tree
-from tests.e2e.command import Shell, fill, library, typed
-from tests.faults import Reply, scripted
+from support.command import Shell, library, typed
+from support.datasets import write_pairs
+from support.faults import Reply, scripted
+from support.file_trees import tree
+from support.stores import SCRIPTS, Store
 
 
 @pytest.fixture
 def shell(seaweedfs: Store, tmp_path: Path, prefix: str) -> Shell:
     """A library with one dataset of three pairs, in sync."""
     made = library(seaweedfs, tmp_path / "styles", prefix)
-    fill(made.cwd, "82_stellar_sketch", 3)
+    write_pairs(made.cwd, "82_stellar_sketch", 3)
     assert made("push", "82").status == 0
     return made
 
@@ -142,7 +143,7 @@ def test_anything_else_that_is_typed_deletes_nothing(answer: str, shell: Shell) 
 
 
 def test_the_number_is_that_of_all_datasets_together(shell: Shell) -> None:
-    fill(shell.cwd, "10_ink", 2)
+    write_pairs(shell.cwd, "10_ink", 2)
     arguments = ("delete", "82", "10", "82", "--select", "*.txt", "--from", "disk")
     assert shell(*arguments, "--yes", 3).status == 4
     assert disk(shell) == ALL
@@ -171,7 +172,7 @@ def test_a_push_names_what_it_would_delete_and_deletes_that_alone(shell: Shell) 
 
 
 def test_of_many_deletes_twenty_are_named(shell: Shell) -> None:
-    fill(shell.cwd, "10_ink", 11)
+    write_pairs(shell.cwd, "10_ink", 11)
     assert shell("push", "10").status == 0
     for path in sorted((shell.cwd / "10_ink").iterdir())[1:]:
         path.unlink()
@@ -204,7 +205,7 @@ def test_what_is_not_said_is_not_guessed(arguments: tuple[str, ...], shell: Shel
 
 
 def test_one_dataset_that_can_not_be_read_keeps_all_of_them(shell: Shell) -> None:
-    fill(shell.cwd, "10_ink", 2)
+    write_pairs(shell.cwd, "10_ink", 2)
     (shell.cwd / "10_ink" / "dangling.txt").symlink_to("nowhere")
     ran = shell("delete", "82", "10", "--select", "*.txt", "--from", "disk", "--yes", 5)
     assert (ran.status, "not everything could be read" in ran.err) == (4, True)

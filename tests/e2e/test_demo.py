@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from hashmark.embedded.store import read_credentials
-from tests.conftest import SCRIPTS
-from tests.e2e.command import Shell, end, wait_for
+from support.command import Shell, end
+from support.stores import SCRIPTS
+from support.waiting import wait_for
 
 STYLE = "82_stellar_sketch"
 

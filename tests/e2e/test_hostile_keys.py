@@ -12,9 +12,9 @@ import pytest
 
 from hashmark.core.display import printable
 from hashmark.core.keys import is_folder_marker
-from tests.conftest import Store
-from tests.core.test_keys import HOSTILE
-from tests.e2e.command import Ran, Shell, library
+from support.command import Ran, Shell, library
+from support.hostile_keys import HOSTILE_KEYS
+from support.stores import Store
 
 NAME = "82_stellar_sketch"
 LONGEST = 900
@@ -45,7 +45,7 @@ def fifty(unsafe: Iterable[str]) -> list[str]:
 
 def in_moto() -> list[str]:
     """Fifty keys no path may be made of; moto takes any key at all, `..` and `//` included."""
-    keys = [k for k in HOSTILE if not is_folder_marker(k) and _encodes(k) and len(k.encode()) < LONGEST]
+    keys = [k for k in HOSTILE_KEYS if not is_folder_marker(k) and _encodes(k) and len(k.encode()) < LONGEST]
     return fifty(k for k in keys if k not in MOTO_REFUSES)
 
 
@@ -58,7 +58,7 @@ def in_seaweedfs() -> list[str]:
 
 def on_disk() -> list[str]:
     """Fifty names that a Linux disk takes, those that are not UTF-8 included."""
-    keys = [k for k in HOSTILE if posixpath.normpath(k) == k and not k.startswith(("/", ".")) and "\0" not in k]
+    keys = [k for k in HOSTILE_KEYS if posixpath.normpath(k) == k and not k.startswith(("/", ".")) and "\0" not in k]
     names = [k for k in keys if k != "\ud800" and all(len(os.fsencode(p)) <= 255 for p in k.split("/"))]
     return fifty(names)
 

@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from hashmark.s3.xml import Upload
-from tests.conftest import Store
-from tests.e2e.command import Shell, end, fill, library, wait_for
-from tests.faults.proxy import meanwhile, proxied
+from support.command import Shell, end, library
+from support.datasets import write_pairs
+from support.faults.proxy import meanwhile, proxied
+from support.stores import Store
+from support.waiting import wait_for
 
 PAIRS = 300
 
@@ -29,7 +31,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def full(seaweedfs: Store, tmp_path: Path, prefix: str) -> Shell:
     """A library of several hundred files, all pushed."""
     shell = library(seaweedfs, tmp_path / "full", prefix)
-    fill(shell.cwd, "82_x", PAIRS, size=60_000)
+    write_pairs(shell.cwd, "82_x", PAIRS, size=60_000)
     assert shell("push", "82").status == 0
     return shell
 
@@ -41,7 +43,7 @@ def test_ctrl_c_during_push_ends_with_130_and_the_next_push_finishes(
     with proxied(seaweedfs.endpoint_url) as proxy:
         proxy.on("PutObject", "82_x", meanwhile(lambda: go.wait(60)), nth=3, times=10**6, overall=True)
         shell = library(replace(seaweedfs, endpoint_url=proxy.url), tmp_path / "styles", prefix)
-        fill(shell.cwd, "82_x", PAIRS)
+        write_pairs(shell.cwd, "82_x", PAIRS)
         process = shell.start("push", "82")
         wait_for(lambda: proxy.count("PutObject", "82_x") > 3)
         threading.Timer(0.5, go.set).start()  # what is under way when the signal comes is finished

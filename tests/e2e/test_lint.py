@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from hashmark.core.lint.facts import Trainer
-from tests.conftest import Store
-from tests.e2e.command import Shell, library
-from tests.seeded import clean, seeded
+from support.command import Shell, library
+from support.lint_cases import clean, seeded
+from support.stores import Store
 
 
 @pytest.fixture(scope="module")

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Store
-from tests.disk.tools import tree
-from tests.e2e.command import Shell, fill, library, typed
+from support.command import Shell, library, typed
+from support.datasets import write_pairs
+from support.file_trees import tree
+from support.stores import Store
 
 
 @pytest.fixture
 def shell(seaweedfs: Store, tmp_path: Path, prefix: str) -> Shell:
     """A library with one dataset of three pairs, in sync."""
     made = library(seaweedfs, tmp_path / "styles", prefix)
-    fill(made.cwd, "82_stellar_sketch", 3)
+    write_pairs(made.cwd, "82_stellar_sketch", 3)
     assert made("push", "82").status == 0
     return made
 
@@ -123,7 +124,7 @@ def test_a_dataset_of_a_batch_goes_by_number_and_a_wrong_one_is_told(shell: Shel
 
 def test_a_number_that_fits_a_dataset_that_is_not_in_the_batch_too_is_not_guessed(shell: Shell) -> None:
     delete(shell, "0000.txt", "both", 2)
-    fill(shell.cwd, "82_ink", 1)
+    write_pairs(shell.cwd, "82_ink", 1)
     (batch,) = {row["batch"] for row in shell("trash", "list", "--json").json["entries"]}
     assert shell("trash", "restore", batch, "--dataset", "82").status == 2
     assert shell("trash", "restore", batch, "--dataset", "82_stellar_sketch").out == "2 restored\n"

@@ -18,8 +18,8 @@ from hashmark.embedded import store
 from hashmark.embedded.store import EmbeddedBucket
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
-from tests.conftest import SCRIPTS
-from tests.e2e.command import wait_for
+from support.stores import SCRIPTS
+from support.waiting import wait_for
 
 USE = """
 import sys, time

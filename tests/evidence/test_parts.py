@@ -23,8 +23,8 @@ from hashmark.evidence.settler import Settler
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.checksums import composite_checksum
 from hashmark.s3.endpoint import Remote
-from tests.evidence import store_that
-from tests.faults import NS, Reply, Request, scripted
+from support.faults import NS, Reply, Request, scripted
+from support.store_capabilities import store_that
 
 DATA = b"a stellar sketch, in parts\n"
 OTHER = b"a stellar sketch, in partS\n"

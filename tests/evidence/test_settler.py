@@ -23,8 +23,8 @@ from hashmark.evidence.settler import Settler
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.checksums import file_checksum
 from hashmark.s3.endpoint import Remote
-from tests.evidence import store_that
-from tests.faults import Reply, Request, scripted
+from support.faults import Reply, Request, scripted
+from support.store_capabilities import store_that
 
 DATA = b"a stellar sketch\n"
 OTHER = b"a stellar sketcH\n"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Store
-from tests.faults.world import World, world_of
+from support.faults.world import World, world_of
+from support.stores import Store
 
 
 @pytest.fixture

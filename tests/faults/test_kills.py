@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 
 from hashmark.s3.bucket import Bucket
-from tests.conftest import Store
-from tests.disk.tools import tree
-from tests.e2e.command import Shell, library
-from tests.faults.killing import Killer
-from tests.faults.world import NAME
+from support.command import Shell, library
+from support.faults.killing import Killer
+from support.faults.world import NAME
+from support.file_trees import tree
+from support.stores import Store
 
 FILES = [f"{n}.txt" for n in range(6)]
 SCRATCH = ".hashmark/probe-"

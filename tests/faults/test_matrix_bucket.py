@@ -15,11 +15,12 @@ from hashmark.embedded.store import read_credentials
 from hashmark.s3 import bucket as bucket_module
 from hashmark.transfer import run as run_module
 from hashmark.transfer.throttle import Throttle
-from tests.conftest import Store
-from tests.faults.proxy import Fault, Upstream, lost, meanwhile, strip_sent
-from tests.faults.proxy import status as answers
-from tests.faults.server import Reply, Request
-from tests.faults.world import TEXT, World, fill, in_bucket, in_trash, on_disk, verdicts, world_of
+from support.datasets import fill
+from support.faults.proxy import Fault, Upstream, lost, meanwhile, strip_sent
+from support.faults.proxy import status as answers
+from support.faults.server import Reply, Request
+from support.faults.world import TEXT, World, in_bucket, in_trash, on_disk, verdicts, world_of
+from support.stores import Store
 
 OURS, THEIRS = TEXT + b"edited here\n", TEXT + b"edited there\n"
 

@@ -18,13 +18,13 @@ from hashmark.core.model import Stamp
 from hashmark.core.plan import Direction
 from hashmark.disk import hashing, walk
 from hashmark.library import digest_cache as local_module
-from tests.conftest import SCRIPTS, Store
-from tests.disk.tools import mounted, tree
-from tests.e2e.command import Shell, library
-from tests.faults.killing import Killer
-from tests.faults.proxy import Fault, Once, edit, meanwhile
-from tests.faults.test_matrix_transfer import uploads
-from tests.faults.world import NAME, TEXT, World, fill, on_disk, verdicts
+from support.command import Shell, library
+from support.datasets import fill
+from support.faults.killing import Killer
+from support.faults.proxy import Fault, Once, edit, meanwhile
+from support.faults.world import NAME, TEXT, World, incomplete_uploads, on_disk, verdicts
+from support.file_trees import mounted, tree
+from support.stores import SCRIPTS, Store
 
 OLD = {f"{n}.txt": b"old " * (n + 1) for n in range(3)}
 NEW = {key: b"new " + data * 2 for key, data in OLD.items()} | {"9.txt": b"only new\n"}
@@ -116,11 +116,11 @@ def test_row_3_killed_amid_an_upload_in_parts_nothing_is_visible_and_the_next_pu
     killed, bucket = to_be_killed(shell, small=5 << 20), seaweedfs.bucket()
     for at in ("UploadPart", "CompleteMultipartUpload"):
         assert killed("push", "82", at=at).status == -9
-        assert uploads(bucket, prefix) == 1, at
+        assert incomplete_uploads(bucket, prefix) == 1, at
         assert [row.key for row in bucket.objects(f"{prefix}/{NAME}/")] == ["small.png"]
         assert shell("status", "82").status == 1
     assert killed("push", "82").status == 0
-    assert uploads(bucket, prefix) == 0
+    assert incomplete_uploads(bucket, prefix) == 0
     assert shell("status", "82").status == 0
 
 
@@ -134,10 +134,10 @@ def test_row_3_killed_amid_the_store_s_probe_nothing_of_it_stays(seaweedfs: Stor
     killed, bucket = to_be_killed(shell), seaweedfs.bucket()
     for at, left in (("CopyObject", 0), ("UploadPart", 1), ("CompleteMultipartUpload", 1)):
         assert killed("push", "82", at=at).status == -9
-        assert uploads(bucket, prefix) == left, at
+        assert incomplete_uploads(bucket, prefix) == left, at
         assert len(list(bucket.objects(f"{prefix}/"))) == left + 1, "what the probe tried, and nothing of the push"
     assert killed("push", "82").status == 0
-    assert uploads(bucket, prefix) == 0
+    assert incomplete_uploads(bucket, prefix) == 0
     assert [row.key for row in bucket.objects(f"{prefix}/")] == [f"{NAME}/small.png"]
 
 

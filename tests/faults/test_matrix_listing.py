@@ -19,11 +19,12 @@ from hashmark.embedded.store import read_credentials
 from hashmark.library.settings import Settings
 from hashmark.s3 import listing as listing_module
 from hashmark.trash import restore
-from tests.conftest import Store
-from tests.faults.proxy import Fault, edit, redirect, swap
-from tests.faults.proxy import status as answers
-from tests.faults.server import Reply, error, scripted
-from tests.faults.world import NAME, TEXT, World, fill, in_bucket, on_disk, verdicts
+from support.datasets import fill
+from support.faults.proxy import Fault, edit, redirect, swap
+from support.faults.proxy import status as answers
+from support.faults.server import Reply, error, scripted
+from support.faults.world import NAME, TEXT, World, in_bucket, on_disk, verdicts
+from support.stores import Store
 
 FOR_EVER = 10**6
 LOGIN = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Wi-Fi</body></html>"

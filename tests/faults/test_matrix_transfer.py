@@ -12,12 +12,11 @@ from hashmark import Evidence, Policy, Verdict, plan, pull, push, run, status, v
 from hashmark.core.plan import Direction
 from hashmark.embedded.store import read_credentials
 from hashmark.s3 import bucket as bucket_module
-from hashmark.s3.bucket import Bucket
 from hashmark.s3.multipart import IN_FLIGHT
 from hashmark.transfer import moves, parts
 from hashmark.trash import restore
-from tests.conftest import Store
-from tests.faults.proxy import (
+from support.datasets import fill
+from support.faults.proxy import (
     Fault,
     Once,
     Upstream,
@@ -36,8 +35,9 @@ from tests.faults.proxy import (
     strip_sent,
     swap,
 )
-from tests.faults.server import Reply, Request, error
-from tests.faults.world import NAME, TEXT, World, fill, in_bucket, in_trash, on_disk, verdicts, world_of
+from support.faults.server import Reply, Request, error
+from support.faults.world import NAME, TEXT, World, in_bucket, in_trash, incomplete_uploads, on_disk, verdicts, world_of
+from support.stores import Store
 
 BODY = TEXT * 100
 FOR_EVER = 10**6
@@ -345,12 +345,6 @@ def _restore(world: World, batch: str | None) -> None:
     assert (len(restored.entries), restored.failures) == (2, ())
 
 
-def uploads(bucket: Bucket, prefix: str) -> int:
-    """How many uploads in parts are unfinished."""
-    query = {"uploads": "", "prefix": prefix}
-    return bucket.client.call("ListMultipartUploads", "GET", query=query).body.count(b"<UploadId>")
-
-
 def test_row_8_source_changed_amid_an_upload_in_parts_is_not_completed(world: World, small_parts: None) -> None:
     """A writer changes the last part of the file, which was compared, while the first are on their way.
 
@@ -408,7 +402,7 @@ def changed_amid_its_upload(world: World, change: Callable[[Path], None] = overw
     result = push(here)
     assert [f.code for f in result.failures] == ["file-changed"]
     assert in_bucket(here) == before
-    assert uploads(world.bucket, here.prefix) == 0
+    assert incomplete_uploads(world.bucket, here.prefix) == 0
     assert push(here).done
     assert in_bucket(here)["big.png"] == (here.path / "big.png").read_bytes()
 

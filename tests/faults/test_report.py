@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from tests.faults import guards
-from tests.faults.matrix import ROWS
-from tests.faults.report import PAGE, row_tests
+from support.faults import guards
+from support.faults.matrix import ROWS
+from support.faults.report import PAGE, row_tests
 
 
 def test_every_row_of_the_matrix_has_a_test_and_every_test_a_row() -> None:

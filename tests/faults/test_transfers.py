@@ -6,9 +6,10 @@ import hashlib
 
 from hashmark import Dataset, pull, push, status
 from hashmark.trash.restore import entries
-from tests.faults.proxy import edit, lost, swap
-from tests.faults.proxy import status as answers
-from tests.faults.world import NAME, TEXT, World, fill, in_bucket
+from support.datasets import fill
+from support.faults.proxy import edit, lost, swap
+from support.faults.proxy import status as answers
+from support.faults.world import NAME, TEXT, World, in_bucket
 
 FOR_EVER = 10**6
 

@@ -11,8 +11,8 @@ from hashmark.core.errors import ImageRefused
 from hashmark.core.lint.alike import NEAR
 from hashmark.images.processes import Died, WorkerProcesses
 from hashmark.images.renderer import Renderer
-from tests.images.build import ORIENTATION, TURNED, encoded, quarters
-from tests.seeded import picture
+from support.lint_cases import picture
+from support.sample_images import ORIENTATION, TURNED, encoded, quarters
 
 
 def turned(orientation: int, kind: str = "JPEG") -> bytes:

@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from hashmark.images import heads
 from hashmark.images.decode import Facts
 from hashmark.images.renderer import HEAD_BYTES, Renderer
-from tests.images.build import BLUE, RED, TURNED, encoded, exif, png, quarters
+from support.sample_images import BLUE, RED, TURNED, encoded, exif, png, quarters
 
 
 def facts(renderer: Renderer, *given: bytes) -> list[Facts | str]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashmark.images import heads
-from tests.images.build import encoded, quarters
+from support.sample_images import encoded, quarters
 
 STARTS = [
     *(b"RIFF\xff\xff\xff\xffWEBPVP8X", b"RIFF\0\0\0\0WEBPVP8 ", b"RIFF\0\0\0\0WEBPVP8L", b"\x89PNG\r\n\x1a\n", b""),

@@ -17,7 +17,7 @@ from pebble.pool.channel import ChannelMutex
 from hashmark.core.errors import ImageRefused
 from hashmark.images import decode, heads, processes
 from hashmark.images.processes import Died, Limits, WorkerProcesses
-from tests.images.build import encoded, quarters
+from support.sample_images import encoded, quarters
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from hashmark.core.errors import ImageRefused
 from hashmark.images import heads
 from hashmark.images.processes import Limits
 from hashmark.images.renderer import MAX_BYTES, Renderer
-from tests.images.build import encoded, png, quarters, render, shown, slow_jpeg
+from support.sample_images import encoded, png, quarters, render, shown, slow_jpeg
 
 GOOD = encoded(quarters(), "PNG")
 

@@ -27,7 +27,7 @@ from hashmark.images import processes as pool_module
 from hashmark.images.decode import Facts
 from hashmark.images.processes import Limits
 from hashmark.images.renderer import Renderer
-from tests.images.build import encoded, poisoned, quarters, render, shown, slow_jpeg
+from support.sample_images import encoded, poisoned, quarters, render, shown, slow_jpeg
 
 GOOD = encoded(quarters(), "PNG")
 DIGEST = hashlib.md5(GOOD).hexdigest()
@@ -292,7 +292,7 @@ SCRIPT = """
     from pathlib import Path
     import awscrt.io
     from hashmark.images.renderer import Renderer
-    from tests.images.build import encoded, quarters, render
+    from support.sample_images import encoded, quarters, render
 
     if __name__ == "__main__":
         group = awscrt.io.EventLoopGroup(1)  # threads of the C runtime, as in a real process

@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from hashmark.images.renderer import Renderer
-from tests.images.build import (
+from support.sample_images import (
     BLUE,
     GREEN,
     ORIENTATION,

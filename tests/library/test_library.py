@@ -20,7 +20,7 @@ from hashmark.library.library import Dataset, Library, number_of
 from hashmark.library.settings import SETTINGS
 from hashmark.s3.bucket import Bucket
 from hashmark.state.state import State
-from tests.disk.tools import mounted, open_folder, permissions_count
+from support.file_trees import mounted, open_folder, permissions_count
 
 
 class Offline(Library):

@@ -14,7 +14,7 @@ from hashmark.core.errors import LocalError, SettingsError
 from hashmark.core.pairs import Pairing
 from hashmark.library.settings import SETTINGS, Settings, create, read_settings
 from hashmark.s3.endpoint import Remote
-from tests.disk.tools import open_folder, permissions_count, tree
+from support.file_trees import open_folder, permissions_count, tree
 
 URL = '[remote]\nurl = "s3://bucket/styles"\n'
 

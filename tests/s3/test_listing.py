@@ -9,7 +9,7 @@ import pytest
 from hashmark.core.errors import BrokenListing, HashmarkError, ServerFault, UnexpectedAnswer, WrongRegion
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
-from tests.faults import NS, Reply, Request, error, listing, scripted
+from support.faults import NS, Reply, Request, error, listing, scripted
 
 
 @pytest.fixture(autouse=True)

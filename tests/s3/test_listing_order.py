@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 import pytest
@@ -13,26 +12,9 @@ from hypothesis import strategies as st
 from hashmark.core.errors import BrokenListing
 from hashmark.core.model import RemoteObject
 from hashmark.s3.listing_order import checked, reordered
-from tests.core.build import any_keys, in_bytes, keys, remote
+from support.core_values import any_keys, in_bytes, keys, remote, tree_walk
 
 key_sets = st.sets(st.one_of(keys, any_keys), max_size=20)
-
-
-def tree_walk(listed: Iterable[str]) -> list[str]:
-    """The keys as a store lists them that walks its folders: each folder under its bare name, after a file of it."""
-
-    def walk(rows: list[list[bytes]]) -> Iterator[list[bytes]]:
-        below: defaultdict[bytes, list[list[bytes]]] = defaultdict(list)
-        for first, *rest in rows:
-            below[first].append(rest)
-        for name in sorted(below):
-            if [] in below[name]:
-                yield [name]
-            for rest in walk([rest for rest in below[name] if rest]):
-                yield [name, *rest]
-
-    split = [key.encode("utf-8", "surrogateescape").split(b"/") for key in listed]
-    return [b"/".join(parts).decode("utf-8", "surrogateescape") for parts in walk(split)]
 
 
 def out(listed: Iterable[str], block: int = 1000) -> list[str]:

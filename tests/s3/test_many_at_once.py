@@ -9,8 +9,8 @@ import pytest
 from hashmark.s3.client import CONNECTIONS, Client
 from hashmark.s3.endpoint import Remote
 from hashmark.transfer.run import FILES
-from tests.e2e.command import wait_for
-from tests.faults import Reply, Request, scripted
+from support.faults import Reply, Request, scripted
+from support.waiting import wait_for
 
 
 @pytest.fixture(autouse=True)

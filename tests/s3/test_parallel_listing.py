@@ -21,10 +21,11 @@ from hashmark.s3 import listing
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
 from hashmark.s3.probe import _start_after
-from tests.conftest import LibraryMaker, Store
-from tests.core.build import in_bytes
-from tests.faults import Reply, Request, error, scripted
-from tests.faults import listing as answer_of
+from support.core_values import in_bytes
+from support.datasets import LibraryMaker
+from support.faults import Reply, Request, error, scripted
+from support.faults import listing as answer_of
+from support.stores import Store
 
 NAMES = [f"{n:03d}.png" for n in range(100)]
 

@@ -23,8 +23,8 @@ from hashmark.s3.multipart import IN_FLIGHT, digested
 from hashmark.s3.store_capabilities import NOTHING_KNOWN
 from hashmark.transfer import parts as parts_module
 from hashmark.transfer.parts import PartsUpload
-from tests.e2e.command import wait_for
-from tests.faults import NS, Reply, Request, error, scripted
+from support.faults import NS, Reply, Request, error, scripted
+from support.waiting import wait_for
 
 PARTS = [b"%d" % n for n in range(5)]
 ETAG = multipart_etag(b"".join(hashlib.md5(part).digest() for part in PARTS))

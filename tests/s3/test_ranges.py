@@ -13,7 +13,7 @@ from hashmark.core.errors import HashmarkError, PreconditionFailed, UnexpectedAn
 from hashmark.s3 import bucket as bucket_module
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
-from tests.faults import Reply, Request, error, scripted
+from support.faults import Reply, Request, error, scripted
 
 BODY = bytes(range(100))
 ETAG = "0" * 32

@@ -13,8 +13,7 @@ from hashmark.core.errors import AccessDenied, BrokenListing
 from hashmark.core.model import RemoteObject
 from hashmark.s3.listing_order import reordered
 from hashmark.s3.splice import spliced
-from tests.core.build import any_keys, in_bytes, keys, remote
-from tests.s3.test_listing_order import tree_walk
+from support.core_values import any_keys, in_bytes, keys, remote, tree_walk
 
 WHAT = "Listing 'x/'"
 key_sets = st.sets(st.one_of(keys, any_keys), max_size=30)

@@ -23,7 +23,7 @@ from hashmark.core.pairs import Pairing, pair_up
 from hashmark.core.vocabulary import COLOURS, pair_colour
 from hashmark.search.query import HELP, KINDS, Query, SearchRow, parse, tag_search
 from hashmark.search.ranges import BYTES, COUNT, parse_range
-from tests.core.build import in_bytes, status
+from support.core_values import in_bytes, status
 
 V = Verdict
 

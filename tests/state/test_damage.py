@@ -13,10 +13,8 @@ import pytest
 from hashmark.state import database
 from hashmark.state.schema import SCHEMA_VERSION
 from hashmark.state.state import State
-from tests.disk.tools import mounted, open_folder, permissions_count
-from tests.state.test_state import base, digest, fixture_path, many, opened
-
-__all__ = ["fixture_path"]
+from support.file_trees import mounted, open_folder, permissions_count
+from support.state_values import base, digest, many, opened
 
 
 def filled(path: Path, count: int = 3000) -> None:

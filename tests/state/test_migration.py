@@ -21,10 +21,8 @@ from hashmark.core.model import Base, Key, LocalFile, Stamp
 from hashmark.state import schema
 from hashmark.state.schema import MIGRATION, SCHEMA_VERSION, TABLES
 from hashmark.state.state import State, VerifyMark
-from tests.disk.tools import mounted
-from tests.state.test_state import fixture_path, opened
-
-__all__ = ["fixture_path"]
+from support.file_trees import mounted
+from support.state_values import opened
 
 STORE = "embedded:/srv/library/.hashmark/bucket"
 REMOTE = f"{STORE}/datasets/82_stellar_sketch/"

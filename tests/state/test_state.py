@@ -6,42 +6,15 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashmark.core.model import Base, Key, LocalFile, Stamp, key_bytes
-from hashmark.state.state import PAGE_ROWS, State
-
-MD5 = "d41d8cd98f00b204e9800998ecf8427e"
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[State]:
-    with closing(State.open(path)) as state:
-        yield state
-
-
-@pytest.fixture(name="path")
-def fixture_path(tmp_path: Path) -> Path:
-    return tmp_path / ".hashmark/state.sqlite"
-
-
-def base(key: str, md5: str = MD5) -> Base:
-    return Base(Key(key), md5, f"{md5}-2", 7)
-
-
-def digest(key: str, **facts: int) -> LocalFile:
-    return LocalFile(Key(key), Stamp(7, 1, 2, 3, 4)._replace(**facts), MD5)
-
-
-def many(count: int) -> list[Base]:
-    return [base(f"{n:06}") for n in range(count)]
-
+from hashmark.core.model import Key, LocalFile, Stamp, key_bytes
+from hashmark.state.state import PAGE_ROWS
+from support.state_values import MD5, base, digest, many, opened
 
 # --- what comes back ---------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
 from hashmark.s3.probe import probe, scratch_key
 from hashmark.s3.requests import Expect
-from tests.conftest import BUCKET, Store
+from support.stores import BUCKET, Store
 
 AWKWARD = (
     "a-b",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ import pytest
 
 from hashmark import push
 from hashmark.transfer import moves, parts
-from tests.conftest import LibraryMaker, Store, tell
-from tests.e2e.command import Shell
-from tests.faults import Reply, Request, forward, scripted
-from tests.stores.corpus import QUICK, WHOLE, Way, fill, flip_half, truth
+from support.command import Shell
+from support.datasets import LibraryMaker
+from support.faults import Reply, Request, forward, scripted
+from support.peer_uploads import QUICK, WHOLE, Way, fill, flip_half, truth
+from support.stores import Store
 
 NAME = "82_corpus"
 RED = {"differs", "local-changed", "remote-changed", "conflict"}
@@ -86,7 +87,7 @@ def changed_in_parts(rows: dict[str, dict[str, Any]], same: dict[str, bool]) -> 
     return {key for key, row in rows.items() if not same[key] and "-" in row["remote"]["etag"]}
 
 
-def check(store: Store, tmp_path: Path, prefix: str, ways: Sequence[Way]) -> None:
+def check(store: Store, tmp_path: Path, prefix: str, ways: Sequence[Way], tell: Callable[[str], None]) -> None:
     folder = tmp_path / "library" / NAME
     fill(store, f"{prefix}/{NAME}", folder, ways)
     flipped = flip_half(folder)
@@ -122,16 +123,18 @@ def check(store: Store, tmp_path: Path, prefix: str, ways: Sequence[Way]) -> Non
 
 
 @pytest.mark.timeout(600)
-def test_what_other_programs_uploaded_is_judged_as_its_bytes_are(seaweedfs: Store, tmp_path: Path, prefix: str) -> None:
-    check(seaweedfs, tmp_path, prefix, QUICK)
+def test_what_other_programs_uploaded_is_judged_as_its_bytes_are(
+    seaweedfs: Store, tmp_path: Path, prefix: str, tell: Callable[[str], None]
+) -> None:
+    check(seaweedfs, tmp_path, prefix, QUICK, tell)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_what_other_programs_uploaded_in_up_to_three_parts_is_judged_as_its_bytes_are(
-    seaweedfs: Store, tmp_path: Path, prefix: str
+    seaweedfs: Store, tmp_path: Path, prefix: str, tell: Callable[[str], None]
 ) -> None:
-    check(seaweedfs, tmp_path, prefix, WHOLE)
+    check(seaweedfs, tmp_path, prefix, WHOLE, tell)
 
 
 def test_what_hashmark_uploaded_in_parts_is_judged_so_by_another_machine(

@@ -7,64 +7,32 @@ import json
 import os
 import shutil
 import zlib
-from pathlib import Path
 
 import pytest
 
-from hashmark import Dataset, Evidence, Library, Options, Policy, Side, Verdict, plan, pull, push, run, status, verify
+from hashmark import Evidence, Options, Policy, Side, Verdict, plan, pull, push, run, status, verify
 from hashmark.actions.doctor import doctor
 from hashmark.actions.ls_remote import ls_remote
 from hashmark.core import saved_listing
 from hashmark.core.errors import RefusedPlan
 from hashmark.core.model import Base
 from hashmark.core.plan import Direction
-from hashmark.core.report import DatasetStatus
 from hashmark.s3 import bucket as bucket_module
 from hashmark.transfer import moves, parts
 from hashmark.transfer.action_result import ActionResult
 from hashmark.trash import restore
-from tests.conftest import BUCKET, SCRIPTS, LibraryMaker, Store, aws, rclone_remote, run_tool
-from tests.faults import Reply, Request, error, forward, scripted
-
-NAME = "82_stellar_sketch"
-
-
-def fill(dataset: Dataset, files: dict[str, bytes]) -> None:
-    for key, data in files.items():
-        path = dataset.path / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-
-
-def pairs(count: int = 5) -> dict[str, bytes]:
-    images = {f"{n:04d}.png": f"not really an image {n}".encode() * 100 for n in range(count)}
-    captions = {f"{n:04d}.txt": f"a stellar sketch, number {n}\n".encode() for n in range(count)}
-    return images | captions
-
-
-def dataset_of(library: Library, files: dict[str, bytes] | None = None) -> Dataset:
-    (library.root / NAME).mkdir(exist_ok=True)
-    dataset = library.dataset("82")
-    fill(dataset, pairs() if files is None else files)
-    return dataset
-
-
-def verdicts(found: DatasetStatus) -> dict[str, Verdict]:
-    return {row.key: row.verdict for row in found.files}
-
-
-def not_synced(found: DatasetStatus) -> dict[str, Verdict]:
-    return {key: verdict for key, verdict in verdicts(found).items() if verdict is not Verdict.SYNCED}
-
-
-def edit_keeping_size_and_time(path: Path) -> None:
-    """The edit that size-and-time tools miss."""
-    facts = path.stat()
-    data = path.read_bytes()
-    path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
-    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
-    assert path.stat().st_size == facts.st_size
-    assert path.stat().st_mtime_ns == facts.st_mtime_ns
+from support.datasets import (
+    STYLE,
+    LibraryMaker,
+    dataset_of,
+    edit_keeping_size_and_time,
+    fill,
+    not_synced,
+    pairs,
+    verdicts,
+)
+from support.faults import Reply, Request, error, forward, scripted
+from support.stores import BUCKET, SCRIPTS, Store, aws, rclone_remote, run_tool
 
 
 def test_push_makes_everything_green_and_a_second_push_does_nothing(store: Store, library_on: LibraryMaker) -> None:
@@ -133,14 +101,14 @@ def test_a_bucket_filled_by_another_tool_is_judged_right(
     """9 MiB goes up in parts with `aws` (8 MiB); the others send it whole."""
     big = os.urandom(9 << 20)
     dataset = dataset_of(library_on(seaweedfs), pairs() | {"big.png": big, "big2.png": big[::-1]})
-    url = f"s3://{BUCKET}/{prefix}/{NAME}/"
+    url = f"s3://{BUCKET}/{prefix}/{STYLE}/"
     if tool == "aws":
         aws(seaweedfs, "s3", "cp", "--recursive", dataset.path, url)
     elif tool == "s5cmd":
         command = [SCRIPTS / "s5cmd", "--endpoint-url", seaweedfs.endpoint_url, "cp", f"{dataset.path}/", url]
         run_tool(command, seaweedfs.environment())
     else:
-        target = f"box:{BUCKET}/{prefix}/{NAME}"
+        target = f"box:{BUCKET}/{prefix}/{STYLE}"
         run_tool([SCRIPTS / "rclone", "copy", dataset.path, target], rclone_remote(seaweedfs))
     found = status(dataset)
     assert found.in_sync, not_synced(found)
@@ -159,7 +127,7 @@ def test_a_changed_file_that_went_up_in_parts_is_called_different_by_its_parts(
 ) -> None:
     library = library_on(seaweedfs)
     dataset = dataset_of(library, {"big.png": os.urandom(17 << 20)})
-    aws(seaweedfs, "s3", "cp", dataset.path / "big.png", f"s3://{BUCKET}/{prefix}/{NAME}/big.png")
+    aws(seaweedfs, "s3", "cp", dataset.path / "big.png", f"s3://{BUCKET}/{prefix}/{STYLE}/big.png")
     if memory:
         assert status(dataset).in_sync
     else:
@@ -240,7 +208,7 @@ def test_rclone_can_check_what_was_pushed(
     monkeypatch.setattr(parts, "PART_BYTES", 5 << 20)
     dataset = dataset_of(library_on(seaweedfs), pairs() | {"big.png": os.urandom(11 << 20)})
     push(dataset)
-    command = [SCRIPTS / "rclone", "check", dataset.path, f"box:{BUCKET}/{prefix}/{NAME}", "--combined", "-"]
+    command = [SCRIPTS / "rclone", "check", dataset.path, f"box:{BUCKET}/{prefix}/{STYLE}", "--combined", "-"]
     shown = run_tool(command, rclone_remote(seaweedfs))
     assert sorted(shown.split("\n"))[1:] == [f"= {key}" for key in sorted([*pairs(), "big.png"])]
 
@@ -266,7 +234,7 @@ def test_both_sides_changed_is_a_conflict_that_only_the_user_decides(store: Stor
     assert (here.path / "0001.txt").read_bytes() == b"theirs, edited there\n"
     assert status(here).in_sync
     kept = [e for e in restore.entries(here.library) if e.side == "disk"]
-    assert [(e.dataset, e.key) for e in kept] == [(NAME, "0001.txt")]
+    assert [(e.dataset, e.key) for e in kept] == [(STYLE, "0001.txt")]
 
 
 def test_a_change_in_the_bucket_is_pulled_and_never_pushed_over(store: Store, library_on: LibraryMaker) -> None:
@@ -539,7 +507,7 @@ def test_kms_objects_are_grey_until_their_bytes_are_read(moto: Store, library_on
         path = dataset.library.root / "body"
         path.write_text(body)
         encryption = [] if name == "c.txt" else ["--sse", "aws:kms"]
-        aws(moto, "s3", "cp", path, f"s3://{BUCKET}/{prefix}/{NAME}/{name}", *encryption)
+        aws(moto, "s3", "cp", path, f"s3://{BUCKET}/{prefix}/{STYLE}/{name}", *encryption)
     bucket = dataset.library.bucket
     assert bucket.head(dataset.prefix + "a.txt").encryption == "aws:kms"
     found = {str(row.key): row for row in status(dataset).files}

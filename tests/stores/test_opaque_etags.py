@@ -13,8 +13,9 @@ import pytest
 
 from hashmark import Dataset, Evidence, Library, Options, Verdict, push, status, verify
 from hashmark.core.plan import Direction, Policy
-from tests.conftest import LibraryMaker, Store
-from tests.faults import Reply, Request, forward, scripted
+from support.datasets import LibraryMaker
+from support.faults import Reply, Request, forward, scripted
+from support.stores import Store
 
 NAME = "82_stellar_sketch"
 _ETAG = re.compile(rb"[0-9a-f]{32}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from hashmark.actions.doctor import MEANING
-from tests.stores.matrix import HEAD, PAGE, Column, page
-from tests.stores.measure import ABILITIES, ASKS
+from support.store_behaviour import ABILITIES, ASKS
+from support.store_table import HEAD, PAGE, Column, page
 
 
 def cells(line: str) -> list[str]:

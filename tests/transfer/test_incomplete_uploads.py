@@ -8,7 +8,8 @@ from hashmark.actions.doctor import Check, doctor
 from hashmark.library.library import Library
 from hashmark.s3 import multipart
 from hashmark.transfer import incomplete_uploads
-from tests.conftest import LibraryMaker, Store
+from support.datasets import LibraryMaker
+from support.stores import Store
 
 TOMORROW = datetime.now(UTC) + timedelta(days=1, hours=1)
 

@@ -15,7 +15,7 @@ from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
 from hashmark.s3.store_capabilities import SUPPORTED, UNKNOWN, UNSUPPORTED, Capability, StoreCapabilities
 from hashmark.transfer import parts
-from tests.faults import NS, Reply, Request, error, scripted
+from support.faults import NS, Reply, Request, error, scripted
 
 CONTENT = b"0123456789" * 3
 

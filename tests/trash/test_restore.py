@@ -11,7 +11,8 @@ from hashmark.core.errors import UsageError
 from hashmark.core.plan import Direction
 from hashmark.trash import restore
 from hashmark.trash.batch_names import new_batch_name
-from tests.conftest import LibraryMaker, Store
+from support.datasets import LibraryMaker
+from support.stores import Store
 
 KINDS = [*Direction, "edit", "restore", "clean", "undo"]
 

@@ -22,7 +22,7 @@ from hashmark.disk import rewrite
 from hashmark.library.settings import create
 from hashmark.trash import batches, restore
 from hashmark.trash.undoing import undo
-from tests.disk.tools import stamp, tree
+from support.file_trees import stamp, tree
 
 PROSE = Pipeline.parse({})
 DIRTY = {f"{n}.txt": f"a  cat, number {n} \r\n".encode() for n in range(6)} | {"clean.txt": b"a cat\n"}

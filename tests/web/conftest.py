@@ -10,19 +10,16 @@ import pytest
 from hashmark.actions.move import push
 from hashmark.library.library import Library
 from hashmark.library.settings import create
-from tests.conftest import BUCKET, LibraryMaker, Store
-from tests.e2e.command import fill
-from tests.web.serving import Served, serving
-
-STYLE = "82_stellar_sketch"
-HOSTILE = "<img src=x onerror=alert(1)>.png"
+from support.datasets import STYLE, LibraryMaker, write_pairs
+from support.stores import BUCKET, Store
+from support.web.serving import Served, serving
 
 
 @pytest.fixture
 def library(seaweedfs: Store, library_on: LibraryMaker) -> Library:
     """Three pairs, in sync; then the caption of the second was edited on disk, its size kept."""
     made = library_on(seaweedfs)
-    folder = fill(made.root, STYLE, 3)
+    folder = write_pairs(made.root, STYLE, 3)
     push(made.dataset("82"))
     (folder / "0001.txt").write_text("a stellar sketch, number !\n")
     return made
@@ -46,7 +43,7 @@ def served_once(seaweedfs: Store, tmp_path_factory: pytest.TempPathFactory) -> I
     root = tmp_path_factory.mktemp("once")
     prefix = f"once{abs(hash(str(root))):x}"
     create(root, {"url": f"s3://{BUCKET}/{prefix}", "endpoint_url": seaweedfs.endpoint_url, "region": "us-east-1"})
-    folder = fill(root, STYLE, 3)
+    folder = write_pairs(root, STYLE, 3)
     with Library.open(root) as found:
         own = found.settings
         with Library(root, type(own)(seaweedfs.remote(prefix), False, own.pairing, own.prefixes)) as made:

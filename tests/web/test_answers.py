@@ -17,12 +17,12 @@ from hashmark.library.library import Library
 from hashmark.library.settings import create
 from hashmark.search.items import item_id
 from hashmark.web.server.guard import HEADERS
-from tests.conftest import BUCKET, Store
-from tests.e2e.command import Shell, wait_for
-from tests.images.build import encoded, quarters
-from tests.web.conftest import STYLE
-from tests.web.serving import Served, serving
-from tests.web.tools import as_it_is, verdicts
+from support.command import Shell
+from support.datasets import STYLE
+from support.sample_images import encoded, quarters
+from support.stores import BUCKET, Store
+from support.waiting import wait_for
+from support.web.serving import Served, as_it_is, serving, verdicts
 
 NAMES = (
     "<img src=x onerror=alert(1)>",

@@ -14,10 +14,12 @@ import pytest
 from hashmark.actions.ls_remote import ls_remote
 from hashmark.core.model import Key, RemoteObject
 from hashmark.library.library import Library
-from tests.conftest import Store
-from tests.e2e.command import Shell, fill, wait_for
-from tests.web.conftest import HOSTILE, STYLE
-from tests.web.serving import Served
+from support.command import Shell
+from support.datasets import STYLE, write_pairs
+from support.hostile_keys import MARKUP_NAME
+from support.stores import Store
+from support.waiting import wait_for
+from support.web.serving import Served
 
 
 def ids(served: Served, search: str = "") -> list[str]:
@@ -106,7 +108,7 @@ def test_what_changed_in_the_bucket_after_the_plan_is_not_overwritten(served: Se
 
 
 def test_a_second_push_while_one_runs_is_refused_and_nothing_is_sent_twice(served: Served, library: Library) -> None:
-    fill(library.root, STYLE, 400, size=60_000)
+    write_pairs(library.root, STYLE, 400, size=60_000)
     served.compared("82")
     plans = [served.post("/api/datasets/82/plan", {"action": "push"}, 200)["plan"] for _ in range(6)]
     answers: list[httpx.Response] = []
@@ -131,7 +133,7 @@ def test_a_second_push_while_one_runs_is_refused_and_nothing_is_sent_twice(serve
 
 
 def test_the_server_answers_while_it_uploads_and_a_job_can_be_cancelled(served: Served, library: Library) -> None:
-    fill(library.root, STYLE, 1500, size=100_000)
+    write_pairs(library.root, STYLE, 1500, size=100_000)
     job_id = served.post("/api/datasets/82/push", {}, 202)["job"]
     assert served.get("/api/datasets")["datasets"]
     assert not served.get(f"/api/jobs/{job_id}")["ended"], "the list was not kept until all was uploaded"
@@ -203,8 +205,8 @@ def test_items_are_ids_and_never_paths(served: Served, item: str) -> None:
 
 def test_hostile_names_and_captions_are_text_on_every_page(served: Served, library: Library) -> None:
     folder = library.root / STYLE
-    (folder / HOSTILE).write_bytes(b"no image")
-    (folder / HOSTILE).with_suffix(".txt").write_text("</textarea><script>alert(2)</script>")
+    (folder / MARKUP_NAME).write_bytes(b"no image")
+    (folder / MARKUP_NAME).with_suffix(".txt").write_text("</textarea><script>alert(2)</script>")
     served.compared("82")
     (item,) = ids(served, "onerror")
     plan = served.post("/api/datasets/82/plan", {"action": "push"}, 200)["plan"]
@@ -218,7 +220,7 @@ def test_hostile_names_and_captions_are_text_on_every_page(served: Served, libra
             assert "<img src=x" not in answer.text
             assert "<script>alert" not in answer.text
     row = seen[-1].json()
-    assert row["name"] == HOSTILE
+    assert row["name"] == MARKUP_NAME
     assert row["text"] == "</textarea><script>alert(2)</script>"
     assert isinstance(row["facts"], str), "in words, why there are none"
     picture = served.ask("GET", f"/api/datasets/82/items/{item}/picture")

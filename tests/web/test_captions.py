@@ -11,10 +11,10 @@ import pytest
 
 from hashmark.library.library import Library
 from hashmark.search.items import item_id
-from tests.conftest import Store
-from tests.web.conftest import STYLE
-from tests.web.serving import Served, serving
-from tests.web.tools import Between, behind, truth
+from support.datasets import STYLE
+from support.stores import Store
+from support.web.held_store import Between, behind
+from support.web.serving import Served, serving, truth
 
 ADDRESS = f"/api/datasets/82/captions/{item_id('0001.png')}"
 

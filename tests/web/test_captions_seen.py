@@ -9,9 +9,9 @@ import pytest
 
 from hashmark.library.library import Library
 from hashmark.search.items import item_id
-from tests.e2e.command import wait_for
-from tests.web.conftest import STYLE
-from tests.web.serving import Served
+from support.datasets import STYLE
+from support.waiting import wait_for
+from support.web.serving import Served
 
 AT = "/api/datasets/82"
 CAPTIONS: dict[str, bytes | None] = {

@@ -17,10 +17,9 @@ from hashmark.library.library import Library
 from hashmark.search.items import item_id
 from hashmark.web.session import jobs
 from hashmark.web.session.pending_plans import Shown
-from tests.e2e.command import fill, wait_for
-from tests.web.conftest import STYLE
-from tests.web.serving import Served
-from tests.web.tools import truth, verdicts
+from support.datasets import STYLE, write_pairs
+from support.waiting import wait_for
+from support.web.serving import Served, truth, verdicts
 
 AT = "/api/datasets/82"
 LOUD = {"rules": [], "replace": [{"find": "sketch", "with": "SKETCH"}]}
@@ -109,7 +108,7 @@ def test_an_undo_leaves_what_was_edited_since_and_shows_how_it_differs(served: S
 
 
 def test_more_of_a_preview_is_given_page_by_page(served: Served, library: Library) -> None:
-    fill(library.root, STYLE, 30)
+    write_pairs(library.root, STYLE, 30)
     shown = preview(served)
     at = f"{AT}/clean/preview/{shown['preview']}"
     pages = [served.get(f"{at}?start={start}&count=7")["changes"] for start in range(0, 35, 7)]

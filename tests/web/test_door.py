@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,17 @@ from hashmark.library.library import Library
 from hashmark.library.settings import create
 from hashmark.web.server.guard import MAX_BODY
 from hashmark.web.server.http_server import ListenAddress
-from tests.conftest import BUCKET, Store
-from tests.e2e.command import fill
-from tests.s3.test_connections import make_certificate
-from tests.web.serving import TOKEN, Served, serving
+from support.certificates import make_certificate
+from support.datasets import write_pairs
+from support.stores import BUCKET, Store
+from support.web.serving import TOKEN, Served, flat, serving
 
 
 @pytest.fixture(scope="module")
 def served(seaweedfs: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     root = tmp_path_factory.mktemp("door")
     create(root, {"url": f"s3://{BUCKET}/door", "endpoint_url": seaweedfs.endpoint_url, "region": "us-east-1"})
-    fill(root, "82_stellar_sketch", 2)
+    write_pairs(root, "82_stellar_sketch", 2)
     found = Library.open(root)
     remote = seaweedfs.remote("door")
     library = Library(root, type(found.settings)(remote, False, found.settings.pairing, found.settings.prefixes))
@@ -41,15 +41,6 @@ def served(seaweedfs: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield running
     library.close()
     found.close()
-
-
-def flat(given: Iterable[Any]) -> Iterator[Any]:
-    """Routes, those of included routers too."""
-    for route in given:
-        if (router := getattr(route, "original_router", None)) is not None:
-            yield from flat(router.routes)
-        else:
-            yield route
 
 
 def routes(app: FastAPI, item: str) -> list[tuple[str, str]]:

@@ -18,13 +18,13 @@ from hashmark.search.items import item_id
 from hashmark.web.session.board import Board
 from hashmark.web.session.desk import Desk
 from hashmark.web.session.disk_edits import CHANGED, look_again
-from tests.conftest import LibraryMaker, Store
-from tests.e2e.command import fill, wait_for
-from tests.faults import Reply, Request
-from tests.web.conftest import STYLE
-from tests.web.serving import Served, serving
-from tests.web.test_looks import on_a_desk
-from tests.web.tools import Between, Event, Stream, behind, lists, rows, verdicts, writes
+from support.datasets import STYLE, LibraryMaker, write_pairs
+from support.faults import Reply, Request
+from support.stores import Store
+from support.waiting import wait_for
+from support.web.event_stream import Event, Stream, rows
+from support.web.held_store import Between, behind, lists, writes
+from support.web.serving import Served, on_a_desk, serving, verdicts
 
 
 def edit(library: Library, key: str = "0000.txt") -> None:
@@ -236,7 +236,7 @@ def test_a_folder_that_goes_while_a_job_runs_is_grey_with_all_that_was_in_it(
     library: Library, seaweedfs: Store
 ) -> None:
     folder = library.root / STYLE / "more"
-    fill(library.root / STYLE, "more", 2)
+    write_pairs(library.root / STYLE, "more", 2)
     push(library.dataset("82"))
     (library.root / STYLE / "0001.txt").write_text("edited anew\n")
     between = Between(seaweedfs, writes)

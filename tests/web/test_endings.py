@@ -14,13 +14,14 @@ import httpx
 import pytest
 
 from hashmark.library.library import Library
-from tests.conftest import Store, free_port
-from tests.e2e.command import Shell, end, fill
-from tests.e2e.command import library as init
-from tests.faults import Reply, Request
-from tests.web.conftest import STYLE
-from tests.web.serving import TOKEN, Served, serving
-from tests.web.tools import Between, Stream, behind
+from support.command import Shell, end
+from support.command import library as init
+from support.datasets import STYLE, write_pairs
+from support.faults import Reply, Request
+from support.stores import Store, free_port
+from support.web.event_stream import Stream
+from support.web.held_store import Between, behind
+from support.web.serving import TOKEN, Served, serving
 
 
 def test_open_pages_do_not_keep_it(library: Library) -> None:
@@ -33,7 +34,7 @@ def test_open_pages_do_not_keep_it(library: Library) -> None:
 
 
 def test_a_job_that_is_followed_does_not_keep_it_and_what_it_did_is_whole(library: Library, seaweedfs: Store) -> None:
-    fill(library.root, STYLE, 400)
+    write_pairs(library.root, STYLE, 400)
 
     class Slow(Between):
         def answer(self, request: Request) -> Reply:
@@ -90,7 +91,7 @@ def test_the_command_lets_one_browser_in_and_ends_at_a_signal(
     seaweedfs: Store, tmp_path: Path, prefix: str, number: signal.Signals
 ) -> None:
     shell = init(seaweedfs, tmp_path / "library", prefix)
-    fill(tmp_path / "library", STYLE, 2)
+    write_pairs(tmp_path / "library", STYLE, 2)
     with process(shell) as (started, link, port), httpx.Client(timeout=60) as browser:
         assert browser.get(link).status_code == 303
         page = browser.get(f"http://127.0.0.1:{port}/")
@@ -110,7 +111,7 @@ def test_the_command_lets_one_browser_in_and_ends_at_a_signal(
 def test_no_secret_is_printed_or_served_whatever_goes_wrong(seaweedfs: Store, tmp_path: Path, prefix: str) -> None:
     """The token, the session and the AWS secret: with a store that refuses that secret, and requests of every kind."""
     shell = init(seaweedfs, tmp_path / "library", prefix)
-    fill(tmp_path / "library", STYLE, 2)
+    write_pairs(tmp_path / "library", STYLE, 2)
     shell = Shell(shell.cwd, shell.environment | {"AWS_SECRET_ACCESS_KEY": SECRET, "HASHMARK_TOKEN": TOKEN})
     seen: list[str] = []
     with (

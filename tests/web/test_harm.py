@@ -16,10 +16,8 @@ import pytest
 
 from hashmark.library.library import Library
 from hashmark.search.items import item_id
-from tests.web.conftest import STYLE
-from tests.web.serving import Served
-from tests.web.test_door import flat
-from tests.web.tools import truth
+from support.datasets import STYLE
+from support.web.serving import Served, flat, truth
 
 API = "/api/datasets/{dataset}"
 

@@ -13,10 +13,10 @@ from hashmark.core.lint.facts import Trainer
 from hashmark.library.library import Library
 from hashmark.search.items import item_id
 from hashmark.search.query import parse
-from tests.e2e.command import wait_for
-from tests.seeded import clean
-from tests.web.conftest import STYLE
-from tests.web.serving import Served
+from support.datasets import STYLE
+from support.lint_cases import clean
+from support.waiting import wait_for
+from support.web.serving import Served
 
 AT = "/api/datasets/82"
 

@@ -11,11 +11,11 @@ import pytest
 from watchfiles import Change, awatch
 
 from hashmark.library.library import Library
-from tests.e2e.command import fill, wait_for
-from tests.stores.test_flows import edit_keeping_size_and_time
-from tests.web.conftest import HOSTILE, STYLE
-from tests.web.serving import Served
-from tests.web.tools import Event, Stream, fragments, rows, verdicts
+from support.datasets import STYLE, edit_keeping_size_and_time, write_pairs
+from support.hostile_keys import MARKUP_NAME
+from support.waiting import wait_for
+from support.web.event_stream import Event, Stream, fragments, rows
+from support.web.serving import Served, verdicts
 
 
 def in_place(path: Path) -> None:
@@ -127,7 +127,7 @@ def test_two_pages_are_told_the_same(served: Served, stream: Stream, library: Li
 def test_a_new_dataset_appears_in_the_list_by_itself(served: Served, library: Library) -> None:
     page = Stream(served, "/events")
     page.wait(lambda events: "82_stellar_sketch" in fragments(events))
-    fill(library.root, "7_new & <b>", 1)
+    write_pairs(library.root, "7_new & <b>", 1)
     page.wait(lambda events: "7_new &amp; &lt;b&gt;" in fragments(events))
     assert "7_new & <b>" not in fragments(page.all)
 
@@ -136,7 +136,7 @@ def test_a_dataset_that_went_and_came_back_is_told_as_it_is_now(
     served: Served, library: Library, tmp_path: Path
 ) -> None:
     """Its folder alone went: the bucket's side is another dataset's until then."""
-    folder = fill(library.root, "9_only_here", 1)
+    folder = write_pairs(library.root, "9_only_here", 1)
     served.get("/api/datasets")
     assert set(verdicts(served, "9").values()) == {"local-only"}
     page = Stream(served, "/events?dataset=9")
@@ -153,23 +153,23 @@ def test_a_dataset_that_went_and_came_back_is_told_as_it_is_now(
 
 
 def test_hostile_names_reach_the_page_as_text(served: Served, stream: Stream, library: Library) -> None:
-    (library.root / STYLE / HOSTILE).write_bytes(b"no image")
-    (library.root / STYLE / HOSTILE).with_suffix(".txt").write_text(
+    (library.root / STYLE / MARKUP_NAME).write_bytes(b"no image")
+    (library.root / STYLE / MARKUP_NAME).with_suffix(".txt").write_text(
         "</script><script>alert(1)</script>\n\ndata: forged\n"
     )
-    wait_for(lambda: HOSTILE in verdicts(served, fresh=False))
+    wait_for(lambda: MARKUP_NAME in verdicts(served, fresh=False))
     seen = len(stream.all)
-    with (library.root / STYLE / HOSTILE).with_suffix(".txt").open("a") as file:
+    with (library.root / STYLE / MARKUP_NAME).with_suffix(".txt").open("a") as file:
         file.write("event: forged\n\n")
-    stream.wait(lambda events: HOSTILE in rows(events[seen:]))
-    assert rows(stream.all)[HOSTILE]["text"].startswith("</script>")
+    stream.wait(lambda events: MARKUP_NAME in rows(events[seen:]))
+    assert rows(stream.all)[MARKUP_NAME]["text"].startswith("</script>")
     assert {event.name for event in stream.all} <= {"hello", "structure", "rows", "message"}
     assert "<img src=x" not in fragments(stream.all)
     assert "<script" not in fragments(stream.all)
 
 
 def test_a_job_is_told_from_its_state_to_its_end(served: Served, library: Library) -> None:
-    fill(library.root, STYLE, 20)
+    write_pairs(library.root, STYLE, 20)
     served.compared("82")
     job = served.post("/api/datasets/82/push", {}, 202)["job"]
     told = Stream(served, f"/api/jobs/{job}/events")
@@ -203,6 +203,6 @@ def test_an_edit_while_nothing_is_watched_is_found_when_the_next_watch_begins(
     monkeypatch.setattr("hashmark.web.session.watcher.LOOK", 0.2)
     served = serve(library)
     served.compared("82")
-    fill(library.root, "7_new", 1)
+    write_pairs(library.root, "7_new", 1)
     wait_for(lambda: begun == 2)
     wait_for(lambda: verdicts(served, fresh=False)["0002.txt"] == "local-changed")

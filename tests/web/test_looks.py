@@ -14,11 +14,11 @@ from hashmark.library.library import Library
 from hashmark.library.settings import create
 from hashmark.search.items import item_id
 from hashmark.web.session.desk import Desk
-from tests.conftest import LibraryMaker, Store
-from tests.e2e.command import fill, wait_for
-from tests.web.conftest import STYLE
-from tests.web.serving import Served, serving
-from tests.web.tools import Between, behind, lists, verdicts
+from support.datasets import STYLE, LibraryMaker, write_pairs
+from support.stores import Store
+from support.waiting import wait_for
+from support.web.held_store import Between, behind, lists
+from support.web.serving import Served, on_a_desk, serving, verdicts
 
 Serve = Callable[..., Served]
 
@@ -52,19 +52,6 @@ def test_a_job_that_ends_within_a_look_is_followed_by_another_look(library: Libr
         between.go.set()
         wait_for(lambda: served.get("/api/datasets/82")["checkedAt"] > old)
         assert verdicts(served, fresh=False)["0001.txt"] == "synced"
-
-
-def on_a_desk(library: Library, story: Callable[[Desk], object]) -> None:
-    async def tell() -> None:
-        desk = Desk(library)
-        await desk.refresh()
-        await desk.check(desk.boards["82"])
-        try:
-            await story(desk)  # type: ignore[misc]
-        finally:
-            await desk.close()
-
-    asyncio.run(tell())
 
 
 def test_a_look_that_is_asked_for_while_an_edit_is_looked_at_sees_the_bucket_too(library: Library) -> None:
@@ -138,7 +125,7 @@ def test_slow_pictures_of_the_bucket_keep_nothing_else_waiting(library: Library,
 def test_the_list_of_datasets_is_answered_while_files_are_hashed_and_the_bucket_is_slow(
     library: Library, seaweedfs: Store
 ) -> None:
-    fill(library.root, STYLE, 1500, size=200_000)
+    write_pairs(library.root, STYLE, 1500, size=200_000)
     between = Between(seaweedfs, lists)
     with behind(between, library) as held, serving(held) as served:
         seen = served.get("/api/datasets")["datasets"][0]
@@ -178,7 +165,7 @@ def test_an_empty_library_says_where_a_dataset_is_to_be_put(
     page = served.ask("GET", "/", headers=served.headers | {"accept": "text/html"})
     assert page.status_code == 200
     assert str(library.root) in page.text
-    fill(library.root, STYLE, 1)
+    write_pairs(library.root, STYLE, 1)
     assert [d["id"] for d in served.get("/api/datasets")["datasets"]] == ["82"]
     assert verdicts(served) == {"0000.png": "local-only", "0000.txt": "local-only"}
 
@@ -197,7 +184,7 @@ def test_a_dataset_that_only_the_bucket_has_is_shown_and_can_be_pulled(
 
 
 def test_two_datasets_of_one_number_are_told_apart_by_name(library: Library, serve: Serve) -> None:
-    fill(library.root, "82_another style", 1)
+    write_pairs(library.root, "82_another style", 1)
     served = serve(library)
     assert {d["id"] for d in served.get("/api/datasets")["datasets"]} == {STYLE, "82_another style"}
     assert served.ask("GET", "/api/datasets/82").status_code == 404
@@ -228,7 +215,7 @@ def test_a_saved_listing_with_etags_proves_and_one_with_names_does_not(library: 
 
 def test_a_bucket_that_refuses_is_502_with_what_to_do(tmp_path: Path, seaweedfs: Store) -> None:
     create(tmp_path / "x", {"url": "s3://no-such-bucket/p", "endpoint_url": seaweedfs.endpoint_url, "region": "x"})
-    fill(tmp_path / "x", STYLE, 1)
+    write_pairs(tmp_path / "x", STYLE, 1)
     with Library.open(tmp_path / "x") as found:
         own = found.settings
         remote = seaweedfs.remote("p").__class__(

@@ -13,11 +13,13 @@ import pytest
 
 from hashmark.library.library import Library
 from hashmark.search.items import item_id
-from tests.conftest import Store
-from tests.e2e.command import Shell, fill, wait_for
-from tests.web.conftest import STYLE
-from tests.web.serving import Served, serving
-from tests.web.tools import Between, Stream, behind, fragments, truth, verdicts, writes
+from support.command import Shell
+from support.datasets import STYLE, write_pairs
+from support.stores import Store
+from support.waiting import wait_for
+from support.web.event_stream import Stream, fragments
+from support.web.held_store import Between, behind, writes
+from support.web.serving import Served, serving, truth, verdicts
 
 DELETE = {"action": "delete", "where": "both", "items": [item_id("0002.png")]}
 
@@ -43,7 +45,7 @@ def test_each_file_is_written_once_however_often_push_is_pressed(
     library: Library, seaweedfs: Store, planned: bool
 ) -> None:
     """Together, while it runs, and again by a plan that was shown before the first ran."""
-    fill(library.root, STYLE, 40)
+    write_pairs(library.root, STYLE, 40)
     between = Between(seaweedfs)
     with behind(between, library) as held, serving(held) as served:
         plan = {"action": "push"}
@@ -134,7 +136,7 @@ def test_a_delete_needs_a_plan_that_was_shown(served_once: Served, body: object)
 
 
 def test_a_plan_serves_only_its_own_dataset_and_its_own_deed(served: Served, library: Library) -> None:
-    fill(library.root, "9_another", 1)
+    write_pairs(library.root, "9_another", 1)
     served.get("/api/datasets")
     plan = served.post("/api/datasets/82/plan", DELETE, 200)["plan"]
     before = truth(served)
@@ -203,7 +205,7 @@ def test_what_is_edited_while_a_verification_runs_is_looked_at_when_it_ends(libr
 
 
 def test_a_running_job_keeps_others_of_its_dataset_out_and_no_others(library: Library, seaweedfs: Store) -> None:
-    fill(library.root, "9_another", 1)
+    write_pairs(library.root, "9_another", 1)
     between = Between(seaweedfs, lambda request: request.method == "PUT" and "0001.txt" in request.path)
     with behind(between, library) as held, serving(held) as served:
         plan = served.post("/api/datasets/82/plan", DELETE, 200)
@@ -241,7 +243,7 @@ def test_what_a_job_did_is_shown_of_its_dataset_though_that_has_another_id_by_no
         page.has_begun()
         job = served.post("/api/datasets/82/push", {}, 202)["job"]
         assert between.held.wait(60)
-        fill(library.root, "82_another", 1)
+        write_pairs(library.root, "82_another", 1)
         wait_for(lambda: STYLE in {dataset["id"] for dataset in served.get("/api/datasets")["datasets"]})
         seen = len(page.all)
         between.go.set()
@@ -254,7 +256,7 @@ def test_what_a_job_did_is_shown_of_its_dataset_though_that_has_another_id_by_no
 def test_a_page_is_not_told_of_the_dataset_that_has_its_id_by_now(
     library: Library, seaweedfs: Store, tmp_path: Path
 ) -> None:
-    folder = fill(library.root, "9_only_here", 1)
+    folder = write_pairs(library.root, "9_only_here", 1)
     between = Between(seaweedfs, writes)
     with behind(between, library) as held, serving(held) as served:
         served.compared("9")
@@ -263,7 +265,7 @@ def test_a_page_is_not_told_of_the_dataset_that_has_its_id_by_now(
         job = served.post("/api/datasets/9/push", {}, 202)["job"]
         assert between.held.wait(60)
         folder.rename(tmp_path / "away")
-        fill(library.root, "9_another", 7)
+        write_pairs(library.root, "9_another", 7)
         wait_for(lambda: "9_another" in {d["name"] for d in served.get("/api/datasets")["datasets"] if d["id"] == "9"})
         between.go.set()
         served.job(job)

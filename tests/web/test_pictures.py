@@ -14,11 +14,10 @@ from hashmark.actions.move import push
 from hashmark.library.library import Library
 from hashmark.search.items import item_id
 from hashmark.web.session import pictures
-from tests.conftest import BUCKET, Store
-from tests.images.build import encoded, exif, near, png, quarters
-from tests.web.conftest import STYLE
-from tests.web.serving import Served, serving
-from tests.web.tools import verdicts
+from support.datasets import STYLE
+from support.sample_images import encoded, exif, near, png, quarters
+from support.stores import BUCKET, Store
+from support.web.serving import Served, serving, verdicts
 
 SCRIPT = b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'><script>alert(1)</script></svg>"
 PAGE = b"<!doctype html><script>alert(document.domain)</script>"

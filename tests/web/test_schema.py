@@ -13,16 +13,16 @@ from schemathesis.specs.openapi.checks import response_schema_conformance, statu
 
 from hashmark.library.library import Library
 from hashmark.library.settings import create
-from tests.conftest import BUCKET, Store
-from tests.e2e.command import fill
-from tests.web.serving import Served, serving
+from support.datasets import write_pairs
+from support.stores import BUCKET, Store
+from support.web.serving import Served, serving
 
 
 @pytest.fixture(scope="module")
 def served(seaweedfs: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     root = tmp_path_factory.mktemp("schema")
     create(root, {"url": f"s3://{BUCKET}/schema", "endpoint_url": seaweedfs.endpoint_url, "region": "us-east-1"})
-    fill(root, "82_stellar_sketch", 3)
+    write_pairs(root, "82_stellar_sketch", 3)
     found = Library.open(root)
     remote = seaweedfs.remote("schema")
     library = Library(root, type(found.settings)(remote, False, found.settings.pairing, found.settings.prefixes))

@@ -11,11 +11,12 @@ import pytest
 from watchfiles import Change, awatch
 
 from hashmark.library.library import Library
-from tests.conftest import Store
-from tests.e2e.command import fill, wait_for
-from tests.web.conftest import STYLE
-from tests.web.serving import Served, serving
-from tests.web.tools import Between, Stream, behind, fragments, lists, verdicts
+from support.datasets import STYLE, write_pairs
+from support.stores import Store
+from support.waiting import wait_for
+from support.web.event_stream import Stream, fragments
+from support.web.held_store import Between, behind, lists
+from support.web.serving import Served, serving, verdicts
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +87,7 @@ def test_where_nothing_can_be_watched_it_is_said_and_nothing_is_compared_again_a
         wait_for(lambda: served.get("/api/datasets/82")["checking"] is None)
         listed, tried = len([1 for request, _ in between.done if lists(request)]), tries
         wait_for(lambda: tries >= tried + 4)
-        fill(library.root, "7_new", 1)
+        write_pairs(library.root, "7_new", 1)
         pages[1].wait(lambda events: "7_new" in fragments(events))
         assert len([1 for request, _ in between.done if lists(request)]) == listed
         told = served.get("/api/datasets")["unwatched"]
@@ -109,6 +110,6 @@ def test_a_look_for_new_datasets_that_fails_is_told_and_not_the_last(
     found = served.get("/api/datasets")
     assert (found["error"]["code"], [dataset["id"] for dataset in found["datasets"]]) == ("local", ["82"])
     (tmp_path / "away").rename(library.root)
-    fill(library.root, "7_new", 1)
+    write_pairs(library.root, "7_new", 1)
     page.wait(lambda events: "7_new" in fragments(events))
     assert served.get("/api/datasets")["error"] is None

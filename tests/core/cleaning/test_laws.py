@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hashmark.core.cleaning import KAOMOJI, UNSETTLED, Pipeline, Preset, Profile, tag_rules
 from hashmark.core.cleaning.registry import RULES, edits
-from tests.core.cleaning.dirt import FAMILY, HEART, REPLACEMENTS, TOKEN, TRIGGER, all_tables, profiles, texts
+from support.dirty_captions import FAMILY, HEART, REPLACEMENTS, TOKEN, TRIGGER, all_tables, profiles, texts
 
 COUNTS = {"cat": 3, "solo": 5, "long hair": 2}
 

@@ -14,7 +14,7 @@ from hashmark.core.lint.facts import UNMARKED, CaptionFacts, File, Folder, Image
 from hashmark.core.lint.findings import Finding, lint
 from hashmark.core.lint.sources import SOURCES
 from hashmark.core.model import Problem
-from tests.core.lint.build import WELL, folder, found, with_caption, with_image, without_caption, zero_byte
+from support.lint_folders import WELL, folder, found, with_caption, with_image, without_caption, zero_byte
 
 K, M, D = Trainer.KOHYA, Trainer.MUSUBI, Trainer.DIFFUSION_PIPE
 A, S, O = Trainer.AI_TOOLKIT, Trainer.SIMPLETUNER, Trainer.ONETRAINER  # noqa: E741

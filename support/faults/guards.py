@@ -1,8 +1,8 @@
 """What each row of the matrix rests on: code that, taken out, must make the row's test fail.
 
-`python -m tests.faults.guards [ROW …]` takes out one after the other in a copy of `src` and runs the tests against that
-copy. `guards.toml` has them, as text of the source; one that has moved must be named anew there, and `test_report.py`
-says so at once.
+`python -m support.faults.guards [ROW …]` takes out one after the other in a copy of `src` and runs the tests against
+that copy. `guards.toml` has them, as text of the source; one that has moved must be named anew there, and
+`test_report.py` says so at once.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def seen_to_fail(chosen: Iterable[Guard], paths: Mapping[str, str]) -> Iterator[
 
 
 def main(rows: list[str]) -> None:
-    from tests.faults.report import row_tests  # noqa: PLC0415 - it knows where the tests are, and uses this module
+    from support.faults.report import row_tests  # noqa: PLC0415 - it knows where the tests are, and uses this module
 
     chosen = [guard for guard in GUARDS if not rows or str(guard.row) in rows]
     for guard, fails in seen_to_fail(chosen, {test.name: test.path for test in row_tests()}):

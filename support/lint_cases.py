@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from hashmark.demo import sketches
+from support.sample_images import encoded
 
 SIDE = 320
 
@@ -24,12 +25,6 @@ def picture(number: int) -> Image.Image:
 def _drawing(seed: int) -> Image.Image:
     with Image.open(io.BytesIO(sketches.image(seed, side=SIDE))) as image:
         return image.convert("RGB")
-
-
-def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    out = io.BytesIO()
-    image.save(out, kind, **options)
-    return out.getvalue()
 
 
 def clean(folder: Path, count: int = 6) -> Path:

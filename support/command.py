@@ -7,13 +7,12 @@ import os
 import pty
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import BUCKET, SCRIPTS, Store
+from support.stores import BUCKET, SCRIPTS, Store
 
 
 @dataclass(frozen=True)
@@ -66,24 +65,6 @@ def library(store: Store, root: Path, prefix: str) -> Shell:
     ran = shell("init", "--remote", url, "--endpoint-url", store.endpoint_url, "--region", "us-east-1")
     assert ran.status == 0, ran.err
     return shell
-
-
-def fill(root: Path, name: str, count: int, size: int = 2000) -> Path:
-    """A dataset of `count` pairs with images of about `size` bytes."""
-    folder = root / name
-    folder.mkdir(parents=True, exist_ok=True)
-    for n in range(count):
-        (folder / f"{n:04d}.png").write_bytes(f"image {n} ".encode() * (size // 8))
-        (folder / f"{n:04d}.txt").write_text(f"a stellar sketch, number {n}\n")
-    return folder
-
-
-def wait_for(condition: Any, seconds: float = 60) -> None:
-    """Wait until `condition()` is true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.01)
 
 
 def end(process: subprocess.Popen[str], number: signal.Signals) -> Ran:

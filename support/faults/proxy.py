@@ -19,7 +19,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.faults.server import Reply, Request, error, scripted
+from support.faults.server import Reply, Request, error, scripted
 
 Upstream = Callable[[Request], Reply]
 Fault = Callable[[Request, Upstream], Reply]

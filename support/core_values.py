@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -39,6 +40,23 @@ def md5(data: bytes) -> str:
 def in_bytes(keys: Iterable[str]) -> list[str]:
     """Keys in S3's order, worked out without the code under test."""
     return sorted(keys, key=lambda key: key.encode("utf-8", "surrogateescape"))
+
+
+def tree_walk(listed: Iterable[str]) -> list[str]:
+    """The keys as a store lists them that walks its folders: each folder under its bare name, after a file of it."""
+
+    def walk(rows: list[list[bytes]]) -> Iterator[list[bytes]]:
+        below: defaultdict[bytes, list[list[bytes]]] = defaultdict(list)
+        for first, *rest in rows:
+            below[first].append(rest)
+        for name in sorted(below):
+            if [] in below[name]:
+                yield [name]
+            for rest in walk([rest for rest in below[name] if rest]):
+                yield [name, *rest]
+
+    split = [key.encode("utf-8", "surrogateescape").split(b"/") for key in listed]
+    return [b"/".join(parts).decode("utf-8", "surrogateescape") for parts in walk(split)]
 
 
 def local(key: str, data: bytes = DATA, *, trouble: str | None = None) -> LocalFile:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from tests.browser.site import STYLE
-from tests.conftest import Store
-from tests.faults import Reply, Request, error, forward, scripted
+from support.datasets import STYLE
+from support.faults import Reply, Request, error, forward, scripted
+from support.stores import Store
 
 
 class Gate:

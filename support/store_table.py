@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.stores import others
-from tests.stores.measure import ABILITIES, ASKS, VERSIONS
+from support import optional_stores
+from support.store_behaviour import ABILITIES, ASKS, VERSIONS
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "stores.md"
+PAGE = Path(__file__).parent.parent / "docs" / "stores.md"
 SUITES = ("tests/stores/test_conformance.py", "tests/stores/test_flows.py")
 
 HEAD = """# Stores, as measured
@@ -87,7 +87,7 @@ def _pytest(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
 def main(names: Sequence[str]) -> None:
     """Measure these stores, or all, and write the page."""
     names = list(names) or list(VERSIONS)
-    installers = {"swift": others.install_swift, "s3rver": others.install_s3rver}
+    installers = {"swift": optional_stores.install_swift, "s3rver": optional_stores.install_s3rver}
     for name in names:
         installers.get(name, lambda: None)()
     with tempfile.TemporaryDirectory() as scratch:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.faults import guards
-from tests.faults.guards import ROOT
-from tests.faults.matrix import ROWS, TOLD
+from support.faults import guards
+from support.faults.guards import ROOT
+from support.faults.matrix import ROWS, TOLD
 
 PAGE = ROOT / "docs" / "faults.md"
 HEAD = """# Bad days

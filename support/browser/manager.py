@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
-from tests.browser.site import STYLE, Site
+from support.browser.site import Site
+from support.datasets import STYLE
 
 
 class Manager:
@@ -131,3 +133,24 @@ def longest_task(manager: Manager) -> Iterator[list[float]]:
     tasks = [e for e in events if e["name"] == "RunTask" and names.get((e["pid"], e["tid"])) == "CrRendererMain"]
     assert len(tasks) > 20, "it was looked at"
     found.append(max(e.get("tdur", 0) for e in tasks) / 1000)
+
+
+Visit = Callable[..., Manager]
+
+
+@dataclass
+class PageErrors:
+    """What a page must never do: uncaught errors, anything that its policy forbids."""
+
+    errors: list[str] = field(default_factory=list)
+    allowed: str | None = None
+    """What a test brings about itself."""
+
+    def watch(self, page: Page) -> None:
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._heard)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        expected = "Failed to load resource" in message.text or (self.allowed and self.allowed in message.text)
+        if message.type == "error" and not expected:
+            self.errors.append(message.text)

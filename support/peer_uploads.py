@@ -17,7 +17,7 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 
 from hashmark.embedded.store import read_credentials
-from tests.conftest import BUCKET, SCRIPTS, Store, aws, rclone_remote, run_tool
+from support.stores import BUCKET, SCRIPTS, Store, aws, rclone_remote, run_tool
 
 MIB = 1 << 20
 

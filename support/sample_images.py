@@ -30,9 +30,9 @@ TURNED = {
 """How an upright image is stored under each orientation."""
 
 
-def encoded(image: Image.Image, name: str, **options: Any) -> bytes:
+def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     result = io.BytesIO()
-    image.save(result, name, **options)
+    image.save(result, kind, **options)
     return result.getvalue()
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +20,7 @@ from hashmark.library.library import Library
 from hashmark.web.server.app import create_app
 from hashmark.web.server.guard import Guard, Keys
 from hashmark.web.server.http_server import ListenAddress, _bind, end_streams, hosts
+from hashmark.web.session.desk import Desk
 
 TOKEN = "a-token-that-only-this-test-knows-0123456789"
 
@@ -95,3 +98,59 @@ def serving(
         thread.join(60)
         sock.close()
         assert not thread.is_alive(), "the server did not end"
+
+
+def flat(given: Iterable[Any]) -> Iterator[Any]:
+    """Routes, those of included routers too."""
+    for route in given:
+        if (router := getattr(route, "original_router", None)) is not None:
+            yield from flat(router.routes)
+        else:
+            yield route
+
+
+def on_a_desk(library: Library, story: Callable[[Desk], object]) -> None:
+    async def tell() -> None:
+        desk = Desk(library)
+        await desk.refresh()
+        await desk.check(desk.boards["82"])
+        try:
+            await story(desk)  # type: ignore[misc]
+        finally:
+            await desk.close()
+
+    asyncio.run(tell())
+
+
+def as_it_is(served: Served, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
+    """Ask for a path that a client would tidy up; the answer's status, headers and text."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
+    try:
+        connection.putrequest("GET", path)
+        for name, value in (served.headers | headers).items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        answer = connection.getresponse()
+        return answer.status, {n.lower(): v for n, v in answer.getheaders()}, answer.read().decode(errors="replace")
+    finally:
+        connection.close()
+
+
+def verdicts(served: Served, dataset: str = "82", *, fresh: bool = True) -> dict[str, str]:
+    """Each key's verdict, compared now or as it was last told."""
+    found = served.get(f"/api/datasets/{dataset}/status{'?fresh=true' if fresh else ''}")
+    return {row["key"]: row["verdict"] for row in found["files"]}
+
+
+def truth(served: Served) -> Any:
+    """Whatever a request could change: files on disk and in both trashes, objects in the bucket, jobs."""
+    library: Library = served.app.state.desk.library
+    trash = library.trash
+    disk = {
+        str(path): path.read_bytes()
+        for path in Path(library.root).rglob("*")
+        if path.is_file() and (".hashmark" not in path.parts or trash in path.parents)
+    }
+    prefix = library.settings.remote.prefix
+    bucket = {found.key: found.etag for found in library.bucket.objects(f"{prefix}/")}
+    return disk, bucket, served.get("/api/jobs")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,9 +10,9 @@ from pathlib import Path
 from hashmark import Dataset, Library, status
 from hashmark.library.settings import Settings
 from hashmark.s3.bucket import Bucket
-from tests.conftest import Store
-from tests.disk.tools import tree
-from tests.faults.proxy import Proxy, proxied
+from support.faults.proxy import Proxy, proxied
+from support.file_trees import tree
+from support.stores import Store
 
 NAME = "82_x"
 TEXT = b"a stellar sketch\n"
@@ -64,13 +64,6 @@ def world_of(store: Store, prefix: str, folder: Path) -> Iterator[World]:
             world.close()
 
 
-def fill(dataset: Dataset, files: Mapping[str, bytes]) -> None:
-    for key, data in files.items():
-        path = dataset.path / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-
-
 def on_disk(dataset: Dataset) -> dict[str, bytes]:
     """Every file of the dataset, unfinished ones included."""
     return tree(dataset.path)
@@ -90,3 +83,9 @@ def in_trash(dataset: Dataset) -> set[bytes]:
 
 def verdicts(dataset: Dataset) -> dict[str, str]:
     return {str(row.key): str(row.verdict) for row in status(dataset).files}
+
+
+def incomplete_uploads(bucket: Bucket, prefix: str) -> int:
+    """Count the incomplete multipart uploads under a prefix."""
+    query = {"uploads": "", "prefix": prefix}
+    return bucket.client.call("ListMultipartUploads", "GET", query=query).body.count(b"<UploadId>")

@@ -1,0 +1,68 @@
+"""Keys that must never become a path or markup."""
+
+from __future__ import annotations
+
+from hashmark.core.keys import MAX_KEY_BYTES, MAX_NAME_BYTES
+
+HOSTILE_KEYS: dict[str, str] = {
+    "": "is empty",
+    "..": "'..' segment",
+    "../a.png": "'..' segment",
+    "a/../b.png": "'..' segment",
+    "a/..": "'..' segment",
+    ".": "'.' segment",
+    "./a.png": "'.' segment",
+    "a/./b.png": "'.' segment",
+    "/": "absolute",
+    "/etc/passwd": "absolute",
+    "//host/share": "absolute",
+    "a//b.png": "empty segment ('//')",
+    "a/": "empty segment ('//')",
+    "C:": "drive letter",
+    "c:/a.png": "drive letter",
+    "C:a.png": "drive letter",
+    "x/d:/a.png": "drive letter",
+    "..\\a.png": "backslash",
+    "\\\\host\\share": "backslash",
+    "a\\b.png": "backslash",
+    "a\x00.png": "U+0000",
+    "a\n.png": "U+000A",
+    "a.png\n": "U+000A",
+    "a\r.png": "U+000D",
+    "a\x1b[2J.png": "U+001B",
+    "a\x7f.png": "U+007F",
+    "a\x85.png": "U+0085",
+    "a\u2028.png": "U+2028",
+    "a\u2029.png": "U+2029",
+    "con": "Windows reserves",
+    "CON": "Windows reserves",
+    "con.txt": "Windows reserves",
+    "x/Nul.tar.gz": "Windows reserves",
+    "aux/a.png": "Windows reserves",
+    "prn": "Windows reserves",
+    "com1.txt": "Windows reserves",
+    "LPT9": "Windows reserves",
+    "com¹.txt": "Windows reserves",
+    "CONIN$": "Windows reserves",
+    "conout$.txt": "Windows reserves",
+    "nul .txt": "Windows reserves",
+    "a.": "cut at the end",
+    "a ": "cut at the end",
+    "x./a.png": "cut at the end",
+    "x /a.png": "cut at the end",
+    "...": "cut at the end",
+    "a\udcff.png": "not valid UTF-8",
+    "\ud800": "not valid UTF-8",
+    "a\u212a.png": "U+212A",
+    "a\u037e.png": "U+037E",
+    "a\u1fef.png": "U+1FEF",
+    "n" * (MAX_NAME_BYTES + 1): "name longer than 255 bytes",
+    "ü" * 128: "name longer than 255 bytes",
+    "x/" + "n" * (MAX_NAME_BYTES - 4) + ".jpeg": "name longer than 255 bytes",
+    "abc/" * (MAX_KEY_BYTES // 4) + "a": "longer than 1024 bytes",
+    "üx/" * 256 + "a": "longer than 1024 bytes",
+}
+"""Keys that are refused, each with words of the reason."""
+
+MARKUP_NAME = "<img src=x onerror=alert(1)>.png"
+"""A legal name of an image that would run a script if a page put it into its markup unescaped."""

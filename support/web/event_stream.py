@@ -1,0 +1,71 @@
+"""A page's event stream as a browser reads it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from support.waiting import wait_for
+from support.web.serving import Served
+
+
+@dataclass(frozen=True)
+class Event:
+    """One server-sent event."""
+
+    name: str
+    data: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.data)
+
+
+class Stream:
+    """An event stream that is read on a thread. `all` are the events so far; `ended` once the server ended it."""
+
+    def __init__(self, served: Served, path: str = "/events?dataset=82") -> None:
+        self.all: list[Event] = []
+        self.ended = threading.Event()
+        self._client = httpx.Client(base_url=served.base, headers=served.headers, timeout=60)
+        self._thread = threading.Thread(target=self._read, args=(path,), daemon=True)
+        self._thread.start()
+
+    def _read(self, path: str) -> None:
+        name, data = "message", list[str]()
+        with contextlib.suppress(httpx.HTTPError), self._client, self._client.stream("GET", path) as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            for line in answer.iter_lines():
+                kind, _, value = line.partition(": ")
+                if not line and data:
+                    self.all.append(Event(name, "\n".join(data)))
+                if not line:
+                    name, data = "message", []
+                elif kind == "event":
+                    name = value
+                elif kind == "data":
+                    data.append(value)
+        self.ended.set()
+
+    def wait(self, condition: Callable[[list[Event]], object], seconds: float = 60) -> None:
+        wait_for(lambda: condition(list(self.all)), seconds)
+
+    def has_begun(self) -> None:
+        """Wait until everything that a page is sent at first has come."""
+        self.wait(lambda events: any(event.name == "structure" for event in events))
+
+
+def rows(events: list[Event]) -> dict[str, Any]:
+    """The last row that these events tell of each item, by name."""
+    return {row["name"]: row for event in events if event.name == "rows" for row in event.json["items"]}
+
+
+def fragments(events: list[Event]) -> str:
+    """All HTML that these events put in its place."""
+    return "".join(event.data for event in events if event.name == "message")

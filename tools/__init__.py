@@ -1,0 +1,1 @@
+"""What the Makefile runs beside the tests: it sets up, builds, draws and checks."""
