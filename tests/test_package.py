@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 STATIC = "hashmark/web/static"
 REGISTRIES = tuple(
     ".".join(name).encode() for name in (("registry", "npmjs"), ("pypi", "org/simple"), ("files", "pythonhosted"))
