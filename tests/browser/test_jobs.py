@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from hashmark.transfer.run import FILES
+from hashmark.transfer.run import MAX_OPEN_FILES
 from support.browser.gate import Gate, Line, gated
 from support.browser.manager import PageErrors, Visit
 from support.browser.site import Site, SiteMaker
 from support.stores import Store
 
 COUNT = 30
-MANY = 2 * FILES
+MANY = 2 * MAX_OPEN_FILES
 """So many that not all are under way at once."""
 
 RECONNECTING = 70_000

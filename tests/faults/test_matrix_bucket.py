@@ -200,7 +200,7 @@ def test_row_19_a_burst_of_503_lowers_the_concurrency_and_the_run_finishes(
     result = push(here)
     assert result.done, result.failures
     assert limits
-    assert min(limits) < run_module.FILES
+    assert min(limits) < run_module.MAX_OPEN_FILES
     assert status(here).in_sync
 
 

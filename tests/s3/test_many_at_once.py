@@ -8,7 +8,7 @@ import pytest
 
 from hashmark.s3.client import CONNECTIONS, Client
 from hashmark.s3.endpoint import Remote
-from hashmark.transfer.run import FILES
+from hashmark.transfer.run import MAX_OPEN_FILES
 from support.faults import Reply, Request, scripted
 from support.waiting import wait_for
 
@@ -20,7 +20,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_file_under_way_has_a_connection_and_hears_of_its_own_answer() -> None:
-    let = [threading.Event() for _ in range(FILES)]
+    let = [threading.Event() for _ in range(MAX_OPEN_FILES)]
 
     def answer(request: Request) -> Reply:
         assert let[int(request.path.rsplit("/", 1)[1])].wait(120)
@@ -29,8 +29,8 @@ def test_every_file_under_way_has_a_connection_and_hears_of_its_own_answer() -> 
     with scripted(answer) as server:
         client = Client(Remote("bucket", endpoint_url=server.url, region="us-east-1"))
         try:
-            answers = [client.send("PutObject", "PUT", str(n), body=b"x") for n in range(FILES)]
-            wait_for(lambda: len(server.seen) == FILES)
+            answers = [client.send("PutObject", "PUT", str(n), body=b"x") for n in range(MAX_OPEN_FILES)]
+            wait_for(lambda: len(server.seen) == MAX_OPEN_FILES)
             for event, got in zip(let, answers, strict=True):
                 assert not got.done()
                 event.set()
@@ -41,4 +41,4 @@ def test_every_file_under_way_has_a_connection_and_hears_of_its_own_answer() -> 
 
 
 def test_a_run_never_has_more_under_way_than_there_are_connections() -> None:
-    assert FILES < CONNECTIONS
+    assert MAX_OPEN_FILES < CONNECTIONS

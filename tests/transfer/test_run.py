@@ -20,7 +20,7 @@ from hashmark.s3.waiting import Pending
 from hashmark.transfer import run as run_module
 from hashmark.transfer.action_result import ActionResult
 from hashmark.transfer.moves import Mover
-from hashmark.transfer.run import FILES, LARGE, THREADS, Outcome, Runner
+from hashmark.transfer.run import LARGE_FILE_BYTES, MAX_OPEN_FILES, WORKER_THREADS, Outcome, Runner
 
 Fate = Callable[[str, int], errors.HashmarkError | None]
 """What befalls a key at its how many-eth try."""
@@ -62,7 +62,7 @@ def _upload(key: str, size: int) -> Action:
 
 
 def test_a_busy_store_is_tried_again_until_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "_pause", lambda attempt: 0.01 if attempt.number < 4 else None)
+    monkeypatch.setattr(run_module, "_retry_delay_s", lambda attempt: 0.01 if attempt.number < 4 else None)
     played = Played(lambda _key, number: errors.SlowDown("busy") if number < 4 else None)
     outcome = played.run(*[1] * 200)
     assert (outcome.state.files_done, outcome.state.failures, outcome.not_tried) == (200, (), 0)
@@ -89,7 +89,7 @@ def test_a_run_that_is_stopped_does_not_wait_to_try_again(monkeypatch: pytest.Mo
             threading.Timer(0.3, played.cancel.set).start()
         return 3600.0
 
-    monkeypatch.setattr(run_module, "_pause", pause)
+    monkeypatch.setattr(run_module, "_retry_delay_s", pause)
     played = Played(lambda *_: errors.SlowDown("busy"))
     outcome = played.run(*[1] * 5)
     assert outcome.state.interrupted
@@ -108,10 +108,10 @@ def test_what_may_have_been_an_accident_is_tried_once_more(
 
 def test_what_every_file_would_meet_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     played = Played(lambda *_: errors.ExpiredCredentials("no"))
-    outcome = played.run(*[1] * (FILES * 3))
+    outcome = played.run(*[1] * (MAX_OPEN_FILES * 3))
     assert isinstance(outcome.fatal, errors.ExpiredCredentials)
     assert outcome.not_tried > 0
-    assert outcome.not_tried + len(outcome.state.failures) == FILES * 3
+    assert outcome.not_tried + len(outcome.state.failures) == MAX_OPEN_FILES * 3
     assert set(played.tries.values()) == {1}
 
 
@@ -143,7 +143,7 @@ def test_an_error_in_what_is_told_ends_the_run_once_all_under_way_has_ended(monk
 
 def test_large_files_tell_when_they_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     played = Played(lambda *_: None)
-    played.run(LARGE - 1, LARGE, LARGE + 1)
+    played.run(LARGE_FILE_BYTES - 1, LARGE_FILE_BYTES, LARGE_FILE_BYTES + 1)
     assert [event.key for event in played.events if isinstance(event, FileStarted)] == ["001.png", "002.png"]
 
 
@@ -183,7 +183,7 @@ def test_files_that_failed_keep_none_of_their_bytes(monkeypatch: pytest.MonkeyPa
     try:
         outcome = played.run(*[1] * 200)
         assert len(outcome.state.failures) == 200
-        assert (Bytes.held, Bytes.most <= THREADS) == (0, True)
+        assert (Bytes.held, Bytes.most <= WORKER_THREADS) == (0, True)
     finally:
         gc.enable()
 
@@ -201,6 +201,6 @@ def test_of_a_run_that_is_stopped_no_more_files_are_begun(fatal: bool, monkeypat
     played = Played(stop)
     outcome = played.run(*[1] * 200)
     begun = sum(played.tries.values())
-    assert 1 <= begun <= THREADS
+    assert 1 <= begun <= WORKER_THREADS
     assert outcome.not_tried == 200 - begun
     assert (outcome.state.files_done, len(outcome.state.failures)) == ((0, begun) if fatal else (begun, 0))

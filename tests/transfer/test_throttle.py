@@ -7,7 +7,7 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashmark.transfer.throttle import RECOVERY, Throttle
+from hashmark.transfer.throttle import SUCCESSES_TO_RECOVER, Throttle
 
 
 def busy(throttle: Throttle, *sizes: int) -> Throttle:
@@ -67,7 +67,7 @@ def test_it_recovers_one_by_one_up_to_where_it_began() -> None:
     throttle.slow_down(throttle.epoch)
     limits = []
     for _ in range(5):
-        for _ in range(RECOVERY - 1):
+        for _ in range(SUCCESSES_TO_RECOVER - 1):
             throttle.succeeded()
         limits.append(throttle.limit)
         throttle.succeeded()
@@ -77,10 +77,10 @@ def test_it_recovers_one_by_one_up_to_where_it_began() -> None:
 
 def test_what_went_well_before_slowing_down_does_not_count() -> None:
     throttle = Throttle(4, 100)
-    for _ in range(10 * RECOVERY):
+    for _ in range(10 * SUCCESSES_TO_RECOVER):
         throttle.succeeded()
     throttle.slow_down(throttle.epoch)
-    for _ in range(RECOVERY - 1):
+    for _ in range(SUCCESSES_TO_RECOVER - 1):
         throttle.succeeded()
     assert throttle.limit == 2
 

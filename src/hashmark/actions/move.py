@@ -167,19 +167,28 @@ def run(
     cancel: threading.Event | None = None,
     on_done: Callable[[ActionResult], None] = lambda _done: None,
 ) -> Result:
-    """Carry a plan out and record what it proves. `on_done` is given each proof before its event.
+    """Carry out a plan and record what it proves. `on_done` is called with each result, before its event.
 
     Raises:
-        Busy: another hashmark is changing this dataset.
+        Busy: another process holds the dataset's lock.
         ReadOnly: the library can't be written.
         StoreError: the store can't be probed.
     """
-    dataset, library = planned.dataset, planned.dataset.library
+    dataset, library, plan = planned.dataset, planned.dataset.library, planned.plan
     with dataset.lock():
-        left = _sweep(dataset, planned.plan)
-        writes = any(a.verb in {Verb.UPLOAD, Verb.DELETE_REMOTE} for a in planned.plan.actions)
-        known = probed_capabilities(library) if writes else capabilities(library)
-        batch = new_batch_name(planned.plan.direction)
+        # The lock is held, so whatever is left unfinished comes from a killed run.
+        notes = incomplete_uploads.abort_own(dataset) if plan.direction is Direction.PUSH else ()
+        for path in leftovers(dataset.path) if plan.direction is Direction.PULL and dataset.path.is_dir() else ():
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise explain(error, str(path)) from None
+        if any(action.verb in {Verb.UPLOAD, Verb.DELETE_REMOTE} for action in plan.actions):
+            supported = probed_capabilities(library)
+            notes = (*write_notes(supported), *notes)
+        else:
+            supported = capabilities(library)
+        batch = new_batch_name(plan.direction)
         mover = Mover(
             Destination(
                 bucket=library.bucket,
@@ -188,34 +197,18 @@ def run(
                 trash=library.trash / batch / dataset.name,
                 remote_trash=f"{library.remote_trash}{batch}/{dataset.name}/",
             ),
-            known,
+            supported,
             on_upload=lambda key, upload_id: incomplete_uploads.note(library, key, upload_id),
             on_content=caption_look(dataset),
         )
         recorder = _Recorder(dataset, on_done)
-        runner = Runner(planned.plan, mover, on_event=on_event, record=recorder.add, cancel=cancel or threading.Event())
-        notes = (*(write_notes(known) if writes else ()), *left)
+        runner = Runner(plan, mover, on_event=on_event, record=recorder.add, cancel=cancel or threading.Event())
         try:
             outcome = runner.run(notes)
         finally:
             recorder.flush()
-    used = any(a.replaces or a.verb in DELETES for a in planned.plan.actions) and outcome.state.files_done
-    return Result(planned, outcome, batch if used else None, notes)
-
-
-def _sweep(dataset: Dataset, plan: Plan) -> tuple[str, ...]:
-    """Remove what a killed run left unfinished; nobody else is at it, because the lock is held.
-
-    Returns what is to be told of what could not be removed.
-    """
-    notes = incomplete_uploads.abort_own(dataset) if plan.direction is Direction.PUSH else ()
-    if plan.direction is Direction.PULL and dataset.path.is_dir():
-        for path in leftovers(dataset.path):
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                raise explain(error, str(path)) from None
-    return notes
+    trashed = any(a.replaces or a.verb in DELETES for a in plan.actions) and outcome.state.files_done
+    return Result(planned, outcome, batch if trashed else None, notes)
 
 
 class _Recorder:

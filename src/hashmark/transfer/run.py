@@ -1,8 +1,8 @@
-"""Runs a plan with many actions at once, tells of it in events, and stops where going on makes no sense.
+"""Runs a plan: many actions at once, reported as events, stopped early where continuing makes no sense.
 
-Transfers come first, then deletes in the bucket, then those on disk, each only if all before it went well. The
-calling thread decides what begins, and gets every event and every result, in the order they happen; a crew does the
-work. What is recorded, shown or asked is not known here.
+Transfers come first, then deletes in the bucket, then deletes on disk; each phase runs only if all before it went well.
+The calling thread decides what begins, and reports every event and every result in the order they happen; the threads
+of a pool do the work. What is recorded, shown or asked is not known here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from hashmark.core import errors
@@ -27,45 +27,45 @@ from hashmark.core.events import (
 )
 from hashmark.core.plan import DELETES, Action, Plan, Verb
 from hashmark.transfer.action_result import ActionResult
-from hashmark.transfer.crew import Crew
+from hashmark.transfer.coroutine_pool import CoroutinePool
 from hashmark.transfer.moves import MAX_SINGLE_PUT_BYTES, Mover
 from hashmark.transfer.throttle import Throttle
 
-FILES = 64
+MAX_OPEN_FILES = 64
 """Files under way at once, nearly all of them waiting for an answer."""
 
-THREADS = 4
-"""Those that read, hash, write and sync them; a file that goes in parts keeps one. With more of them, they mostly wait
-for each other: small files are much Python and little else."""
+WORKER_THREADS = 4
+"""Threads that read, hash, write and sync files; a multipart upload keeps one to itself. With more of them, they mostly
+wait for each other: small files are much Python and little else."""
 
-MEMORY = 256 << 20
-TRIES = 4
-LARGE = 4 << 20
-"""Files from this size on tell when they begin, and of progress within themselves."""
+MAX_HELD_BYTES = 256 << 20
+MAX_ATTEMPTS = 4
+LARGE_FILE_BYTES = 4 << 20
+"""Files from this size on are reported when they start, and while they make progress."""
 
-HANDFUL = 0.005
-"""Seconds for which results may gather while many files are under way: a thread that wakes for each costs a switch."""
+GATHER_RESULTS_S = 0.005
+"""How long results gather while many files are under way: a thread that wakes up for each result costs a switch."""
 
-MOMENT = 0.1
-"""Seconds after which a cancelled run notices it, while all it does is wait to try again."""
+CANCEL_POLL_S = 0.1
+"""How soon a cancelled run notices it while it only waits to retry."""
 
 _PHASES = (frozenset(Verb) - DELETES, {Verb.DELETE_REMOTE}, {Verb.DELETE_LOCAL})
-"""What is done together. Each waits until all before it went well, so that a bucket that refuses costs no file."""
+"""What runs together. A phase waits until all before it went well, so that a bucket that refuses costs no file."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. `fatal` is what stopped it early; `not_tried` counts the actions it left."""
+    """How a run ended. `fatal` is the error that stopped it early; `not_tried` counts the actions that never began."""
 
     state: JobState
     fatal: errors.HashmarkError | None
     not_tried: int
 
 
-class _Try:
-    """One action: which try it is, begun in which epoch of the throttle, how that ended, and when the next is due.
+class _Attempt:
+    """One action and its current attempt.
 
-    It is handed back and forth between the calling thread and the crew; only one of them has it at a time.
+    It is handed back and forth between the calling thread and the pool; only one of them has it at a time.
     """
 
     __slots__ = ("action", "due", "epoch", "held", "number", "result")
@@ -74,16 +74,18 @@ class _Try:
         self.action = action
         self.number = 1
         self.epoch = 0
+        """The throttle's epoch in which the attempt began."""
         self.due = 0.0
+        """When a retry may begin, by the monotonic clock."""
         self.held = min(action.size, MAX_SINGLE_PUT_BYTES)
-        """Bytes that it holds in memory; of a file that goes in parts, `s3.multipart` bounds the rest."""
+        """Bytes held in memory; `s3.multipart` bounds what a multipart upload holds beyond that."""
         self.result: ActionResult | errors.HashmarkError | None = None
 
 
 class Runner:
-    """One run of one plan. `record` is given each proof as it comes, on the calling thread.
+    """One run of one plan. `record` is called with each result as it comes, on the calling thread.
 
-    `cancel` may be set from anywhere: files under way are finished, the others are left.
+    `cancel` may be set from any thread: files under way are finished, the others are left.
     """
 
     def __init__(
@@ -100,160 +102,144 @@ class Runner:
         self._on_event = on_event
         self._record = record
         self._cancel = cancel
-        self._throttle = Throttle(FILES, MEMORY)
-        self._mail: queue.SimpleQueue[FileProgress | _Try] = queue.SimpleQueue()
-        self._again: list[_Try] = []
+        self._throttle = Throttle(MAX_OPEN_FILES, MAX_HELD_BYTES)
+        self._messages: queue.SimpleQueue[FileProgress | _Attempt] = queue.SimpleQueue()
+        self._retries: list[_Attempt] = []
         self._fatal: errors.HashmarkError | None = None
         self._state = JobState()
 
     def run(self, notes: tuple[str, ...] = ()) -> Outcome:
-        """Carry out the plan.
-
-        Never raises for a file: failures are in the outcome.
-        """
+        """Carry out the plan. Never raises for a file: failures are in the outcome."""
         plan = self._plan
-        self._tell(Started(len(plan.actions), plan.total_bytes, time.time(), notes))
+        self._report(Started(len(plan.actions), plan.total_bytes, time.time(), notes))
         for verbs in _PHASES:
-            if not self._state.failures and not self._stopped():
-                self._phase(action for action in plan.actions if action.verb in verbs)
-        self._tell(Ended(self._cancel.is_set(), time.time()))
+            if not self._state.failures and not self._stopped:
+                self._run_phase([action for action in plan.actions if action.verb in verbs])
+        self._report(Ended(self._cancel.is_set(), time.time()))
         left = len(plan.actions) - self._state.files_done - len(self._state.failures)
         return Outcome(self._state, self._fatal, left)
 
+    @property
     def _stopped(self) -> bool:
         return self._cancel.is_set() or self._fatal is not None
 
-    def _phase(self, actions: Iterable[Action]) -> None:
-        """Run these, a bounded number at a time, until all are done or the run is stopped."""
-        waiting = map(_Try, actions)
-        first = next(waiting, None)
-        if first is None:
+    def _run_phase(self, actions: Iterable[Action]) -> None:
+        """Run these actions, a bounded number at a time, until all have ended or the run is stopped."""
+        waiting = map(_Attempt, actions)
+        following = next(waiting, None)
+        if following is None:
             return
-        with Crew(min(THREADS, len(self._plan.actions))) as crew:
+        with CoroutinePool(min(WORKER_THREADS, len(self._plan.actions))) as pool:
             try:
-                self._feed(crew, first, waiting)
+                while True:
+                    self._begin_retries(pool)
+                    while following is not None and not self._stopped and self._begin(pool, following):
+                        following = next(waiting, None)
+                    if not self._throttle.active and not self._retries:
+                        return
+                    if self._throttle.active > MAX_OPEN_FILES // 2:
+                        time.sleep(GATHER_RESULTS_S)
+                    self._receive()
             except BaseException:
                 self._cancel.set()
-                while self._throttle.active:  # what is under way ends before the crew goes
-                    message = self._mail.get()
-                    if isinstance(message, _Try):
+                while self._throttle.active:  # what is under way must end before the pool does
+                    message = self._messages.get()
+                    if isinstance(message, _Attempt):
                         self._throttle.end(message.held)
                 raise
 
-    def _feed(self, crew: Crew, following: _Try | None, waiting: Iterator[_Try]) -> None:
-        while True:
-            self._begin_again(crew)
-            while following and not self._stopped() and self._throttle.has_room(following.held):
-                self._begin(crew, following)
-                following = next(waiting, None)
-            if not self._throttle.active and not self._again:
-                return
-            if self._throttle.active > FILES // 2:
-                time.sleep(HANDFUL)
-            self._take_mail()
-            while not self._mail.empty():
-                self._take_mail()
-
-    def _begin(self, crew: Crew, attempt: _Try) -> None:
+    def _begin(self, pool: CoroutinePool, attempt: _Attempt) -> bool:
+        """Begin an attempt if there is room for it."""
+        if not self._throttle.begin(attempt.held):
+            return False
         attempt.epoch = self._throttle.epoch
-        if attempt.action.size >= LARGE:
-            self._tell(FileStarted(attempt.action.key, attempt.action.verb, time.time()))
-        crew.start(self._work(attempt))
-        self._throttle.begin(attempt.held)
+        pool.start(self._work(attempt))
+        if attempt.action.size >= LARGE_FILE_BYTES:
+            self._report(FileStarted(attempt.action.key, attempt.action.verb, time.time()))
+        return True
 
-    def _begin_again(self, crew: Crew) -> None:
-        """Begin what waited long enough to be tried again; of a run that was stopped, nothing is."""
-        now = time.monotonic() if self._again else 0.0
-        for attempt in list(self._again):
-            if self._stopped():
+    def _begin_retries(self, pool: CoroutinePool) -> None:
+        """Begin the retries that are due. In a stopped run they fail instead."""
+        now = time.monotonic() if self._retries else 0.0
+        for attempt in list(self._retries):
+            if self._stopped:
                 self._fail(attempt)
-            elif attempt.due > now or not self._throttle.has_room(attempt.held):
+            elif attempt.due > now or not self._begin(pool, attempt):
                 continue
+            self._retries.remove(attempt)
+
+    def _receive(self) -> None:
+        """Handle all messages that have come, at least one; while a retry is due, wait at most CANCEL_POLL_S for it."""
+        while True:
+            try:
+                message = self._messages.get(timeout=CANCEL_POLL_S if self._retries else None)
+            except queue.Empty:
+                return
+            if isinstance(message, FileProgress):
+                self._report(message)
             else:
-                self._begin(crew, attempt)
-            self._again.remove(attempt)
+                self._throttle.end(message.held)
+                self._handle_result(message)
+            if self._messages.empty():
+                return
 
-    def _take_mail(self) -> None:
-        """Handle what comes next. While something is to be tried again, no longer than a moment is waited for it."""
-        try:
-            message = self._mail.get(timeout=MOMENT if self._again else None)
-        except queue.Empty:
-            return
-        if isinstance(message, FileProgress):
-            self._tell(message)
-            return
-        self._throttle.end(message.held)
-        self._settle(message)
-
-    def _settle(self, attempt: _Try) -> None:
-        """What follows from how a try ended: a proof, another try, or a failure."""
-        result = attempt.result
+    def _handle_result(self, attempt: _Attempt) -> None:
+        """Record what an attempt has proven, or schedule a retry, or report the failure."""
+        result, action = attempt.result, attempt.action
         if isinstance(result, ActionResult):
             self._throttle.succeeded()
             self._record(result)
-            action = attempt.action
-            self._tell(FileDone(action.key, action.verb, action.size, result.evidence, time.time()))
-            return
-        if result is None:
-            return  # not begun
-        if isinstance(result, errors.SlowDown):
-            self._throttle.slow_down(attempt.epoch)
-        pause = None if self._stopped() else _pause(attempt)
-        if pause is None:
-            self._fail(attempt)
-        else:
-            attempt.number += 1
-            attempt.due = time.monotonic() + pause
-            self._again.append(attempt)
+            self._report(FileDone(action.key, action.verb, action.size, result.evidence, time.time()))
+        elif result is not None:  # else the run was stopped before it began
+            if isinstance(result, errors.SlowDown):
+                self._throttle.slow_down(attempt.epoch)
+            delay = None if self._stopped else _retry_delay_s(attempt)
+            if delay is None:
+                self._fail(attempt)
+            else:
+                attempt.number += 1
+                attempt.due = time.monotonic() + delay
+                self._retries.append(attempt)
 
-    def _fail(self, attempt: _Try) -> None:
+    def _fail(self, attempt: _Attempt) -> None:
         action, error = attempt.action, attempt.result
-        assert isinstance(error, errors.HashmarkError)  # noqa: S101 - only what failed is tried again
-        self._tell(FileFailed(action.key, action.verb, error.code, str(error), time.time()))
+        assert isinstance(error, errors.HashmarkError)  # noqa: S101 - only what failed is retried
+        self._report(FileFailed(action.key, action.verb, error.code, str(error), time.time()))
 
-    def _tell(self, event: Event) -> None:
+    def _report(self, event: Event) -> None:
         self._state = reduce(self._state, event)
         self._on_event(event)
 
-    async def _work(self, attempt: _Try) -> None:
-        """A try's whole work; it always ends with a message. Where the run was stopped meanwhile, nothing is begun."""
-        action = attempt.action
-        try:
-            if not self._stopped():
-                attempt.result = await self._mover.carry_out(action, self._progress(action), self._cancel.is_set)
-        except errors.HashmarkError as error:
-            attempt.result = _without_frames(error)
-            if error.fatal:
-                self._fatal = self._fatal or error
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not hang the run; it is reported as one
-            attempt.result = errors.HashmarkError(f"'{action.key}': {type(error).__name__}: {error}.")
-        self._mail.put(attempt)
-
-    def _progress(self, action: Action) -> Callable[[int], None] | None:
-        if action.size < LARGE:
-            return None
-        moved = 0
+    async def _work(self, attempt: _Attempt) -> None:
+        """Carry out an attempt and send it back with its result. In a stopped run, nothing is carried out."""
+        action, moved = attempt.action, 0
         lock = threading.Lock()  # a large object travels in several requests at once
 
         def on_bytes(count: int) -> None:
             nonlocal moved
             with lock:
                 moved += count
-                self._mail.put(FileProgress(action.key, min(moved, action.size), time.time()))
+                self._messages.put(FileProgress(action.key, min(moved, action.size), time.time()))
 
-        return on_bytes
+        try:
+            if not self._stopped:
+                progress = on_bytes if action.size >= LARGE_FILE_BYTES else None
+                attempt.result = await self._mover.carry_out(action, progress, self._cancel.is_set)
+        except errors.HashmarkError as error:
+            # Without tracebacks: their frames would keep the bytes of every file that failed.
+            error.__cause__ = error.__context__ = None
+            attempt.result = error.with_traceback(None)
+            if error.fatal:
+                self._fatal = self._fatal or error
+        except Exception as error:  # noqa: BLE001 - an internal error must not hang the run; the file fails with it
+            attempt.result = errors.HashmarkError(f"'{action.key}': {type(error).__name__}: {error}.")
+        self._messages.put(attempt)
 
 
-def _without_frames(error: errors.HashmarkError) -> errors.HashmarkError:
-    """The error without its tracebacks: their frames would keep the bytes of every file that failed."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
-
-
-def _pause(attempt: _Try) -> float | None:
-    """Seconds until a failed action is tried again, or None where that makes no sense or was done often enough."""
+def _retry_delay_s(attempt: _Attempt) -> float | None:
+    """Return the seconds to wait before the next attempt, or None if there should be none."""
     if isinstance(attempt.result, errors.SlowDown):
-        return 2.0**attempt.number / 2 if attempt.number < TRIES else None
+        return 2.0**attempt.number / 2 if attempt.number < MAX_ATTEMPTS else None
     if isinstance(attempt.result, errors.ServerFault | errors.BadDigest):
         return 0.0 if attempt.number == 1 else None
     return None

@@ -8,7 +8,7 @@ from concurrent.futures import wait
 import pytest
 
 from hashmark.s3.waiting import Pending, finish
-from hashmark.transfer.crew import Crew
+from hashmark.transfer.coroutine_pool import CoroutinePool
 
 
 async def twice(first: Pending[int], second: Pending[int]) -> int:
@@ -25,9 +25,9 @@ def test_far_more_coroutines_wait_than_there_are_threads_and_each_gets_its_own_a
         threads.add(threading.current_thread().name)
         ended[number].set_result(answer)
 
-    with Crew(2) as crew:
+    with CoroutinePool(2) as pool:
         for number in range(100):
-            crew.start(work(number))
+            pool.start(work(number))
         for number in reversed(range(200)):  # in another order than they were asked
             asked[number].set_result(number)
         assert not wait(ended, timeout=30).not_done
@@ -43,8 +43,8 @@ def test_an_answer_that_is_there_already_is_not_waited_for() -> None:
     async def work() -> None:
         end.set_result(await twice(first, second))
 
-    with Crew(1) as crew:
-        crew.start(work())
+    with CoroutinePool(1) as pool:
+        pool.start(work())
         assert end.result(timeout=30) == 7
 
 
@@ -58,13 +58,13 @@ def test_an_error_is_raised_where_the_answer_is_awaited() -> None:
         except ZeroDivisionError:
             said.set_result("refused")
 
-    with Crew(1) as crew:
-        crew.start(work())
+    with CoroutinePool(1) as pool:
+        pool.start(work())
         asked.set_exception(ZeroDivisionError())
         assert said.result(timeout=30) == "refused"
 
 
-def test_one_coroutine_can_be_run_to_its_end_without_a_crew() -> None:
+def test_one_coroutine_can_be_run_to_its_end_without_a_pool() -> None:
     first, second = Pending[int](), Pending[int]()
     threading.Timer(0.05, first.set_result, [1]).start()
     threading.Timer(0.1, second.set_result, [2]).start()

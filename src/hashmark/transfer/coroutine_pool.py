@@ -1,7 +1,7 @@
-"""A few threads that run many coroutines: each until it waits for an answer, and on once that is there.
+"""A few threads that run many coroutines: each until it awaits an answer, and on once the answer has come.
 
-So hundreds of requests are under way while no thread is blocked by one, and what reads, hashes or syncs a file does so
-beside the others. What the coroutines do is not known here.
+So hundreds of requests are under way without blocking a thread each, and files are read, hashed and synced in parallel.
+What the coroutines do is not known here.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from types import TracebackType
 from hashmark.s3.waiting import Steps
 
 
-class Crew:
-    """Threads, as a context manager; at its end they go, so everything that was started must have ended before.
+class CoroutinePool:
+    """Threads, as a context manager. Every coroutine must have ended before the context does.
 
-    A coroutine must not raise: nobody would be told.
+    A coroutine must not raise: nobody would notice.
     """
 
     def __init__(self, threads: int) -> None:
@@ -25,7 +25,7 @@ class Crew:
             threading.Thread(target=self._work, name=f"transfer-{n}", daemon=True) for n in range(max(1, threads))
         ]
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> CoroutinePool:
         for thread in self._threads:
             thread.start()
         return self
@@ -44,12 +44,12 @@ class Crew:
 
     def _work(self) -> None:
         while (steps := self._ready.get()) is not None:
-            self._go_on(steps)
+            self._advance(steps)
 
-    def _go_on(self, steps: Steps[None]) -> None:
+    def _advance(self, steps: Steps[None]) -> None:
         try:
             awaited = steps.send(None)
         except StopIteration:
             return
-        # Told on the runtime's thread, which has other answers to fetch.
+        # The callback runs on the runtime's thread, which has other answers to fetch: it only queues.
         awaited.add_done_callback(lambda _: self._ready.put(steps))
