@@ -15,5 +15,5 @@ class FrontendHook(BuildHookInterface[BuilderConfig]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling passes both
         """Build the page, or end the build: what failed has said why."""
         command = [sys.executable, str(Path(self.root) / "tools" / "frontend.py"), "build"]
-        if subprocess.run([*command, *([] if version == "editable" else ["--afresh"])], check=False).returncode:
+        if subprocess.run([*command, *([] if version == "editable" else ["--force"])], check=False).returncode:
             sys.exit("hashmark's page was not built, so neither is the package.")

@@ -1,1 +1,1 @@
-"""hashmark beside its peers, in one run."""
+"""Benchmarks of hashmark and its peers, and of the page."""

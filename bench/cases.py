@@ -1,6 +1,6 @@
-"""What is measured: checks, listings, pushes and pulls, each program in turn, round after round.
+"""The cases: checks, listings, pushes and pulls. In each round, every program runs once.
 
-Nothing is prepared, cleaned up or checked within the measured time.
+Preparation, clean-up and checks are outside the measured time.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from bench.measure import Cost, Row, run
 from bench.programs import BUCKET, SCRIPTS, Command, Program, Site, environment
 from hashmark.embedded.store import EmbeddedBucket, read_credentials
 
-BIG = 1_000_000_000
-"""Bytes from which on a run's leftovers are removed before the next run."""
+LARGE_BYTES = 1_000_000_000
+"""Datasets of this size or more are removed after each run, to save disk space."""
 
-PATIENCE = 20
-"""Seconds of a first run after which a program is run FEW times, not in every round, and no requests are counted."""
+SLOW_AFTER_S = 20
+"""A program whose first run takes longer is slow: it runs SLOW_RUNS times, and its requests are not counted."""
 
-FEW = 3
+SLOW_RUNS = 3
 
-MADE_UP = Path(__file__).with_name("memory.py")
-"""Named, not imported: what the benchmark holds itself raises the least peak that it can see."""
+MEMORY_SCRIPT = Path(__file__).with_name("memory.py")
+"""A path, not an import: memory that the benchmark itself holds raises the smallest peak it can measure."""
 
 NO_FSYNC = "import os; os.fsync = lambda _: None; from hashmark.cli.main import main; main()"
 
 
 @dataclass
 class Case:
-    """One question, put to every program on one dataset."""
+    """One task that every program does on one dataset."""
 
     title: str
     item: Input
     rows: list[Row] = field(default_factory=list)
     in_turn: bool = True
-    """Whether the rows are of the same work, so that ratios of them say something."""
+    """Whether all rows measure the same work, so that their ratios mean something."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return {
             "title": self.title,
             "input": self.item.described,
@@ -56,7 +56,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Turn:
-    """What one program does in a round. `around` prepares the place, gives it, and cleans up."""
+    """What one program does in a round. `around` prepares a site, yields it, and cleans up."""
 
     program: Program
     row: Row
@@ -66,12 +66,12 @@ class Turn:
 
     @property
     def slow(self) -> bool:
-        """Whether its first run took so long that it is not worth many more."""
-        return self.row.costs[0].wall > PATIENCE
+        """Whether the first run took longer than `SLOW_AFTER_S`."""
+        return self.row.costs[0].wall > SLOW_AFTER_S
 
 
 class Bench:
-    """A library whose datasets are in the bucket already, and the programs that take turns on it."""
+    """A library whose datasets are already in the bucket, and the programs to measure."""
 
     def __init__(self, folder: Path, box: EmbeddedBucket, programs: Sequence[Program], rounds: int, latency: float):
         self.folder = folder
@@ -79,11 +79,11 @@ class Bench:
         self.programs = programs
         self._box = box
         self._rounds = rounds
-        self._later = f", each request {latency * 1000:g} ms later" if latency else ""
+        self._suffix = f", {latency * 1000:g} ms latency" if latency else ""
         self._open = contextlib.ExitStack()
         target = box.address.endpoint_url
-        self._counter = self._open.enter_context(proxy.before(target))
-        self._url = self._open.enter_context(proxy.before(target, latency)).url if latency else target
+        self._counter = self._open.enter_context(proxy.in_front_of(target))
+        self._url = self._open.enter_context(proxy.in_front_of(target, latency)).url if latency else target
         self._numbers = itertools.count()
 
     def close(self) -> None:
@@ -94,70 +94,70 @@ class Bench:
         return self._url, self._counter.url
 
     def put(self, item: Input) -> None:
-        """Bring a dataset of the library into the bucket; at each of its addresses, know what the store can do."""
+        """Push a dataset of the library, and probe the store at each of its addresses."""
         ours = self.programs[0]
         self._run(ours, ours.push, Site(self._box.address.endpoint_url, *self._place(item)))
         for url in self._urls():
             self._run(ours, _always([SCRIPTS / "hashmark", "doctor"]), Site(url, *self._place(item)))
 
     def check(self, item: Input, programs: Sequence[Program] = ()) -> Case:
-        """In sync: is it told so, and how fast?"""
+        """Measure a check of a dataset that is in sync."""
         ours, *peers = programs or self.programs
         row = Row(f"{ours.name}, cold", ours.cold)
         turns = [
-            self._turn(ours, self._there(item), ours.check, name=f"{ours.name}, warm"),
-            Turn(ours, row, self._there(item, forget=True), ours.check),
-            *(self._turn(peer, self._there(item), peer.check) for peer in peers),
+            self._turn(ours, self._in_sync(item), ours.check, name=f"{ours.name}, warm"),
+            Turn(ours, row, self._in_sync(item, forget=True), ours.check),
+            *(self._turn(peer, self._in_sync(item), peer.check) for peer in peers),
         ]
-        return self._take(Case("Check, in sync", item), turns)
+        return self._measure(Case("Check, in sync", item), turns)
 
     def changed(self, item: Input) -> Case:
-        """Captions were cleaned, to the same size. How many does each program see?"""
+        """Measure a check after captions changed but kept their size, and how many of them each program finds."""
         state = self.library / ".hashmark"
         saved = self.folder / "state"
-        for url in self._urls():  # a base is remembered by the store's address
+        for url in self._urls():  # bases are stored per address of the store
             self._run(self.programs[0], self.programs[0].check, Site(url, *self._place(item)))
         shutil.copytree(state, saved)
         count = min(CHANGED, item.images)
         change(self.library / item.name, count)
-        turns = [self._turn(p, self._there(item, state=saved), p.check, found=True) for p in self.programs]
-        return self._take(Case(f"Check, {count} captions changed", item), turns)
+        turns = [self._turn(p, self._in_sync(item, state=saved), p.check, found=True) for p in self.programs]
+        return self._measure(Case(f"Check, {count} captions changed", item), turns)
 
     def listing(self, item: Input, programs: Sequence[Program] = ()) -> Case:
-        """Every key, with size and time."""
-        turns = [self._turn(p, self._there(item), p.listing, compares="") for p in programs or self.programs]
-        return self._take(Case("List", item), turns)
+        """Measure a listing of every key with its size and time."""
+        turns = [self._turn(p, self._in_sync(item), p.listing, compares="") for p in programs or self.programs]
+        return self._measure(Case("List", item), turns)
 
     def push(self, item: Input, programs: Sequence[Program]) -> Case:
-        """Into an empty prefix."""
-        return self._take(
+        """Measure a push to an empty prefix."""
+        return self._measure(
             Case("Push", item),
-            [self._turn(p, self._empty(item), p.push, compares=_PUSHED[i > 0]) for i, p in enumerate(programs)],
+            [self._turn(p, self._empty_prefix(item), p.push, compares=_PUSHED[i > 0]) for i, p in enumerate(programs)],
         )
 
     def pull(self, item: Input, programs: Sequence[Program]) -> Case:
-        """Into an empty folder."""
+        """Measure a pull into an empty folder."""
         ours = programs[0]
         command = [sys.executable, "-c", NO_FSYNC, "pull", item.name]
         row = Row(f"{ours.name}, without fsync", "each file read back and hashed")
-        turns = [self._turn(p, self._fresh(item), p.pull, compares=_PULLED[i > 0]) for i, p in enumerate(programs)]
-        turns.insert(1, Turn(ours, row, self._fresh(item), _always(command)))
-        return self._take(Case("Pull", item), turns)
+        turns = [self._turn(p, self._emptied(item), p.pull, compares=_PULLED[i > 0]) for i, p in enumerate(programs)]
+        turns.insert(1, Turn(ours, row, self._emptied(item), _always(command)))
+        return self._measure(Case("Pull", item), turns)
 
     def memory(self, counts: Sequence[int]) -> Case:
-        """Ours alone, of datasets that are made up (see `bench.memory`), in sync and warm."""
+        """Measure the memory of hashmark alone, warm, on synthetic datasets in sync (see `bench.memory`)."""
         ours = self.programs[0]
-        made_up = Input("86_made_up", max(counts), 100, captions=False)
-        case = Case("Memory, a made-up walk and listing", made_up, in_turn=False)
+        synthetic = Input("86_synthetic", max(counts), 100, captions=False)
+        case = Case("Memory, synthetic walk and listing", synthetic, in_turn=False)
         for count in counts:
-            library = self.folder / f"made-up-{count}"
-            make_library(library, "made-up")
+            library = self.folder / f"synthetic-{count}"
+            make_library(library, "synthetic")
             (library / case.item.name).mkdir()
-            site = Site(self._url, library / case.item.name, f"made-up/{case.item.name}")
-            command = [sys.executable, MADE_UP, str(count)]
+            site = Site(self._url, library / case.item.name, f"synthetic/{case.item.name}")
+            command = [sys.executable, MEMORY_SCRIPT, str(count)]
             self._run(ours, _always([*command, "fill"]), site)
-            row = Row(f"{ours.name}, {count:,} files", "content: every MD5, remembered")
-            for _ in range(self._rounds + 1):  # the first one records what it proves
+            row = Row(f"{ours.name}, {count:,} files", "content: every MD5, cached")
+            for _ in range(self._rounds + 1):  # the first run records the bases
                 row.costs.append(self._run(ours, _always(command), site)[0])
             row.costs = row.costs[1:]
             case.rows.append(row)
@@ -176,11 +176,11 @@ class Bench:
         row = Row(name or program.name, program.compares if compares is None else compares)
         return Turn(program, row, around, command, found)
 
-    def _take(self, case: Case, turns: Sequence[Turn]) -> Case:
-        """Every program once a round, A B A B; then once more through a proxy that counts its requests."""
+    def _measure(self, case: Case, turns: Sequence[Turn]) -> Case:
+        """Run every program once per round (A B A B), then once more through a proxy that counts its requests."""
         for number in range(self._rounds):
             for turn in turns:
-                if number >= FEW and turn.slow:
+                if number >= SLOW_RUNS and turn.slow:
                     continue
                 with turn.around(self._url) as site:
                     cost, turn.row.found = self._run(turn.program, turn.command, site, differs=turn.found)
@@ -193,13 +193,13 @@ class Bench:
                 self._run(turn.program, turn.command, site, differs=turn.found)
                 turn.row.requests = self._counter.counts.total()
         case.rows = [turn.row for turn in turns]
-        case.title += self._later
+        case.title += self._suffix
         return case
 
     def _run(
         self, program: Program, command: Callable[[Site], Command], site: Site, *, differs: bool = False
     ) -> tuple[Cost, int | None]:
-        """Run it; where it `differs`, also how many files it says do."""
+        """Run a program. If the dataset `differs`, return also how many files it reports."""
         access, secret = read_credentials(self._box.credentials_file)
         own = environment(site.url, access, secret)
         good, count = ((program.differs,), program.found) if differs else ((0,), None)
@@ -208,10 +208,10 @@ class Bench:
     def _place(self, item: Input) -> tuple[Path, str]:
         return self.library / item.name, f"inputs/{item.name}"
 
-    def _there(
+    def _in_sync(
         self, item: Input, *, forget: bool = False, state: Path | None = None
     ) -> Callable[[str], AbstractContextManager[Site]]:
-        """Where both sides hold the dataset. Our own memory is emptied, or set to `state`, before each run."""
+        """Give a site where both sides hold the dataset. Before a run, empty hashmark's state or set it to `state`."""
 
         @contextlib.contextmanager
         def around(url: str) -> Iterator[Site]:
@@ -228,8 +228,8 @@ class Bench:
 
         return around
 
-    def _empty(self, item: Input) -> Callable[[str], AbstractContextManager[Site]]:
-        """A library of its own with the dataset in it, and an empty prefix; of a big one, removed afterwards."""
+    def _empty_prefix(self, item: Input) -> Callable[[str], AbstractContextManager[Site]]:
+        """Give a new library with the dataset and an empty prefix; a large dataset is removed afterwards."""
 
         @contextlib.contextmanager
         def around(url: str) -> Iterator[Site]:
@@ -238,23 +238,23 @@ class Bench:
             make_library(library, f"pushed/{number}")
             (library / item.name).symlink_to(self.library / item.name)
             yield Site(url, library / item.name, f"pushed/{number}/{item.name}")
-            if item.images * item.size >= BIG:
-                self._forget(f"pushed/{number}/")
+            if item.images * item.size >= LARGE_BYTES:
+                self._delete(f"pushed/{number}/")
 
         return around
 
-    def _forget(self, prefix: str) -> None:
-        """Delete what was pushed."""
+    def _delete(self, prefix: str) -> None:
+        """Delete pushed objects."""
         access, secret = read_credentials(self._box.credentials_file)
         url = self._box.address.endpoint_url
         command = [SCRIPTS / "rclone", "purge", f"box:{BUCKET}/{prefix}"]
         run(command, self.folder, environment(url, access, secret), (0, 3))
 
-    def _fresh(self, item: Input) -> Callable[[str], AbstractContextManager[Site]]:
-        """A library without the dataset.
+    def _emptied(self, item: Input) -> Callable[[str], AbstractContextManager[Site]]:
+        """Give a library without the dataset.
 
-        Files that were pulled stay until the end, but for big ones: ext4 is slow to make files where many were
-        deleted a moment ago.
+        Pulled files stay until the end unless they are large: ext4 creates files slowly right after many were
+        deleted.
         """
 
         @contextlib.contextmanager
@@ -265,8 +265,8 @@ class Bench:
             yield Site(url, folder, f"inputs/{item.name}")
             arrived = sum(1 for _ in folder.iterdir())
             if arrived != item.files:
-                raise SystemExit(f"{folder}: {arrived} files arrived of {item.files}")
-            if item.images * item.size >= BIG:
+                raise SystemExit(f"{folder}: {arrived} of {item.files} files arrived")
+            if item.images * item.size >= LARGE_BYTES:
                 shutil.rmtree(library)
 
         return around
@@ -276,11 +276,11 @@ def _always(command: Command) -> Callable[[Site], Command]:
     return lambda _site: command
 
 
-_PUSHED = ("each file hashed, sent with Content-MD5, ETag checked", "by the program's defaults")
-_PULLED = ("each file read back and hashed; fsync", "by the program's defaults")
+_PUSHED = ("each file hashed, sent with Content-MD5, ETag checked", "the program's defaults")
+_PULLED = ("each file read back and hashed; fsync", "the program's defaults")
 
 
 def make_library(folder: Path, prefix: str) -> None:
-    """A library whose store is named by the environment."""
+    """Create a library whose store is configured by the environment."""
     folder.mkdir(parents=True)
     (folder / "hashmark.toml").write_text(f'[remote]\nurl = "s3://{BUCKET}/{prefix}"\nregion = "us-east-1"\n')

@@ -1,4 +1,4 @@
-"""The datasets that are measured: the same bytes on every machine, by seed."""
+"""The datasets to measure on. A seed makes them the same on every machine."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-PIECE = 1 << 20
+CHUNK_BYTES = 1 << 20
 
 CHANGED = 271
-"""Captions that were cleaned, as in the story the project began with."""
+"""How many captions change, as in the case that the project began with."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """A dataset of so many images of so many bytes, with captions or without."""
+    """A dataset: the number of its images, the bytes of each, and whether they have captions."""
 
     name: str
     images: int
@@ -40,7 +40,7 @@ LARGE = Input("85_large", 10, 200_000_000, captions=False)
 
 
 def smaller(item: Input) -> Input:
-    """The input of a quick run."""
+    """Return the input for a quick run."""
     images, size = {"82_story": (271, 100_000), "83_pairs": (500, 64_000), "84_tiny": (2_000, 100)}.get(
         item.name, (2, 100_000_000)
     )
@@ -48,21 +48,21 @@ def smaller(item: Input) -> Input:
 
 
 def build(folder: Path, item: Input) -> None:
-    """Write the dataset into `folder`, which must not be there, old enough for its digests to be remembered."""
+    """Write the dataset into a new `folder`, and wait until its digests can be cached."""
     folder.mkdir(parents=True)
     source = random.Random(item.name)
     for n in range(item.images):
         with (folder / f"{n:06d}.png").open("wb") as file:
-            # In pieces: the peak memory of a child is never told as less than this process had.
-            for at in range(0, item.size, PIECE):
-                file.write(source.randbytes(min(PIECE, item.size - at)))
+            # In chunks: a child's reported peak memory is never below what this process has held.
+            for at in range(0, item.size, CHUNK_BYTES):
+                file.write(source.randbytes(min(CHUNK_BYTES, item.size - at)))
         if item.captions:
             (folder / f"{n:06d}.txt").write_text(f"a stellar sketch, number {n:06d}, {source.random():.12f}\n")
     time.sleep(3)
 
 
 def change(folder: Path, count: int) -> None:
-    """Clean the first captions: other bytes, as many as before."""
+    """Change the first captions and keep their sizes."""
     for path in _captions(folder, count):
         path.write_text(path.read_text().replace("stellar sketch", "stellar Sketch"))
 

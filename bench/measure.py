@@ -1,6 +1,6 @@
-"""Runs one program to its end and says what it cost; puts the costs of many runs together.
+"""The cost of one run of a program, and the summary of many runs.
 
-Medians and ratios of runs that took turns: seconds alone say more of the machine than of a program.
+The summary has medians and ratios within rounds, because seconds alone depend more on the machine than on the program.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-NEAR = 1 << 20
-"""Bytes by which two peaks of the same memory may differ: Linux counts pages on each core, and adds up now and then."""
+PEAK_SLACK_BYTES = 1 << 20
+"""How much two measurements of the same peak may differ: Linux counts pages per core and sums them only at times."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall and processor seconds, and the most memory held at once, in bytes.
+    """Wall-clock seconds, CPU seconds and peak memory in bytes.
 
-    The system tells no peak below `floor`, what the benchmark itself had held by then: Linux keeps a process's peak
-    over exec(2), and before that the process is the benchmark.
+    The reported peak is never below `floor`, the benchmark's own peak at that time: Linux keeps a process's peak across
+    exec(2), and before it the process is a copy of the benchmark.
     """
 
     wall: float
@@ -36,13 +36,13 @@ class Cost:
 
     @property
     def peak_at_most(self) -> bool:
-        """Whether the peak may be the benchmark's own, so that the program's is not more and may be less."""
-        return self.peak <= self.floor + NEAR
+        """Whether the peak may be the benchmark's own, so that it is only an upper bound for the program."""
+        return self.peak <= self.floor + PEAK_SLACK_BYTES
 
 
 @dataclass
 class Row:
-    """What one program cost in one case, run by run. `found` is how many files it says differ, where that is asked."""
+    """The costs of one program in one case, by run. `found` counts the differing files it reported, if asked."""
 
     program: str
     compares: str
@@ -51,9 +51,9 @@ class Row:
     found: int | None = None
 
     def to_json(self, first: Row | None) -> dict[str, Any]:
-        """Plain data, with ratios to the row that took turns with this one.
+        """Return plain data, with ratios to the first row.
 
-        They are of runs of the same round, also where one was left out of the later ones.
+        Each ratio compares two runs of the same round, even if one program ran in fewer rounds.
         """
         return {
             "program": self.program,
@@ -81,32 +81,34 @@ def run(
     *,
     count: Callable[[Iterable[str]], int] | None = None,
 ) -> tuple[Cost, int | None]:
-    """Run `command` in `folder`; its cost, and what `count` makes of the lines of both its outputs.
+    """Run `command` in `folder`; return its cost and what `count` makes of the lines of its output.
 
-    They are never held as a whole, which would raise the floor of all that comes after. A program that ends with
-    another status than the good ones has no cost: the benchmark ends there.
+    The output is never held in memory as a whole: that would raise the floor of every later measurement.
+
+    Raises:
+        SystemExit: the exit status is not one of `good`; the benchmark ends.
     """
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         before = _peak()
-        begun = time.perf_counter()
+        started = time.perf_counter()
         process = subprocess.Popen(
-            [str(part) for part in command], cwd=folder, env=environment, stdout=said, stderr=said
+            [str(part) for part in command], cwd=folder, env=environment, stdout=output, stderr=output
         )
         _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - begun
+        wall = time.perf_counter() - started
         cost = Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, max(before, _peak()))
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode not in good:
-            raise SystemExit(f"{' '.join(map(str, command))} ended with {process.returncode}: {_end(said)}")
-        said.seek(0)
-        return cost, count(io.TextIOWrapper(said, errors="replace")) if count else None
+            raise SystemExit(f"{' '.join(map(str, command))} ended with {process.returncode}: {_end(output)}")
+        output.seek(0)
+        return cost, count(io.TextIOWrapper(output, errors="replace")) if count else None
 
 
 def _peak() -> int:
-    """The most memory that this process has held so far."""
+    """Return the peak memory of this process so far, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _end(said: IO[bytes]) -> str:
-    said.seek(max(0, said.seek(0, os.SEEK_END) - 800))
-    return said.read().decode(errors="replace")
+def _end(output: IO[bytes]) -> str:
+    output.seek(max(0, output.seek(0, os.SEEK_END) - 800))
+    return output.read().decode(errors="replace")

@@ -1,8 +1,8 @@
-"""`python memory.py COUNT`: hashmark's own `status` of a made-up dataset, in a library that is the working folder.
+"""`python memory.py COUNT`: run `hashmark status` on a synthetic dataset, in the library of the working directory.
 
-Neither the disk nor a store holds the files: a walk and a listing of COUNT files are made up, so memory can be measured
-at sizes that would take hours to build. It is the memory of the rest: not of reading folders, nor of what stands behind
-`Bucket.objects`, which is requests, parsing, pages that wait, and splicing.
+The files are neither on disk nor in a store: the walk and the listing of COUNT files are generated, so memory can be
+measured at sizes that would take hours to build. The measurement therefore excludes reading folders and everything
+behind `Bucket.objects`: requests, parsing, waiting pages and splicing.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from hashmark.disk.walk import Walk
 from hashmark.library.library import Library
 from hashmark.s3.bucket import Bucket
 
-NAME = "86_made_up"
-SETTLED = 1_700_000_000_000_000_000
-"""A time of long ago, in ns, so that digests may be remembered."""
+NAME = "86_synthetic"
+OLD_NS = 1_700_000_000_000_000_000
+"""A modification time old enough for digests to be cached."""
 
 
 def _key(number: int) -> Key:
@@ -33,10 +33,10 @@ def _md5(number: int) -> str:
 
 
 def _file(number: int, md5: str | None = None) -> LocalFile:
-    return LocalFile(_key(number), Stamp(100, SETTLED, SETTLED, number + 1, 1), md5)
+    return LocalFile(_key(number), Stamp(100, OLD_NS, OLD_NS, number + 1, 1), md5)
 
 
-class _MadeUp(Walk):
+class _SyntheticWalk(Walk):
     count = 0
 
     def __iter__(self) -> Iterator[LocalFile]:
@@ -44,7 +44,7 @@ class _MadeUp(Walk):
 
 
 def fill(count: int) -> None:
-    """Remember the digests of all files, as an earlier status would have."""
+    """Cache the digests of all files, as an earlier status would have done."""
     with Library.open() as library:
         for start in range(0, count, 10_000):
             some = range(start, min(start + 10_000, count))
@@ -60,8 +60,8 @@ def _main() -> None:
     if sys.argv[2:] == ["fill"]:
         fill(count)
         return
-    _MadeUp.count = count
-    vars(status)["Walk"] = _MadeUp
+    _SyntheticWalk.count = count
+    vars(status)["Walk"] = _SyntheticWalk
     Bucket.objects = lambda _self, *_, **__: _objects(count)  # type: ignore[method-assign]
     sys.argv[1:] = ["status", NAME]
     main.main()

@@ -1,7 +1,7 @@
-"""`make bench-page`: how long the page keeps a person waiting, with 271, 10,000 and 100,000 pairs, in a real Chromium.
+"""`make bench-page`: measure how long a user waits for the page, with 271, 10,000 and 100,000 pairs, in real Chromium.
 
-Warm: the server has compared the dataset before, as it has whenever somebody comes back to it. Times are of the person:
-from the click to what is seen. Blocks of the main thread are tasks of Chromium's own trace, in its processor time.
+The server has already compared the dataset, as for a returning user. Times run from the click to the visible result.
+Main-thread blocks are tasks of Chromium's own trace, in CPU time.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from tools.browser import launch
 OUT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks-page.json"
 SHOWN = """new Promise(done => {
   const count = document.getElementById("filter-count");
-  const look = () => count.textContent === "%s" ? done(1) : requestAnimationFrame(look);
-  look();
+  const poll = () => count.textContent === "%s" ? done(1) : requestAnimationFrame(poll);
+  poll();
 })"""
-"""Waits in the page itself: looking from outside, every now and then, would measure the looking."""
+"""Waits inside the page: polling from outside would measure the poll interval."""
 
 PICTURES = 271
-"""Different pictures; more pairs than that share them by hard links, for the disk's sake."""
+"""Number of different pictures. Further pairs are hard links to them, to save disk space."""
 
 
 @dataclass
-class Seen:
-    """What was measured of one number of pairs: a list of figures for each name."""
+class Figures:
+    """The measurements for one number of pairs: a list of values for each name."""
 
     pairs: int
     figures: dict[str, list[float]] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Seen:
 
 
 def build(site: Site, pairs: int) -> None:
-    """Give the site's dataset so many pairs."""
+    """Write `pairs` pairs into the site's dataset."""
     site.folder.mkdir(parents=True)
     for n in range(pairs):
         path = site.folder / f"{n + 1:06d}.png"
@@ -71,15 +71,15 @@ def build(site: Site, pairs: int) -> None:
 
 
 def timed(*acts: Callable[[], object]) -> float:
-    """Milliseconds that they took, one after the other."""
-    begun = time.perf_counter()
+    """Run the functions one after the other; return the milliseconds they took."""
+    started = time.perf_counter()
     for act in acts:
         act()
-    return 1000 * (time.perf_counter() - begun)
+    return 1000 * (time.perf_counter() - started)
 
 
-def visit(browser: Browser, site: Site, state: Any, seen: Seen) -> None:
-    """One person's visit: open the dataset, scroll, search, select."""
+def visit(browser: Browser, site: Site, state: Any, seen: Figures) -> None:
+    """Measure one visit: open the dataset, scroll, search, select."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, storage_state=state)
     page = context.new_page()
     manager = Manager(page, site)
@@ -122,8 +122,8 @@ def visit(browser: Browser, site: Site, state: Any, seen: Seen) -> None:
     context.close()
 
 
-def server_figures(site: Site, page: Any, seen: Seen) -> None:
-    """How long the server's own answer to a search of texts takes, and what memory it holds."""
+def server_figures(site: Site, page: Any, seen: Figures) -> None:
+    """Measure how long the server takes to answer searches, and its memory."""
     for query in ("text:chalk", "sync:red", "name:*77*"):
         took = run(
             page,
@@ -134,14 +134,14 @@ def server_figures(site: Site, page: Any, seen: Seen) -> None:
     seen.add("server memory, MB", site.memory() / 1e6)
 
 
-def measure(browser: Browser, folder: Path, store: Store, pairs: int, rounds: int) -> Seen:
-    """All figures of one number of pairs."""
+def measure(browser: Browser, folder: Path, store: Store, pairs: int, rounds: int) -> Figures:
+    """Measure everything for one number of pairs."""
     site = Site(folder / f"library-{pairs}", store, f"page-{pairs}")
     build(site, pairs)
     time.sleep(3)
     site.push()
     site.start()
-    seen = Seen(pairs)
+    seen = Figures(pairs)
     try:
         context = browser.new_context()
         page = context.new_page()
@@ -161,7 +161,7 @@ def measure(browser: Browser, folder: Path, store: Store, pairs: int, rounds: in
 
 
 def main() -> None:
-    """Measure, print a table, keep the figures beside the docs."""
+    """Measure, print a table, and write the figures to docs/."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, nargs="+", default=[271, 10_000, 100_000])
     parser.add_argument("--rounds", type=int, default=5)
@@ -184,10 +184,10 @@ def main() -> None:
     report(seen, machine, options.out)
 
 
-def report(seen: list[Seen], machine: str, out: Path) -> None:
-    """The table, and the same as JSON."""
+def report(seen: list[Figures], machine: str, out: Path) -> None:
+    """Print the table and write it as JSON."""
     names = list(seen[0].figures)
-    say(f"{machine}; medians, in ms where nothing else is said; {datetime.now(UTC):%Y-%m-%d}\n")
+    say(f"{machine}; medians, in ms unless stated otherwise; {datetime.now(UTC):%Y-%m-%d}\n")
     say("| | " + " | ".join(f"{one.pairs:,} pairs" for one in seen) + " |\n|---|" + "---|" * len(seen))
     for name in names:
         say(f"| {name} | " + " | ".join(f"{one.medians()[name]:,.0f}" for one in seen) + " |")
@@ -198,7 +198,7 @@ def report(seen: list[Seen], machine: str, out: Path) -> None:
 
 
 def say(line: str) -> None:
-    """A line of the report."""
+    """Print a line of the report."""
     sys.stdout.write(f"{line}\n")
 
 

@@ -1,6 +1,6 @@
-"""hashmark and its peers: how each is asked for the same thing, and what it then compares.
+"""hashmark and its peers: the commands that make each do the same task, and what each compares.
 
-The peers run as their own documentation advises for many small files; where that is nothing, by their defaults.
+The peers run with the options that their documentation advises for many small files, or else with their defaults.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Site:
     url: str
     folder: Path
     prefix: str
-    """Without a slash at its end; its last part is the folder's name."""
+    """Without a trailing slash; its last segment is the folder's name."""
 
     @property
     def s3(self) -> str:
@@ -36,7 +36,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Program:
-    """One contender. `found` reads the number of differing files off the lines that a check said."""
+    """A program to measure. `found` counts the differing files in the output lines of a check."""
 
     name: str
     compares: str
@@ -46,16 +46,16 @@ class Program:
     pull: Callable[[Site], Command]
     found: Callable[[Iterable[str]], int]
     differs: int = 0
-    """The exit status of a check that found a difference."""
+    """The exit status of a check that finds a difference."""
     cold: str = field(default="")
 
 
 def hashmark() -> Program:
-    """Ours. It is run in the folder above the dataset, which is a library."""
+    """hashmark, run in the library that holds the dataset."""
     command = SCRIPTS / "hashmark"
     return Program(
         f"hashmark {version('hashmark')}",
-        "content: every MD5, remembered while a file's stamp is the same",
+        "content: every MD5, cached while a file's stamp is unchanged",
         lambda site: [command, "ls-remote", site.folder.name],
         lambda site: [command, "status", site.folder.name],
         lambda site: [command, "push", site.folder.name],
@@ -67,7 +67,7 @@ def hashmark() -> Program:
 
 
 def rclone() -> Program:
-    """With the flags its S3 page advises for many files."""
+    """rclone, with the flags that its S3 page advises for many files."""
     tuned = ["--fast-list", "--checkers", "16", "--transfers", "16"]
     command = SCRIPTS / "rclone"
 
@@ -87,7 +87,7 @@ def rclone() -> Program:
 
 
 def s5cmd() -> Program:
-    """By its defaults, 256 workers."""
+    """s5cmd with its defaults: 256 workers."""
 
     def command(site: Site) -> Command:
         return [SCRIPTS / "s5cmd", "--endpoint-url", site.url]
@@ -104,7 +104,7 @@ def s5cmd() -> Program:
 
 
 def aws() -> Program:
-    """By its defaults, ten requests at once."""
+    """The AWS CLI with its defaults: ten concurrent requests."""
 
     def command(site: Site, *words: object) -> Command:
         return [sys.executable, SCRIPTS / "aws", "--endpoint-url", site.url, "s3", *words]
@@ -121,7 +121,7 @@ def aws() -> Program:
 
 
 def s3cmd(settings: Path) -> Program:
-    """By its defaults, one request after the other; `settings` is a folder for its configuration."""
+    """s3cmd with its defaults: one request at a time. `settings` is the folder of its configuration."""
 
     def command(site: Site, *words: object) -> Command:
         host = site.url.removeprefix("http://")
@@ -140,9 +140,9 @@ def s3cmd(settings: Path) -> Program:
 
 
 def environment(url: str, access: str, secret: str) -> dict[str, str]:
-    """What every program needs to reach the store at `url`; nothing of the person's own."""
+    """Return the environment that every program needs to reach the store at `url`, without the user's own settings."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RCLONE_", "S3_"))}
-    # Python programs shall find their compiled modules, as they do once they are installed.
+    # Let Python programs cache compiled modules, as installed ones do.
     own.pop("PYTHONDONTWRITEBYTECODE", None)
     return own | {
         "AWS_ACCESS_KEY_ID": access,

@@ -1,6 +1,6 @@
-"""A proxy before a store: counts requests, and delays each by as much as a round trip to a real region takes.
+"""A proxy in front of a store that counts requests and adds latency to each.
 
-It passes bytes on as they are, the Host header with them, so signatures hold. Runs on a thread of its own.
+It forwards bytes unchanged, the Host header included, so signatures stay valid. It runs on its own thread.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-CHUNK = 1 << 16
+CHUNK_BYTES = 1 << 16
 
 
 class Proxy:
-    """A running proxy. `counts` are the requests since `forget`, by method."""
+    """A running proxy. `counts` holds the number of requests since `forget`, by method."""
 
     def __init__(self, target: str, latency: float) -> None:
         parts = urlsplit(target)
@@ -26,11 +26,11 @@ class Proxy:
         self.url = ""
 
     def forget(self) -> None:
-        """Count from zero."""
+        """Reset the counts."""
         self.counts = Counter()
 
     async def serve(self, ready: threading.Event) -> None:
-        """Until the loop is stopped."""
+        """Serve until the loop is stopped."""
         server = await asyncio.start_server(self._connection, "127.0.0.1", 0, limit=1 << 20)
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         ready.set()
@@ -43,7 +43,7 @@ class Proxy:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 await self._request(reader, there_writer)
-        # Who has closed its side has had its answers; the store would keep the connection open for the next request.
+        # The client has all its answers; the store would keep its connection open for another request.
         back.cancel()
         there_writer.close()
         writer.close()
@@ -63,7 +63,7 @@ class Proxy:
 
 async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(ConnectionError):
-        while data := await reader.read(CHUNK):
+        while data := await reader.read(CHUNK_BYTES):
             writer.write(data)
             await writer.drain()
         writer.close()
@@ -71,7 +71,7 @@ async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 async def _bytes(reader: asyncio.StreamReader, there: asyncio.StreamWriter, left: int) -> None:
     while left:
-        data = await reader.read(min(left, CHUNK))
+        data = await reader.read(min(left, CHUNK_BYTES))
         if not data:
             raise asyncio.IncompleteReadError(b"", left)
         left -= len(data)
@@ -90,12 +90,12 @@ async def _chunks(reader: asyncio.StreamReader, there: asyncio.StreamWriter) -> 
 
 
 @contextlib.contextmanager
-def before(target: str, latency: float = 0.0) -> Iterator[Proxy]:
-    """A proxy before the store at `target` during the body; each request waits `latency` seconds."""
+def in_front_of(target: str, latency: float = 0.0) -> Iterator[Proxy]:
+    """Run a proxy in front of the store at `target`; each request waits `latency` seconds."""
     proxy, ready, loop = Proxy(target, latency), threading.Event(), asyncio.new_event_loop()
 
     def work() -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is stopped in the middle of serving
+        with contextlib.suppress(RuntimeError):  # stopping the loop interrupts `serve`
             loop.run_until_complete(proxy.serve(ready))
 
     thread = threading.Thread(target=work, daemon=True)

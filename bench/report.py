@@ -1,4 +1,4 @@
-"""The results as JSON, and as the page docs/benchmarks.md."""
+"""The results as JSON and as docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -13,23 +13,22 @@ from typing import Any
 from bench.cases import Case
 
 RUN = ("machine", "server", "date", "notes")
-"""What is said of a whole run; with a case that another run left, of its own."""
+"""Facts about a run. A case kept from another run carries that run's facts."""
 
 INTRO = """# Benchmarks
 
 Written by `make bench`; do not edit. {machine}; {server}; {date}.
 
-Programs took turns, each once a round; the store ran on the same machine and shared its cores. Times are medians of
-wall seconds, of as many runs as the table says. Ratios are of runs of the same round, against the first line of the
-table: median (least to most); a table without them has different inputs in its lines, measured one after the other.
-Requests were counted by a proxy in a run of their own. What a program compares differs, and is said. The system tells
-no peak of memory below what the benchmark itself had when it began the program: where it may have told that, there is
-a ≤.
+In each round, every program ran once; the store ran on the same machine and shared its cores. Times are medians of
+wall-clock seconds over the number of runs shown. Each ratio divides a run by the first row's run of the same round:
+median (minimum–maximum). A table without ratios has a different input in each row. A proxy counted the requests in a
+separate run. The programs compare different things; the last column says what. Linux never reports a peak memory below
+what the benchmark itself held when it started the program; a ≤ marks such values.
 {notes}"""
 
 
 def describe(cases: Sequence[Case], *, server: str, notes: Sequence[str]) -> dict[str, Any]:
-    """Everything that was measured, as plain data."""
+    """Return all measurements as plain data."""
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": machine(),
@@ -40,7 +39,7 @@ def describe(cases: Sequence[Case], *, server: str, notes: Sequence[str]) -> dic
 
 
 def machine() -> str:
-    """Processor, cores, memory, system and Python."""
+    """Describe this machine: processor, cores, memory, system and Python."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -52,7 +51,7 @@ def machine() -> str:
 
 
 def markdown(found: dict[str, Any]) -> str:
-    """The page."""
+    """Render the page."""
     notes = [f"\n- {note}" for note in found["notes"]]
     parts = [INTRO.format(**{**found, "notes": "".join(notes) + "\n" if notes else ""})]
     parts += [_table(case, found) for case in found["cases"]]
@@ -82,7 +81,7 @@ def _table(case: dict[str, Any], run: dict[str, Any]) -> str:
 
 
 def _other_run(case: dict[str, Any], run: dict[str, Any]) -> str:
-    """What is to be said of the run that a case is of, and not of the page's own; nothing where it is that one."""
+    """Describe how the run of a case differs from the page's run; empty if it does not."""
     facts = [case[name] for name in RUN if name != "notes" and case.get(name, run[name]) != run[name]]
     notes = [note for note in case.get("notes", ()) if note not in run["notes"]]
     if not facts and not notes:
@@ -95,7 +94,7 @@ def _ratio(middle: float, least: float, most: float) -> str:
 
 
 def cases_in(folder: Path) -> list[dict[str, Any]]:
-    """The cases that were written there before, each with what is said of its run."""
+    """Read the cases that `folder` already holds, each with the facts of its run."""
     path = folder / "benchmarks.json"
     if not path.exists():
         return []
@@ -112,9 +111,9 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def write(found: dict[str, Any], folder: Path, *, beside: Sequence[dict[str, Any]] = ()) -> None:
-    """Both forms, in `folder`; with the cases `beside` that were not measured now."""
+    """Write both forms to `folder`, together with the cases `beside` that this run did not measure."""
     folder.mkdir(parents=True, exist_ok=True)
-    cases = {_name(case): case for case in (*beside, *found["cases"])}  # what is measured again keeps its place
+    cases = {_name(case): case for case in (*beside, *found["cases"])}  # a case measured again keeps its position
     found = found | {"cases": list(cases.values())}
     (folder / "benchmarks.json").write_text(json.dumps(found, indent=1) + "\n")
     (folder / "benchmarks.md").write_text(markdown(found))

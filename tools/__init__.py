@@ -1,1 +1,1 @@
-"""What the Makefile runs beside the tests: it sets up, builds, draws and checks."""
+"""Scripts behind the Makefile's targets: set up, build, check, draw."""

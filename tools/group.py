@@ -1,6 +1,6 @@
-"""Prints the requirements of dependency groups in pyproject.toml, for a pip that does not know `--group` yet.
+"""Print the requirements of dependency groups in pyproject.toml, for versions of pip without `--group`.
 
-`build` is what the package is built with.
+The group `build` stands for the build system's requirements.
 """
 
 import sys

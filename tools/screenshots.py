@@ -1,6 +1,6 @@
-"""Draws docs/screenshots: the page in a real browser before the sample library, in the states worth looking at.
+"""Take the screenshots in docs/screenshots: the page in a real browser, with the sample library, in its main states.
 
-Uses what the tests of the page use: a library with its bucket, and a gate that holds an upload midway.
+Like the page's tests, it uses a library with its bucket, and a gate that holds an upload midway.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from tools.browser import launch
 
 Scheme = Literal["light", "dark"]
 OUT = Path(__file__).resolve().parent.parent / "docs" / "screenshots"
-MANY = 10_000
+LINKED_PAIRS = 10_000
 WIDE: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
 NARROW: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
 
 
 @contextmanager
 def sample(folder: Path) -> Iterator[tuple[Site, Gate]]:
-    """The sample library, pushed, with an empty dataset and one of ten thousand pairs."""
+    """Push the sample library, with an empty dataset and one of 10,000 pairs, and give it with its gate."""
     with (
         EmbeddedBucket(folder / "bucket", BUCKET) as box,
         gated(store := Store("seaweedfs", box.address.endpoint_url, box.credentials_file)) as gate,
@@ -47,7 +47,7 @@ def sample(folder: Path) -> Iterator[tuple[Site, Gate]]:
         for left in sample_library.draw(site.root, sample_library.SAMPLES, threading.Event()):
             if left % 100 == 0:
                 print(f"{left} sketches to draw", flush=True)
-        link_many(site.root / "3_ten_thousand", site.folder)
+        link_pairs(site.root / "3_ten_thousand", site.folder)
         for dataset in ("82", "10", "5", "3"):
             site.push(dataset)
         (site.root / "1_new_style").mkdir()
@@ -55,18 +55,18 @@ def sample(folder: Path) -> Iterator[tuple[Site, Gate]]:
         site.stop()
 
 
-def link_many(folder: Path, source: Path) -> None:
-    """Ten thousand pairs with the pictures of another dataset, which take no room of their own."""
+def link_pairs(folder: Path, source: Path) -> None:
+    """Create `LINKED_PAIRS` pairs as hard links to another dataset's files, to save disk space."""
     folder.mkdir()
     images = sorted(path for path in source.iterdir() if path.suffix != ".txt")
-    for n in range(MANY):
+    for n in range(LINKED_PAIRS):
         image = images[n * 7 % len(images)]
         os.link(image, folder / f"{n + 1:05d}{image.suffix}")
         os.link(image.with_suffix(".txt"), folder / f"{n + 1:05d}.txt")
 
 
 class Camera:
-    """One browser; `manager` opens a dataset on a screen of its own, `take` writes what it shows."""
+    """A browser that is signed in once. `manager` opens a dataset in a new window; `take` writes a screenshot."""
 
     def __init__(self, browser: Browser, site: Site) -> None:
         self._browser = browser
@@ -97,7 +97,7 @@ class Camera:
         return Manager(page, self._site)
 
     def take(self, page: Page, name: str) -> None:
-        """Write a picture once every thumbnail in view is there."""
+        """Write a screenshot after all visible thumbnails have loaded."""
         expect(page.locator("#items .tile:visible .picture:not(.none) .thumb:not(.here)")).to_have_count(
             0, timeout=30_000
         )
@@ -112,7 +112,7 @@ class Camera:
 
 
 def pictures(camera: Camera, site: Site, gate: Gate) -> None:
-    """Every picture, in the order that the story allows."""
+    """Take the screenshots of datasets, items and uploads; later ones need the changes of earlier ones."""
     schemes: tuple[Scheme, ...] = ("light", "dark")
     for scheme in schemes:
         camera.take(camera.library(WIDE, scheme), f"library-{scheme}")
@@ -124,9 +124,9 @@ def pictures(camera: Camera, site: Site, gate: Gate) -> None:
     camera.take(camera.manager("82", WIDE, "light", "?view=list").ready(271).page, "list")
     camera.take(camera.manager("1", WIDE, "light").page, "empty")
 
-    manager = camera.manager("3", WIDE, "dark").ready(MANY)
+    manager = camera.manager("3", WIDE, "dark").ready(LINKED_PAIRS)
     manager.press("Control+a", "End", "PageUp", "PageUp")
-    manager.selected(MANY, of=MANY)
+    manager.selected(LINKED_PAIRS, of=LINKED_PAIRS)
     manager.page.wait_for_timeout(1500)
     camera.take(manager.page, "ten-thousand")
 
@@ -165,7 +165,7 @@ def pictures(camera: Camera, site: Site, gate: Gate) -> None:
 
 
 def caption_pictures(camera: Camera, site: Site) -> None:
-    """What is done with captions: cleaned, counted, judged."""
+    """Take the screenshots of captions being cleaned, counted and checked."""
     cases: tuple[tuple[dict[str, Any], Scheme, str], ...] = (
         (WIDE, "light", "clean"),
         (NARROW, "dark", "clean-narrow"),
@@ -202,14 +202,14 @@ def caption_pictures(camera: Camera, site: Site) -> None:
 
 
 def opened(manager: Manager) -> None:
-    """Wait for an open item's picture and caption."""
+    """Wait for the picture and the caption of an open item."""
     expect(manager.caption).not_to_have_value("")
     expect(manager.detail.locator("#caption-diff")).to_be_visible()
     manager.detail.locator("figure.disk img").evaluate("image => image.decode()")
 
 
 def main() -> None:
-    """Draw all of them anew."""
+    """Take all screenshots."""
     ignore_own_aws_settings()
     with tempfile.TemporaryDirectory() as folder, sample(Path(folder)) as (site, gate), launch() as browser:
         site.start()

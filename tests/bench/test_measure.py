@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench import programs
-from bench.measure import NEAR, Cost, Row, run
+from bench.measure import PEAK_SLACK_BYTES, Cost, Row, run
 
 PRINT_A_LOT = "import sys; [sys.stdout.write('k' * 10**6 + '\\n') for _ in range(40)]"
 AFTER_MUCH_OUTPUT = f"""
@@ -47,7 +47,7 @@ def test_a_peak_that_may_be_the_benchmark_s_own_is_not_told_as_the_program_s(tmp
 
 @pytest.mark.parametrize(("peaks", "at_most"), [([9, 9, 9], True), ([3, 9, 9], True), ([3, 3, 3], False)])
 def test_a_median_is_a_measured_one_only_if_all_of_its_peaks_are(peaks: list[int], at_most: bool) -> None:
-    row = Row("a program", "", [Cost(1.0, 1.0, 10 * NEAR, floor * NEAR) for floor in peaks])
+    row = Row("a program", "", [Cost(1.0, 1.0, 10 * PEAK_SLACK_BYTES, floor * PEAK_SLACK_BYTES) for floor in peaks])
     assert row.to_json(row)["peak_at_most"] is at_most
 
 
