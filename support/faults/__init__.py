@@ -1,7 +1,8 @@
-"""The fault rig: a scripted HTTP server, alone or before a real store, and the matrix of faults that it plays.
+"""The fault rig: a scripted HTTP server, alone or in front of a real store, and the fault matrix.
 
-`server` answers and delivers, well or badly; `proxy` stands before a store and knows the faults by name; `world` is
-libraries behind it; `guards` names what each row of the matrix rests on; `report` writes the table.
+`server` delivers scripted answers; `proxy` stands in front of a store and injects faults; `world` has libraries that
+use the proxy; `killing` runs commands that are killed; `matrix` lists the faults, `guards` the code that each relies
+on; `report` writes the table.
 """
 
 from support.faults.proxy import Proxy, forward, proxied

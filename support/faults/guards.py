@@ -1,8 +1,7 @@
-"""What each row of the matrix rests on: code that, taken out, must make the row's test fail.
+"""The guards of the fault matrix: code without which the test of a row must fail.
 
-`python -m support.faults.guards [ROW …]` takes out one after the other in a copy of `src` and runs the tests against
-that copy. `guards.toml` has them, as text of the source; one that has moved must be named anew there, and
-`test_report.py` says so at once.
+`python -m support.faults.guards [ROW …]` removes one after the other from a copy of `src` and runs the tests against
+that copy. `guards.toml` quotes them from the source; `test_report.py` fails if a quote no longer matches.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ SOURCE = ROOT / "src"
 
 @dataclass(frozen=True)
 class Guard:
-    """A test (the beginning of its name is enough) and the edits (`file`, `text`, `instead`) that must make it fail."""
+    """A test, by a prefix of its name, and the edits (`file`, `text`, `instead`) that must make it fail."""
 
     test: str
     edits: tuple[tuple[str, str, str], ...]
@@ -43,20 +42,20 @@ GUARDS: tuple[Guard, ...] = tuple(_read())
 
 
 def stale() -> Iterator[str]:
-    """The guards whose text is not, or more than once, where they say."""
+    """Yield a line for each quote that does not occur exactly once in its file."""
     for guard in GUARDS:
         for name, text, _ in guard.edits:
             path = SOURCE / "hashmark" / name
             count = path.read_text(encoding="utf-8").count(text) if path.exists() else 0
             if count != 1:
-                yield f"{guard.test}: {name} has {count} times: {text.strip()[:100]}"
+                yield f"{guard.test}: {name} has this text {count} times: {text.strip()[:100]}"
 
 
 def fails_without(guard: Guard, where: list[str]) -> bool:
-    """Whether the guard's test, found in the files `where`, fails against a source without the guard.
+    """Return whether the guard's test, in the files `where`, fails against a source without the guard.
 
     Raises:
-        AssertionError: no such test ran at all.
+        AssertionError: no such test ran.
     """
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "src"
@@ -64,7 +63,7 @@ def fails_without(guard: Guard, where: list[str]) -> bool:
         for name, text, instead in guard.edits:
             path = copy / "hashmark" / name
             source = path.read_text(encoding="utf-8")
-            assert source.count(text) == 1, f"{guard.test}: {name} has {source.count(text)} times: {text}"
+            assert source.count(text) == 1, f"{guard.test}: {name} has this text {source.count(text)} times: {text}"
             path.write_text(source.replace(text, instead), encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not slow"]
         done = subprocess.run(
@@ -76,7 +75,7 @@ def fails_without(guard: Guard, where: list[str]) -> bool:
 
 
 def seen_to_fail(chosen: Iterable[Guard], paths: Mapping[str, str]) -> Iterator[tuple[Guard, bool]]:
-    """Each guard with whether its test fails without it; two at a time. `paths` are the files of tests by name."""
+    """Yield each guard with whether its test fails without it; two run at a time. `paths` maps test names to files."""
 
     def one(guard: Guard) -> tuple[Guard, bool]:
         return guard, fails_without(guard, sorted({p for name, p in paths.items() if name.startswith(guard.test)}))
@@ -86,7 +85,7 @@ def seen_to_fail(chosen: Iterable[Guard], paths: Mapping[str, str]) -> Iterator[
 
 
 def main(rows: list[str]) -> None:
-    from support.faults.report import row_tests  # noqa: PLC0415 - it knows where the tests are, and uses this module
+    from support.faults.report import row_tests  # noqa: PLC0415 - it imports this module
 
     chosen = [guard for guard in GUARDS if not rows or str(guard.row) in rows]
     for guard, fails in seen_to_fail(chosen, {test.name: test.path for test in row_tests()}):

@@ -1,9 +1,8 @@
-"""Runs hashmark commands in processes that are killed at a numbered step or at a moment: real SIGKILLs, and many.
+"""Run hashmark commands in processes that are killed (SIGKILL) at a numbered step or after some time.
 
-A server process with everything imported forks a child for each run (`multiprocessing`'s forkserver), so that a kill
-costs tenths of a second. The steps are the calls by which the outside changes, or is asked to: those of `os` that
-`disk.durable` and `disk.place` use, requests to the store, and writes to the state. They are counted in the child
-alone; `src` knows nothing of them.
+A forkserver with everything imported forks a child for each run, so that a kill takes only tenths of a second. The
+steps are the calls with outside effects: those of `os` that `disk.durable` and `disk.place` use, requests to the store,
+and writes to the state. Only the child counts them; `src` knows nothing of them.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _CONTEXT.set_forkserver_preload(["support.faults.killing", "hashmark.cli.command
 
 @dataclass(frozen=True)
 class End:
-    """How a run ended: -9 is killed. `steps` are how many it took, by name, where it lived to tell."""
+    """How a run ended: -9 is killed. `steps` names the steps it took, if it was not killed."""
 
     status: int
     out: str
@@ -34,34 +33,34 @@ class End:
 
 @dataclass(frozen=True)
 class Killer:
-    """Runs commands in `cwd`. `small` bytes are the most for a single PUT, so that parts can be tried quickly."""
+    """Runs commands in `cwd`. `small` is the largest single PUT in bytes, so that small files are uploaded in parts."""
 
     cwd: Path
     environment: Mapping[str, str]
     small: int | None = None
 
     def __call__(self, *arguments: object, at: int | str | None = None, after: float | None = None) -> End:
-        """Run one command; killed `at` a step (its number, or its name's first), or `after` so many seconds."""
+        """Run a command; kill it `at` a step (its number, or the first of its name) or `after` some seconds."""
         log = self.cwd.parent / f"{self.cwd.name}.log"
         words = [str(argument) for argument in arguments]
-        log.touch()  # one that is killed at once has not opened it
+        log.touch()  # a child that is killed at once has not created it
         child = _CONTEXT.Process(target=_run, args=(words, self.cwd, dict(self.environment), log, at, self.small))
         child.start()
         if after is not None:
             child.join(after)
             child.kill()
         child.join(120)
-        assert child.exitcode is not None, f"{words} does not end"
+        assert child.exitcode is not None, f"{words} did not end"
         text = log.read_text()
         steps = log.with_suffix(".steps")
-        told = tuple(steps.read_text().split()) if child.exitcode >= 0 and steps.exists() else ()
-        end = End(child.exitcode, text, told)
+        taken = tuple(steps.read_text().split()) if child.exitcode >= 0 and steps.exists() else ()
+        end = End(child.exitcode, text, taken)
         child.close()
         return end
 
 
 class _Steps:
-    """Counts, and kills this process at the one that was asked for."""
+    """Counts the steps and kills this process at the chosen one."""
 
     def __init__(self, at: int | str | None) -> None:
         self.names: list[str] = []
@@ -97,7 +96,7 @@ def _run(
     _instrument(steps, small)
     status = 0
     try:
-        from hashmark.cli.main import main  # noqa: PLC0415 - in the child, after what it uses is watched
+        from hashmark.cli.main import main  # noqa: PLC0415 - in the child, after the calls it uses are watched
 
         sys.argv = ["hashmark", *words]
         main()

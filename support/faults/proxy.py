@@ -1,7 +1,7 @@
-"""A proxy before a real store that plays faults by a script: by S3 operation, key and nth hit.
+"""A proxy in front of a real store that injects faults by script: by S3 operation, key and nth request.
 
-Requests are passed on as they were signed, the Host header included. A fault is given the request and the way to the
-store, and gives the answer. It knows nothing of hashmark.
+It forwards requests as they were signed, the Host header included. A fault is a function of the request and of the way
+to the store; it returns the answer. The proxy knows nothing of hashmark.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HOP = {"content-length", "connection", "transfer-encoding", "keep-alive"}
 
 
 def forward(url: str, request: Request) -> Reply:
-    """Pass a request on to a real store, as it was signed, and bring its answer."""
+    """Forward a request unchanged to a real store; return its answer."""
     there = urlsplit(url)
     connection = http.client.HTTPConnection(there.hostname or "", there.port, timeout=30)
     try:
@@ -44,7 +44,7 @@ def forward(url: str, request: Request) -> Reply:
 
 
 def operation(request: Request) -> str:
-    """S3's name for what a path-style request asks."""
+    """Return S3's name of the operation that a path-style request asks for."""
     query, copies = request.query, "x-amz-copy-source" in request.headers
     in_parts = "uploadId" in query
     single = "DeleteObjects" if "delete" in query else "CreateMultipartUpload"
@@ -60,16 +60,16 @@ def operation(request: Request) -> str:
 
 
 def key_of(request: Request) -> str:
-    """The key of a path-style request; of a listing, its prefix."""
+    """Return the key of a path-style request, or the prefix of a listing."""
     return request.query.get("prefix") or unquote(request.path.lstrip("/")).partition("/")[2]
 
 
 @dataclass
 class Rule:
-    """A fault, and which requests it befalls: of this operation and key, from hit `nth` on, `times` times.
+    """A fault and the requests it applies to: those of an operation and a key, `times` times from hit `nth` on.
 
-    Hits are counted for each key (and part) by itself, or over all with `overall`. Keys of hashmark's own folder are
-    left out, unless the pattern names it.
+    Hits are counted per key and part, or in total with `overall`. Keys in `.hashmark` match only if the pattern names
+    that folder.
     """
 
     operation: str
@@ -80,7 +80,7 @@ class Rule:
     overall: bool = False
     hits: Counter[str] = field(default_factory=Counter)
 
-    def befalls(self, request: Request) -> bool:
+    def matches(self, request: Request) -> bool:
         key = key_of(request)
         ours = ".hashmark/" in key and ".hashmark" not in self.key
         if ours or operation(request) != self.operation or not re.search(self.key, key):
@@ -91,7 +91,7 @@ class Rule:
 
 
 class Proxy:
-    """A store behind faults. With no rule it is the store."""
+    """A store behind faults. Without rules it behaves like the store."""
 
     def __init__(self, upstream: str) -> None:
         self.url = ""
@@ -103,24 +103,24 @@ class Proxy:
     def on(
         self, operation: str, key: str, fault: Fault, *, nth: int = 1, times: int = 1, overall: bool = False
     ) -> Rule:
-        """Add a fault to the script; the first rule that fits a request plays."""
+        """Add a fault to the script. The first rule that matches a request applies."""
         rule = Rule(operation, key, fault, nth, times, overall)
         with self._lock:
             self._rules.append(rule)
         return rule
 
     def heal(self) -> None:
-        """Forget the script."""
+        """Remove all faults."""
         with self._lock:
             self._rules.clear()
 
     def count(self, name: str, key: str = "") -> int:
-        """How many requests of this operation came for keys that match."""
+        """Count the requests of an operation whose key matches a pattern."""
         return sum(operation(r) == name and re.search(key, key_of(r)) is not None for r in list(self.seen))
 
     def answer(self, request: Request) -> Reply:
         with self._lock:
-            faults = [rule.fault for rule in self._rules if rule.befalls(request)]
+            faults = [rule.fault for rule in self._rules if rule.matches(request)]
         return faults[0](request, self._forward) if faults else self._forward(request)
 
     def _forward(self, request: Request) -> Reply:
@@ -129,7 +129,7 @@ class Proxy:
 
 @contextmanager
 def proxied(upstream: str) -> Iterator[Proxy]:
-    """A proxy before the store at `upstream`, during the body."""
+    """Run a proxy in front of the store at `upstream`."""
     proxy = Proxy(upstream)
     with scripted(proxy.answer) as server:
         proxy.url, proxy.seen = server.url, server.seen
@@ -140,12 +140,12 @@ def proxied(upstream: str) -> Iterator[Proxy]:
 
 
 def status(code: int, name: str = "InternalError", headers: Mapping[str, str] | None = None) -> Fault:
-    """The store answers with this error and does nothing."""
+    """Answer with an error; the store gets no request."""
     return lambda _request, _store: Reply(code, error(name), headers or {})
 
 
 def lost(code: int | None = 500) -> Fault:
-    """The store does it; what arrives is an error, or with None a reset."""
+    """Let the store carry out the request, but answer with an error, or with a reset if `code` is None."""
 
     def fault(request: Request, store: Upstream) -> Reply:
         store(request)
@@ -155,17 +155,17 @@ def lost(code: int | None = 500) -> Fault:
 
 
 def reset() -> Fault:
-    """The connection is reset before anything is said or done."""
+    """Reset the connection; the store gets no request."""
     return lambda _request, _store: Reply(cut=-1)
 
 
 def cut(at: int) -> Fault:
-    """The body ends after `at` bytes, with a reset."""
+    """Reset the connection after `at` bytes of the body."""
     return lambda request, store: replace(store(request), cut=at)
 
 
 def short(at: int) -> Fault:
-    """The body ends after `at` bytes, in good order, though more was announced."""
+    """End the body cleanly after `at` bytes, although Content-Length announces more."""
 
     def fault(request: Request, store: Upstream) -> Reply:
         answer = store(request)
@@ -175,42 +175,42 @@ def short(at: int) -> Fault:
 
 
 def stall(at: int) -> Fault:
-    """After `at` bytes of the body nothing more comes."""
+    """Send nothing more after `at` bytes of the body."""
     return lambda request, store: replace(store(request), stall=at)
 
 
 def slow(rate: int) -> Fault:
-    """The body comes at `rate` bytes a second."""
+    """Send the body at `rate` bytes per second."""
     return lambda request, store: replace(store(request), rate=rate)
 
 
 def delay(seconds: float) -> Fault:
-    """The answer comes later."""
+    """Delay the answer."""
     return lambda request, store: replace(store(request), wait=seconds)
 
 
 def flipped(data: bytes, at: int = 0) -> bytes:
-    """The same bytes, one bit apart."""
+    """Return the bytes with one bit flipped."""
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
 def flip(at: int = 0) -> Fault:
-    """One bit of the answer's body is another."""
+    """Flip a bit of the answer's body."""
     return edit(lambda body: flipped(body, at))
 
 
 def flip_sent(at: int = 0) -> Fault:
-    """One bit of what was sent arrives as another."""
+    """Flip a bit of the request's body."""
     return lambda request, store: store(replace(request, body=flipped(request.body, at)))
 
 
 def swap(body: bytes, headers: Mapping[str, str] | None = None) -> Fault:
-    """Another body comes instead of the store's, with status 200."""
+    """Answer with another body and status 200; the store gets no request."""
     return lambda _request, _store: Reply(200, body, headers or {"Content-Type": "application/xml"})
 
 
 def edit(change: Callable[[bytes], bytes]) -> Fault:
-    """The answer's body, changed; its length is told right."""
+    """Change the answer's body; Content-Length matches the new one."""
 
     def fault(request: Request, store: Upstream) -> Reply:
         answer = store(request)
@@ -220,7 +220,7 @@ def edit(change: Callable[[bytes], bytes]) -> Fault:
 
 
 def relabel(**headers: str | None) -> Fault:
-    """The answer's headers, changed (`_` for `-`), or gone with None."""
+    """Change headers of the answer (`_` stands for `-`); None removes one."""
     changes = {name.replace("_", "-").lower(): value for name, value in headers.items()}
 
     def fault(request: Request, store: Upstream) -> Reply:
@@ -232,12 +232,12 @@ def relabel(**headers: str | None) -> Fault:
 
 
 def redirect(to: str, code: int = 302) -> Fault:
-    """The store sends the client elsewhere."""
+    """Redirect the client to another server."""
     return lambda request, _store: Reply(code, b"", {"Location": to + request.target})
 
 
 def meanwhile(act: Callable[[], object]) -> Fault:
-    """Something else happens in the instant before the request reaches the store."""
+    """Run `act` just before the request reaches the store."""
 
     def fault(request: Request, store: Upstream) -> Reply:
         act()
@@ -247,7 +247,7 @@ def meanwhile(act: Callable[[], object]) -> Fault:
 
 
 class Once:
-    """Does something at the first call; the others wait until it is done."""
+    """Runs a function at the first call. Concurrent calls wait until it has returned."""
 
     def __init__(self, act: Callable[[], None]) -> None:
         self._act: Callable[[], None] | None = act
@@ -261,14 +261,14 @@ class Once:
 
 
 def strip_sent(access: str, secret: str, *names: str, region: str = "us-east-1") -> Fault:
-    """The request reaches the store without these headers, as if it ignored them. It is signed anew."""
+    """Remove headers from the request, as if the store ignored them, and sign it again."""
 
     def fault(request: Request, store: Upstream) -> Reply:
         dropped = {*names, "authorization", "x-amz-date"}
         kept = {name: value for name, value in request.headers.items() if name not in dropped}
         url = f"http://{kept['host']}{request.target}"
-        anew = AWSRequest(method=request.method, url=url, data=request.body, headers=kept)
-        S3SigV4Auth(Credentials(access, secret), "s3", region).add_auth(anew)
-        return store(replace(request, headers={name.lower(): value for name, value in anew.headers.items()}))
+        signed = AWSRequest(method=request.method, url=url, data=request.body, headers=kept)
+        S3SigV4Auth(Credentials(access, secret), "s3", region).add_auth(signed)
+        return store(replace(request, headers={name.lower(): value for name, value in signed.headers.items()}))
 
     return fault

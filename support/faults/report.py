@@ -1,7 +1,7 @@
-"""`make faults`: runs every test of the matrix, takes out every guard, and writes `docs/faults.md` from what it saw.
+"""`make faults`: run every test of the matrix, remove every guard in turn, and write the results to `docs/faults.md`.
 
-The table is never typed: rows come from `matrix`, tests and the sentence on their guard from the tests' own sources,
-results from the run.
+Nothing in the table is written by hand: rows come from `matrix`, guards from the docstrings of the tests, results from
+the run.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ import pytest
 
 from support.faults import guards
 from support.faults.guards import ROOT
-from support.faults.matrix import ROWS, TOLD
+from support.faults.matrix import LIMITS, ROWS
 
 PAGE = ROOT / "docs" / "faults.md"
-HEAD = """# Bad days
+HEAD = """# The fault matrix
 
-What can go wrong, what hashmark must do then, and the test that plays it. Written by `make faults`, which runs the
-tests against real stores (SeaweedFS behind a proxy that plays faults; rclone and moto where they behave differently),
-with every kill point, then takes out each guard from a copy of the source and sees the test fail.
+What can go wrong, what hashmark must do, and the test that shows it. `make faults` writes this page. It runs the tests,
+with every kill point, against real stores: SeaweedFS behind a proxy that injects faults, and rclone and moto where they
+behave differently. Then it removes each guard from a copy of the source and checks that the test fails.
 
-Beside the rows, `make test-slow` kills every command that changes files a thousand times at random, and plays two
-machines on one bucket, in any order of edits, syncs, kills and faults, against an oracle that reads both sides.
+In addition, `make test-slow` kills every command that changes files a thousand times at random, and simulates two
+machines on one bucket with random edits, syncs, kills and faults, against an oracle that reads both sides.
 
 """
 
 
 @dataclass(frozen=True)
 class RowTest:
-    """A test of a row: where it is, and the sentence on its guard."""
+    """A test of a row: its file, and the sentence about its guard."""
 
     row: int
     name: str
@@ -43,7 +43,7 @@ class RowTest:
 
 
 def row_tests() -> list[RowTest]:
-    """Every test that is named after a row, by row and then in the order of the files."""
+    """Find every test that is named after a row, ordered by row and file."""
     found = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         source = path.read_text(encoding="utf-8")
@@ -58,7 +58,7 @@ def row_tests() -> list[RowTest]:
 
 
 class _Results:
-    """What came of each test, over all its parameters."""
+    """Collects the results of each test, over all its parameters."""
 
     def __init__(self) -> None:
         self.seen: dict[str, list[str]] = defaultdict(list)
@@ -75,7 +75,7 @@ class _Results:
 
 
 def page(tests: Iterable[RowTest], results: Mapping[str, str], without: Mapping[str, str]) -> str:
-    """The page: one table row for each test, then what is told of rows that could not be run as they are meant."""
+    """Render the page: one table row per test, then the rows with limits."""
     lines = [
         HEAD + "| row | fault | required | test | result | guard, and the test without it |", "|" + "---|" * 6,
     ]  # fmt: skip
@@ -86,25 +86,25 @@ def page(tests: Iterable[RowTest], results: Mapping[str, str], without: Mapping[
         cells = (number, fault, required, f"`{test.name}`", results.get(test.name, "not run"), guard)
         lines.append("| " + " | ".join(cells) + " |")
         last = test.row
-    lines += ["", "## What could not be run as it is meant", ""]
-    lines += [f"- Row {row}. {text}" for row, text in sorted(TOLD.items())]
+    lines += ["", "## Limits of these tests", ""]
+    lines += [f"- Row {row}. {text}" for row, text in sorted(LIMITS.items())]
     return "\n".join(lines) + "\n"
 
 
 def in_words(seen: list[str]) -> str:
-    """Each result once, with how often where that is more than once."""
+    """List each result once, with its count if it occurred more often."""
     return ", ".join(f"{word} {n}" if (n := seen.count(word)) > 1 else word for word in dict.fromkeys(seen))
 
 
 def last_time() -> tuple[dict[str, str], dict[str, str]]:
-    """What the page has of each test: its result, and whether it was seen to fail without its guard."""
+    """Read from the page each test's last result, and whether it failed without its guard."""
     text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    rows = re.findall(r"\| `(test_row_\w+)` \| (.*?) \| .*?(\*+Taken out: .*?\*+)? \|$", text, re.MULTILINE)
+    rows = re.findall(r"\| `(test_row_\w+)` \| (.*?) \| .*?(\*+Removed: .*?\*+)? \|$", text, re.MULTILINE)
     return {name: result for name, result, _ in rows}, {name: without for name, _, without in rows}
 
 
 def main(rows: list[int], *, quick: bool) -> int:
-    """Run these rows, or all, and write the page. `quick` leaves out what takes minutes, and writes nothing."""
+    """Run some rows, or all, and write the page. `quick` skips what takes minutes and writes nothing."""
     tests, seen = row_tests(), _Results()
     chosen = [test for test in tests if not rows or test.row in rows]
     names = " or ".join(test.name for test in chosen)
@@ -119,7 +119,7 @@ def main(rows: list[int], *, quick: bool) -> int:
         print(f"{guard.test}: {'fails without its guard' if fails else 'PASSES WITHOUT ITS GUARD'}", flush=True)
         worst = worst if fails else 1
         mine = [test.name for test in tests if test.name.startswith(guard.test)]
-        without |= dict.fromkeys(mine, "*Taken out: fails.*" if fails else "**Taken out: passes!**")
+        without |= dict.fromkeys(mine, "*Removed: fails.*" if fails else "**Removed: passes!**")
     PAGE.write_text(page(tests, results, without), encoding="utf-8")
     return worst
 

@@ -1,7 +1,7 @@
-"""A scripted HTTP server on loopback: what it answers is asked of a function, how it delivers that of the answer.
+"""A scripted HTTP server on loopback: a function gives each answer, and the answer says how to deliver it.
 
-It runs on asyncio in a thread of its own; the function runs on other threads, so it may block. It knows nothing of
-what stands behind it (`proxy`).
+It runs on asyncio in its own thread. The function runs on other threads, so it may block. The server knows nothing of
+a store behind it (see `proxy`).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from http import HTTPStatus
 from urllib.parse import parse_qs, urlsplit
 
 NS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
-HEAD_LIMIT = 1 << 18
-ANSWERS = 256
-"""Answers that may be waited for at once: more than hashmark has requests under way, of two programs even."""
-SLICES = 20
-"""Pieces a second in which a slow body is sent."""
+MAX_HEAD_BYTES = 1 << 18
+MAX_PENDING_ANSWERS = 256
+"""How many answers may be pending: more than two hashmark processes have requests in flight."""
+SLICES_PER_S = 20
+"""How many slices of a slow body are sent per second."""
 
 
 @dataclass(frozen=True)
@@ -40,33 +40,33 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer, and how it is delivered: by default, at once and whole."""
+    """An answer and how to deliver it: by default, at once and completely."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     announced: int | None = None
-    """A Content-Length that is not the body's."""
+    """A Content-Length to send instead of the body's."""
     wait: float = 0
     """Seconds before the first byte."""
     cut: int | None = None
-    """Bytes of the body after which the connection is reset; below 0, before anything is said."""
+    """Reset the connection after this many bytes of the body; if negative, before any answer."""
     stall: int | None = None
-    """Bytes of the body after which nothing more comes, while the connection stays."""
+    """Send nothing after this many bytes of the body, and keep the connection open."""
     rate: int | None = None
-    """Bytes of the body a second."""
+    """Bytes of the body per second."""
 
 
 @dataclass
 class Scripted:
-    """A running server; `seen` are the requests it got."""
+    """A running server. `seen` holds the requests it received."""
 
     url: str
     seen: list[Request]
 
 
 def listing(*keys: str, token: str | None = None, truncated: str | None = None, count: int | None = None) -> bytes:
-    """A ListObjectsV2 answer, as right or wrong as its arguments."""
+    """Return a ListObjectsV2 answer, valid or not, from its arguments."""
     rows = "".join(
         f"<Contents><Key>{key}</Key><Size>1</Size><ETag>&quot;{'0' * 32}&quot;</ETag></Contents>" for key in keys
     )
@@ -79,15 +79,15 @@ def listing(*keys: str, token: str | None = None, truncated: str | None = None, 
 
 
 def error(code: str) -> bytes:
-    """An S3 error document."""
-    return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>as asked</Message></Error>".encode()
+    """Return an S3 error document."""
+    return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>injected</Message></Error>".encode()
 
 
 @contextmanager
 def scripted(answer: Callable[[Request], Reply]) -> Iterator[Scripted]:
-    """Serve `answer` on loopback during the body. Its own mistakes are raised at the end.
+    """Serve `answer` on loopback for the body of the block, then raise the first error of `answer` itself.
 
-    What fails between here and the store behind it ends the connection, as a network would.
+    A network error between this server and the store behind it ends the connection, as a network would.
     """
     server = _Server(answer)
     server.start()
@@ -95,25 +95,25 @@ def scripted(answer: Callable[[Request], Reply]) -> Iterator[Scripted]:
         yield Scripted(f"http://127.0.0.1:{server.port}", server.seen)
     finally:
         server.stop()
-    if server.mistakes:
-        raise server.mistakes[0]
+    if server.errors:
+        raise server.errors[0]
 
 
 class _Server:
     def __init__(self, answer: Callable[[Request], Reply]) -> None:
         self.seen: list[Request] = []
-        self.mistakes: list[Exception] = []
+        self.errors: list[Exception] = []
         self.port = 0
         self._answer = answer
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ready = threading.Event()
-        self._pool = ThreadPoolExecutor(ANSWERS, thread_name_prefix="answer")
+        self._pool = ThreadPoolExecutor(MAX_PENDING_ANSWERS, thread_name_prefix="answer")
         self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), daemon=True)
 
     def start(self) -> None:
         self._thread.start()
-        assert self._ready.wait(30), "the server does not start"
+        assert self._ready.wait(30), "the server did not start"
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopping.set)
@@ -122,13 +122,13 @@ class _Server:
 
     async def _main(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._begin, "127.0.0.1", 0, limit=HEAD_LIMIT)
+        server = await asyncio.start_server(self._begin, "127.0.0.1", 0, limit=MAX_HEAD_BYTES)
         listening = server.sockets[0]
         self.port = listening.getsockname()[1]
         self._ready.set()
         await self._stopping.wait()
-        # A connection that was accepted a moment ago comes up in some turns of the loop, and would be left open by a
-        # server that is closed before.
+        # A connection accepted just now needs some turns of the loop to appear; a server closed before that would leave
+        # it open.
         self._loop.remove_reader(listening.fileno())
         for _ in range(5):
             await asyncio.sleep(0)
@@ -137,7 +137,7 @@ class _Server:
             writer.transport.abort()
 
     def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve a connection. It is noted first: a task that is cancelled before it begins would not close it."""
+        """Serve a connection. Register it first: a task that is cancelled before it starts would not close it."""
         self._open.add(writer)
         task = self._loop.create_task(self._serve(reader, writer))
         self._tasks.add(task)
@@ -145,7 +145,7 @@ class _Server:
         task.add_done_callback(lambda _: self._open.discard(writer))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # Cancelled when the server stops, which is no error of the connection.
+        # The server cancels its tasks when it stops; that is no error.
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             try:
                 while (request := await _read(reader, writer)) is not None:
@@ -156,13 +156,13 @@ class _Server:
                 writer.close()
 
     async def _respond(self, request: Request, writer: asyncio.StreamWriter) -> bool:
-        """Whether the connection goes on."""
+        """Answer a request; return whether the connection stays open."""
         try:
             reply = await self._loop.run_in_executor(self._pool, self._answer, request)
         except (OSError, http.client.HTTPException):
             return False
-        except Exception as error:  # noqa: BLE001 - raised where the test sees it
-            self.mistakes.append(error)
+        except Exception as error:  # noqa: BLE001 - `scripted` raises it in the test
+            self.errors.append(error)
             return False
         await asyncio.sleep(reply.wait)
         return await _deliver(request, reply, writer) and request.headers.get("connection", "").lower() != "close"
@@ -185,7 +185,7 @@ async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> R
 
 
 async def _deliver(request: Request, reply: Reply, writer: asyncio.StreamWriter) -> bool:
-    """Send an answer as well or badly as it says; whether the connection goes on."""
+    """Deliver an answer as it says; return whether the connection stays open."""
     if reply.cut is not None and reply.cut < 0:
         _reset(writer)
         return False
@@ -199,7 +199,7 @@ async def _deliver(request: Request, reply: Reply, writer: asyncio.StreamWriter)
     ends = [end for end in (reply.cut, reply.stall) if end is not None]
     await _send(reply.body[: min(ends, default=None)], reply.rate, writer)
     if reply.stall is not None:
-        await asyncio.sleep(3600)  # a timer of the loop's: what waits for nothing at all is collected as garbage
+        await asyncio.sleep(3600)  # a timer keeps the task alive: a task that waits for nothing is garbage-collected
     if reply.cut is not None:
         await asyncio.sleep(0.05)  # a reset overtakes what was sent just before
         _reset(writer)
@@ -207,16 +207,16 @@ async def _deliver(request: Request, reply: Reply, writer: asyncio.StreamWriter)
 
 
 async def _send(body: bytes, rate: int | None, writer: asyncio.StreamWriter) -> None:
-    step = max(1, rate // SLICES) if rate else len(body) or 1
+    step = max(1, rate // SLICES_PER_S) if rate else len(body) or 1
     for start in range(0, len(body), step):
         writer.write(body[start : start + step])
         await writer.drain()
         if rate:
-            await asyncio.sleep(1 / SLICES)
+            await asyncio.sleep(1 / SLICES_PER_S)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """End the connection with a reset instead of a farewell."""
-    at_once: socket.socket = writer.get_extra_info("socket")
-    at_once.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    """End the connection with a reset instead of a FIN."""
+    raw: socket.socket = writer.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()

@@ -1,4 +1,4 @@
-"""Libraries behind the proxy and beside it: what a test of a fault begins from and looks at in the end."""
+"""Libraries that reach a store through the proxy or directly, and the state of both sides after a fault."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEXT = b"a stellar sketch\n"
 
 @dataclass
 class World:
-    """A store, the proxy before it, and the machines that use it: each a library of its own, with its own memory."""
+    """A store, the proxy in front of it, and the machines that use it. Each has its own library and state."""
 
     store: Store
     prefix: str
@@ -29,16 +29,16 @@ class World:
     _libraries: dict[str, Library] = field(default_factory=dict)
 
     def machine(self, name: str = "here", root: Path | None = None) -> Dataset:
-        """A machine that reaches the store through the proxy."""
+        """Return the dataset of a machine that reaches the store through the proxy."""
         return self._dataset(name, self.proxy.url, root)
 
     def other(self, name: str = "there") -> Dataset:
-        """A machine that reaches the store itself."""
+        """Return the dataset of a machine that reaches the store directly."""
         return self._dataset(name, self.store.endpoint_url, None)
 
     @property
     def bucket(self) -> Bucket:
-        """The store itself, without the proxy."""
+        """The bucket, without the proxy."""
         return self.other().library.bucket
 
     def _dataset(self, name: str, url: str, root: Path | None) -> Dataset:
@@ -65,7 +65,7 @@ def world_of(store: Store, prefix: str, folder: Path) -> Iterator[World]:
 
 
 def on_disk(dataset: Dataset) -> dict[str, bytes]:
-    """Every file of the dataset, unfinished ones included."""
+    """Read every file of the dataset, temporary ones included."""
     return tree(dataset.path)
 
 
@@ -75,7 +75,7 @@ def in_bucket(dataset: Dataset) -> dict[str, bytes]:
 
 
 def in_trash(dataset: Dataset) -> set[bytes]:
-    """The contents that the trash keeps, on both sides."""
+    """Read the contents in the trash of both sides."""
     library = dataset.library
     kept = {library.bucket.read(library.remote_trash + row.key) for row in library.bucket.objects(library.remote_trash)}
     return kept | (set(tree(library.trash).values()) if library.trash.exists() else set())

@@ -23,7 +23,7 @@ def prepare(site: Site) -> None:
 def test_row_40_names_and_captions_with_markup_are_text_everywhere_and_run_nothing(
     make_site: SiteMaker, visit: Visit
 ) -> None:
-    """Guard: text nodes alone carry names and captions; there is no one place at which to take that out."""
+    """Guard: only text nodes carry names and captions, so there is no single guard to remove."""
     site = make_site(1, prepare=prepare)
     manager = visit(site, items=5)
     opened: list[str] = []

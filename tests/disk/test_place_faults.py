@@ -207,7 +207,7 @@ CHANGING = {"fsync", "link", "rename", "replace"}
 def test_row_4_bytes_are_on_the_device_before_their_name_and_the_trash_before_what_it_replaces(
     root: Path, system: System, verb: str, expected: list[str]
 ) -> None:
-    """Guard: without the fsync of the unfinished file, its name comes first."""
+    """Guard: without the fsync of the temporary file, its name becomes durable first."""
     system.attempt(change(verb, root, root.parent / "kept/a.txt"))
     begin = system.log.index(("link", "a.txt")) if verb == "remove" else 0
     changing = CHANGING | ({"unlink"} if verb == "remove" else set())

@@ -28,7 +28,7 @@ OURS, THEIRS = TEXT + b"edited here\n", TEXT + b"edited there\n"
 def test_row_12_remote_edit_after_the_plan_is_not_overwritten(world: World) -> None:
     """Another machine writes in the instant before our PUT arrives.
 
-    Guard: without the condition on the PUT, their edit is overwritten.
+    Guard: without the condition on the PUT, the remote edit is overwritten.
     """
     here = world.machine()
     fill(here, {"a.txt": TEXT, "new.txt": TEXT})
@@ -43,12 +43,12 @@ def test_row_12_remote_edit_after_the_plan_is_not_overwritten(world: World) -> N
 
 
 @pytest.mark.parametrize("store_name", ["a header stripped", "rclone"])
-def test_row_13_a_server_that_ignores_conditions_is_found_out_and_looked_at(
+def test_row_13_a_server_that_ignores_conditions_is_detected_and_a_head_precedes_each_write(
     store_name: str, request: pytest.FixtureRequest, seaweedfs: Store, prefix: str, tmp_path: Path
 ) -> None:
     """The probe sees that conditions are ignored, the run says so, and each write is preceded by a look.
 
-    Guard: without the look, what changed since the listing is overwritten.
+    Guard: without the HEAD request, a change since the listing is overwritten.
     """
     store: Store = request.getfixturevalue("rclone") if store_name == "rclone" else seaweedfs
     with world_of(store, prefix, tmp_path) as world:
@@ -67,12 +67,12 @@ def test_row_13_a_server_that_ignores_conditions_is_found_out_and_looked_at(
 
 
 @pytest.mark.parametrize("races", [10, pytest.param(100, marks=pytest.mark.slow)])
-def test_row_14_of_two_uploaders_of_a_new_file_one_wins_and_the_other_hears_of_a_conflict(
+def test_row_14_of_two_uploaders_of_a_new_file_one_succeeds_and_the_other_gets_a_conflict(
     world: World, races: int
 ) -> None:
     """Both requests are held at the store's door and let in together, race after race.
 
-    Guard: without the condition on the PUT, both are told that they won.
+    Guard: without the condition on the PUT, both uploaders are told that they succeeded.
     """
     here, there = world.machine("here"), world.machine("there")
     for dataset in (here, there):
@@ -105,7 +105,7 @@ def test_row_14_of_two_uploaders_of_a_new_file_one_wins_and_the_other_hears_of_a
 def test_row_15_where_both_sides_were_edited_both_are_kept(world: World) -> None:
     """Neither push nor pull decides; when the user does, the losing content is in the trash.
 
-    Guard: with a conflict among what a push uploads, their edit is overwritten unasked.
+    Guard: with a conflict among the uploads of a push, the remote edit is overwritten without consent.
     """
     here, there = world.machine(), world.other()
     fill(here, {"a.txt": TEXT, "b.txt": TEXT})
@@ -128,7 +128,7 @@ def test_row_15_where_both_sides_were_edited_both_are_kept(world: World) -> None
 def test_row_16_an_edit_survives_a_delete_on_the_other_side(world: World) -> None:
     """Deleted here and edited there, and the other way round.
 
-    Guard: with the ETag not compared with the base, the edited object is deleted.
+    Guard: without comparing the ETag with the base, the edited object is deleted.
     """
     here, there = world.machine(), world.other()
     fill(here, {f"{n:02}.txt": TEXT for n in range(12)})
@@ -150,7 +150,7 @@ def test_row_16_an_edit_survives_a_delete_on_the_other_side(world: World) -> Non
 def test_row_17_response_lost_after_put_landed_is_recognised_as_our_own(world: World, kind: str) -> None:
     """The PUT lands, its answer is lost with the connection; the repeated PUT meets its own condition.
 
-    Guard: without the comparison of digests after a 412, our own write becomes a conflict.
+    Guard: without comparing the digests after a 412, our own write becomes a conflict.
     """
     _lost_write(world, kind, lost(None))
 
@@ -159,7 +159,7 @@ def test_row_17_response_lost_after_put_landed_is_recognised_as_our_own(world: W
 def test_row_18_a_412_from_our_own_retry_is_no_conflict(world: World, kind: str) -> None:
     """The PUT lands and is answered with 500; the repeated PUT is refused with 412.
 
-    Guard: without the comparison of digests after a 412, our own write becomes a conflict.
+    Guard: without comparing the digests after a 412, our own write becomes a conflict.
     """
     _lost_write(world, kind, lost(500))
 
@@ -184,7 +184,7 @@ def test_row_19_a_burst_of_503_lowers_the_concurrency_and_the_run_finishes(
 ) -> None:
     """A third of the files is refused longer than the runtime itself tries again.
 
-    Guard: without halving on SlowDown, as many requests as before stay under way.
+    Guard: without halving on SlowDown, the number of requests in flight stays the same.
     """
     limits: list[int] = []
 
@@ -214,7 +214,7 @@ def test_row_26_an_object_replaced_between_ranges_is_not_pieced_together(
 ) -> None:
     """A large object is read in ranges; another machine replaces it by one of the same size before the second.
 
-    Guard: without If-Match on each range, and the look at the ETag that came, old and new are pieced together.
+    Guard: without If-Match on each range and the check of the returned ETag, ranges of old and new are combined.
     """
     monkeypatch.setattr(bucket_module, "WHOLE", 1000)
     monkeypatch.setattr(bucket_module, "RANGE", 1000)

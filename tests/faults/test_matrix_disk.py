@@ -61,7 +61,7 @@ def test_row_1_killed_at_any_step_of_a_download_every_file_is_old_or_new(
 ) -> None:
     """SIGKILL at each step of a pull over old files, from the first request to the last record.
 
-    Guard: with the new bytes copied over the old file instead of renamed, a kill leaves it empty.
+    Guard: with the new bytes copied over the old file instead of renamed, a kill leaves the file empty.
     """
     here = library(seaweedfs, tmp_path / "here", prefix)
     folder, killed = here.cwd / NAME, to_be_killed(here)
@@ -87,7 +87,8 @@ def test_row_2_killed_before_what_was_proven_is_recorded_the_next_run_converges(
 ) -> None:
     """The files are there, the state does not know. Then both sides are edited in turn.
 
-    Guard: with a file that has the bucket's bytes but no base called different, the next run moves it all again.
+    Guard: with a file that has the bucket's bytes but no base counted as different, the next run transfers
+    everything again.
     """
     here = library(seaweedfs, tmp_path / "here", prefix)
     killed = to_be_killed(here)
@@ -107,7 +108,7 @@ def test_row_3_killed_amid_an_upload_in_parts_nothing_is_visible_and_the_next_pu
 ) -> None:
     """SIGKILL as the parts go up, and once more as they are to be made one object.
 
-    Guard: without the note of the upload's id, its parts stay for good.
+    Guard: without the recorded upload id, its parts stay forever.
     """
     shell = library(seaweedfs, tmp_path / "here", prefix)
     write(shell.cwd / NAME, {"small.png": b"so that the store has been probed"})
@@ -127,7 +128,7 @@ def test_row_3_killed_amid_an_upload_in_parts_nothing_is_visible_and_the_next_pu
 def test_row_3_killed_amid_the_store_s_probe_nothing_of_it_stays(seaweedfs: Store, tmp_path: Path, prefix: str) -> None:
     """SIGKILL as the first push tries what the store can do: with its scratch object up, and its upload in parts.
 
-    Guard: without the note of the key that is tried, what the kill left stays for good.
+    Guard: without the recorded scratch key, the objects of the killed probe stay forever.
     """
     shell = library(seaweedfs, tmp_path / "here", prefix)
     write(shell.cwd / NAME, {"small.png": b"small"})
@@ -147,7 +148,7 @@ def test_row_4_the_bytes_reach_the_device_before_their_name_and_the_name_before_
     """Seen from outside, by strace: fsync of the file, link or rename, fsync of the folder. `tests/disk` has the same
     from inside, for machines without strace.
 
-    Guard: without the fsync of the unfinished file, its name comes first.
+    Guard: without the fsync of the temporary file, its name becomes durable first.
     """
     strace = shutil.which("strace")
     if strace is None:
@@ -192,7 +193,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
 def test_row_5_a_full_disk_keeps_the_old_files_removes_the_unfinished_and_stops(small: Path, world: World) -> None:
     """An 8 MiB file system, and 12 MiB to come.
 
-    Guard: with unfinished downloads left where they are, they fill the disk for good.
+    Guard: with temporary files left in place, they fill the disk forever.
     """
     there = world.other()
     fill(there, {f"{n}.png": os.urandom(3 << 20) for n in range(4)} | {"old.txt": b"new text\n"})
@@ -212,7 +213,7 @@ def test_row_5_a_full_disk_keeps_the_old_files_removes_the_unfinished_and_stops(
 
 @pytest.mark.parametrize("closed", ["library", "dataset"])
 def test_row_6_a_read_only_tree_fails_before_anything_is_transferred(world: World, tmp_path: Path, closed: str) -> None:
-    """Guard: without the look before the transfer, the bytes are fetched first and thrown away."""
+    """Guard: without the check before the transfer, the bytes are downloaded first and thrown away."""
     there, here = world.other(), world.machine("view")
     fill(there, {f"{n}.txt": TEXT + bytes([n]) for n in range(5)})
     push(there)
@@ -247,7 +248,7 @@ def same_size_edit(path: Path) -> None:
 def test_row_9_an_edit_that_keeps_size_and_time_is_seen(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The digest is remembered; the ctime, which nobody can put back, says that the file is another.
 
-    Guard: with the ctime left out of what a remembered digest is trusted by, the edit stays green.
+    Guard: with the ctime ignored when a cached digest is trusted, the edit stays green.
     """
     monkeypatch.setattr(hashing, "GRANULARITY_NS", 0)
     here = world.machine()
@@ -263,7 +264,7 @@ def test_row_9_an_edit_that_keeps_size_and_time_is_seen(world: World, monkeypatc
 def test_row_10_an_edit_within_one_tick_of_the_clock_is_seen(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system whose clock stands still for two seconds, as FAT's does: both writes have the same stamp.
 
-    Guard: with the digest of a file remembered that is not yet settled, the second write stays unseen.
+    Guard: with the digest cached before the timestamp is settled, the second write is not seen.
     """
     here = world.machine()
     tick = time.time_ns()
@@ -285,7 +286,7 @@ def test_row_10_an_edit_within_one_tick_of_the_clock_is_seen(world: World, monke
 def test_row_11_a_local_edit_after_the_plan_is_left_as_it_is(world: World) -> None:
     """The user saves while the download is on its way; one edit keeps size and time.
 
-    Guard: without the look at the place before the rename, the edit is written over.
+    Guard: without the check of the target before the rename, the edit is overwritten.
     """
     there, here = world.other(), world.machine()
     fill(there, {"a.txt": b"1" * 20, "b.txt": b"2" * 20, "new.txt": b"3" * 20})
@@ -308,7 +309,7 @@ def test_row_11_a_local_edit_after_the_plan_is_left_as_it_is(world: World) -> No
 def test_row_35_a_symlinked_folder_is_never_followed(world: World, tmp_path: Path, when: str) -> None:
     """A folder of the dataset is swapped for a link to a place outside.
 
-    Guard: with the path opened as a whole, following links, the bytes land outside.
+    Guard: with the path opened in one call that follows links, the bytes land outside.
     """
     there, here = world.other(), world.machine()
     fill(there, {"sub/a.txt": TEXT, "b.txt": TEXT})
@@ -333,7 +334,7 @@ def test_row_35_a_symlinked_folder_is_never_followed(world: World, tmp_path: Pat
 
 
 def test_row_35_a_symlink_in_the_place_of_a_file_is_neither_followed_nor_replaced(world: World, tmp_path: Path) -> None:
-    """Guard: with links followed where the place is looked at, the link is replaced or written through."""
+    """Guard: with links followed when the target is checked, the link is replaced or written through."""
     there, here = world.other(), world.machine()
     fill(there, {"a.txt": TEXT})
     push(there)
@@ -350,7 +351,7 @@ def test_row_35_a_symlink_in_the_place_of_a_file_is_neither_followed_nor_replace
 def test_row_36_a_clock_a_day_off_changes_no_decision(world: World, days: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ours, the files' and the store's dates, each a day off; what is planned is the same.
 
-    Guard: with the newer date deciding what differs, the plan changes with the clock.
+    Guard: with the newer date deciding which side wins, the plan changes with the clock.
     """
     there, here = world.other(), world.machine()
     fill(there, {"a.txt": TEXT, "b.txt": TEXT, "c.txt": TEXT})

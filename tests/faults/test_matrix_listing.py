@@ -71,7 +71,7 @@ def refuses_to_list(world: World, *kinds: type[HashmarkError]) -> None:
     ids=["a login page", "a well-formed page", "an error", "nothing", "JSON"],
 )
 def test_row_27_a_page_instead_of_a_listing_is_an_error_and_nothing_is_deleted(synced: World, body: bytes) -> None:
-    """Guard: without the checks of root element and `IsTruncated`, it is an empty bucket."""
+    """Guard: without the checks of the root element and `IsTruncated`, it counts as an empty bucket."""
     synced.proxy.on("ListObjectsV2", NAME, swap(body), times=FOR_EVER)
     refuses_to_list(synced, BrokenListing, NoSuchBucket)
 
@@ -93,12 +93,12 @@ class _SameToken:
 
 
 @pytest.mark.parametrize("sort", ["no token", "a loop", "a page left out"])
-def test_row_28_a_listing_cut_short_or_going_round_is_an_error(
+def test_row_28_a_truncated_or_looping_listing_is_an_error(
     synced: World, sort: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pages of five. The page left out shows by its own count of keys.
 
-    Guard: without the checks of the token, of tokens seen before and of KeyCount, it is a shorter listing.
+    Guard: without the checks of the token, of repeated tokens and of KeyCount, it counts as a shorter listing.
     """
     monkeypatch.setattr(listing_module, "PAGE", 5)
     first_row = re.compile(rb"<Contents>.*?</Contents>", re.DOTALL)
@@ -114,7 +114,7 @@ def test_row_28_a_listing_cut_short_or_going_round_is_an_error(
 def test_row_29_a_listing_that_fails_at_page_3_is_an_error_of_the_whole(
     synced: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Guard: with what came before the error taken for the listing, the rest counts as gone."""
+    """Guard: with the pages before the error taken for the whole listing, the rest counts as deleted."""
     monkeypatch.setattr(listing_module, "PAGE", 5)
     here = synced.machine()
     synced.proxy.on("ListObjectsV2", NAME, answers(500), nth=3, times=FOR_EVER, overall=True)
@@ -124,7 +124,7 @@ def test_row_29_a_listing_that_fails_at_page_3_is_an_error_of_the_whole(
 
 
 @pytest.mark.parametrize("direction", ["push", "pull"])
-def test_row_30_an_empty_source_deletes_nothing_whatever_was_agreed_to(synced: World, direction: str) -> None:
+def test_row_30_an_empty_source_deletes_nothing_whatever_was_confirmed(synced: World, direction: str) -> None:
     """An unmounted disk, or a wrong prefix.
 
     Guard: without the check for an empty source, everything on the other side is deleted.
@@ -142,7 +142,7 @@ def test_row_30_an_empty_source_deletes_nothing_whatever_was_agreed_to(synced: W
 
 
 def test_row_30_more_than_a_tenth_is_deleted_only_with_the_number(synced: World) -> None:
-    """Guard: without the cap, three of twenty files go unasked."""
+    """Guard: without the cap, three of twenty files are deleted without consent."""
     here = synced.machine()
     for key in ("00.txt", "01.txt", "02.txt"):
         (here.path / key).unlink()
@@ -157,10 +157,10 @@ def test_row_30_more_than_a_tenth_is_deleted_only_with_the_number(synced: World)
 
 
 @pytest.mark.parametrize("sort", ["refused", "not mentioned"])
-def test_row_31_a_delete_of_many_that_fails_in_part_says_of_which(synced: World, sort: str) -> None:
+def test_row_31_a_batch_delete_that_fails_in_part_names_the_keys(synced: World, sort: str) -> None:
     """The answer is 200, and says of one key that it was refused, or does not mention it.
 
-    Guard: with every key taken for deleted that the answer does not call an error, it is reported as gone.
+    Guard: with every key that the answer does not list as an error counted as deleted, it is reported as deleted.
     """
     here = synced.machine()
     for key in ("00.txt", "01.txt"):
@@ -232,7 +232,7 @@ COLLIDING = ("Case.txt", "case.txt", unicodedata.normalize("NFC", "é.txt"), uni
 def test_row_34_names_that_are_one_on_other_disks_are_both_refused_before_anything_is_written(world: World) -> None:
     """Letter case, and two spellings of one accent.
 
-    Guard: without the search for collisions, all of them are written, and on a Mac one over the other.
+    Guard: without the search for collisions, all are written, and on a Mac one overwrites the other.
     """
     here = world.machine()
     for key in (*COLLIDING, "plain.txt"):
@@ -259,7 +259,7 @@ def test_row_37_expired_credentials_or_a_wrong_region_stop_the_run_with_the_next
 ) -> None:
     """After twenty of two hundred files the store refuses; what was done is kept.
 
-    Guard: without its own class for this refusal, every other file is tried as well, and the message names no cure.
+    Guard: without an error class for this refusal, every other file is tried too, and the message names no remedy.
     """
     here = world.machine()
     files = {f"{n:03}.txt": TEXT + bytes([n]) for n in range(200)}
@@ -284,7 +284,7 @@ def test_row_38_a_redirect_is_refused_and_the_token_goes_nowhere(
 ) -> None:
     """With a session token, which a client that follows would hand over.
 
-    Guard: our code sends to the named host alone; made to follow, the sink sees the token.
+    Guard: our code sends to the configured host only; if it followed the redirect, the sink would see the token.
     """
     access, secret = read_credentials(seaweedfs.credentials_file)
     token = "token-that-nobody-may-see"
@@ -314,7 +314,7 @@ def test_row_38_a_redirect_is_refused_and_the_token_goes_nowhere(
 def test_row_7_unreadable_source_is_an_error_and_not_a_deleted_file(synced: World) -> None:
     """Links to nothing stand for files that the system does not let us read: that works for root as well.
 
-    Guard: with unreadable files left out of the walk, they count as deleted here.
+    Guard: with unreadable files left out of the walk, they count as deleted on this side.
     """
     here = synced.machine()
     (here.path / "00.txt").unlink()

@@ -60,7 +60,7 @@ def pushed(world: World, files: dict[str, bytes]) -> None:
 def test_row_17_an_upload_in_parts_whose_last_answer_is_lost_is_recognised_too(world: World) -> None:
     """The completion lands, its answer is an error, and so is the repeated completion's.
 
-    Guard: without the look at the ETag after a refused completion, our own object becomes a conflict.
+    Guard: without the check of the ETag after a refused completion, our own object becomes a conflict.
     """
 
     def fault(request: Request, store: Upstream) -> Reply:
@@ -79,7 +79,7 @@ def test_row_17_an_upload_in_parts_whose_last_answer_is_lost_is_recognised_too(w
 def test_row_20_an_answer_without_an_etag_proves_nothing(world: World) -> None:
     """The object is there; whether it is ours is found out by the next comparison.
 
-    Guard: without the demand for an ETag in the answer, the file counts as uploaded under none.
+    Guard: without requiring an ETag in the answer, the file counts as uploaded without one.
     """
     here = world.machine()
     fill(here, {"a.txt": TEXT})
@@ -106,7 +106,7 @@ SAYS_ERROR = swap(error("AccessDenied"))
 def test_row_20_an_error_with_status_200_is_a_failure(world: World, operation: str, key: str, fault: Fault) -> None:
     """S3 answers copies and completions with 200 before it knows how they end.
 
-    Guard: without the demand for an ETag (or the root element) in the answer, the file counts as uploaded.
+    Guard: without requiring an ETag (or the root element) in the answer, the file counts as uploaded.
     """
     here = world.machine()
     fill(here, {"a.txt": TEXT})
@@ -136,7 +136,7 @@ def test_row_20_an_error_with_status_200_is_a_failure(world: World, operation: s
 def test_row_21_a_reset_a_stall_or_a_slow_line_ends_in_the_whole_file(world: World, fault: Fault) -> None:
     """The runtime tries again; it gives a connection up that stood still for half a minute.
 
-    Guard: the retry is the runtime's. A fault that never ends fails the run, as the next test shows.
+    Guard: the AWS runtime retries. A fault that never ends fails the run, as the next test shows.
     """
     pushed(world, {"a.txt": BODY})
     here = world.machine()
@@ -151,7 +151,7 @@ def test_row_21_a_line_that_is_always_cut_fails_and_leaves_nothing(
 ) -> None:
     """A large object, read in ranges, of which the first arrive: they are on the disk by then.
 
-    Guard: with an unfinished download left where it is, the folder is not empty.
+    Guard: with the temporary file left in place, the folder is not empty.
     """
     monkeypatch.setattr(bucket_module, "WHOLE", 100)
     monkeypatch.setattr(bucket_module, "RANGE", 100)
@@ -166,7 +166,8 @@ def test_row_21_a_line_that_is_always_cut_fails_and_leaves_nothing(
 def test_row_21_what_is_fetched_after_a_reset_is_the_version_that_was_compared(world: World) -> None:
     """Another version comes into the bucket between the cut and the retry.
 
-    Guard: without If-Match on the GET and the look at the ETag that came, it is not told from the compared one.
+    Guard: without If-Match on the GET and the check of the returned ETag, another version is taken for the compared
+    one.
     """
     pushed(world, {"a.txt": BODY})
     here = world.machine()
@@ -187,9 +188,7 @@ def test_row_21_what_is_fetched_after_a_reset_is_the_version_that_was_compared(w
     ],
 )
 @pytest.mark.parametrize("times", [1, FOR_EVER], ids=["once", "always"])
-def test_row_22_a_truncated_body_is_asked_for_again_and_never_put_in_place(
-    world: World, fault: Fault, times: int
-) -> None:
+def test_row_22_a_truncated_body_is_retried_and_never_put_in_place(world: World, fault: Fault, times: int) -> None:
     """Guard: without the check of size and digest, the shorter body becomes the file."""
     pushed(world, {"a.txt": BODY})
     here = world.machine()
@@ -221,7 +220,7 @@ def test_row_23_a_flipped_byte_on_the_way_down_never_reaches_the_file(world: Wor
 
 
 def test_row_24_a_flipped_byte_on_the_way_up_is_refused_by_a_store_that_checks_content_md5(world: World) -> None:
-    """Guard: without the Content-MD5 header, the store takes the damaged bytes."""
+    """Guard: without the Content-MD5 header, the store accepts the damaged bytes."""
     taken: list[int] = []
 
     def fault(request: Request, store: Upstream) -> Reply:
@@ -306,7 +305,7 @@ def _rot(folder: Path, data: bytes) -> None:
 
 
 def test_row_32_what_a_push_overwrote_or_deleted_comes_back(world: World) -> None:
-    """Guard: without the copy to the bucket's trash, there is nothing to bring back."""
+    """Guard: without the copy to the bucket's trash, there is nothing to restore."""
     here = world.machine()
     fill(here, {f"{n}.txt": TEXT + bytes([n]) for n in range(4)})
     push(here)
@@ -322,7 +321,7 @@ def test_row_32_what_a_push_overwrote_or_deleted_comes_back(world: World) -> Non
 
 
 def test_row_32_what_a_pull_overwrote_or_deleted_comes_back(world: World) -> None:
-    """Guard: without the second name in the disk's trash, there is nothing to bring back."""
+    """Guard: without the hard link in the disk's trash, there is nothing to restore."""
     there, here = world.other(), world.machine()
     fill(there, {f"{n}.txt": TEXT + bytes([n]) for n in range(4)})
     push(there)
@@ -348,7 +347,7 @@ def _restore(world: World, batch: str | None) -> None:
 def test_row_8_source_changed_amid_an_upload_in_parts_is_not_completed(world: World, small_parts: None) -> None:
     """A writer changes the last part of the file, which was compared, while the first are on their way.
 
-    Guard: without the digest of what was sent, old and new parts become one object.
+    Guard: without the digest of the sent bytes, old and new parts become one object.
     """
     here = world.machine()
     fill(here, {"big.png": b"what it replaces"})
@@ -359,8 +358,8 @@ def test_row_8_source_changed_amid_an_upload_in_parts_is_not_completed(world: Wo
 def test_row_8_new_source_changed_amid_an_upload_in_parts_is_not_completed(world: World, small_parts: None) -> None:
     """The same with a file that the bucket does not have: it was hashed a moment before.
 
-    Guard: without its digest sent along, and without the look at the parts' ETags, the store's object is not what was
-    hashed.
+    Guard: without the digest sent along and the check of the parts' ETags, the object differs from the hashed
+    bytes.
     """
     changed_amid_its_upload(world)
 
@@ -368,7 +367,7 @@ def test_row_8_new_source_changed_amid_an_upload_in_parts_is_not_completed(world
 def test_row_8_source_cut_short_amid_an_upload_in_parts_is_not_completed(world: World, small_parts: None) -> None:
     """A writer begins the file anew, as most do: it is empty while its first parts, hashed a moment before, travel.
 
-    Guard: without the count of what was sent, the parts so far become an object that is said to be the whole file.
+    Guard: without the count of sent bytes, the parts so far become an object that is reported as the whole file.
     """
     changed_amid_its_upload(world, lambda path: os.truncate(path, 0))
 
@@ -378,7 +377,7 @@ def test_row_8_source_changed_amid_parts_that_the_store_does_not_check_is_not_co
 ) -> None:
     """The store looks at Content-MD5 of whole objects, but not of parts.
 
-    Guard: without the look at the parts' ETags, the object is said to be the file that was hashed.
+    Guard: without the check of the parts' ETags, the object is reported as the hashed file.
     """
     unchecked = strip_sent(*read_credentials(world.store.credentials_file), "content-md5")
     world.proxy.on("UploadPart", "big", unchecked, nth=2, times=FOR_EVER, overall=True)
@@ -410,7 +409,7 @@ def changed_amid_its_upload(world: World, change: Callable[[Path], None] = overw
 def test_row_8_source_changed_after_it_was_compared_is_not_uploaded(world: World) -> None:
     """By its digest, or, if it was not read because the bucket has nothing to compare it with, by its stamp.
 
-    Guard: without the look at digest and stamp of the bytes that are sent, what nobody compared is uploaded.
+    Guard: without the check of the sent bytes' digest and stamp, bytes that nobody compared are uploaded.
     """
     here = world.machine()
     fill(here, {"a.txt": TEXT[::-1]})

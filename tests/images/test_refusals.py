@@ -119,7 +119,7 @@ def bombs() -> list[tuple[str, bytes]]:
 def test_row_40_a_decompression_bomb_is_refused_by_its_header(renderer: Renderer, name: str, data: bytes) -> None:
     """So quickly that nothing can have been decoded; the size is told.
 
-    Guard: without the limit of pixels, it is decoded, or refused for its memory only.
+    Guard: without the pixel limit, it is decoded, or refused only for its memory.
     """
     assert heads.kind(data) == name
     assert "50000 x 50000 pixels" in refusal(renderer, data)

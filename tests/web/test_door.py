@@ -99,7 +99,7 @@ STRANGERS: dict[str, dict[str, str | None]] = {
 
 @pytest.mark.parametrize("who", STRANGERS)
 def test_row_39_a_stranger_gets_403_on_every_route_and_changes_nothing(served: Served, who: str) -> None:
-    """Guard: without the checks of Host, Origin and the key, every route answers."""
+    """Guard: without the checks of Host, Origin and the token, every route answers."""
     session = served.keys.exchange(served.keys.new_link())
     headers: dict[str, str] = dict(served.headers)
     for name, value in STRANGERS[who].items():
