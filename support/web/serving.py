@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import http.client
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from hashmark.library.library import Library
 from hashmark.web.server.app import create_app
 from hashmark.web.server.guard import Guard, Keys
 from hashmark.web.server.http_server import ListenAddress, _bind, end_streams, hosts
-from hashmark.web.session.desk import Desk
+from hashmark.web.session.services import Services
 
 TOKEN = "a-token-that-only-this-test-knows-0123456789"
 
@@ -109,17 +109,19 @@ def flat(given: Iterable[Any]) -> Iterator[Any]:
             yield route
 
 
-def on_a_desk(library: Library, story: Callable[[Desk], object]) -> None:
-    async def tell() -> None:
-        desk = Desk(library)
-        await desk.refresh()
-        await desk.check(desk.boards["82"])
-        try:
-            await story(desk)  # type: ignore[misc]
-        finally:
-            await desk.close()
+def with_services(library: Library, story: Callable[[Services], Awaitable[None]]) -> None:
+    """Run a story on an event loop, with the services of a server that has compared dataset 82."""
 
-    asyncio.run(tell())
+    async def run() -> None:
+        services = Services(library)
+        await services.library.refresh()
+        await services.checker.check(services.library.datasets["82"])
+        try:
+            await story(services)
+        finally:
+            await services.close()
+
+    asyncio.run(run())
 
 
 def as_it_is(served: Served, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
@@ -144,7 +146,7 @@ def verdicts(served: Served, dataset: str = "82", *, fresh: bool = True) -> dict
 
 def truth(served: Served) -> Any:
     """Whatever a request could change: files on disk and in both trashes, objects in the bucket, jobs."""
-    library: Library = served.app.state.desk.library
+    library: Library = served.app.state.services.library.library
     trash = library.trash
     disk = {
         str(path): path.read_bytes()

@@ -30,7 +30,7 @@ def ids(served: Served, search: str = "") -> list[str]:
 
 
 def in_bucket(served: Served) -> dict[str, RemoteObject]:
-    return {found.key: found for found in ls_remote(served.app.state.desk.library.dataset("82"))}
+    return {found.key: found for found in ls_remote(served.app.state.services.library.library.dataset("82"))}
 
 
 def test_images_and_s3_have_the_shapes_that_older_pages_read(served: Served) -> None:

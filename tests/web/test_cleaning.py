@@ -16,7 +16,7 @@ from hashmark.core.cleaning import RULES
 from hashmark.library.library import Library
 from hashmark.search.items import item_id
 from hashmark.web.session import jobs
-from hashmark.web.session.pending_plans import Shown
+from hashmark.web.session.expiring_store import ExpiringStore
 from support.datasets import STYLE, write_pairs
 from support.waiting import wait_for
 from support.web.serving import Served, truth, verdicts
@@ -199,17 +199,19 @@ def test_the_form_has_every_rule_as_the_dataset_has_it_on(served_once: Served) -
         assert name == "empty" or not rule.parameter or f'data-parameter="{rule.parameter}"' in page
 
 
-def test_no_more_is_kept_than_may_be_held_but_for_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = Shown[bytes](len, most=3, heaviest=10)
-    names = [kept.keep(bytes(size)) for size in (4, 4, 4)]
-    assert [kept.get(name) is not None for name in names] == [False, True, True]
-    heavy = kept.keep(bytes(50))
-    assert kept.get(heavy) == bytes(50)
-    assert kept.get(names[2]) is None
-    assert kept.take(heavy) == bytes(50)
-    assert kept.take(heavy) is None
-    old = kept.keep(b"x")
+def test_a_store_drops_the_oldest_values_beyond_its_limits_but_never_the_newest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = ExpiringStore[bytes](len, max_entries=3, max_size=10)
+    keys = [store.put(bytes(size)) for size in (4, 4, 4)]
+    assert [store.get(key) is not None for key in keys] == [False, True, True]
+    large = store.put(bytes(50))
+    assert store.get(large) == bytes(50)
+    assert store.get(keys[2]) is None
+    store.discard(large)
+    assert store.get(large) is None
+    old = store.put(b"x")
     later = time.monotonic() + 901
-    # Not that of everything: a server of this module runs by the other.
-    monkeypatch.setattr("hashmark.web.session.pending_plans.time", SimpleNamespace(monotonic=lambda: later))
-    assert kept.get(old) is None
+    # Only this module's clock: a server that other tests share runs by the real one.
+    monkeypatch.setattr("hashmark.web.session.expiring_store.time", SimpleNamespace(monotonic=lambda: later))
+    assert store.get(old) is None

@@ -65,7 +65,7 @@ def item_of(served: Served) -> str:
 
 def truth(served: Served) -> Any:
     """What must not have changed: the jobs, the files on disk, and what the bucket lists."""
-    library = served.app.state.desk.library
+    library = served.app.state.services.library.library
     disk = {
         path: path.read_bytes()
         for path in Path(library.root).rglob("*")

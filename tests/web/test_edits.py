@@ -15,32 +15,33 @@ from hashmark.core.errors import Unreachable
 from hashmark.core.model import Key
 from hashmark.library.library import Library
 from hashmark.search.items import item_id
-from hashmark.web.session.board import Board
-from hashmark.web.session.desk import Desk
-from hashmark.web.session.disk_edits import CHANGED, look_again
+from hashmark.web.session.checker import compare_files
+from hashmark.web.session.edit_tracker import CHANGED
+from hashmark.web.session.live_dataset import LiveDataset
+from hashmark.web.session.services import Services
 from support.datasets import STYLE, LibraryMaker, write_pairs
 from support.faults import Reply, Request
 from support.stores import Store
 from support.waiting import wait_for
 from support.web.event_stream import Event, Stream, rows
 from support.web.held_store import Between, behind, lists, writes
-from support.web.serving import Served, on_a_desk, serving, verdicts
+from support.web.serving import Served, serving, verdicts, with_services
 
 
 def edit(library: Library, key: str = "0000.txt") -> None:
     (library.root / STYLE / key).write_text("edited, and longer than it was before\n")
 
 
-def board_of(served: Served) -> Board:
-    board: Board = served.app.state.desk.boards["82"]
-    return board
+def live_dataset(served: Served) -> LiveDataset:
+    live: LiveDataset = served.app.state.services.library.datasets["82"]
+    return live
 
 
-async def quiet(desk: Desk) -> None:
-    """Wait until the desk does nothing more."""
+async def idle(services: Services) -> None:
+    """Wait until no task is running."""
     async with asyncio.timeout(60):
-        while desk._live:
-            await asyncio.wait(set(desk._live))
+        while not services.background.idle:
+            await asyncio.sleep(0.01)
 
 
 def test_an_edit_during_a_job_is_shown_though_the_look_after_it_fails(library: Library, seaweedfs: Store) -> None:
@@ -50,7 +51,7 @@ def test_an_edit_during_a_job_is_shown_though_the_look_after_it_fails(library: L
         served.post("/api/datasets/82/push", {}, 202)
         assert between.held.wait(60)
         edit(library)
-        wait_for(lambda: "0000.txt" in board_of(served).dirty)
+        wait_for(lambda: "0000.txt" in live_dataset(served).dirty)
         between.down = True
         between.go.set()
         wait_for(lambda: served.get("/api/datasets/82")["error"])
@@ -60,53 +61,53 @@ def test_an_edit_during_a_job_is_shown_though_the_look_after_it_fails(library: L
 def test_an_edit_that_could_not_be_looked_at_is_looked_at_with_the_next(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def story(desk: Desk) -> None:
-        board = desk.boards["82"]
+    async def story(services: Services) -> None:
+        live = services.library.datasets["82"]
 
         def unreachable(*_: Any) -> Any:
             raise Unreachable("There is no answer to HEAD.")
 
         edit(library)
         with monkeypatch.context() as patch:
-            patch.setattr("hashmark.web.session.desk.look_again", unreachable)
-            desk.changed_on_disk(board, {Key("0000.txt")})
-            await quiet(desk)
-        assert board.error is not None
-        row = board.files[Key("0000.txt")]
+            patch.setattr("hashmark.web.session.checker.compare_files", unreachable)
+            services.checker.edited_on_disk(live, {Key("0000.txt")})
+            await idle(services)
+        assert live.error is not None
+        row = live.files[Key("0000.txt")]
         assert (row.verdict, row.reason, row.settle) == ("unverified", CHANGED, "a check")
         edit(library, "0002.txt")
-        desk.changed_on_disk(board, {Key("0002.txt")})
-        await quiet(desk)
-        assert {board.files[Key(key)].verdict for key in ("0000.txt", "0002.txt")} == {"local-changed"}
+        services.checker.edited_on_disk(live, {Key("0002.txt")})
+        await idle(services)
+        assert {live.files[Key(key)].verdict for key in ("0000.txt", "0002.txt")} == {"local-changed"}
 
-    on_a_desk(library, story)
+    with_services(library, story)
 
 
 def test_many_edits_at_once_are_not_forgotten_by_a_look_that_fails_nor_is_it_repeated_without_end(
     library: Library, seaweedfs: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hashmark.web.session.desk.MANY", 0)
+    monkeypatch.setattr("hashmark.web.session.checker.MAX_SINGLE_FILES", 0)
     between = Between(seaweedfs)
 
-    async def story(desk: Desk) -> None:
-        board = desk.boards["82"]
+    async def story(services: Services) -> None:
+        live = services.library.datasets["82"]
         edit(library)
         between.down = True
-        desk.changed_on_disk(board, {Key("0000.txt")})
-        await quiet(desk)
-        assert board.error is not None
-        await desk.check(board)
-        await quiet(desk)
-        assert set(board.dirty) == {"0000.txt"}
+        services.checker.edited_on_disk(live, {Key("0000.txt")})
+        await idle(services)
+        assert live.error is not None
+        await services.checker.check(live)
+        await idle(services)
+        assert set(live.dirty) == {"0000.txt"}
         between.down = False
         edit(library, "0002.txt")
-        desk.changed_on_disk(board, {Key("0002.txt")})
-        await quiet(desk)
-        assert {board.files[Key(key)].verdict for key in ("0000.txt", "0002.txt")} == {"local-changed"}
-        assert not board.dirty
+        services.checker.edited_on_disk(live, {Key("0002.txt")})
+        await idle(services)
+        assert {live.files[Key(key)].verdict for key in ("0000.txt", "0002.txt")} == {"local-changed"}
+        assert not live.dirty
 
     with behind(between, library) as held:
-        on_a_desk(held, story)
+        with_services(held, story)
 
 
 def test_what_was_seen_before_a_job_that_has_ended_by_now_is_not_shown_over_what_it_did(
@@ -135,7 +136,7 @@ def test_an_edit_that_was_looked_at_before_a_job_is_not_shown_over_what_that_doe
     seen, go = threading.Event(), threading.Event()
 
     def slow(*args: Any) -> Any:
-        found = look_again(*args)
+        found = compare_files(*args)
         seen.set()
         assert go.wait(60)
         return found
@@ -145,11 +146,11 @@ def test_an_edit_that_was_looked_at_before_a_job_is_not_shown_over_what_that_doe
         verdicts(served)
         body = {"action": "delete", "where": "bucket", "items": [item_id("0002.png")]}
         plan = served.post("/api/datasets/82/plan", body, 200)["plan"]
-        monkeypatch.setattr("hashmark.web.session.desk.look_again", slow)
+        monkeypatch.setattr("hashmark.web.session.checker.compare_files", slow)
         path = library.root / STYLE / "0002.txt"
         path.write_bytes(path.read_bytes())
         assert seen.wait(60)
-        looking: Callable[[], bool] = served.app.state.desk._tasks[STYLE].done
+        looking: Callable[[], bool] = served.app.state.services.checker._running[STYLE].done
         job = served.post("/api/datasets/82/delete", {"plan": plan, "confirm": 2}, 202)["job"]
         wait_for(lambda: verdicts(served, fresh=False)["0002.txt"] == "local-only")
         go.set()
@@ -194,7 +195,7 @@ def test_an_edit_while_a_job_runs_is_grey_until_it_ends(library: Library, seawee
         (library.root / STYLE / "0000.txt").write_bytes(before)
         for name in ("0000.png", "0002.png"):
             badge = told(page, name, "unverified")
-            assert f"{CHANGED}; it is looked at when the job has ended" in badge["why"]
+            assert f"{CHANGED}; it is compared when the running job has ended" in badge["why"]
             assert (badge["evidence"], badge["grade"]) == (None, None)
         found = {row["key"]: row for row in served.get("/api/datasets/82/status")["files"]}
         assert {found[key]["verdict"] for key in ("0000.txt", "0002.txt")} == {"unverified"}
@@ -225,9 +226,7 @@ def test_an_edit_while_everything_is_looked_at_is_grey_until_that_ends(library: 
         served.post("/api/datasets/82/check", {}, 202)
         assert between.held.wait(60)
         edit(library)
-        assert (
-            "changed on disk since it was compared; the look under way" in told(page, "0000.png", "unverified")["why"]
-        )
+        assert "changed on disk since it was compared; the running check" in told(page, "0000.png", "unverified")["why"]
         between.go.set()
         wait_for(lambda: verdicts(served, fresh=False)["0000.txt"] == "local-changed")
 
@@ -264,7 +263,7 @@ def test_what_a_pull_puts_on_the_disk_is_green_while_it_runs_and_what_is_edited_
         job = served.post("/api/datasets/82/pull", {}, 202)["job"]
         assert between.held.wait(60)
         done = {"0000.png", "0000.txt", "0001.png", "0002.png", "0002.txt"}
-        wait_for(lambda: done <= set(board_of(served).dirty))
+        wait_for(lambda: done <= set(live_dataset(served).dirty))
         wait_for(lambda: {verdicts(served, fresh=False)[key] for key in done} == {"synced"})
         edit(elsewhere)
         wait_for(lambda: verdicts(served, fresh=False)["0000.txt"] == "unverified")
@@ -288,30 +287,30 @@ def test_an_edit_while_a_look_was_under_way_is_grey_after_it_until_it_can_be_loo
     def unreachable(*_: Any) -> Any:
         raise Unreachable("There is no answer to HEAD.")
 
-    async def story(desk: Desk) -> None:
-        board, shown, read_texts = desk.boards["82"], list[str](), desk.read_texts
+    async def story(services: Services) -> None:
+        live, shown, read = services.library.datasets["82"], list[str](), services.captions.read
 
-        async def watched(of: Board) -> None:
+        async def watched(of: LiveDataset) -> None:
             shown.append(of.files[key].verdict)
-            await read_texts(of)
+            await read(of)
 
-        monkeypatch.setattr("hashmark.web.session.desk.status", slow)
-        monkeypatch.setattr("hashmark.web.session.desk.look_again", unreachable)
-        monkeypatch.setattr(desk, "read_texts", watched)
-        desk.check(board, anew=True)
+        monkeypatch.setattr("hashmark.web.session.checker.status", slow)
+        monkeypatch.setattr("hashmark.web.session.checker.compare_files", unreachable)
+        monkeypatch.setattr(services.captions, "read", watched)
+        services.checker.check(live, restart=True)
         assert await asyncio.to_thread(compared.wait, 60)
         edit(library)
-        desk.changed_on_disk(board, {key})
+        services.checker.edited_on_disk(live, {key})
         async with asyncio.timeout(60):
-            while board.files[key].verdict != "unverified":
+            while live.files[key].verdict != "unverified":
                 await asyncio.sleep(0.01)
         go.set()
-        await quiet(desk)
+        await idle(services)
         assert shown == ["unverified"]
-        row = board.files[key]
+        row = live.files[key]
         assert (row.verdict, row.reason, row.settle) == ("unverified", CHANGED, "a check")
 
-    on_a_desk(library, story)
+    with_services(library, story)
 
 
 def test_an_edit_of_what_was_just_sent_is_not_green_by_the_proof_of_that(library: Library, seaweedfs: Store) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hashmark.actions.lint import lint
 from hashmark.core.lint.checks import CHECKS
 from hashmark.core.lint.facts import Trainer
 from hashmark.library.library import Library
@@ -74,12 +75,9 @@ def test_a_look_that_runs_tells_how_far_it_is_and_is_not_begun_twice(
         begun.append(1)
         on_image(3, 6)
         assert go.wait(60)
-        return actual(_dataset, _trainers, on_image, cancel)
+        return lint(_dataset, _trainers, on_image, cancel)
 
-    from hashmark.web.session import lint_runs  # noqa: PLC0415
-
-    actual = lint_runs.lint  # type: ignore[attr-defined]
-    monkeypatch.setattr(lint_runs, "lint", slow)
+    monkeypatch.setattr("hashmark.web.session.lint_runner.lint", slow)
     odd.post(f"{AT}/lint", {}, 202)
     wait_for(lambda: odd.get(f"{AT}/lint")["looking"] == {"images": 3, "of": 6})
     odd.post(f"{AT}/lint", {}, 202)

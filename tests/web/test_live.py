@@ -200,7 +200,7 @@ def test_an_edit_while_nothing_is_watched_is_found_when_the_next_watch_begins(
             yield changes
 
     monkeypatch.setattr("hashmark.web.session.watcher.awatch", watch_late)
-    monkeypatch.setattr("hashmark.web.session.watcher.LOOK", 0.2)
+    monkeypatch.setattr("hashmark.web.session.watcher.POLL_INTERVAL_S", 0.2)
     served = serve(library)
     served.compared("82")
     write_pairs(library.root, "7_new", 1)

@@ -98,7 +98,7 @@ def test_a_pull_leaves_edits_alone_unless_it_is_told_and_what_it_replaces_comes_
     for action, side in (("push", "theirs"), ("pull", "mine")):
         answer = served.ask("POST", f"/api/datasets/82/{action}", json={"take": side})
         assert answer.status_code == 400
-        assert answer.json()["error"]["hint"].startswith("Take ")
+        assert answer.json()["error"]["hint"].startswith("Use take=")
 
 
 @pytest.mark.parametrize("confirm", [0, 3, 5, -4, True, "4", 4.5, None, [4], 10**40])
@@ -198,7 +198,7 @@ def test_what_is_edited_while_a_verification_runs_is_looked_at_when_it_ends(libr
         job = served.post("/api/datasets/82/verify", {}, 202)["job"]
         assert between.held.wait(30)
         (library.root / STYLE / "0000.txt").write_text("edited after its bytes were compared\n")
-        wait_for(lambda: "0000.txt" in served.app.state.desk.boards["82"].dirty)
+        wait_for(lambda: "0000.txt" in served.app.state.services.library.datasets["82"].dirty)
         between.go.set()
         served.job(job)
         wait_for(lambda: verdicts(served, fresh=False)["0000.txt"] == "local-changed")

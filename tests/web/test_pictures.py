@@ -146,7 +146,7 @@ def test_a_picture_is_kept_by_a_browser_only_under_the_name_of_its_bytes(served:
 
 
 def test_a_picture_that_was_just_changed_is_not_kept_under_its_old_name(served: Served) -> None:
-    path: Path = served.app.state.desk.library.root / STYLE / "wide.png"
+    path: Path = served.app.state.services.library.library.root / STYLE / "wide.png"
     before = path.read_bytes()
     old = served.get(f"/api/datasets/82/items/{item_id('wide.png')}")["version"]
     decoded(picture(served, "wide.png", v=old))
@@ -161,8 +161,8 @@ def test_a_picture_that_was_just_changed_is_not_kept_under_its_old_name(served: 
 
 
 def test_an_object_that_is_too_large_is_not_fetched(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "MAX_REMOTE", 10)
-    library: Library = served.app.state.desk.library
+    monkeypatch.setattr(pictures, "MAX_OBJECT_BYTES", 10)
+    library: Library = served.app.state.services.library.library
     key = f"{library.dataset('82').prefix}large.png"
     library.bucket.put(key, encoded(quarters(), "PNG"))
     try:

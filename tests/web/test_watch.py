@@ -21,8 +21,8 @@ from support.web.serving import Served, serving, verdicts
 
 @pytest.fixture(autouse=True)
 def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hashmark.web.session.watcher.LOOK", 0.1)
-    monkeypatch.setattr("hashmark.web.session.watcher.MOST", 0.2)
+    monkeypatch.setattr("hashmark.web.session.watcher.POLL_INTERVAL_S", 0.1)
+    monkeypatch.setattr("hashmark.web.session.watcher.MAX_RETRY_PAUSE_S", 0.2)
 
 
 def removed(folder: Path, copy: Path) -> None:
@@ -78,7 +78,7 @@ def test_where_nothing_can_be_watched_it_is_said_and_nothing_is_compared_again_a
 
     monkeypatch.setattr("hashmark.web.session.watcher.awatch", watch)
     between = Between(seaweedfs)
-    said = "Edits on disk are not seen as they happen: OS file watch limit reached."
+    said = "Cannot watch the disk for edits: OS file watch limit reached."
     with behind(between, library) as held, serving(held) as served:
         verdicts(served)
         pages = [Stream(served), Stream(served, "/events")]
@@ -105,7 +105,7 @@ def test_a_look_for_new_datasets_that_fails_is_told_and_not_the_last(
     served.compared("82")
     page = Stream(served, "/events")
     library.root.rename(tmp_path / "away")
-    wait_for(lambda: served.app.state.desk.trouble)
+    wait_for(lambda: served.app.state.services.library.error)
     page.wait(lambda events: str(library.root) in fragments(events))
     found = served.get("/api/datasets")
     assert (found["error"]["code"], [dataset["id"] for dataset in found["datasets"]]) == ("local", ["82"])

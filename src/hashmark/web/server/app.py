@@ -1,4 +1,4 @@
-"""The application: routes, errors, and what lives as long as the server."""
+"""The application: routes, error responses, and the services that live as long as the server."""
 
 from __future__ import annotations
 
@@ -17,15 +17,12 @@ from hashmark._version import __version__
 from hashmark.core.errors import HashmarkError
 from hashmark.core.model import RemoteObject
 from hashmark.library.library import Library
-from hashmark.web.session.desk import Desk
 from hashmark.web.session.jobs import DatasetBusy
-from hashmark.web.session.lint_runs import Lints
-from hashmark.web.session.pending_plans import Plans, Previews
-from hashmark.web.session.pictures import Pictures
+from hashmark.web.session.services import Services
 from hashmark.web.session.watcher import Watcher
 from hashmark.web.views import event_stream, pages
 from hashmark.web.views.api import cleaning_routes, dataset_routes, item_routes, job_routes, lint_routes
-from hashmark.web.views.api.dependencies import answer, answer_error, status_of
+from hashmark.web.views.api.responses import answer, answer_error, status_of
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -37,33 +34,27 @@ def create_app(
     every: float | None = None,
     check: bool = True,
 ) -> FastAPI:
-    """The application for a library; wrap it in `guard.Guard` before it is served.
+    """Return the application for a library; wrap it in `guard.Guard` before it is served.
 
-    `every`: compare each dataset anew after so many seconds. `check`: compare all of them at the start.
+    `every`: compare each dataset again after so many seconds. `check`: compare all of them at the start.
     """
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        desk = app.state.desk = Desk(library, against)
-        pictures = app.state.pictures = Pictures(desk)
-        app.state.plans = Plans()
-        app.state.previews = Previews()
-        lints = app.state.lints = Lints(desk)
-        with contextlib.suppress(HashmarkError):  # told on the page
-            await desk.read(lambda: library.bucket)
-        await desk.refresh()
-        watcher = Watcher(desk, every=every)
-        running = [asyncio.create_task(watcher.disk()), asyncio.create_task(watcher.clock())]
+        services = app.state.services = Services(library, against)
+        with contextlib.suppress(HashmarkError):  # the page shows it
+            await services.background.run_short(lambda: library.bucket)
+        await services.library.refresh()
+        watcher = Watcher(services.library, services.checker, every=every)
+        running = [asyncio.create_task(watcher.watch_disk()), asyncio.create_task(watcher.check_periodically())]
         if check:
-            for board in desk.boards.values():
-                desk.check(board)
+            for live in services.library.datasets.values():
+                services.checker.check(live)
         yield
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        await lints.close()
-        await pictures.close()
-        await desk.close()
+        await services.close()
 
     app = FastAPI(
         title="hashmark",
@@ -85,11 +76,11 @@ def create_app(
     ):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
-    _tell_errors(app)
+    _handle_errors(app)
     return app
 
 
-def _tell_errors(app: FastAPI) -> None:
+def _handle_errors(app: FastAPI) -> None:
     @app.exception_handler(HashmarkError)
     async def known(request: Request, error: Exception) -> Response:
         assert isinstance(error, HashmarkError)  # noqa: S101 - as registered

@@ -25,6 +25,7 @@ from hashmark.core.model import RemoteObject
 from hashmark.library.library import Library
 from hashmark.web.server.app import create_app
 from hashmark.web.server.guard import Guard, Keys
+from hashmark.web.session.services import Services
 
 TOKEN = "HASHMARK_TOKEN"  # noqa: S105 - the name of a variable
 """The environment variable that holds a fixed token, for scripts and for other hosts."""
@@ -172,9 +173,10 @@ def serve(
 
 
 def end_streams(app: FastAPI) -> None:
-    """End every open stream, and what they tell of: the server would wait for them."""
-    if (desk := getattr(app.state, "desk", None)) is not None:
-        desk.end()
+    """End every open event stream and stop all work: the server would wait for them."""
+    services: Services | None = getattr(app.state, "services", None)
+    if services is not None:
+        services.stop()
 
 
 def _when_ready(server: uvicorn.Server, then: Callable[[], None]) -> None:

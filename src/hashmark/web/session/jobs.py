@@ -1,7 +1,7 @@
-"""Work under way: one job at a time for a dataset, each folded from its events, kept until the server ends.
+"""Jobs: one at a time for a dataset, each with the state its events add up to, kept until the server stops.
 
-The same actions as on the command line do the work, on threads of their own. What they prove is handed to
-whoever listens, on the event loop's thread. Who may start what is decided by the routes.
+The same actions as on the command line do the work, on separate threads. Listeners receive events and proofs on the
+event loop's thread. What may be started is decided by the routes.
 """
 
 from __future__ import annotations
@@ -30,12 +30,14 @@ from hashmark.library.library import Dataset
 from hashmark.transfer.action_result import ActionResult
 from hashmark.trash.batches import failure_json
 from hashmark.trash.undoing import EditedFile
-from hashmark.trash.undoing import undo as take_back
+from hashmark.trash.undoing import undo as undo_batch
 
-KEPT = 50
-"""Ended jobs that are remembered."""
+MAX_ENDED_JOBS = 50
+"""How many ended jobs are remembered."""
 
-A_JOB = {
+MAX_FEED_EVENTS = 5000
+
+JOB_NAMES = {
     "push": "A push",
     "pull": "A pull",
     "delete": "A delete",
@@ -43,19 +45,35 @@ A_JOB = {
     "clean": "A cleaning",
     "undo": "An undo",
 }
-"""A job of each kind, in words."""
+"""The beginning of a sentence about a job of each kind."""
 
-MOST_REFUSED = 50
-"""Files that an undo refused, and that are shown with how they differ."""
+MAX_REFUSED_SHOWN = 50
+"""How many of the files that an undo left alone are shown with their differences."""
+
+
+@dataclass(frozen=True)
+class WorkResult:
+    """What a job's work returned, to be applied on the event loop. Fields as in `Job`."""
+
+    found: DatasetStatus | None = None
+    error: HashmarkError | None = None
+    trash: str | None = None
+    not_tried: int = 0
+    batch: str | None = None
+    refused: tuple[EditedFile, ...] = ()
+    skipped: tuple[Failure, ...] = ()
+    undone: str | None = None
+    """The batch that was undone completely."""
 
 
 @dataclass(eq=False)
 class Job:
-    """A plan being run, a verification, a cleaning or its undo; `kind` says which. Times in seconds of the epoch."""
+    """A running or ended plan, verification, cleaning or undo; `kind` says which. Times in seconds since the epoch."""
 
     dataset: Dataset
     kind: str
-    work: Callable[[Job], DatasetStatus | None]
+    work: Callable[[Job], WorkResult]
+    """Runs on a worker thread and changes nothing here."""
     planned: Planned | None = None
     keys: frozenset[str] | None = None
     id: str = field(default_factory=lambda: secrets.token_hex(6))
@@ -67,23 +85,23 @@ class Job:
     ended: bool = False
     cancel: threading.Event = field(default_factory=threading.Event)
     found: DatasetStatus | None = None
-    """What a verification found."""
+    """The result of a verification."""
     batch: str | None = None
-    """What was cleaned or undone, to be taken back by this name; None where there is nothing (any more)."""
+    """The batch of a cleaning or an undo that can be undone; None where there is none, or it was undone already."""
     refused: tuple[EditedFile, ...] = ()
-    """What an undo left alone, for it was edited since."""
+    """Files that an undo left alone because they were edited since."""
     skipped: tuple[Failure, ...] = ()
-    """What was left alone without being tried."""
-    feeds: set[Feed] = field(default_factory=set)
+    """Files that were left alone without being tried."""
+    feeds: set[EventFeed] = field(default_factory=set)
 
     @property
     def good(self) -> bool:
-        """Whether it ended with everything done."""
+        """Whether it ended with nothing left to do."""
         missed = self.state.failures or self.refused or self.skipped or self.not_tried
         return self.ended and not self.error and not missed and not self.state.interrupted
 
     def to_json(self) -> dict[str, Any]:
-        """The job as the HTTP API gives it. Refused files beyond `MOST_REFUSED` are in `refusedCount` only."""
+        """Return the job as the HTTP API gives it. Refused files beyond the limit are in `refusedCount` only."""
         return {
             "job": self.id,
             "dataset": self.dataset.id,
@@ -94,17 +112,15 @@ class Job:
             "trash": self.trash,
             "notTried": self.not_tried,
             "batch": self.batch,
-            "refused": [refused.to_json() for refused in self.refused[:MOST_REFUSED]],
+            "refused": [refused.to_json() for refused in self.refused[:MAX_REFUSED_SHOWN]],
             "refusedCount": len(self.refused),
             "skipped": [failure_json(failure) for failure in self.skipped],
             **state_json(self.state),
         }
 
 
-class Feed:
-    """One listener's events, a bounded number: a slow one is told to begin again from the whole state."""
-
-    SIZE = 5000
+class EventFeed:
+    """The events of a job for one open stream. A stream that is too slow starts over from the job's whole state."""
 
     def __init__(self) -> None:
         self.events: deque[Event] = deque()
@@ -113,8 +129,8 @@ class Feed:
         self.ready = asyncio.Event()
 
     def put(self, event: Event | None) -> None:
-        """Add an event; None only wakes the listener."""
-        if event is not None and len(self.events) >= self.SIZE:
+        """Add an event; None only wakes the stream."""
+        if event is not None and len(self.events) >= MAX_FEED_EVENTS:
             self.behind = True
             self.events.clear()
         elif event is not None and not self.behind:
@@ -123,12 +139,13 @@ class Feed:
 
 
 class DatasetBusy(HashmarkError):
-    """A job of this dataset is running already; `job` is that one's id."""
+    """A job of this dataset is already running; `job` is its id."""
 
     code = "busy"
 
     def __init__(self, job: Job) -> None:
-        super().__init__(f"{A_JOB[job.kind]} of {job.dataset.name} is running already.", "Wait for it, or cancel it.")
+        message = f"{JOB_NAMES[job.kind]} of {job.dataset.name} is already running."
+        super().__init__(message, "Wait for it to end, or cancel it.")
         self.job = job.id
 
 
@@ -136,79 +153,86 @@ Listener = Callable[[Job, list[Event], list[ActionResult]], None]
 
 
 class Jobs:
-    """Every job of this server. `listener` is told of events and proofs, in order, on the loop's thread."""
+    """Every job of this server."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
-        self._listener = listener
+        self._listeners: list[Listener] = []
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="job")
         self._waiting: set[asyncio.Task[None]] = set()
-        self.begun: Counter[str] = Counter()
-        """How many jobs have begun so far, by the dataset's name."""
-        self.ending = False
-        """Whether the server is being ended: no stream is kept open then."""
+        self.started: Counter[str] = Counter()
+        """How many jobs were started so far, by the dataset's name."""
+        self.stopping = False
+        """Whether the server is shutting down: no stream stays open then."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` with the events and proofs of every job, in order, on the event loop's thread.
+
+        It is called once more, with neither, when a job has ended.
+        """
+        self._listeners.append(listener)
+
     def get(self, job_id: str) -> Job | None:
-        """The job of that id, if it is remembered."""
+        """Return the job with that id, if it is remembered."""
         return self._jobs.get(job_id)
 
     def all(self) -> list[Job]:
-        """Every remembered job, the newest first."""
+        """Return every remembered job, newest first."""
         return list(reversed(self._jobs.values()))
 
     def running(self, dataset: Dataset) -> Job | None:
-        """The dataset's job that has not ended."""
+        """Return the dataset's job that has not ended."""
         return next((j for j in self._jobs.values() if j.dataset.name == dataset.name and not j.ended), None)
 
     def forget(self, job_id: str) -> None:
-        """Show an ended job no more."""
+        """Drop an ended job."""
         job = self._jobs.get(job_id)
         if job is not None and job.ended:
             del self._jobs[job_id]
 
     def run_plan(self, planned: Planned) -> Job:
-        """Begin to carry out a plan.
+        """Start to run a plan.
 
         Raises:
             DatasetBusy: a job of this dataset is running.
         """
         keys = frozenset(str(action.key) for action in planned.plan.actions)
-        return self._begin(Job(planned.dataset, planned.plan.direction, self._carry_out, planned, keys))
+        return self._start(Job(planned.dataset, planned.plan.direction, self._run_plan, planned, keys))
 
     def verify(self, dataset: Dataset, keys: frozenset[str] | None) -> Job:
-        """Begin to read every selected object and compare its bytes.
+        """Start to download every selected object and compare its bytes.
 
         Raises:
             DatasetBusy: a job of this dataset is running.
         """
-        return self._begin(Job(dataset, "verify", self._verify, keys=keys))
+        return self._start(Job(dataset, "verify", self._verify, keys=keys))
 
     def clean(self, preview: Preview) -> Job:
-        """Begin to write what a preview shows.
+        """Start to write what a preview shows.
 
         Raises:
             DatasetBusy: a job of this dataset is running.
         """
-        return self._begin(Job(preview.dataset, "clean", partial(self._clean, preview)))
+        return self._start(Job(preview.dataset, "clean", partial(self._clean, preview)))
 
     def undo(self, dataset: Dataset, batch: str) -> Job:
-        """Begin to take back a batch of this dataset.
+        """Start to undo a batch of this dataset.
 
         Raises:
             DatasetBusy: a job of this dataset is running.
         """
-        return self._begin(Job(dataset, "undo", partial(self._undo, batch)))
+        return self._start(Job(dataset, "undo", partial(self._undo, batch)))
 
-    def _begin(self, job: Job) -> Job:
+    def _start(self, job: Job) -> Job:
         running = self.running(job.dataset)
         if running is not None:
             raise DatasetBusy(running)
         ended = [j.id for j in self._jobs.values() if j.ended]
-        for old in ended[: max(0, len(ended) - KEPT)]:
+        for old in ended[: max(0, len(ended) - MAX_ENDED_JOBS)]:
             del self._jobs[old]
         self._jobs[job.id] = job
-        self.begun[job.dataset.name] += 1
+        self.started[job.dataset.name] += 1
         task = asyncio.get_running_loop().create_task(self._drive(job))
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
@@ -217,64 +241,79 @@ class Jobs:
     async def _drive(self, job: Job) -> None:
         self._loop = asyncio.get_running_loop()
         try:
-            job.found = await self._loop.run_in_executor(self._pool, job.work, job)
+            self._apply(job, await self._loop.run_in_executor(self._pool, job.work, job))
         except HashmarkError as error:
             job.error = error
-        except Exception as error:  # noqa: BLE001 - whatever it is, the page must not show a job that runs for ever
-            job.error = HashmarkError(f"A fault of hashmark: {type(error).__name__}: {error}.")
+        except Exception as error:  # noqa: BLE001 - otherwise the page would show a job that runs for ever
+            job.error = HashmarkError(f"Internal error: {type(error).__name__}: {error}.", "Please report this bug.")
         job.ended = True
-        job.work = _over  # a cleaning holds its captions
+        job.work = _no_work  # frees the captions that a cleaning holds
         if not job.state.ended:
             job.state = reduce(job.state, Ended(job.cancel.is_set(), time.time()))
-        self._listener(job, [], [])
+        self._notify(job, [], [])
         for feed in job.feeds:
             feed.put(None)
 
-    def _carry_out(self, job: Job) -> None:
+    def _apply(self, job: Job, result: WorkResult) -> None:
+        job.found, job.error, job.trash, job.not_tried = result.found, result.error, result.trash, result.not_tried
+        job.batch, job.refused, job.skipped = result.batch, result.refused, result.skipped
+        if result.undone is not None:
+            for other in self._jobs.values():
+                other.batch = None if other.batch == result.undone else other.batch
+
+    def _run_plan(self, job: Job) -> WorkResult:
         assert job.planned is not None  # noqa: S101 - made by `run_plan`
-        post = self._post(job)
-        result = run(job.planned, post.event, job.cancel, post.proof)
-        job.trash, job.not_tried, job.error = result.trash, result.outcome.not_tried, result.outcome.fatal
+        relay = self._relay(job)
+        result = run(job.planned, relay.event, job.cancel, relay.proof)
+        return WorkResult(trash=result.trash, not_tried=result.outcome.not_tried, error=result.outcome.fatal)
 
-    def _verify(self, job: Job) -> DatasetStatus:
-        post = self._post(job)
-        return verify(job.dataset, Policy(Direction.PULL, keys=job.keys), post.event, job.cancel)
+    def _verify(self, job: Job) -> WorkResult:
+        relay = self._relay(job)
+        return WorkResult(verify(job.dataset, Policy(Direction.PULL, keys=job.keys), relay.event, job.cancel))
 
-    def _clean(self, preview: Preview, job: Job) -> None:
-        outcome = apply(preview, self._post(job).event, job.cancel).outcome
-        job.batch, job.not_tried, job.error = outcome.batch, outcome.not_tried, outcome.stopped_by
-        job.skipped = preview.skipped
+    def _clean(self, preview: Preview, job: Job) -> WorkResult:
+        outcome = apply(preview, self._relay(job).event, job.cancel).outcome
+        return WorkResult(
+            batch=outcome.batch, not_tried=outcome.not_tried, error=outcome.stopped_by, skipped=preview.skipped
+        )
 
-    def _undo(self, batch: str, job: Job) -> None:
-        post, told = self._post(job), set[str]()
+    def _undo(self, batch: str, job: Job) -> WorkResult:
+        relay, failed = self._relay(job), set[str]()
 
         def on_event(event: Event) -> None:
             if isinstance(event, FileFailed):
-                told.add(event.key)
-            post.event(event)
+                failed.add(event.key)
+            relay.event(event)
 
-        undone = take_back(job.dataset.library, batch, on_event, job.cancel)
+        undone = undo_batch(job.dataset.library, batch, on_event, job.cancel)
         outcome = undone.outcome
-        job.batch, job.not_tried, job.error = outcome.batch, outcome.not_tried, outcome.stopped_by
-        job.refused, job.skipped = undone.refused, tuple(f for f in outcome.failures if f.key not in told)
-        if undone.complete:
-            for other in self._jobs.values():
-                other.batch = None if other.batch == batch else other.batch
+        return WorkResult(
+            batch=outcome.batch,
+            not_tried=outcome.not_tried,
+            error=outcome.stopped_by,
+            refused=undone.refused,
+            skipped=tuple(failure for failure in outcome.failures if failure.key not in failed),
+            undone=batch if undone.complete else None,
+        )
 
-    def _post(self, job: Job) -> _Post:
-        assert self._loop is not None  # noqa: S101 - set when a job begins
-        return _Post(self._loop, lambda events, proofs: self._take(job, events, proofs))
+    def _relay(self, job: Job) -> _EventRelay:
+        assert self._loop is not None  # noqa: S101 - set when a job starts
+        return _EventRelay(self._loop, lambda events, proofs: self._take(job, events, proofs))
 
     def _take(self, job: Job, events: list[Event], proofs: list[ActionResult]) -> None:
         for event in events:
             job.state = reduce(job.state, event)
             for feed in job.feeds:
                 feed.put(event)
-        self._listener(job, events, proofs)
+        self._notify(job, events, proofs)
 
-    def end(self) -> None:
-        """Ask every job to stop, and end its listeners' streams. May be called from a signal handler."""
-        self.ending = True
+    def _notify(self, job: Job, events: list[Event], proofs: list[ActionResult]) -> None:
+        for listener in self._listeners:
+            listener(job, events, proofs)
+
+    def stop(self) -> None:
+        """Cancel every job and end its event streams. May be called from a signal handler."""
+        self.stopping = True
         for job in list(self._jobs.values()):
             job.cancel.set()
             for feed in list(job.feeds):
@@ -282,18 +321,19 @@ class Jobs:
                 feed.put(None)
 
     async def close(self) -> None:
-        """Ask every job to stop, and wait until the files under way are finished."""
-        self.end()
+        """Cancel every job and wait until its files in transfer are finished."""
+        self.stop()
         await asyncio.gather(*self._waiting, return_exceptions=True)
         self._pool.shutdown()
 
 
-def _over(_job: Job) -> None:
-    """Nothing is left to do."""
+def _no_work(_job: Job) -> WorkResult:
+    """Stand in for the work of a job that has ended."""
+    return WorkResult()
 
 
-class _Post:
-    """Carries events and proofs from a job's thread to the loop's, as many at once as have gathered meanwhile."""
+class _EventRelay:
+    """Passes events and proofs from a job's thread to the event loop's, in batches."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, take: Callable[[list[Event], list[ActionResult]], None]
@@ -306,20 +346,21 @@ class _Post:
 
     def event(self, event: Event) -> None:
         with self._lock:
-            first = not self._events and not self._proofs
+            wake = not self._events and not self._proofs
             self._events.append(event)
-        self._ring(first=first)
+        if wake:
+            self._wake()
 
     def proof(self, done: ActionResult) -> None:
         with self._lock:
-            first = not self._events and not self._proofs
+            wake = not self._events and not self._proofs
             self._proofs.append(done)
-        self._ring(first=first)
+        if wake:
+            self._wake()
 
-    def _ring(self, *, first: bool) -> None:
-        if first:
-            with contextlib.suppress(RuntimeError):  # the server has gone; the job ends what it has begun
-                self._loop.call_soon_threadsafe(self._deliver)
+    def _wake(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed; the job finishes its files
+            self._loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
         with self._lock:

@@ -1,6 +1,6 @@
-"""Pictures for the page: re-encoded from the disk's file or the bucket's object, within limits, and kept by content.
+"""Pictures for the page: re-encoded from the file on disk or the object in the bucket, within limits, and cached.
 
-No byte of a user's file is ever served as it is. Decoding happens in processes of their own (`hashmark.images`);
+No byte of a user's file is ever served as it is. Decoding happens in separate processes (`hashmark.images`);
 which item is meant is decided by the routes.
 """
 
@@ -11,41 +11,44 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from hashmark.core.display import printable
 from hashmark.core.errors import HashmarkError, ImageRefused
 from hashmark.core.model import FileStatus, Kind
 from hashmark.disk.read import read_file
 from hashmark.images.renderer import HEAD_BYTES, MAX_BYTES, Renderer
+from hashmark.library.library import Library
 from hashmark.search.items import Item
-from hashmark.web.session.board import Board
-from hashmark.web.session.desk import Desk
-from hashmark.web.views.shapes import remote_version
+from hashmark.web.session.background import Background
+from hashmark.web.session.live_dataset import LiveDataset
+from hashmark.web.session.updates import Updates
 
-SIDES = (320, 2048)
-"""The sizes a picture can be asked for: in a grid, and alone. Pixels of the longer side."""
+SIDES_PX = (320, 2048)
+"""The sizes of pictures, in a grid and alone: pixels of the longer side."""
 
-MAX_REMOTE = 64 << 20
-"""Bytes of the largest object that is fetched to be looked at."""
+MAX_OBJECT_BYTES = 64 << 20
+"""The largest object that is downloaded to show it."""
 
-AT_ONCE = 4
+MAX_CONCURRENT = 4
 BATCH = 128
 
 
 class NotWanted(Exception):
-    """Whoever asked has gone, before anything was done."""
+    """The client disconnected before its picture was rendered."""
 
 
 class Pictures:
-    """Renders pictures for a desk. `close` ends its processes."""
+    """Renders pictures and measures images. `close` ends the worker processes."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._renderer = Renderer(desk.library.state_folder / "thumbnails")
-        self._turn = asyncio.Semaphore(AT_ONCE)
-        self._fetching = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="picture")
+    def __init__(self, library: Library, background: Background, updates: Updates) -> None:
+        self._background = background
+        self._updates = updates
+        self._renderer = Renderer(library.state_folder / "thumbnails")
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT)
+        self._fetching = ThreadPoolExecutor(MAX_CONCURRENT, thread_name_prefix="picture")
         self._measuring: dict[str, asyncio.Task[None]] = {}
 
     async def close(self) -> None:
-        """End the processes."""
+        """End the worker processes."""
         for task in self._measuring.values():
             task.cancel()
         await asyncio.gather(*self._measuring.values(), return_exceptions=True)
@@ -53,59 +56,59 @@ class Pictures:
         await asyncio.to_thread(self._renderer.close)
 
     async def picture(
-        self, board: Board, row: FileStatus, *, remote: bool, side: int, gone: Callable[[], Awaitable[bool]]
+        self, live: LiveDataset, row: FileStatus, *, remote: bool, side: int, gone: Callable[[], Awaitable[bool]]
     ) -> tuple[bytes, str]:
-        """A WebP that fits in `side` pixels, and the name of the bytes it shows.
+        """Return a WebP that fits in `side` pixels, and the version of the bytes it shows.
 
-        `gone` is asked, when it is this picture's turn, whether anybody still wants it.
+        `gone` is called when it is this picture's turn; true means that the client has disconnected.
 
         Raises:
-            NotWanted: nobody does.
-            ImageRefused: it can't be shown, in words.
+            NotWanted: the client has disconnected.
+            ImageRefused: the picture can't be shown; the message says why.
             HashmarkError: the file or object can't be read.
         """
         known = remote_version(row) if remote else (row.local.md5 if row.local else None)
         if known is None:
-            raise ImageRefused(f"'{row.key}' has no picture there.")
-        if (kept := await self._desk.read(self._renderer.cached, known, side)) is not None and remote:
-            return kept, known
-        if kept is not None and await self._desk.read(_unchanged, board, row):
-            return kept, known
-        async with self._turn:
+            raise ImageRefused(f"{'The bucket' if remote else 'The disk'} has no picture '{printable(row.key)}'.")
+        if (cached := await self._background.run_short(self._renderer.cached, known, side)) is not None and remote:
+            return cached, known
+        if cached is not None and await self._background.run_short(_unchanged, live, row):
+            return cached, known
+        async with self._slots:
             if await gone():
                 raise NotWanted
-            # On threads of their own: a slow bucket must not keep captions waiting.
+            # In a separate thread pool: a slow bucket must not delay captions.
             loop = asyncio.get_running_loop()
-            data = await loop.run_in_executor(self._fetching, _fetch if remote else _read, board, row)
-            name = known if remote else _md5(data)
-            return await asyncio.wrap_future(self._renderer.render(data, name, side)), name
+            data = await loop.run_in_executor(self._fetching, _fetch if remote else _read, live, row)
+            version = known if remote else _md5(data)
+            return await asyncio.wrap_future(self._renderer.render(data, version, side)), version
 
-    def measure(self, board: Board) -> None:
-        """Find out the sizes of all images on disk that are not known yet; the page hears of it."""
-        running = self._measuring.get(board.dataset.name)
+    def measure(self, live: LiveDataset) -> None:
+        """Start to measure all images on disk whose size is not known yet; pages are told as sizes come in."""
+        running = self._measuring.get(live.dataset.name)
         if running is None or running.done():
-            self._measuring[board.dataset.name] = asyncio.get_running_loop().create_task(self._measure(board))
+            self._measuring[live.dataset.name] = asyncio.get_running_loop().create_task(self._measure(live))
 
-    async def _measure(self, board: Board) -> None:
-        missing = [i for i in board.items if i.kind == "pair" and i.lead.local and i.lead.local.md5 not in board.sizes]
+    async def _measure(self, live: LiveDataset) -> None:
+        missing = [i for i in live.items if i.kind == "pair" and i.lead.local and i.lead.local.md5 not in live.sizes]
         for start in range(0, len(missing), BATCH):
             batch = missing[start : start + BATCH]
-            heads = await self._desk.read(_heads, board, batch)
+            heads = await self._background.run_short(_heads, live, batch)
             facts = await asyncio.wrap_future(self._renderer.facts(heads))
             for item, found in zip(batch, facts, strict=True):
                 md5 = item.lead.local.md5 if item.lead.local else None
                 if md5:
-                    board.sizes[md5] = None if isinstance(found, str) else (found.width, found.height)
-            self._desk.news.structure(board)
+                    live.sizes[md5] = None if isinstance(found, str) else (found.width, found.height)
+            self._updates.everything_changed(live)
 
-    async def facts(self, board: Board, row: FileStatus) -> dict[str, object] | str:
-        """What an image on disk is, or in words why that can't be told."""
+    async def facts(self, live: LiveDataset, row: FileStatus) -> dict[str, object] | str:
+        """Return the facts of an image on disk, or a message why there are none."""
         try:
-            found = await self._desk.read(read_file, board.dataset.path, row.key, HEAD_BYTES, head=True)
+            found = await self._background.run_short(read_file, live.dataset.path, row.key, HEAD_BYTES, head=True)
         except HashmarkError as error:
             return str(error)
         if found is None:
-            return "It is not on disk."
+            return "Not on this disk."
         facts = (await asyncio.wrap_future(self._renderer.facts([found[0]])))[0]
         if isinstance(facts, str):
             return facts
@@ -120,37 +123,38 @@ class Pictures:
         }
 
 
-def _unchanged(board: Board, row: FileStatus) -> bool:
-    """Whether the file still is the one whose digest is known: else its picture is another."""
-    assert row.local is not None  # noqa: S101 - asked only of files on disk
+def _unchanged(live: LiveDataset, row: FileStatus) -> bool:
+    """Whether the file still is the one whose digest is known; otherwise the cached picture is outdated."""
+    assert row.local is not None  # noqa: S101 - called only for files on disk
     try:
-        found = read_file(board.dataset.path, row.key, 0, head=True)
+        found = read_file(live.dataset.path, row.key, 0, head=True)
     except HashmarkError:
         return False
     return found is not None and found[1] == row.local.stamp
 
 
-def _read(board: Board, row: FileStatus) -> bytes:
-    found = read_file(board.dataset.path, row.key, MAX_BYTES)
+def _read(live: LiveDataset, row: FileStatus) -> bytes:
+    found = read_file(live.dataset.path, row.key, MAX_BYTES)
     if found is None:
-        raise ImageRefused(f"'{row.key}' is not on disk any more.")
+        raise ImageRefused(f"'{printable(row.key)}' is no longer on disk.")
     return found[0]
 
 
-def _fetch(board: Board, row: FileStatus) -> bytes:
-    remote, dataset = row.remote, board.dataset
-    if remote is None or remote.size is None or remote.size > MAX_REMOTE:
-        raise ImageRefused(f"'{row.key}' is too large in the bucket to be shown here.")
+def _fetch(live: LiveDataset, row: FileStatus) -> bytes:
+    remote, dataset = row.remote, live.dataset
+    if remote is None or remote.size is None or remote.size > MAX_OBJECT_BYTES:
+        limit = f"{MAX_OBJECT_BYTES >> 20} MiB"
+        raise ImageRefused(f"The bucket's '{printable(row.key)}' is too large to be shown (limit {limit}).")
     return dataset.library.bucket.read(dataset.prefix + row.key, etag=remote.etag)
 
 
-def _heads(board: Board, items: list[Item]) -> list[bytes]:
-    return [_head(board, item.lead) for item in items]
+def _heads(live: LiveDataset, items: list[Item]) -> list[bytes]:
+    return [_head(live, item.lead) for item in items]
 
 
-def _head(board: Board, row: FileStatus) -> bytes:
+def _head(live: LiveDataset, row: FileStatus) -> bytes:
     try:
-        found = read_file(board.dataset.path, row.key, HEAD_BYTES, head=True)
+        found = read_file(live.dataset.path, row.key, HEAD_BYTES, head=True)
     except HashmarkError:
         return b""
     return found[0] if found else b""
@@ -163,3 +167,17 @@ def _md5(data: bytes) -> str:
 def is_picture(row: FileStatus) -> bool:
     """Whether a file is an image by its name."""
     return row.kind in {Kind.IMAGE, Kind.MASK}
+
+
+def picture_version(row: FileStatus) -> str | None:
+    """Return a name for the picture's bytes, on disk or else in the bucket."""
+    if not is_picture(row):
+        return None
+    return row.local.md5 if row.local else remote_version(row)
+
+
+def remote_version(row: FileStatus) -> str | None:
+    """Return a name for the bytes of an object: a digest of its key and ETag."""
+    if row.remote is None or not row.remote.etag:
+        return None
+    return hashlib.sha256(f"{printable(row.key)}\0{row.remote.etag}".encode()).hexdigest()[:40]

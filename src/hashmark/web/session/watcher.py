@@ -1,6 +1,6 @@
-"""Notices edits on disk as they happen, and looks at the bucket again from time to time.
+"""Watches the disk for edits, and compares every dataset again at a set interval.
 
-What changed is only named; whether it matters is found out by the desk.
+It only reports which files changed; the checker finds out whether that matters.
 """
 
 from __future__ import annotations
@@ -16,109 +16,112 @@ from watchfiles import Change, awatch
 from hashmark.core.errors import LocalError
 from hashmark.core.keys import STATE_FOLDER, TEMPORARY
 from hashmark.core.model import Key
-from hashmark.web.session.board import Board
-from hashmark.web.session.desk import Desk
+from hashmark.web.session.checker import Checker
+from hashmark.web.session.live_dataset import LiveDataset
+from hashmark.web.session.live_library import LiveLibrary
 
-LOOK = 5.0
-"""Seconds between two looks for new datasets, and at first between two tries to watch."""
-MOST = 300.0
-"""Seconds between two tries to watch, at most."""
+POLL_INTERVAL_S = 5.0
+"""How often new datasets are looked for, and the first pause after the system refused to watch."""
+MAX_RETRY_PAUSE_S = 300.0
+"""The longest pause before another attempt to watch."""
 
 Folder = tuple[Path, int, int]
 """A folder's path, device and inode."""
 
 
 class Watcher:
-    """Watches every dataset of a desk. `every`: seconds after which each is compared anew; None for never."""
+    """Watches every dataset of a library. `every`: seconds after which each is compared again; None for never."""
 
-    def __init__(self, desk: Desk, *, every: float | None) -> None:
-        self._desk = desk
+    def __init__(self, library: LiveLibrary, checker: Checker, *, every: float | None) -> None:
+        self._library = library
+        self._checker = checker
         self._every = every
-        self._unseen = False
+        self._missed_edits = False
 
-    async def disk(self) -> None:
-        """Tell the desk of every file that changes; runs until it is cancelled.
+    async def watch_disk(self) -> None:
+        """Have every file that changes compared; runs until it is cancelled.
 
-        Where a watch follows another, edits between the two were not seen, so what was compared is compared anew.
-        Where there can be none, that is told and tried again, less and less often: comparing costs requests.
+        Edits between the end of a watch and the start of the next were missed, so everything is compared again then.
+        Where the system refuses to watch, the page shows that, and the watch is tried again at growing intervals,
+        because each attempt that succeeds costs a comparison.
         """
-        pause = LOOK
+        pause = POLL_INTERVAL_S
         while True:
             stop = asyncio.Event()
             folders = self._folders()
-            fresh = asyncio.create_task(self._until_new(folders, stop))
-            # Runs as soon as this task waits, so when the watch has begun, unless it fails before.
-            begun = asyncio.get_running_loop().call_soon(self._begun)
+            poll = asyncio.create_task(self._stop_when_folders_change(folders, stop))
+            # Runs as soon as this task waits, which is when the watch has started, unless it failed before.
+            started = asyncio.get_running_loop().call_soon(self._watch_started)
             try:
                 await self._watch({path for path, _, _ in folders}, stop)
-                pause = LOOK
-            except (OSError, RuntimeError) as error:  # a folder vanished meanwhile, or the system has no watch left
-                begun.cancel()
-                self._unseen = True
-                self._desk.watched(_not_watched(error))
+                pause = POLL_INTERVAL_S
+            except (OSError, RuntimeError) as error:  # a folder disappeared, or the limit of watches is reached
+                started.cancel()
+                self._missed_edits = True
+                self._library.set_watch_error(_watch_error(error))
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), pause)
-                pause = min(2 * pause, MOST)
+                pause = min(2 * pause, MAX_RETRY_PAUSE_S)
             finally:
-                fresh.cancel()
+                poll.cancel()
 
     async def _watch(self, paths: set[Path], stop: asyncio.Event) -> None:
         if not paths:
             await stop.wait()
             return
         async for changes in awatch(
-            *paths, stop_event=stop, step=50, debounce=400, watch_filter=_is_ours, ignore_permission_denied=True
+            *paths, stop_event=stop, step=50, debounce=400, watch_filter=_is_relevant, ignore_permission_denied=True
         ):
-            self._tell(changes)
+            self._report(changes)
             if any((Change.deleted, os.fspath(path)) in changes for path in paths):
-                stop.set()  # nothing more is told of a folder that went, though there may be one of its name by now
+                stop.set()  # the watch reports nothing more of a deleted folder, even if it was created again
 
-    def _begun(self) -> None:
-        """A watch has begun: what was compared before is looked at again, for it may have changed unseen."""
-        self._desk.watched(None)
-        unseen, self._unseen = self._unseen, True
-        for board in self._desk.boards.values():
-            if unseen and not board.stale:
-                self._desk.check(board, anew=True)
+    def _watch_started(self) -> None:
+        """Compare again what may have changed while nothing was watched."""
+        self._library.set_watch_error(None)
+        missed, self._missed_edits = self._missed_edits, True
+        for live in self._library.datasets.values():
+            if missed and not live.unchecked:
+                self._checker.check(live, restart=True)
 
     def _folders(self) -> set[Folder]:
-        """The datasets' folders as they are now: one that is made anew is another, though it has the same path."""
-        return {found for board in self._desk.boards.values() if (found := _folder(board.dataset.path))}
+        """Return the datasets' folders as they are now; one that was deleted and created again is a different one."""
+        return {found for live in self._library.datasets.values() if (found := _folder(live.dataset.path))}
 
-    async def _until_new(self, folders: set[Folder], stop: asyncio.Event) -> None:
+    async def _stop_when_folders_change(self, folders: set[Folder], stop: asyncio.Event) -> None:
         while self._folders() == folders:
-            await asyncio.sleep(LOOK)
-            await self._desk.refresh()
+            await asyncio.sleep(POLL_INTERVAL_S)
+            await self._library.refresh()
         stop.set()
 
-    def _tell(self, changes: set[tuple[Change, str]]) -> None:
-        boards = {os.fspath(board.dataset.path): board for board in self._desk.boards.values()}
-        by_board: dict[str, set[Key]] = {}
-        whole = set()
+    def _report(self, changes: set[tuple[Change, str]]) -> None:
+        datasets = {os.fspath(live.dataset.path): live for live in self._library.datasets.values()}
+        edited: dict[str, set[Key]] = {}
+        check_all = set()
         for change, path in changes:
-            root = next((root for root in boards if path == root or path.startswith(f"{root}/")), None)
+            root = next((root for root in datasets if path == root or path.startswith(f"{root}/")), None)
             if root is None:
                 continue
             key = path[len(root) + 1 :]
-            keys = by_board.setdefault(root, set())
+            keys = edited.setdefault(root, set())
             if path == root or (change is not Change.modified and not Path(path).is_file()):
-                within = _within(boards[root], key)
+                within = _keys_in_folder(datasets[root], key)
                 if path == root or within or Path(path).is_dir():
-                    whole.add(root)  # a folder came, went or was renamed
+                    check_all.add(root)  # a folder was created, deleted or renamed
                     keys |= within
                     continue
             keys.add(Key(key))
-        for root in whole:
-            self._desk.check(boards[root], anew=True)
-        for root, keys in by_board.items():
-            self._desk.changed_on_disk(boards[root], keys)
+        for root in check_all:
+            self._checker.check(datasets[root], restart=True)
+        for root, keys in edited.items():
+            self._checker.edited_on_disk(datasets[root], keys)
 
-    async def clock(self) -> None:
-        """Compare everything anew on the set interval; runs until it is cancelled."""
+    async def check_periodically(self) -> None:
+        """Compare everything again at the set interval; runs until it is cancelled."""
         while self._every is not None:
             await asyncio.sleep(self._every)
-            for board in self._desk.boards.values():
-                self._desk.check(board)
+            for live in self._library.datasets.values():
+                self._checker.check(live)
 
 
 def _folder(path: Path) -> Folder | None:
@@ -129,18 +132,18 @@ def _folder(path: Path) -> Folder | None:
     return (path, facts.st_dev, facts.st_ino) if stat.S_ISDIR(facts.st_mode) else None
 
 
-def _within(board: Board, folder: str) -> set[Key]:
-    """The keys of what is, or was, in a folder of a dataset."""
-    return {key for key in board.files if not folder or key.startswith(f"{folder}/")}
+def _keys_in_folder(live: LiveDataset, folder: str) -> set[Key]:
+    """Return the keys of the files that are, or were, in a folder of a dataset."""
+    return {key for key in live.files if not folder or key.startswith(f"{folder}/")}
 
 
-def _not_watched(error: Exception) -> LocalError:
+def _watch_error(error: Exception) -> LocalError:
     return LocalError(
-        f"Edits on disk are not seen as they happen: {error}",
-        "Until they are, compare again after an edit. On Linux, fs.inotify.max_user_watches may be too small.",
+        f"Cannot watch the disk for edits: {error}",
+        "Press Check after an edit. On Linux, fs.inotify.max_user_watches may be too small.",
     )
 
 
-def _is_ours(_change: Change, path: str) -> bool:
+def _is_relevant(_change: Change, path: str) -> bool:
     name = path.rsplit("/", 1)[-1]
     return not TEMPORARY.fullmatch(name) and f"/{STATE_FOLDER}/" not in path

@@ -1,1 +1,1 @@
-"""What browsers and scripts are sent: pages, the JSON API, and their templates. Compares and moves nothing."""
+"""What browsers and scripts receive: pages, their templates, and the JSON API. Compares and moves nothing."""

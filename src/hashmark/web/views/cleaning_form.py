@@ -1,7 +1,4 @@
-"""What the page shows of a cleaning: the rules as a form, and the pages of a preview.
-
-Nothing is read or changed here.
-"""
+"""The form of the cleaning rules and the pages of a preview. Nothing is read or changed here."""
 
 from __future__ import annotations
 
@@ -13,16 +10,16 @@ from hashmark.actions.clean import Preview
 from hashmark.core.cleaning import RULES, Pipeline, Profile, Rule, rules_of
 from hashmark.core.errors import SettingsError
 from hashmark.core.model import Key
-from hashmark.web.session.board import Board
-from hashmark.web.views.shapes import picture_version
+from hashmark.web.session.live_dataset import LiveDataset
+from hashmark.web.session.pictures import picture_version
 
 _NOT_A_PARAMETER = frozenset({"profile", "preset", "rules", "add", "skip"})
 
 
-def preview_json(board: Board, name: str, found: Preview, start: int, count: int) -> dict[str, Any]:
-    """A page of a preview: `count` of each list from `start` on; `totals` has how long each is.
+def preview_json(live: LiveDataset, preview_id: str, found: Preview, start: int, count: int) -> dict[str, Any]:
+    """Return a page of a preview: up to `count` entries of each list from `start` on; `totals` has their lengths.
 
-    Each entry names the item that its caption belongs to, where there is one.
+    Each entry names the item that its caption belongs to, if there is one.
     """
     data = found.to_json(start, count)
     end = start + count
@@ -33,19 +30,19 @@ def preview_json(board: Board, name: str, found: Preview, start: int, count: int
     }
     for what, keys in lists.items():
         entries = data[what] if what == "changes" else data[what][start:end]
-        data[what] = [entry | _item(board, key) for entry, key in zip(entries, keys[start:end], strict=True)]
+        data[what] = [entry | _item(live, key) for entry, key in zip(entries, keys[start:end], strict=True)]
     totals = {what: len(keys) for what, keys in lists.items()} | {"orphans": len(found.orphans)}
-    return {"preview": name, **data, "orphans": data["orphans"][start:end], "totals": totals}
+    return {"preview": preview_id, **data, "orphans": data["orphans"][start:end], "totals": totals}
 
 
-def _item(board: Board, key: str) -> dict[str, str | None]:
-    item = next(iter(board.items_of([Key(key)])), None)
+def _item(live: LiveDataset, key: str) -> dict[str, str | None]:
+    item = next(iter(live.items_of([Key(key)])), None)
     return {"item": item.id if item else None, "version": picture_version(item.lead) if item else None}
 
 
 @dataclass(frozen=True)
 class Switch:
-    """A rule in the form. `on` names the profiles under which the dataset has it on; `value` is its parameter's."""
+    """A rule in the form. `on` names the profiles in which the dataset has it on; `value` is its parameter's value."""
 
     rule: Rule
     on: frozenset[Profile]
@@ -54,7 +51,7 @@ class Switch:
 
 @dataclass(frozen=True)
 class Form:
-    """How a dataset's captions are cleaned unless told otherwise, as a form. `settings` are what rules are told."""
+    """The form with a dataset's own settings. `settings` are the parameters of the rules."""
 
     profile: Profile
     switches: tuple[Switch, ...]
@@ -62,10 +59,10 @@ class Form:
 
 
 def form_of(table: Mapping[str, Any]) -> Form:
-    """The form for a dataset with this table in `hashmark.toml`.
+    """Return the form for a dataset with this table in `hashmark.toml`.
 
     Raises:
-        SettingsError: the table can't be understood.
+        SettingsError: the table is not valid.
     """
     own = Pipeline.parse(table).options
     on = {profile: _on(table, profile) for profile in Profile}
@@ -74,12 +71,12 @@ def form_of(table: Mapping[str, Any]) -> Form:
         Switch(RULES[name], frozenset(p for p in Profile if name in on[p]), table.get(RULES[name].parameter))
         for name in names
     )
-    told = {name: value for name, value in table.items() if name not in _NOT_A_PARAMETER}
-    return Form(own.profile, tuple(switches), told)
+    settings = {name: value for name, value in table.items() if name not in _NOT_A_PARAMETER}
+    return Form(own.profile, tuple(switches), settings)
 
 
 def _on(table: Mapping[str, Any], profile: Profile) -> frozenset[str]:
     try:
         return Pipeline.parse({**table, "profile": profile}).options.rules
-    except SettingsError:  # a rule that the table names is not for this profile
+    except SettingsError:  # the table names a rule that this profile does not have
         return frozenset(rules_of(profile))

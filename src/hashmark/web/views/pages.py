@@ -1,18 +1,17 @@
-"""The pages and their fragments, as HTML. Everything a user wrote is escaped by the templates.
+"""The pages and their fragments, as HTML. The templates escape everything that a user wrote.
 
-What is shown comes from the desk; behaviour is in the frontend's modules.
+The behaviour of the pages is in the frontend's modules.
 """
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Annotated, Any
+from typing import Any
 
 import jinja2
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from rich.filesize import decimal
 
@@ -23,20 +22,23 @@ from hashmark.core.plan import DELETES, Direction
 from hashmark.core.vocabulary import CAPTION_ISSUES, COLOURS, grade, pair_colour, reason_of, why
 from hashmark.search.items import item_id
 from hashmark.search.query import HELP
-from hashmark.web.session.board import Board
-from hashmark.web.session.desk import Desk
-from hashmark.web.session.jobs import MOST_REFUSED, Job
-from hashmark.web.session.pictures import is_picture
-from hashmark.web.views.api.dependencies import BoardOf, DeskOf, ItemOf, NotFound, PicturesOf, PlansOf
+from hashmark.web.session.jobs import MAX_REFUSED_SHOWN, Job
+from hashmark.web.session.live_dataset import LiveDataset
+from hashmark.web.session.pictures import is_picture, picture_version, remote_version
+from hashmark.web.session.services import Services
+from hashmark.web.views.api.dependencies import DatasetDep, ItemDep, ServicesDep
+from hashmark.web.views.api.responses import NotFound
 from hashmark.web.views.cleaning_form import form_of
-from hashmark.web.views.shapes import picture_version, remote_name, remote_version
+from hashmark.web.views.serializers import remote_name
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+MAX_JOBS_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One run of a bar: per mille from the left, and how wide."""
+    """One segment of a bar; both in thousandths of the bar's width."""
 
     colour: str
     left: float
@@ -44,7 +46,7 @@ class Bar:
 
 
 def bars(counts: dict[str, int]) -> list[Bar]:
-    """Counts by colour as parts of a thousand, side by side; no part vanishes."""
+    """Return counts by colour as segments side by side; none is too narrow to see."""
     shares = [(colour, counts.get(colour, 0)) for colour in reversed(tuple(COLOURS))]
     total = sum(count for _, count in shares) or 1
     widths = [(colour, max(12.0, 1000 * count / total)) for colour, count in shares if count]
@@ -56,18 +58,18 @@ def bars(counts: dict[str, int]) -> list[Bar]:
     return found
 
 
-def colours(board: Board, role: str) -> dict[str, int]:
-    """How many of the board's `pair`s, `image`s or `caption`s have each colour."""
-    return {colour: n for (of, colour), n in sorted(board.counts.items()) if of == role and n}
+def colours(live: LiveDataset, role: str) -> dict[str, int]:
+    """Return how many of the dataset's `pair`s, `image`s or `caption`s have each colour."""
+    return {colour: n for (of, colour), n in sorted(live.counts.items()) if of == role and n}
 
 
 def iso(seconds: float | None) -> str:
-    """A time as HTML wants it; the page shows it in the reader's own zone."""
+    """Return a time for `datetime=`; the page shows it in the reader's time zone."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds") if seconds else ""
 
 
 def duration(seconds: float | None) -> str:
-    """`4 s`, `3 min`, `1 h 5 min`."""
+    """Return a duration such as `4 s`, `3 min` or `1 h 5 min`."""
     if seconds is None:
         return "–"
     whole = round(seconds)
@@ -80,7 +82,7 @@ def duration(seconds: float | None) -> str:
 
 @cache
 def templates() -> jinja2.Environment:
-    """The templates, with what they use."""
+    """Return the templates with the functions they use."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("hashmark.web.views"),
         autoescape=True,
@@ -108,7 +110,7 @@ def templates() -> jinja2.Environment:
         help=HELP,
         caption_issues=CAPTION_ISSUES,
         issue_labels=issue_labels,
-        most_refused=MOST_REFUSED,
+        max_refused_shown=MAX_REFUSED_SHOWN,
         picture_version=picture_version,
         remote_version=remote_version,
     )
@@ -116,32 +118,33 @@ def templates() -> jinja2.Environment:
 
 
 def render(name: str, **values: Any) -> str:
-    """A template with these values, as text that can be sent."""
+    """Render a template; lone surrogates in names are escaped, so that the text can be encoded."""
     html = templates().get_template(name).render(values)
     return html.encode("utf-8", "backslashreplace").decode()
 
 
 @router.get("/")
-async def library(desk: DeskOf) -> str:
+async def library_page(services: ServicesDep) -> str:
     """Every dataset."""
-    await desk.refresh()
-    return render("library.html", **_library(desk), jobs=jobs_view(desk, None))
+    await services.library.refresh()
+    return render("library.html", **_library(services), jobs=shown_jobs(services, None))
 
 
 @router.get("/d/{dataset}")
-async def dataset(desk: DeskOf, board: BoardOf) -> str:
+async def dataset_page(services: ServicesDep, live: DatasetDep) -> str:
     """One dataset: the S3 Manager."""
-    if board.stale:
-        desk.check(board)
-    return render("dataset.html", desk=desk, board=board, remote=remote_name(desk), jobs=jobs_view(desk, board))
+    if live.unchecked:
+        services.checker.check(live)
+    values = {"services": services, "live": live, "remote": remote_name(services.library.library)}
+    return render("dataset.html", **values, jobs=shown_jobs(services, live))
 
 
 @router.get("/d/{dataset}/plans/{plan}")
-async def plan(board: BoardOf, plans: PlansOf, plan: str) -> str:
+async def plan_dialog(services: ServicesDep, live: DatasetDep, plan: str) -> str:
     """What a plan would do, to be confirmed."""
-    planned = plans.get(plan)
-    if planned is None or planned.dataset.name != board.dataset.name:
-        raise NotFound("This plan ran already, or is too old.", "Make a new one.")
+    planned = services.plans.get(plan)
+    if planned is None or planned.dataset.name != live.dataset.name:
+        raise NotFound("This plan was already run or has expired.", "Make a new one.")
     actions = planned.plan.actions
     newer = [
         a for a in actions if a.status.verdict in {Verdict.REMOTE_CHANGED, Verdict.CONFLICT, Verdict.LOCAL_CHANGED}
@@ -153,7 +156,7 @@ async def plan(board: BoardOf, plans: PlansOf, plan: str) -> str:
     left = planned.plan.left_alone
     return render(
         "_plan.html",
-        board=board,
+        live=live,
         plan_id=plan,
         planned=planned,
         plan=planned.plan,
@@ -165,40 +168,38 @@ async def plan(board: BoardOf, plans: PlansOf, plan: str) -> str:
 
 
 @router.get("/d/{dataset}/clean")
-async def clean(board: BoardOf) -> str:
-    """How its captions may be cleaned, to be previewed."""
-    return render("_clean.html", board=board, form=form_of(board.dataset.cleaning))
+async def clean_dialog(live: DatasetDep) -> str:
+    """The form of the cleaning rules."""
+    return render("_clean.html", live=live, form=form_of(live.dataset.cleaning))
 
 
 @router.get("/d/{dataset}/items/{item}")
-async def detail(
-    desk: DeskOf, board: BoardOf, found: ItemOf, pictures: PicturesOf, back: Annotated[str, Query()] = ""
-) -> str:
+async def detail_dialog(services: ServicesDep, live: DatasetDep, found: ItemDep) -> str:
     """One item, large, with everything known about it."""
-    facts = await pictures.facts(board, found.lead) if is_picture(found.lead) else None
-    return render("_detail.html", desk=desk, board=board, item=found, facts=facts, back=back)
+    facts = await services.pictures.facts(live, found.lead) if is_picture(found.lead) else None
+    return render("_detail.html", live=live, item=found, facts=facts)
 
 
-def fragment_of_datasets(desk: Desk) -> str:
-    """The list of datasets."""
-    return render("_datasets.html", **_library(desk))
+def fragment_of_datasets(services: Services) -> str:
+    """Render the list of datasets."""
+    return render("_datasets.html", **_library(services))
 
 
-def fragment_of_summary(desk: Desk, board: Board) -> str:
-    """A dataset's counts, as chips that filter."""
-    return render("_summary.html", desk=desk, board=board)
+def fragment_of_summary(services: Services, live: LiveDataset) -> str:
+    """Render a dataset's counts, as chips that filter."""
+    return render("_summary.html", services=services, live=live)
 
 
-def fragment_of_jobs(desk: Desk, board: Board | None) -> str:
-    """The jobs of a dataset, or of all."""
-    return render("_jobs.html", jobs=jobs_view(desk, board))
+def fragment_of_jobs(services: Services, live: LiveDataset | None) -> str:
+    """Render the jobs of a dataset, or of all."""
+    return render("_jobs.html", jobs=shown_jobs(services, live))
 
 
-def jobs_view(desk: Desk, board: Board | None) -> list[Job]:
-    """The jobs that a page shows, the newest first."""
-    return [j for j in desk.jobs.all() if board is None or j.dataset.name == board.dataset.name][:5]
+def shown_jobs(services: Services, live: LiveDataset | None) -> list[Job]:
+    """Return the jobs that a page shows, newest first."""
+    jobs = services.jobs.all()
+    return [job for job in jobs if live is None or job.dataset.name == live.dataset.name][:MAX_JOBS_SHOWN]
 
 
-def _library(desk: Desk) -> dict[str, Any]:
-    boards = list(desk.boards.values())
-    return {"desk": desk, "boards": boards, "remote": remote_name(desk), "now": time.time()}
+def _library(services: Services) -> dict[str, Any]:
+    return {"services": services, "remote": remote_name(services.library.library)}

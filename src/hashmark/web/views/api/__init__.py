@@ -1,1 +1,1 @@
-"""The HTTP API, a module for each kind of thing: datasets, items, moves and jobs."""
+"""The HTTP API: one module of routes for each kind of resource."""

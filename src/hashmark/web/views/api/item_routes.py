@@ -1,4 +1,4 @@
-"""One item over HTTP: facts, pictures, its caption read and written."""
+"""One item over HTTP: facts, pictures, reading and writing its caption."""
 
 from __future__ import annotations
 
@@ -14,101 +14,103 @@ from hashmark.core.errors import FileChanged, ImageRefused, NoSuchDataset, Usage
 from hashmark.core.model import Key, Kind
 from hashmark.core.word_diff import word_diff
 from hashmark.search.items import Item
-from hashmark.web.session.board import Board
-from hashmark.web.session.jobs import A_JOB
-from hashmark.web.session.pictures import SIDES, NotWanted, is_picture
-from hashmark.web.views.api.dependencies import ERRORS, BoardOf, DeskOf, ItemOf, PicturesOf, answer, answer_error
+from hashmark.web.session.jobs import JOB_NAMES
+from hashmark.web.session.live_dataset import LiveDataset
+from hashmark.web.session.pictures import SIDES_PX, NotWanted, is_picture
+from hashmark.web.views.api.dependencies import DatasetDep, ItemDep, ServicesDep
+from hashmark.web.views.api.responses import ERRORS, answer, answer_error
 from hashmark.web.views.api_models import CaptionBody, CaptionText
-from hashmark.web.views.shapes import detail_json
+from hashmark.web.views.serializers import detail_json
 
 router = APIRouter(prefix="/api/datasets/{dataset}", tags=["items"], responses=ERRORS)
 
-FOR_EVER = "private, max-age=31536000, immutable"
+IMMUTABLE = "private, max-age=31536000, immutable"
 
 
 @router.get("/items/{item}")
-async def item(board: BoardOf, found: ItemOf, pictures: PicturesOf) -> Response:
-    """Everything known about an item; `facts` are its image's, or in words why there are none."""
-    facts = await pictures.facts(board, found.lead) if is_picture(found.lead) else None
-    return answer(detail_json(board, found) | {"facts": facts})
+async def get_item_detail(services: ServicesDep, live: DatasetDep, found: ItemDep) -> Response:
+    """Everything known about an item; `facts` are its image's, or a message why there are none."""
+    facts = await services.pictures.facts(live, found.lead) if is_picture(found.lead) else None
+    return answer(detail_json(live, found) | {"facts": facts})
 
 
 @router.get("/items/{item}/picture", response_class=Response, responses={200: {"content": {"image/webp": {}}}})
-async def picture(
+async def get_picture(
     request: Request,
-    board: BoardOf,
-    found: ItemOf,
-    pictures: PicturesOf,
+    services: ServicesDep,
+    live: DatasetDep,
+    found: ItemDep,
     side: Annotated[Literal["320", "2048"], Query(description="The longer side in pixels.")] = "320",
     of: Annotated[Literal["disk", "bucket", "any"], Query(description="Which side's picture.")] = "any",
-    v: Annotated[str, Query(description="The version that is wanted: an answer of that one may be kept.")] = "",
+    v: Annotated[str, Query(description="The expected version: an answer of that version may be cached.")] = "",
 ) -> Response:
-    """The image as WebP, re-encoded. Answers 499 where the reader went away meanwhile."""
+    """The image as WebP, re-encoded. 499 if the client disconnected meanwhile."""
     if not is_picture(found.lead):
-        raise ImageRefused(f"'{printable(found.lead.key)}' is no image.")
+        raise ImageRefused(f"'{printable(found.lead.key)}' is not an image.")
     remote = of == "bucket" or (of == "any" and found.lead.local is None)
     try:
-        data, name = await pictures.picture(
-            board, found.lead, remote=remote, side=int(side), gone=request.is_disconnected
+        data, version = await services.pictures.picture(
+            live, found.lead, remote=remote, side=int(side), gone=request.is_disconnected
         )
     except NotWanted:
         return Response(status_code=499)
-    keep = FOR_EVER if v == name else "no-store"
-    return Response(data, media_type="image/webp", headers={"cache-control": keep, "etag": f'"{name}-{side}"'})
+    cache = IMMUTABLE if v == version else "no-store"
+    return Response(data, media_type="image/webp", headers={"cache-control": cache, "etag": f'"{version}-{side}"'})
 
 
-assert set(SIDES) == {320, 2048}  # noqa: S101 - the values that `picture` names
+assert set(SIDES_PX) == {320, 2048}  # noqa: S101 - the values that `get_picture` accepts
 
 
 @router.get("/captions/{item}", response_model=CaptionText)
-async def caption(desk: DeskOf, board: BoardOf, found: ItemOf) -> Response:
+async def get_caption(services: ServicesDep, live: DatasetDep, found: ItemDep) -> Response:
     """The caption on disk as text, with the digest that a change must name."""
-    return answer(_caption(await desk.read(read_caption, board.dataset, _key(board, found))))
+    return answer(_caption(await services.background.run_short(read_caption, live.dataset, _key(live, found))))
 
 
 @router.put("/captions/{item}", response_model=CaptionText)
-async def save(desk: DeskOf, board: BoardOf, found: ItemOf, body: CaptionBody) -> Response:
-    """Replace a caption, if it still is the one that `replaces` names; else 409, with what is there and how it differs.
+async def save_caption(services: ServicesDep, live: DatasetDep, found: ItemDep, body: CaptionBody) -> Response:
+    """Replace a caption if it still is the one that `replaces` names; otherwise 409 with the current text.
 
-    Encoding, byte order mark and line ends stay. What is replaced goes to the trash.
+    Encoding, byte order mark and line ends are kept. The replaced caption goes to the trash.
     """
-    key = _key(board, found)
-    running = desk.jobs.running(board.dataset)
+    key = _key(live, found)
+    running = services.jobs.running(live.dataset)
     if running is not None and running.kind in {"pull", "clean", "undo"}:
-        doing = f"{A_JOB[running.kind]} of {board.dataset.name} is running"
-        raise FileChanged(f"{doing}; '{printable(key)}' was not saved.", "Wait for it.")
+        why = f"{JOB_NAMES[running.kind]} of {live.dataset.name} is running".replace("A", "a", 1)
+        raise FileChanged(f"'{printable(key)}' was not saved: {why}.", "Save again when it has ended.")
+    run = services.background.run_short
     try:
-        saved = await desk.read(write_caption, board.dataset, key, body.text, replaces=body.replaces)
+        saved = await run(write_caption, live.dataset, key, body.text, replaces=body.replaces)
     except FileChanged as error:
-        there = await desk.read(read_caption, board.dataset, key)
-        return answer_error(error, current=_caption(there), pieces=_pieces(there.text, body.text))
-    desk.changed_on_disk(board, {Key(key)})
+        current = await run(read_caption, live.dataset, key)
+        return answer_error(error, current=_caption(current), pieces=_pieces(current.text, body.text))
+    services.checker.edited_on_disk(live, {Key(key)})
     return answer(_caption(saved))
 
 
 @router.get("/captions/{item}/diff")
-async def diff(desk: DeskOf, board: BoardOf, found: ItemOf) -> Response:
-    """The way from the bucket's caption to the disk's, in pieces (`both`, `removed`, `added`)."""
+async def diff_caption(services: ServicesDep, live: DatasetDep, found: ItemDep) -> Response:
+    """The changes from the bucket's caption to the disk's, in pieces (`both`, `removed`, `added`)."""
     row = found.lead if found.kind == "caption" else found.caption
     if row is None:
         raise NoSuchDataset(f"'{printable(found.lead.key)}' has no caption on either side.")
-    compared = await desk.read(compare_caption, board.dataset, row)
+    compared = await services.background.run_short(compare_caption, live.dataset, row)
     return answer(compared.to_json())
 
 
-def _key(board: Board, item: Item) -> str:
-    """The key of the item's caption, there or to be made.
+def _key(live: LiveDataset, item: Item) -> str:
+    """Return the key of the item's caption, whether it exists or would have to be created.
 
     Raises:
-        UsageError: the item is none that has one.
+        UsageError: such an item has no caption.
     """
     if item.kind == "caption":
         return item.lead.key
     if item.caption:
         return item.caption.key
     if item.lead.kind is not Kind.IMAGE:
-        raise UsageError(f"'{printable(item.lead.key)}' is no image, so it has no caption.")
-    return caption_key(item.lead.key, board.dataset.pairing)
+        raise UsageError(f"'{printable(item.lead.key)}' is not an image, so it has no caption.")
+    return caption_key(item.lead.key, live.dataset.pairing)
 
 
 def _caption(caption: Caption) -> dict[str, Any]:

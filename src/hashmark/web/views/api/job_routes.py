@@ -1,4 +1,4 @@
-"""Plans, and the jobs that carry them out, over HTTP."""
+"""Plans and the jobs that run them, over HTTP."""
 
 from __future__ import annotations
 
@@ -14,125 +14,125 @@ from hashmark.actions.move import Planned, plan, plan_delete
 from hashmark.core.errors import RefusedPlan, UsageError
 from hashmark.core.events import to_json
 from hashmark.core.plan import WINNER, Direction, Location, Policy
-from hashmark.web.session.board import Board
-from hashmark.web.session.desk import Desk
-from hashmark.web.session.jobs import A_JOB, DatasetBusy, Feed, Job
-from hashmark.web.session.pending_plans import Plans
-from hashmark.web.views.api.dependencies import ERRORS, BoardOf, DeskOf, NotFound, PlansOf, answer, keys_of
+from hashmark.web.session.jobs import JOB_NAMES, DatasetBusy, EventFeed, Job
+from hashmark.web.session.live_dataset import LiveDataset
+from hashmark.web.session.services import Services
+from hashmark.web.views.api.dependencies import DatasetDep, ServicesDep, keys_of
+from hashmark.web.views.api.responses import ERRORS, NotFound, answer
 from hashmark.web.views.api_models import DeleteBody, JobStarted, MoveBody, PlanBody, SelectionBody
 
 router = APIRouter(prefix="/api", tags=["moves"], responses=ERRORS)
 
 
 @router.post("/datasets/{dataset}/plan")
-async def make(desk: DeskOf, board: BoardOf, plans: PlansOf, body: PlanBody) -> Response:
-    """Compare anew, and say what would be done, what is left alone and why. Nothing is done."""
-    planned = await _plan(desk, board, body)
-    return answer({"plan": plans.keep(planned), **planned.to_json()})
+async def make_plan(services: ServicesDep, live: DatasetDep, body: PlanBody) -> Response:
+    """Compare again and return what would be done, what would be left alone, and why. Nothing is done."""
+    planned = await _plan(services, live, body)
+    return answer({"plan": services.plans.put(planned), **planned.to_json()})
 
 
 @router.post("/datasets/{dataset}/push", status_code=202, response_model=JobStarted)
-async def push(desk: DeskOf, board: BoardOf, plans: PlansOf, body: MoveBody) -> Response:
-    """Upload: by a plan that was shown, or planned now."""
-    return await _move(desk, board, plans, body, Direction.PUSH)
+async def push(services: ServicesDep, live: DatasetDep, body: MoveBody) -> Response:
+    """Upload: run a plan that was shown, or make and run one."""
+    return await _move(services, live, body, Direction.PUSH)
 
 
 @router.post("/datasets/{dataset}/pull", status_code=202, response_model=JobStarted)
-async def pull(desk: DeskOf, board: BoardOf, plans: PlansOf, body: MoveBody) -> Response:
-    """Download: by a plan that was shown, or planned now."""
-    return await _move(desk, board, plans, body, Direction.PULL)
+async def pull(services: ServicesDep, live: DatasetDep, body: MoveBody) -> Response:
+    """Download: run a plan that was shown, or make and run one."""
+    return await _move(services, live, body, Direction.PULL)
 
 
 @router.post("/datasets/{dataset}/delete", status_code=202, response_model=JobStarted)
-async def delete(desk: DeskOf, board: BoardOf, plans: PlansOf, body: DeleteBody) -> Response:
-    """Move to the trash what a plan named, if `confirm` is its number of deletes."""
-    planned = _shown(plans, board, body.plan, Direction.DELETE)
+async def delete(services: ServicesDep, live: DatasetDep, body: DeleteBody) -> Response:
+    """Run a delete plan, which moves files to the trash, if `confirm` is its number of deletes."""
+    planned = _shown_plan(services, live, body.plan, Direction.DELETE)
     if body.confirm != planned.plan.deletes:
-        raise RefusedPlan(f"{planned.plan.deletes} files would be deleted, but {body.confirm} was confirmed.")
-    return _begin(desk, plans, body.plan, planned)
+        raise RefusedPlan(f"This plan deletes {planned.plan.deletes} files, but {body.confirm} was confirmed.")
+    return _run(services, body.plan, planned)
 
 
 @router.post("/datasets/{dataset}/verify", status_code=202, response_model=JobStarted)
-async def verify(desk: DeskOf, board: BoardOf, body: SelectionBody) -> Response:
+async def verify(services: ServicesDep, live: DatasetDep, body: SelectionBody) -> Response:
     """Download the selected objects and compare their bytes."""
-    _real(desk, board)
-    return answer({"job": desk.jobs.verify(board.dataset, keys_of(board, body.items)).id}, 202)
+    _require_bucket(services, live)
+    return answer({"job": services.jobs.verify(live.dataset, keys_of(live, body.items)).id}, 202)
 
 
-async def _move(desk: Desk, board: Board, plans: Plans, body: MoveBody, direction: Direction) -> Response:
+async def _move(services: Services, live: LiveDataset, body: MoveBody, direction: Direction) -> Response:
     if body.plan is not None:
-        return _begin(desk, plans, body.plan, _shown(plans, board, body.plan, direction))
-    if (running := desk.jobs.running(board.dataset)) is not None:
+        return _run(services, body.plan, _shown_plan(services, live, body.plan, direction))
+    if (running := services.jobs.running(live.dataset)) is not None:
         raise DatasetBusy(running)
-    wanted = PlanBody(action=direction.value, items=body.items, take=body.take)
-    planned = await _plan(desk, board, wanted)
-    return answer({"job": desk.jobs.run_plan(planned).id}, 202)
+    planned = await _plan(services, live, PlanBody(action=direction.value, items=body.items, take=body.take))
+    return answer({"job": services.jobs.run_plan(planned).id}, 202)
 
 
-def _shown(plans: Plans, board: Board, plan_id: str, direction: Direction) -> Planned:
-    planned = plans.get(plan_id)
-    if planned is None or planned.dataset.name != board.dataset.name or planned.plan.direction is not direction:
-        raise NotFound("This plan ran already, or is too old.", "Make a new one: the files may have changed.")
+def _shown_plan(services: Services, live: LiveDataset, plan_id: str, direction: Direction) -> Planned:
+    planned = services.plans.get(plan_id)
+    if planned is None or planned.dataset.name != live.dataset.name or planned.plan.direction is not direction:
+        raise NotFound("This plan was already run or has expired.", "Make a new one: files may have changed.")
     return planned
 
 
-def _begin(desk: Desk, plans: Plans, plan_id: str, planned: Planned) -> Response:
-    job = desk.jobs.run_plan(planned)
-    plans.take(plan_id)
+def _run(services: Services, plan_id: str, planned: Planned) -> Response:
+    job = services.jobs.run_plan(planned)
+    services.plans.discard(plan_id)
     return answer({"job": job.id}, 202)
 
 
-async def _plan(desk: Desk, board: Board, body: PlanBody) -> Planned:
-    _real(desk, board)
-    keys = keys_of(board, body.items)
+async def _plan(services: Services, live: LiveDataset, body: PlanBody) -> Planned:
+    _require_bucket(services, live)
+    keys = keys_of(live, body.items)
+    run = services.background.run_long
     if body.action == "delete":
-        return await desk.look(plan_delete, board.dataset, body.where or Location.BOTH, keys=keys)
+        return await run(plan_delete, live.dataset, body.where or Location.BOTH, keys=keys)
     direction = Direction(body.action)
     if body.take not in {None, WINNER[direction]}:
-        raise UsageError(f"A {direction} can't take what is {body.take}.", f"Take {WINNER[direction]}.")
-    return await desk.look(plan, board.dataset, Policy(direction, take=body.take, keys=keys))
+        raise UsageError(f"{direction} does not support take={body.take}.", f"Use take={WINNER[direction]}.")
+    return await run(plan, live.dataset, Policy(direction, take=body.take, keys=keys))
 
 
-def _real(desk: Desk, board: Board) -> None:
-    if board.dataset.name in desk.against:
-        raise UsageError(f"{board.dataset.name} is compared with a saved listing, so nothing can be moved.")
+def _require_bucket(services: Services, live: LiveDataset) -> None:
+    if live.dataset.name in services.library.against:
+        raise UsageError(f"{live.dataset.name} is compared with a saved listing, so nothing can be moved.")
 
 
 # ---- jobs
 
 
-def the_job(desk: DeskOf, job: str) -> Job:
-    """The job that the address names.
+def get_job(services: ServicesDep, job: str) -> Job:
+    """Return the job that the address names.
 
     Raises:
         NotFound: there is none.
     """
-    found = desk.jobs.get(job)
+    found = services.jobs.get(job)
     if found is None:
-        raise NotFound(f"There is no job '{job}'.", "Jobs are forgotten when the server ends.")
+        raise NotFound(f"There is no job '{job}'.", "Jobs are forgotten when the server stops.")
     return found
 
 
-JobOf = Annotated[Job, Depends(the_job)]
+JobDep = Annotated[Job, Depends(get_job)]
 
 
 @router.get("/jobs")
-async def jobs(desk: DeskOf) -> Response:
-    """Every job that is remembered, the newest first."""
-    return answer({"jobs": [job.to_json() for job in desk.jobs.all()]})
+async def list_jobs(services: ServicesDep) -> Response:
+    """Every remembered job, newest first."""
+    return answer({"jobs": [job.to_json() for job in services.jobs.all()]})
 
 
 @router.get("/jobs/{job}")
-async def job_state(found: JobOf) -> Response:
-    """How far a job is."""
+async def get_job_state(found: JobDep) -> Response:
+    """The progress of a job."""
     return answer(found.to_json())
 
 
 @router.get("/jobs/{job}/events", response_class=EventSourceResponse)
-async def job_events(desk: DeskOf, found: JobOf) -> AsyncIterable[ServerSentEvent]:
-    """A job as it goes: first `state`, then each event; after a gap, `state` again. Ends with the job."""
-    feed = Feed()
-    feed.closed = desk.jobs.ending
+async def stream_job(services: ServicesDep, found: JobDep) -> AsyncIterable[ServerSentEvent]:
+    """A job's events as they happen: first `state`, then each event; `state` again after a gap. Ends with the job."""
+    feed = EventFeed()
+    feed.closed = services.jobs.stopping
     found.feeds.add(feed)
     try:
         yield _event("state", found.to_json())
@@ -155,26 +155,26 @@ def _event(name: str, data: dict[str, Any]) -> ServerSentEvent:
 
 
 @router.post("/jobs/{job}/cancel", status_code=202)
-async def cancel(desk: DeskOf, found: JobOf) -> Response:
-    """Stop a job: files under way are finished, the others are left."""
+async def cancel(services: ServicesDep, found: JobDep) -> Response:
+    """Cancel a job: files in transfer are finished, the others are left."""
     found.cancel.set()
-    desk.news.jobs(found.dataset)
+    services.updates.jobs_changed(found.dataset)
     return answer(found.to_json(), 202)
 
 
 @router.post("/jobs/{job}/retry", status_code=202, response_model=JobStarted)
-async def retry(desk: DeskOf, found: JobOf) -> Response:
-    """Try again what failed or was not tried, planned anew. Not for what is to be confirmed: deletes, cleanings."""
+async def retry(services: ServicesDep, found: JobDep) -> Response:
+    """Plan and run again what failed or was not tried. Not for jobs that need confirmation: deletes and cleanings."""
     if not found.ended:
         raise DatasetBusy(found)
     if found.kind == "verify":
-        return answer({"job": desk.jobs.verify(found.dataset, _failed(found) or found.keys).id}, 202)
+        return answer({"job": services.jobs.verify(found.dataset, _failed(found) or found.keys).id}, 202)
     if found.planned is None or found.kind == Direction.DELETE:
-        raise UsageError(f"{A_JOB[found.kind]} is not retried.", "Select what is left, and confirm again.")
-    # What is done is in sync by now, so the same keys are planned; a conflict is to be decided anew.
+        raise UsageError(f"{JOB_NAMES[found.kind]} can't be retried.", "Select what is left and confirm again.")
+    # The same keys are planned: finished ones are in sync by now, and conflicts need a new decision.
     policy = Policy(found.planned.plan.direction, keys=found.keys)
-    planned = await desk.look(plan, found.dataset, policy)
-    return answer({"job": desk.jobs.run_plan(planned).id}, 202)
+    planned = await services.background.run_long(plan, found.dataset, policy)
+    return answer({"job": services.jobs.run_plan(planned).id}, 202)
 
 
 def _failed(job: Job) -> frozenset[str]:
@@ -182,8 +182,8 @@ def _failed(job: Job) -> frozenset[str]:
 
 
 @router.delete("/jobs/{job}", status_code=200)
-async def forget(desk: DeskOf, found: JobOf) -> Response:
-    """Show an ended job no more."""
-    desk.jobs.forget(found.id)
-    desk.news.jobs(found.dataset)
+async def forget(services: ServicesDep, found: JobDep) -> Response:
+    """Drop an ended job."""
+    services.jobs.forget(found.id)
+    services.updates.jobs_changed(found.dataset)
     return answer({})

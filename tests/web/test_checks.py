@@ -13,12 +13,12 @@ from hashmark.disk.walk import stamp_of
 from hashmark.library.library import Library
 from hashmark.library.settings import create
 from hashmark.search.items import item_id
-from hashmark.web.session.desk import Desk
+from hashmark.web.session.services import Services
 from support.datasets import STYLE, LibraryMaker, write_pairs
 from support.stores import Store
 from support.waiting import wait_for
 from support.web.held_store import Between, behind, lists
-from support.web.serving import Served, on_a_desk, serving, verdicts
+from support.web.serving import Served, serving, verdicts, with_services
 
 Serve = Callable[..., Served]
 
@@ -55,32 +55,32 @@ def test_a_job_that_ends_within_a_look_is_followed_by_another_look(library: Libr
 
 
 def test_a_look_that_is_asked_for_while_an_edit_is_looked_at_sees_the_bucket_too(library: Library) -> None:
-    async def story(desk: Desk) -> None:
-        board = desk.boards["82"]
+    async def story(services: Services) -> None:
+        live = services.library.datasets["82"]
         change_in_bucket(library, "0002.txt")
         (library.root / STYLE / "0000.txt").write_text("edited")
-        desk.changed_on_disk(board, {Key("0000.txt")})
-        await desk.check(board)
-        assert board.files[Key("0002.txt")].verdict == "remote-changed"
-        assert board.files[Key("0000.txt")].verdict == "local-changed"
+        services.checker.edited_on_disk(live, {Key("0000.txt")})
+        await services.checker.check(live)
+        assert live.files[Key("0002.txt")].verdict == "remote-changed"
+        assert live.files[Key("0000.txt")].verdict == "local-changed"
 
-    on_a_desk(library, story)
+    with_services(library, story)
 
 
 def test_looks_that_are_asked_for_together_are_one(library: Library) -> None:
-    async def story(desk: Desk) -> None:
-        board = desk.boards["82"]
-        first = desk.check(board)
-        assert desk.check(board) is first
-        assert desk.check(board, anew=True) is first, "it has not begun"
+    async def story(services: Services) -> None:
+        live = services.library.datasets["82"]
+        first = services.checker.check(live)
+        assert services.checker.check(live) is first
+        assert services.checker.check(live, restart=True) is first, "it has not begun"
         await asyncio.sleep(0.001)
-        while board.checking is None:
+        while live.check_progress is None:
             await asyncio.sleep(0)
-        second = desk.check(board, anew=True)
+        second = services.checker.check(live, restart=True)
         await asyncio.gather(first, second)
-        assert len({id(desk.check(board, anew=True)) for _ in range(5)}) == 1
+        assert len({id(services.checker.check(live, restart=True)) for _ in range(5)}) == 1
 
-    on_a_desk(library, story)
+    with_services(library, story)
 
 
 def test_a_look_that_reads_every_file_again_is_not_lost_in_one_that_does_not(
