@@ -27,6 +27,7 @@ from hashmark.disk import hashing
 from hashmark.embedded.store import read_credentials
 from hashmark.library.settings import Settings, create
 from hashmark.trash import restore
+from hashmark.trash.contents import trash_entries
 from support.faults import proxy as faults
 from support.faults.killing import Killer
 from support.faults.proxy import Proxy, proxied
@@ -180,7 +181,7 @@ class Model(RuleBasedStateMachine):
     def restore(self, name: str) -> None:
         """The newest batch comes back; what it replaces goes to the trash in turn."""
         library = self.libraries[name]
-        batches = sorted({entry.batch for entry in restore.entries(library)})
+        batches = sorted({entry.batch for entry in trash_entries(library)})
         if batches:
             before = self.reachable()
             restored = restore.restore(library, batches[-1])

@@ -18,7 +18,7 @@ from hashmark.core.events import Event, JobState, reduce
 from hashmark.core.word_diff import PieceKind as Side
 from hashmark.disk import rewrite
 from hashmark.library.settings import create
-from hashmark.trash import batches
+from hashmark.trash.batch import undoable_batches
 from support.file_trees import stamp, tree
 
 NAME = "82_stellar_sketch"
@@ -69,7 +69,7 @@ def test_a_preview_tells_what_would_change_and_writes_nothing(dataset: Dataset) 
     put(dataset, a=b"dog,,dog", b=b"cat, solo", c=b"\xef\xbb\xbfcat ,solo", d=b" , ")
     before = {path: stamp(path) for path in dataset.path.iterdir()}
     found = preview(dataset, TAGS)
-    assert (found.looked, [change.key for change in found.changes]) == (4, ["a.txt", "c.txt"])
+    assert (found.captions, [change.key for change in found.changes]) == (4, ["a.txt", "c.txt"])
     assert [(change.before, change.after) for change in found.changes] == [
         (b"dog,,dog", b"dog"),
         (b"\xef\xbb\xbfcat ,solo", b"cat, solo"),
@@ -200,7 +200,7 @@ def test_captions_without_an_image_are_left_alone_unless_they_are_selected(datas
     put(dataset, a=b"a ")
     (dataset.path / "prompts.txt").write_bytes(b"a cat  --w 512")
     found = preview(dataset, PROSE)
-    assert (found.looked, found.orphans) == (1, ("prompts.txt",))
+    assert (found.captions, found.orphans) == (1, ("prompts.txt",))
     for narrow in ({"select": ("p*",)}, {"keys": frozenset({"prompts.txt", "a.png"})}):
         found = preview(dataset, PROSE, **narrow)
         assert ([change.key for change in found.changes], found.orphans) == (["prompts.txt"], ())
@@ -215,7 +215,7 @@ def test_a_selection_narrows_and_a_glob_that_fits_nothing_is_an_error(dataset: D
     ]
     assert [change.key for change in preview(dataset, PROSE, keys=keys).changes] == ["b.txt", "sub/c.txt"]
     assert [change.key for change in preview(dataset, PROSE, keys=keys, select=("b*",)).changes] == ["b.txt"]
-    assert preview(dataset, PROSE, keys=frozenset()).looked == 0
+    assert preview(dataset, PROSE, keys=frozenset()).captions == 0
     with pytest.raises(UsageError, match=r"No caption of 82_stellar_sketch matches --select '\*\.png'"):
         preview(dataset, PROSE, select=("*.png",))
 
@@ -231,7 +231,7 @@ def test_an_order_by_frequency_counts_the_whole_dataset_clean(dataset: Dataset) 
 
 
 def test_a_dataset_that_is_not_on_disk_has_nothing_to_clean(library: Library) -> None:
-    assert preview(Dataset(library, "5_gone", "5"), PROSE).looked == 0
+    assert preview(Dataset(library, "5_gone", "5"), PROSE).captions == 0
 
 
 # --- apply -------------------------------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ def test_only_files_whose_bytes_change_are_written(dataset: Dataset) -> None:
     after = {path: stamp(path) for path in before}
     assert {path.name for path in before if before[path] != after[path]} == {"a.txt", "c.txt"}
     assert apply(preview(dataset, PROSE)).outcome.batch is None
-    assert len(batches.batches(dataset.library)) == 1
+    assert len(undoable_batches(dataset.library)) == 1
 
 
 def test_what_no_rule_changes_stays_as_it_was_encoded(dataset: Dataset) -> None:
@@ -335,7 +335,7 @@ def test_what_is_told_of_a_cleaning_has_its_shape(dataset: Dataset) -> None:
     put(dataset, a=b"a ")
     data = apply(preview(dataset, PROSE)).to_json()
     assert data["changed"] == data["done"] == 1
-    assert data["batch"] == batches.batches(dataset.library)[0].name
+    assert data["batch"] == undoable_batches(dataset.library)[0].name
     assert {name: data[name] for name in ("failed", "notTried", "interrupted", "stoppedBy")} == {
         "failed": [],
         "notTried": 0,

@@ -22,6 +22,7 @@ from hashmark.core.pairs import Pairing
 from hashmark.disk.read import read_file
 from hashmark.library.settings import create
 from hashmark.trash import restore
+from hashmark.trash.contents import trash_entries
 from support.datasets import LibraryMaker
 from support.file_trees import stamp, tree
 from support.stores import Store
@@ -361,12 +362,12 @@ def test_the_text_before_an_edit_can_be_restored(seaweedfs: Store, library_on: L
     dataset = library.dataset("82")
     (dataset.path / "sub/ünï.txt").write_bytes(b"caf\xe9\r\n")
     write_caption(dataset, "sub/ünï.txt", "a mistake\n", replaces=md5(b"caf\xe9\r\n"))
-    (entry,) = restore.entries(library)
+    (entry,) = trash_entries(library)
     assert (entry.side, entry.dataset, entry.key, entry.size) == ("disk", NAME, "sub/ünï.txt", 6)
     restored = restore.restore(library, entry.batch)
     assert ([e.key for e in restored.entries], restored.failures) == (["sub/ünï.txt"], ())
     assert (dataset.path / "sub/ünï.txt").read_bytes() == b"caf\xe9\r\n"
-    (back,) = restore.entries(library)
+    (back,) = trash_entries(library)
     assert (back.key, back.batch != entry.batch) == ("sub/ünï.txt", True), "the mistake is kept in turn"
     assert (library.trash / back.batch / NAME / back.key).read_bytes() == b"a mistake\r\n"
 

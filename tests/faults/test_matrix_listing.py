@@ -18,7 +18,7 @@ from hashmark.core.errors import BrokenListing, HashmarkError, NoSuchBucket, Ref
 from hashmark.embedded.store import read_credentials
 from hashmark.library.settings import Settings
 from hashmark.s3 import listing as listing_module
-from hashmark.trash import restore
+from hashmark.trash.empty import empty, trash_contents
 from support.datasets import fill
 from support.faults.proxy import Fault, edit, redirect, swap
 from support.faults.proxy import status as answers
@@ -171,14 +171,12 @@ def test_row_31_a_batch_delete_that_fails_in_part_names_the_keys(synced: World, 
         lambda body: re.sub(rb"<Deleted>\s*<Key>([^<]*00\.txt)</Key>.*?</Deleted>", refused, body, flags=re.DOTALL)
     )
     synced.proxy.on("DeleteObjects", "", one)
-    gone, failed = restore.empty(here.library, restore.contents(here.library))
+    gone, failed = empty(here.library, trash_contents(here.library))
     assert gone == 1
     ((key, why),) = [(f.key, f.message) for f in failed]
     assert key.endswith("00.txt")
     assert "AccessDenied" in why or "NotConfirmed" in why
-    assert restore.empty(here.library, restore.contents(here.library)) in [(1, []), (0, [])], (
-        "asked again, nothing is left"
-    )
+    assert empty(here.library, trash_contents(here.library)) in [(1, []), (0, [])], "asked again, nothing is left"
 
 
 HOSTILE = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from hashmark import Dataset, pull, push, status
-from hashmark.trash.restore import entries
+from hashmark.trash.contents import trash_entries
 from support.datasets import fill
 from support.faults.proxy import edit, lost, swap
 from support.faults.proxy import status as answers
@@ -35,7 +35,7 @@ def test_a_second_try_never_puts_the_new_bytes_over_the_old_ones_in_the_trash(wo
     world.proxy.on("PutObject", NAME, lost(500), times=7)
     result = push(here)
     assert result.done, result.failures
-    (kept,) = entries(here.library)
+    (kept,) = trash_entries(here.library)
     where = f"{here.library.remote_trash}{kept.batch}/{kept.dataset}/{kept.key}"
     assert here.library.bucket.read(where) == TEXT
 

@@ -21,6 +21,8 @@ from hashmark.s3 import bucket as bucket_module
 from hashmark.transfer import moves, parts
 from hashmark.transfer.action_result import ActionResult
 from hashmark.trash import restore
+from hashmark.trash.contents import trash_entries
+from hashmark.trash.empty import empty, trash_contents
 from support.datasets import (
     STYLE,
     LibraryMaker,
@@ -233,7 +235,7 @@ def test_both_sides_changed_is_a_conflict_that_only_the_user_decides(store: Stor
     assert pull(here, take=Side.THEIRS).done
     assert (here.path / "0001.txt").read_bytes() == b"theirs, edited there\n"
     assert status(here).in_sync
-    kept = [e for e in restore.entries(here.library) if e.side == "disk"]
+    kept = [e for e in trash_entries(here.library) if e.side == "disk"]
     assert [(e.dataset, e.key) for e in kept] == [(STYLE, "0001.txt")]
 
 
@@ -301,14 +303,14 @@ def test_deletes_are_capped_go_to_the_trash_and_come_back(store: Store, library_
     result = push(dataset, delete=True, max_delete=2)
     assert result.done
     assert status(dataset).in_sync
-    gone = [e for e in restore.entries(dataset.library) if e.side == "bucket"]
+    gone = [e for e in trash_entries(dataset.library) if e.side == "bucket"]
     assert [(e.batch, e.key) for e in gone] == [(result.trash, f"{n:04d}.txt") for n in range(2)]
 
     restored = restore.restore(dataset.library, result.trash or "")
     assert (len(restored.entries), restored.failures) == (2, ())
     assert pull(dataset).done
     assert (dataset.path / "0000.txt").read_bytes() == pairs()["0000.txt"]
-    assert list(restore.entries(dataset.library)) == []
+    assert list(trash_entries(dataset.library)) == []
 
 
 def test_a_store_that_refuses_if_match_on_writes_is_pushed_to_all_the_same(
@@ -345,10 +347,10 @@ def test_what_a_push_overwrites_can_be_restored(store: Store, library_on: Librar
     key = dataset.prefix + "0001.txt"
     assert dataset.library.bucket.read(key) == pairs()["0001.txt"]
     assert not_synced(status(dataset)) == {"0001.txt": Verdict.REMOTE_CHANGED}
-    assert [e.key for e in restore.entries(dataset.library)] == ["0001.txt"], "what was in the way is kept in turn"
-    count, failed = restore.empty(dataset.library, restore.contents(dataset.library))
+    assert [e.key for e in trash_entries(dataset.library)] == ["0001.txt"], "what was in the way is kept in turn"
+    count, failed = empty(dataset.library, trash_contents(dataset.library))
     assert (count, failed) == (1, [])
-    assert list(restore.entries(dataset.library)) == []
+    assert list(trash_entries(dataset.library)) == []
 
 
 def test_an_empty_folder_never_empties_the_bucket(store: Store, library_on: LibraryMaker) -> None:

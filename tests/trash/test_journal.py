@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashmark.trash.journal import Journal, Noted
+from hashmark.trash.journal import Journal, JournalEntry
 
 NAMES = st.one_of(st.text(max_size=20), st.just("caf\udce9.txt"))
 DIGESTS = st.none() | st.from_regex(r"[0-9a-f]{32}", fullmatch=True)
-FILES = st.lists(st.builds(Noted, NAMES, DIGESTS, DIGESTS), max_size=4).map(tuple)
+FILES = st.lists(st.builds(JournalEntry, NAMES, DIGESTS, DIGESTS), max_size=4).map(tuple)
 
 
 @given(st.builds(Journal, st.text(), NAMES, st.text(), st.text(), FILES))
@@ -43,6 +43,6 @@ GOOD = {"format": 1, "kind": "clean", "dataset": "82_x", "at": "2026", "what": "
 )
 def test_what_is_no_journal_is_refused(data: bytes) -> None:
     """Damaged, of a later format, or something else."""
-    assert Journal.parse(json.dumps(GOOD).encode()).files == (Noted("a.txt", "0", None),)
+    assert Journal.parse(json.dumps(GOOD).encode()).files == (JournalEntry("a.txt", "0", None),)
     with pytest.raises(ValueError, match=r".*"):
         Journal.parse(data)

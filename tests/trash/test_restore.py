@@ -9,8 +9,8 @@ import pytest
 
 from hashmark.core.errors import UsageError
 from hashmark.core.plan import Direction
-from hashmark.trash import restore
-from hashmark.trash.batch_names import new_batch_name
+from hashmark.trash.batch import new_batch_name
+from hashmark.trash.contents import trash_entries
 from support.datasets import LibraryMaker
 from support.stores import Store
 
@@ -41,12 +41,12 @@ def test_the_trash_lists_the_batches_of_every_kind_of_run(seaweedfs: Store, libr
         path = library.trash / name / "82_x" / "a.txt"
         path.parent.mkdir(parents=True)
         path.write_bytes(b"old")
-    assert {entry.batch for entry in restore.entries(library)} == set(names)
+    assert {entry.batch for entry in trash_entries(library)} == set(names)
     for name in names:
-        assert [entry.batch for entry in restore.entries(library, name)] == [name]
+        assert [entry.batch for entry in trash_entries(library, name)] == [name]
 
 
 @pytest.mark.parametrize("name", ["20260101T000000Z-wash-0a1b2c3d", "20260101T000000Z-push-", "x", ""])
 def test_what_is_no_name_of_a_batch_is_refused(name: str, seaweedfs: Store, library_on: LibraryMaker) -> None:
     with pytest.raises(UsageError, match="is not the name of a batch"):
-        list(restore.entries(library_on(seaweedfs), name))
+        list(trash_entries(library_on(seaweedfs), name))

@@ -18,7 +18,7 @@ from hashmark.disk.durable import explain
 from hashmark.disk.place import open_slot
 from hashmark.disk.read import read_file
 from hashmark.library.library import Dataset
-from hashmark.trash.batch_names import new_batch_name
+from hashmark.trash.batch import new_batch_name
 
 MARK = BOM_UTF8.decode()
 

@@ -40,7 +40,7 @@ from hashmark.transfer import incomplete_uploads
 from hashmark.transfer.action_result import ActionResult
 from hashmark.transfer.moves import Destination, Mover
 from hashmark.transfer.run import Outcome, Runner
-from hashmark.trash.batch_names import new_batch_name
+from hashmark.trash.batch import new_batch_name
 
 if TYPE_CHECKING:
     from hashmark.core.lint.facts import CaptionFacts

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hashmark.actions.clean import Applied, CaptionChange, Preview
-    from hashmark.trash.batches import Batch, BatchOutcome
-    from hashmark.trash.undoing import Undone
+    from hashmark.trash.batch import Batch
+    from hashmark.trash.batch_rewrite import BatchOutcome
+    from hashmark.trash.undo import UndoResult
 
 PAGE = 20
 FLAGS_SHOWN = 20
@@ -22,7 +23,7 @@ FLAGS_SHOWN = 20
 def preview_text(preview: Preview, out: Output, *, page: int | None) -> None:
     """What would change: how many files by each rule, then one page of the differences (None: all), then the flags."""
     total = len(preview.changes)
-    head = f"{name(preview.dataset.name)}: {total} of {preview.looked} captions would change"
+    head = f"{name(preview.dataset.name)}: {total} of {preview.captions} captions would change"
     out.print(Text(head, "bold"), end="")
     out.print(Text(f"  as {preview.pipeline.options.profile}", "dim"))
     _counts(preview.counts, out)
@@ -85,7 +86,7 @@ def _left(preview: Preview, out: Output) -> None:
 def applied_text(applied: Applied, out: Output) -> None:
     """What was written, and how to take it back."""
     preview, outcome = applied.preview, applied.outcome
-    changed = f"{name(preview.dataset.name)}: {len(outcome.done)} of {preview.looked} captions cleaned"
+    changed = f"{name(preview.dataset.name)}: {len(outcome.done)} of {preview.captions} captions cleaned"
     out.print(Text(changed, "bold"))
     _counts(preview.counts, out)
     _flags(preview, out)
@@ -103,12 +104,12 @@ def _outcome(outcome: BatchOutcome, out: Output) -> None:
         out.print(Text(f"  {outcome.not_tried} not tried; run the command again to finish", "yellow"))
 
 
-def undone_text(undone: Undone, out: Output) -> None:
+def undone_text(undone: UndoResult, out: Output) -> None:
     """What is back, and what was edited since, with the difference."""
     outcome = undone.outcome
-    was = f", {undone.as_it_was} were as before" if undone.as_it_was else ""
+    was = f", {undone.unchanged} were as before" if undone.unchanged else ""
     out.print(Text(f"{name(undone.batch.journal.dataset)}: {_back(undone)}{was}", "bold"))
-    for refused in undone.refused:
+    for refused in undone.conflicts:
         out.print(Text(f"  left as it is: {name(refused.key)} {refused.reason}: [-before-] {{+now+}}", "yellow"))
         pieces_text(refused.pieces, out)
     _outcome(outcome, out)
@@ -116,7 +117,7 @@ def undone_text(undone: Undone, out: Output) -> None:
         out.print(Text(f"  take that back: hashmark undo {outcome.batch}", "dim"))
 
 
-def _back(undone: Undone) -> str:
+def _back(undone: UndoResult) -> str:
     count, of = len(undone.outcome.done), undone.batch.undoes
     captions = "1 caption" if count == 1 else f"{count} captions"
     if of is not None and "-clean-" in of:

@@ -21,7 +21,7 @@ from hashmark.library.library import Dataset, Library
 
 if TYPE_CHECKING:
     from hashmark.actions.clean import Applied, Preview
-    from hashmark.trash.undoing import Undone
+    from hashmark.trash.undo import UndoResult
 
 RuleOption = Annotated[
     list[str] | None,
@@ -135,12 +135,12 @@ def undo(
     library: LibraryOption = None,
 ) -> Exit:
     """Take back a cleaning, or an undo. Files that were edited since are left as they are, and shown."""
-    from hashmark.trash.batches import batches, unreadable
+    from hashmark.trash.batch import undoable_batches, unreadable_batches
 
     with Library.open(library) as opened:
         if batch is not None:
             return _take_back(opened, batch, as_json=as_json)
-        found, hidden = batches(opened), unreadable(opened)
+        found, hidden = undoable_batches(opened), unreadable_batches(opened)
         if as_json:
             render.print_json({"batches": [one.to_json() for one in found], "unreadable": hidden})
         else:
@@ -149,7 +149,7 @@ def undo(
 
 
 def _take_back(library: Library, batch: str, *, as_json: bool) -> Exit:
-    from hashmark.trash.undoing import undo as take_back
+    from hashmark.trash.undo import undo as take_back
 
     with Interruptible() as stop, ProgressDisplay("Undoing", quiet=as_json) as watcher:
         undone = take_back(library, batch, watcher.on_event, stop.cancel)
@@ -160,7 +160,7 @@ def _take_back(library: Library, batch: str, *, as_json: bool) -> Exit:
     return for_undone(undone)
 
 
-def for_undone(undone: Undone) -> Exit:
+def for_undone(undone: UndoResult) -> Exit:
     """The status for an undo: 0 where every file is as it was."""
     if undone.outcome.interrupted:
         return Exit.INTERRUPTED

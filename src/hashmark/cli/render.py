@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from hashmark.actions.move import Planned, Result
     from hashmark.core.events import Failure
     from hashmark.core.word_diff import Piece
-    from hashmark.trash.restore import Entry, Restored
+    from hashmark.trash.contents import TrashEntry
+    from hashmark.trash.restore import RestoreResult
 
 BAR = 20
 SHOWN = 20
@@ -248,7 +249,7 @@ def check_line(check: Check) -> Text:
     return line
 
 
-def trash_table(entries: Iterable[Entry], out: Output) -> None:
+def trash_table(entries: Iterable[TrashEntry], out: Output) -> None:
     """Batches of the trash, a line each."""
     sums: dict[tuple[str, str, str], tuple[int, int]] = {}
     for entry in entries:
@@ -265,13 +266,13 @@ def trash_table(entries: Iterable[Entry], out: Output) -> None:
     out.table(("batch", "dataset", "from", "files", "size"), rows)
 
 
-def restored_text(restored: Restored, batch: str, out: Output) -> None:
+def restored_text(restored: RestoreResult, batch: str, out: Output) -> None:
     """What of the batch is back, what it leaves, and where that is which it went over."""
     out.print(f"{len(restored.entries)} restored")
     failures(restored.failures, out)
     if restored.batch:
         out.print(f"  what was in the way: hashmark trash restore {restored.batch}", style="dim")
-    if restored.made:
-        count = len(restored.made)
+    if restored.created:
+        count = len(restored.created)
         left = "1 file that it made remains" if count == 1 else f"{count} files that it made remain"
         out.print(f"  {left}: hashmark undo {batch}", style="yellow")

@@ -23,13 +23,13 @@ trash_app = typer.Typer(no_args_is_help=True, help="What was overwritten or dele
 @guarded
 def list_(as_json: JsonOption = False, library: LibraryOption = None) -> Exit:
     """List the batches: one for each run that replaced or deleted something."""
-    from hashmark.trash import restore
+    from hashmark.trash.contents import TrashEntry, trash_entries
 
     with Library.open(library) as opened:
-        found: list[restore.Entry] = []
+        found: list[TrashEntry] = []
         unseen: HashmarkError | None = None
         try:
-            found.extend(restore.entries(opened))
+            found.extend(trash_entries(opened))
         except StoreError as error:
             unseen = error
         if as_json:
@@ -74,13 +74,13 @@ def empty(
     library: LibraryOption = None,
 ) -> Exit:
     """Delete the trash for good."""
-    from hashmark.trash import restore
+    from hashmark.trash.empty import empty, trash_contents
 
     with Library.open(library) as opened:
-        held = restore.contents(opened, batch)
+        held = trash_contents(opened, batch)
         if not yes:
             _confirm(len(held.entries))
-        gone, failed = restore.empty(opened, held)
+        gone, failed = empty(opened, held)
     if as_json:
         failures = [{"key": f.key, "code": f.code, "message": f.message} for f in failed]
         render.print_json({"deleted": gone, "failed": failures})

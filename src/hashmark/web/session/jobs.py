@@ -28,9 +28,9 @@ from hashmark.core.plan import Direction, Policy
 from hashmark.core.report import DatasetStatus
 from hashmark.library.library import Dataset
 from hashmark.transfer.action_result import ActionResult
-from hashmark.trash.batches import failure_json
-from hashmark.trash.undoing import EditedFile
-from hashmark.trash.undoing import undo as undo_batch
+from hashmark.trash.batch_rewrite import failure_json
+from hashmark.trash.undo import UndoConflict
+from hashmark.trash.undo import undo as undo_batch
 
 MAX_ENDED_JOBS = 50
 """How many ended jobs are remembered."""
@@ -60,7 +60,7 @@ class WorkResult:
     trash: str | None = None
     not_tried: int = 0
     batch: str | None = None
-    refused: tuple[EditedFile, ...] = ()
+    refused: tuple[UndoConflict, ...] = ()
     skipped: tuple[Failure, ...] = ()
     undone: str | None = None
     """The batch that was undone completely."""
@@ -88,7 +88,7 @@ class Job:
     """The result of a verification."""
     batch: str | None = None
     """The batch of a cleaning or an undo that can be undone; None where there is none, or it was undone already."""
-    refused: tuple[EditedFile, ...] = ()
+    refused: tuple[UndoConflict, ...] = ()
     """Files that an undo left alone because they were edited since."""
     skipped: tuple[Failure, ...] = ()
     """Files that were left alone without being tried."""
@@ -291,7 +291,7 @@ class Jobs:
             batch=outcome.batch,
             not_tried=outcome.not_tried,
             error=outcome.stopped_by,
-            refused=undone.refused,
+            refused=undone.conflicts,
             skipped=tuple(failure for failure in outcome.failures if failure.key not in failed),
             undone=batch if undone.complete else None,
         )

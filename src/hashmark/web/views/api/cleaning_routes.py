@@ -12,8 +12,8 @@ from fastapi.responses import Response
 from hashmark.actions.clean import Preview, preview
 from hashmark.core.cleaning import Pipeline
 from hashmark.library.library import Dataset
-from hashmark.trash.batches import batches
-from hashmark.trash.undoing import chosen_batch
+from hashmark.trash.batch import undoable_batches
+from hashmark.trash.undo import choose_batch
 from hashmark.web.session.live_dataset import LiveDataset
 from hashmark.web.session.services import Services
 from hashmark.web.views.api.dependencies import DatasetDep, ServicesDep, keys_of
@@ -79,7 +79,7 @@ def _preview(services: Services, live: LiveDataset, preview_id: str) -> Preview:
 @router.get("/batches")
 async def list_batches(services: ServicesDep) -> Response:
     """What can be undone, latest first."""
-    found = await services.background.run_short(batches, services.library.library)
+    found = await services.background.run_short(undoable_batches, services.library.library)
     return answer({"batches": [batch.to_json() for batch in found]})
 
 
@@ -87,7 +87,7 @@ async def list_batches(services: ServicesDep) -> Response:
 async def undo(services: ServicesDep, batch: str) -> Response:
     """Undo a batch. Captions that were edited since are left alone, and shown with their differences."""
     library = services.library.library
-    found = await services.background.run_short(chosen_batch, library, batch)
+    found = await services.background.run_short(choose_batch, library, batch)
     name = found.journal.dataset
     live = services.library.named(name)
     dataset = live.dataset if live else Dataset(library, name, name)

@@ -20,8 +20,10 @@ from hashmark.core.errors import UsageError
 from hashmark.core.word_diff import PieceKind as Side
 from hashmark.disk import rewrite
 from hashmark.library.settings import create
-from hashmark.trash import batches, restore
-from hashmark.trash.undoing import undo
+from hashmark.trash import restore
+from hashmark.trash.batch import undoable_batches, unreadable_batches
+from hashmark.trash.contents import TrashEntry
+from hashmark.trash.undo import undo
 from support.file_trees import stamp, tree
 
 PROSE = Pipeline.parse({})
@@ -69,7 +71,7 @@ def test_an_undo_brings_back_every_byte_and_time(library: Library) -> None:
     name = clean(library)
     assert captions(library) == CLEAN
     undone = undo(library, name)
-    assert (undone.complete, sorted(undone.outcome.done), undone.as_it_was) == (
+    assert (undone.complete, sorted(undone.outcome.done), undone.unchanged) == (
         True,
         sorted(set(DIRTY) - {"clean.txt"}),
         0,
@@ -78,7 +80,7 @@ def test_an_undo_brings_back_every_byte_and_time(library: Library) -> None:
     for key, was in before.items():
         assert stamp(library.root / "82_x" / key).mtime_ns == was.mtime_ns
     assert stamp(library.root / "82_x" / "clean.txt") == before["clean.txt"]
-    assert [batch.name for batch in batches.batches(library)] == [undone.outcome.batch]
+    assert [batch.name for batch in undoable_batches(library)] == [undone.outcome.batch]
 
 
 def test_an_undo_is_undone_in_turn(library: Library) -> None:
@@ -87,7 +89,7 @@ def test_an_undo_is_undone_in_turn(library: Library) -> None:
     for expected in (DIRTY, CLEAN, DIRTY):
         assert undo(library, "last").complete
         assert captions(library) == expected
-    assert len(batches.batches(library)) == 1
+    assert len(undoable_batches(library)) == 1
 
 
 def test_the_last_batch_after_a_partial_undo_is_the_one_that_still_has_files(library: Library) -> None:
@@ -116,7 +118,7 @@ def test_a_deleted_caption_comes_back_and_goes_again(library: Library) -> None:
     assert not path.exists()
     path.write_bytes(b"a new one")
     undone = undo(library, "last")
-    assert [(refused.key, refused.reason) for refused in undone.refused] == [("0.txt", "was edited since")]
+    assert [(refused.key, refused.reason) for refused in undone.conflicts] == [("0.txt", "was edited since")]
     assert path.read_bytes() == b"a new one"
 
 
@@ -125,11 +127,11 @@ def test_what_was_edited_since_is_refused_with_the_difference_and_the_rest_done(
     (library.root / "82_x" / "1.txt").write_bytes(b"a cat, number one\n")
     (library.root / "82_x" / "2.txt").unlink()
     undone = undo(library, name)
-    assert [(refused.key, refused.reason) for refused in undone.refused] == [
+    assert [(refused.key, refused.reason) for refused in undone.conflicts] == [
         ("1.txt", "was edited since"),
         ("2.txt", "was deleted since"),
     ]
-    sides = {(piece.change, piece.text) for piece in undone.refused[0].pieces}
+    sides = {(piece.change, piece.text) for piece in undone.conflicts[0].pieces}
     assert {(Side.ADDED, "one"), (Side.REMOVED, " ")} <= sides
     assert not undone.complete
     expected = {**DIRTY, "1.txt": b"a cat, number one\n"}
@@ -138,7 +140,7 @@ def test_what_was_edited_since_is_refused_with_the_difference_and_the_rest_done(
     # What it could not bring back stays in the trash, and can be asked for again.
     (library.root / "82_x" / "1.txt").write_bytes(CLEAN["1.txt"])
     again = undo(library, name)
-    assert (again.outcome.done, again.as_it_was, len(again.refused)) == (("1.txt",), 4, 1)
+    assert (again.outcome.done, again.unchanged, len(again.conflicts)) == (("1.txt",), 4, 1)
     assert f"{name}/82_x/2.txt" in trashed(library)
 
 
@@ -157,7 +159,7 @@ def test_an_older_batch_does_not_go_over_a_newer_one(library: Library) -> None:
     older = clean(library)
     apply(preview(dataset(library), Pipeline.parse({"trigger": "ohwx"}), select=("0.txt",)))
     undone = undo(library, older)
-    assert [refused.key for refused in undone.refused] == ["0.txt"]
+    assert [refused.key for refused in undone.conflicts] == ["0.txt"]
     assert captions(library) == {**DIRTY, "0.txt": b"ohwx, a cat, number 0\n"}
 
 
@@ -191,7 +193,7 @@ def test_a_batch_with_a_damaged_or_hostile_journal_is_none(library: Library, jou
     """It is left to `trash restore`."""
     name = clean(library)
     (library.trash / name / ".journal.json").write_bytes(journal)
-    assert (batches.batches(library), batches.unreadable(library)) == ([], [name])
+    assert (undoable_batches(library), unreadable_batches(library)) == ([], [name])
     with pytest.raises(UsageError):
         undo(library, name)
     assert captions(library) == CLEAN
@@ -200,17 +202,16 @@ def test_a_batch_with_a_damaged_or_hostile_journal_is_none(library: Library, jou
 def test_where_a_journal_is_damaged_the_last_batch_is_none_older(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    local = restore.entries
-    monkeypatch.setattr(restore, "entries", lambda library, batch=None: (e for e in _local(local, library, batch)))
+    monkeypatch.setattr(restore, "trash_entries", _local)
     older = clean(library)
     (library.root / "82_x" / "5.txt").write_bytes(b"b ")
     name = clean(library)
     (library.trash / name / ".journal.json").write_bytes(b"{")
     with pytest.raises(UsageError, match=f"The journal of {name} can't be read"):
         undo(library, "last")
-    assert [batch.name for batch in batches.batches(library)] == [older]
+    assert [batch.name for batch in undoable_batches(library)] == [older]
     assert restore.restore(library, name).failures == ()
-    assert batches.unreadable(library) == []
+    assert unreadable_batches(library) == []
     assert undo(library, "last").batch.name == older
 
 
@@ -229,7 +230,7 @@ def test_batches_are_listed_latest_first(library: Library) -> None:
     names = [clean(library)]
     (library.root / "82_x" / "5.txt").write_bytes(b"b ")
     names.append(clean(library))
-    found = batches.batches(library)
+    found = undoable_batches(library)
     assert [batch.name for batch in found] == names[::-1]
     assert [(batch.left, len(batch.journal.files)) for batch in found] == [(1, 1), (6, 6)]
     assert found[0].to_json() == {
@@ -247,27 +248,26 @@ def test_a_clock_that_was_set_back_makes_no_older_batch_the_last(library: Librar
     """A batch is later than all that were there when it began, whatever the clock says."""
     older = clean(library)
     path = library.trash / older / ".journal.json"
-    journal = batches.batches(library)[0].journal
+    journal = undoable_batches(library)[0].journal
     path.write_bytes(replace(journal, at="2999-12-31T23:59:59.999Z").to_bytes())
     (library.root / "82_x" / "5.txt").write_bytes(b"b ")
     newer = clean(library)
-    assert [batch.name for batch in batches.batches(library)] == [newer, older]
-    assert batches.batches(library)[0].journal.at == "3000-01-01T00:00:00.000Z"
+    assert [batch.name for batch in undoable_batches(library)] == [newer, older]
+    assert undoable_batches(library)[0].journal.at == "3000-01-01T00:00:00.000Z"
     assert undo(library, "last").batch.name == newer
 
 
 @pytest.mark.parametrize("at", ["", "soon", "9999-12-31T23:59:59.999999Z", "2999-12-31T23:59:59"])
 def test_a_journal_with_an_odd_time_stops_no_cleaning(at: str, library: Library) -> None:
     path = library.trash / clean(library) / ".journal.json"
-    path.write_bytes(replace(batches.batches(library)[0].journal, at=at).to_bytes())
+    path.write_bytes(replace(undoable_batches(library)[0].journal, at=at).to_bytes())
     (library.root / "82_x" / "5.txt").write_bytes(b"b ")
     assert clean(library)
 
 
 def test_a_batch_that_went_the_way_of_the_trash_is_gone(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     """Restored or emptied, it leaves no journal behind."""
-    local = restore.entries
-    monkeypatch.setattr(restore, "entries", lambda library, batch=None: (e for e in _local(local, library, batch)))
+    monkeypatch.setattr(restore, "trash_entries", _local)
     name = clean(library)
     restored = restore.restore(library, name)
     assert (len(restored.entries), restored.failures) == (6, ())
@@ -279,8 +279,7 @@ def test_a_batch_that_went_the_way_of_the_trash_is_gone(library: Library, monkey
 def test_a_restore_that_is_refused_leaves_nothing_in_the_dataset(
     what: str, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    local = restore.entries
-    monkeypatch.setattr(restore, "entries", lambda library, batch=None: (e for e in _local(local, library, batch)))
+    monkeypatch.setattr(restore, "trash_entries", _local)
     name = clean(library)
     path = library.root / "82_x" / "0.txt"
     path.unlink()
@@ -292,12 +291,12 @@ def test_a_restore_that_is_refused_leaves_nothing_in_the_dataset(
     assert f"{name}/82_x/0.txt" in trashed(library)
 
 
-def _local(entries: object, library: Library, batch: str | None) -> Iterator[restore.Entry]:
+def _local(library: Library, batch: str | None = None) -> Iterator[TrashEntry]:
     """What the disk keeps: these tests have no bucket."""
     inside = f"{batch}/" if batch else ""
     for path in sorted((library.trash / inside).rglob("*.txt")):
         parts = path.relative_to(library.trash).as_posix().split("/", 2)
-        yield restore.Entry("disk", parts[0], parts[1], parts[2], path.stat().st_size)
+        yield TrashEntry("disk", parts[0], parts[1], parts[2], path.stat().st_size)
 
 
 def test_a_stopped_cleaning_is_undone_as_far_as_it_came(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,7 +305,7 @@ def test_a_stopped_cleaning_is_undone_as_far_as_it_came(library: Library, monkey
     applied = apply(preview(dataset(library), PROSE), lambda event: stop.set() if "Done" in repr(event) else None, stop)
     assert len(applied.outcome.done) == 2
     undone = undo(library, "last")
-    assert (undone.complete, len(undone.outcome.done), undone.as_it_was) == (True, 2, 4)
+    assert (undone.complete, len(undone.outcome.done), undone.unchanged) == (True, 2, 4)
     assert captions(library) == DIRTY
 
 
@@ -314,7 +313,7 @@ KILLED = """
 import os, signal, sys
 from hashmark import Library
 from hashmark.actions.clean import apply, preview
-from hashmark.trash.undoing import undo
+from hashmark.trash.undo import undo
 from hashmark.core.cleaning import Pipeline
 from hashmark.disk import rewrite
 root, what, limit = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -369,7 +368,7 @@ def test_killed_at_any_moment_each_file_is_old_or_new_and_undo_brings_all_back(t
             assert killed(library.root, "clean", point) is None, point
             for key, data in captions(library).items():
                 assert key.startswith(".hashmark-") or data in {DIRTY[key], CLEAN[key]}, (point, key)
-            for batch in batches.batches(library):
+            for batch in undoable_batches(library):
                 assert undo(library, batch.name).complete, point
             visible = {key: data for key, data in captions(library).items() if not key.startswith(".hashmark-")}
             assert visible == DIRTY, point
@@ -384,6 +383,6 @@ def test_an_undo_that_is_killed_is_finished_by_the_next(tmp_path: Path, count: i
         with made(tmp_path / f"at{point}") as library:
             name = clean(library)
             assert killed(library.root, "undo", point) is None, point
-            if any(batch.name == name for batch in batches.batches(library)):
+            if any(batch.name == name for batch in undoable_batches(library)):
                 assert undo(library, name).complete, point
             assert captions(library) == DIRTY, point
