@@ -14,7 +14,7 @@ import pytest
 from hashmark.core.errors import DiskFull, LocalError, ReadOnly
 from hashmark.core.keys import TEMPORARY
 from hashmark.disk.durable import write_bytes
-from hashmark.disk.walk import leftovers
+from hashmark.disk.leftovers import leftovers
 from support.file_trees import AFTER, BEFORE, NEW, OLD, change, fill, tree
 
 CALLS = ("open", "fsync", "link", "rename", "replace", "unlink", "chmod", "mkdir", "stat")

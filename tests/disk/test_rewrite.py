@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -13,7 +12,7 @@ import pytest
 
 from hashmark.core.errors import DiskFull, FileChanged, LocalError, ReadOnly, UnsafePath
 from hashmark.disk import rewrite
-from hashmark.disk.rewrite import Rewrite, rewrite_all, sweep
+from hashmark.disk.rewrite import Rewrite, rewrite_all
 from support.file_trees import mounted, stamp, tree
 
 ALWAYS = threading.Event()
@@ -248,13 +247,3 @@ def test_a_device_that_fails_leaves_every_file(folder: Path, monkeypatch: pytest
         run(folder, new("a.txt"), new("b.txt"))
     assert tree(folder) == before
     assert trashed(folder) == {}
-
-
-def test_what_killed_processes_left_is_swept_and_what_living_ones_write_is_not(folder: Path) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    for process in (ended.pid, os.getpid()):
-        (folder / "sub" / f".hashmark-{process}-0a1b2c.part").write_bytes(b"half")
-    (folder / ".hashmark-99999999999999999999-0a.part").write_bytes(b"half")
-    sweep(folder)
-    assert [path.name for path in sorted(folder.rglob(".hashmark-*"))] == [f".hashmark-{os.getpid()}-0a1b2c.part"]

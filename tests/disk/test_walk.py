@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashmark.core.model import LocalFile, Problem, key_bytes
-from hashmark.disk.walk import Walk, leftovers, stamp_of
+from hashmark.disk.walk import Walk, stamp_of
 from support.file_trees import deep, fill, open_folder, permissions_count
 
 
@@ -266,10 +266,3 @@ def test_an_ignored_link_or_pipe_is_no_problem(tmp_path: Path) -> None:
     (tmp_path / "x.npz").symlink_to("nowhere")
     walk = Walk(tmp_path, lambda key: key.endswith(".npz"))
     assert (keys_of(walk), walk.problems, walk.ignored) == ([], [], 1)
-
-
-def test_leftovers_are_the_unfinished_downloads_of_killed_runs(tmp_path: Path) -> None:
-    part = ".hashmark-12-0af3.part"
-    fill(tmp_path, "set/a.txt", f"set/{part}", f"set/deep/{part}", f"set/.hashmark/trash/{part}", f"other/{part}")
-    (tmp_path / "set/link").symlink_to("../other")
-    assert set(leftovers(tmp_path / "set")) == {tmp_path / "set" / part, tmp_path / "set/deep" / part}

@@ -32,7 +32,7 @@ from hashmark.core.plan import (
 from hashmark.core.report import DatasetStatus
 from hashmark.disk.durable import explain
 from hashmark.disk.hashing import is_settled
-from hashmark.disk.walk import leftovers
+from hashmark.disk.leftovers import leftovers
 from hashmark.library.capabilities import capabilities, probed_capabilities, record_shown, write_notes
 from hashmark.library.digest_cache import caption_look, clock, remember_captions
 from hashmark.library.library import Dataset

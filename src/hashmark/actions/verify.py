@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from pathlib import Path
 
 from hashmark.actions.status import Options, read_body, status
 from hashmark.core.compare import Joined, Weighed, judge
@@ -18,6 +15,7 @@ from hashmark.core.model import Base, Content, Evidence, FileStatus, Verdict
 from hashmark.core.pairs import pair_up
 from hashmark.core.plan import Policy, Selection
 from hashmark.core.report import DatasetStatus
+from hashmark.disk.leftovers import remove_leftovers
 from hashmark.library.library import Dataset
 from hashmark.state.state import VerifyMark
 
@@ -48,7 +46,7 @@ def verify(
     chosen = [f for f in found.files if f.local and f.remote and f.verdict is not Verdict.REFUSED]
     chosen = [f for f in chosen if policy.selects(f.key)]
     stop = cancel or threading.Event()
-    _sweep(dataset.library.state_folder / "tmp")
+    remove_leftovers(dataset.library.state_folder / "tmp")
     progress = _Progress(dataset, anew=anew)
     read = {f.key: after for f in chosen if (after := progress.read_before(f)) is not None}
     rows |= read
@@ -109,25 +107,6 @@ def _mark(row: FileStatus) -> VerifyMark | None:
         return None
     same = row.verdict is Verdict.SYNCED
     return VerifyMark(row.key, local.md5, local.size, remote.etag, remote.last_modified, same)
-
-
-def _sweep(scratch: Path) -> None:
-    """Remove downloads of verifications that were killed: their names have the process that began them."""
-    for path in scratch.glob("verify-*-*"):
-        pid = path.name.split("-")[1]
-        with contextlib.suppress(OSError):
-            if not (pid.isdecimal() and _is_alive(int(pid))):
-                path.unlink()
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _each(

@@ -23,7 +23,6 @@ from pathlib import Path
 from hashmark.core.errors import DiskFull, FileChanged, LocalError
 from hashmark.disk.durable import explain, second_place, sync_file, sync_folder
 from hashmark.disk.place import Slot, open_slot
-from hashmark.disk.walk import leftovers
 
 AT_ONCE = 500
 """Files between two flushes; the most that a stop has to wait for."""
@@ -258,21 +257,3 @@ def _syncfs() -> Callable[[Path], None] | None:
             os.close(descriptor)
 
     return flush
-
-
-def sweep(root: Path) -> None:
-    """Remove unfinished files that killed processes left under `root`; those of living ones are in use."""
-    for path in leftovers(root):
-        if not _lives(int(path.name.split("-")[1])):
-            with contextlib.suppress(OSError):
-                path.unlink()
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return True

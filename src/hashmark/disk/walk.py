@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from hashmark.core.keys import STATE_FOLDER, TEMPORARY, is_unfinished
+from hashmark.core.keys import STATE_FOLDER, is_unfinished
 from hashmark.core.model import Key, LocalFile, Problem, Stamp
 from hashmark.disk.names import in_byte_order
 
@@ -156,13 +156,3 @@ class SelectedWalk(Walk):
         if any(os.path.islink(self._path(folder)) for folder in folders):  # noqa: PTH114 - as in `_file`
             return False
         return not self._skip(key)
-
-
-def leftovers(root: Path) -> Iterator[Path]:
-    """Unfinished downloads that a killed run left in `root`, symlinked folders not followed."""
-    for folder, folders, files in os.walk(root, followlinks=False):
-        if STATE_FOLDER in folders:
-            folders.remove(STATE_FOLDER)
-        for name in files:
-            if TEMPORARY.fullmatch(name):
-                yield Path(folder) / name

@@ -26,6 +26,7 @@ from pathlib import Path
 from types import TracebackType
 
 from hashmark.core.errors import LocalError, UsageError
+from hashmark.disk.leftovers import is_running
 
 START_SECONDS = 30
 STOP_SECONDS = 10
@@ -160,11 +161,7 @@ def _has_ended(pid: int) -> bool:
     """Whether a process is gone; one of our own is taken leave of, so that it does not stay as a zombie."""
     with contextlib.suppress(ChildProcessError):
         return os.waitpid(pid, os.WNOHANG)[0] == pid
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return True
-    return False
+    return not is_running(pid)
 
 
 def _write_credentials(path: Path) -> None:

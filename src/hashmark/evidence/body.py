@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from hashmark.core.errors import FileChanged, UnexpectedAnswer
 from hashmark.core.model import LocalFile, RemoteObject
-from hashmark.disk.durable import explain
+from hashmark.disk.durable import explain, temporary_name
 from hashmark.disk.hashing import hash_file
 from hashmark.disk.walk import stamp_of
 from hashmark.s3.bucket import Bucket
@@ -85,7 +84,7 @@ def _read(
 def _temporary(scratch: Path) -> Iterator[Path]:
     """A path at which nothing is yet."""
     scratch.mkdir(parents=True, exist_ok=True)
-    path = scratch / f"verify-{os.getpid()}-{secrets.token_hex(6)}"
+    path = scratch / temporary_name()
     try:
         yield path
     finally:

@@ -18,7 +18,8 @@ from hashmark.core.display import printable
 from hashmark.core.errors import DiskFull, HashmarkError, LocalError
 from hashmark.core.events import Ended, Event, Failure, FileDone, FileFailed, Started
 from hashmark.disk.durable import write_bytes
-from hashmark.disk.rewrite import Rewrite, rewrite_all, sweep
+from hashmark.disk.leftovers import remove_leftovers
+from hashmark.disk.rewrite import Rewrite, rewrite_all
 from hashmark.library.library import Dataset, Library
 from hashmark.trash.batch import journal_path, new_batch_name, remove_if_empty, undoable_batches
 from hashmark.trash.journal import Journal, JournalEntry, digest
@@ -82,7 +83,7 @@ def rewrite_as_batch(
     if rewrites:
         library = dataset.library
         with dataset.lock():
-            sweep(dataset.path)
+            remove_leftovers(dataset.path)
             entries = tuple(JournalEntry(item.key, digest(item.before), digest(item.after)) for item in rewrites)
             journal = Journal(kind, dataset.name, _time_after_latest(library), what, entries)
             write_bytes(journal_path(library, batch), journal.to_bytes())

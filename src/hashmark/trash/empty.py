@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hashmark.core.errors import UsageError
 from hashmark.core.events import Failure
-from hashmark.disk.walk import leftovers
+from hashmark.disk.leftovers import leftovers
 from hashmark.library.library import Library
 from hashmark.trash.batch import batch_names, remove_if_empty
 from hashmark.trash.contents import TrashEntry, remove_empty_folders, trash_entries
