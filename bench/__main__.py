@@ -19,7 +19,7 @@ from bench import programs, report
 from bench.cases import SLOW_AFTER_S, SLOW_RUNS, Bench, Case, make_library
 from bench.inputs import LARGE, PAIRS, STORY, TINY, Input, build, smaller
 from bench.programs import BUCKET, Program
-from hashmark.embedded.store import EmbeddedBucket, read_credentials
+from hashmark.embedded.embedded_bucket import EmbeddedBucket, read_credentials
 
 ROOT = Path(__file__).resolve().parent.parent
 

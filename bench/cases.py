@@ -19,7 +19,7 @@ from bench import proxy
 from bench.inputs import CHANGED, Input, change
 from bench.measure import Cost, Row, run
 from bench.programs import BUCKET, SCRIPTS, Command, Program, Site, environment
-from hashmark.embedded.store import EmbeddedBucket, read_credentials
+from hashmark.embedded.embedded_bucket import EmbeddedBucket, read_credentials
 
 LARGE_BYTES = 1_000_000_000
 """Datasets of this size or more are removed after each run, to save disk space."""

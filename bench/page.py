@@ -23,7 +23,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, expect
 
-from hashmark.embedded.store import EmbeddedBucket
+from hashmark.embedded.embedded_bucket import EmbeddedBucket
 from support.browser.manager import Manager, longest_task, run
 from support.browser.site import Site, picture
 from support.datasets import STYLE

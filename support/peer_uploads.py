@@ -16,7 +16,7 @@ from pathlib import Path
 import boto3
 from boto3.s3.transfer import TransferConfig
 
-from hashmark.embedded.store import read_credentials
+from hashmark.embedded.embedded_bucket import read_credentials
 from support.stores import BUCKET, SCRIPTS, Store, aws, rclone_remote, run_tool
 
 MIB = 1 << 20

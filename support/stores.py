@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hashmark.embedded.store import read_credentials
+from hashmark.embedded.embedded_bucket import read_credentials
 from hashmark.embedded.supervisor import free_ports
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from hashmark.embedded.store import EmbeddedBucket
+from hashmark.embedded.embedded_bucket import EmbeddedBucket
 from hashmark.library.library import Library
 from hashmark.library.settings import create
 from support import optional_stores

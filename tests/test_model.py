@@ -24,7 +24,7 @@ from hashmark import Dataset, Library, Planned, Policy, Side, Verdict, plan, run
 from hashmark.core.errors import HashmarkError
 from hashmark.core.plan import Direction, Verb
 from hashmark.disk import hashing
-from hashmark.embedded.store import read_credentials
+from hashmark.embedded.embedded_bucket import read_credentials
 from hashmark.library.settings import Settings, create
 from hashmark.trash import restore
 from hashmark.trash.contents import trash_entries

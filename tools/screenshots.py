@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, expect
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from hashmark.demo import sample_library
-from hashmark.embedded.store import EmbeddedBucket
+from hashmark.embedded.embedded_bucket import EmbeddedBucket
 from hashmark.library.library import Library
 from support.browser.gate import Gate, gated
 from support.browser.manager import Manager

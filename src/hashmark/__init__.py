@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from hashmark.core.model import Evidence, FileStatus, Kind, Verdict
     from hashmark.core.plan import Direction, Policy, Side
     from hashmark.core.report import DatasetStatus
-    from hashmark.library.library import Dataset, Library
+    from hashmark.library.dataset import Dataset
+    from hashmark.library.library import Library
 
 __all__ = [
     "Dataset",
@@ -63,7 +64,8 @@ _HOMES = {
     "hashmark.core.model": ("Evidence", "FileStatus", "Kind", "Verdict"),
     "hashmark.core.plan": ("Direction", "Policy", "Side"),
     "hashmark.core.report": ("DatasetStatus",),
-    "hashmark.library.library": ("Dataset", "Library"),
+    "hashmark.library.dataset": ("Dataset",),
+    "hashmark.library.library": ("Library",),
 }
 
 

@@ -21,7 +21,7 @@ import boto3
 from PIL import Image
 
 from hashmark.demo import sample_library
-from hashmark.embedded.store import read_credentials
+from hashmark.embedded.embedded_bucket import read_credentials
 from hashmark.library.library import Library
 from hashmark.library.settings import create
 from support.command import Ran, Shell

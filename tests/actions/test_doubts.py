@@ -17,7 +17,7 @@ from hashmark.actions.doctor import doctor
 from hashmark.actions.status import Scan
 from hashmark.core.model import Base, Key, LocalFile
 from hashmark.disk.walk import stamp_of
-from hashmark.library.library import Dataset
+from hashmark.library.dataset import Dataset
 from hashmark.s3.probe import probe, scratch_key
 from hashmark.state import database
 from hashmark.state.state import State

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hashmark.embedded.store import read_credentials
+from hashmark.embedded.embedded_bucket import read_credentials
 from support.command import Shell, end
 from support.stores import SCRIPTS
 from support.waiting import wait_for

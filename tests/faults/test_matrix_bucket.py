@@ -11,7 +11,7 @@ import pytest
 
 from hashmark import Dataset, Policy, Side, plan, pull, push, run, status
 from hashmark.core.plan import Direction
-from hashmark.embedded.store import read_credentials
+from hashmark.embedded.embedded_bucket import read_credentials
 from hashmark.s3 import bucket as bucket_module
 from hashmark.transfer import run as run_module
 from hashmark.transfer.throttle import Throttle

@@ -15,7 +15,7 @@ import pytest
 from hashmark import Library, Options, Verdict, pull, push, status
 from hashmark.cli import exits
 from hashmark.core.errors import BrokenListing, HashmarkError, NoSuchBucket, RefusedPlan, ServerFault
-from hashmark.embedded.store import read_credentials
+from hashmark.embedded.embedded_bucket import read_credentials
 from hashmark.library.settings import Settings
 from hashmark.s3 import listing as listing_module
 from hashmark.trash.empty import empty, trash_contents

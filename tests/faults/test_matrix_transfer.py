@@ -10,7 +10,7 @@ import pytest
 
 from hashmark import Evidence, Policy, Verdict, plan, pull, push, run, status, verify
 from hashmark.core.plan import Direction
-from hashmark.embedded.store import read_credentials
+from hashmark.embedded.embedded_bucket import read_credentials
 from hashmark.s3 import bucket as bucket_module
 from hashmark.s3.multipart import IN_FLIGHT
 from hashmark.transfer import moves, parts

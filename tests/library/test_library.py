@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from hashmark.core.errors import Busy, LocalError, NoSuchDataset, SettingsError
-from hashmark.library.library import Dataset, Library, number_of
+from hashmark.library.dataset import Dataset, number_of
+from hashmark.library.library import Library
 from hashmark.library.settings import SETTINGS
 from hashmark.s3.bucket import Bucket
 from hashmark.state.state import State
@@ -146,7 +147,7 @@ def test_the_id_is_the_number_in_front_where_it_is_the_only_one_with_it(root: Pa
 def test_an_id_counts_the_datasets_that_only_the_settings_name(root: Path) -> None:
     library = make(root, "82_sketch", settings='[datasets.82_other]\nprefix = "x"')
     assert ids(library) == {"82_sketch": "82_sketch"}
-    with pytest.raises(NoSuchDataset, match="fits several"):
+    with pytest.raises(NoSuchDataset, match="have the number"):
         library.dataset("82")
 
 
@@ -180,7 +181,7 @@ def test_a_dataset_of_the_settings_that_is_nowhere_is_told_with_the_nearest(root
     assert library.warnings() == []
     library.remote_only()
     told = {problem.key: problem.message for problem in library.warnings()}
-    nowhere = f"has settings in {SETTINGS}, and is neither here nor in the bucket"
+    nowhere = f"has settings in {SETTINGS} but exists neither here nor in the bucket"
     assert told == {
         "82_sketsh": f"{nowhere}; did you mean '82_sketch'?",
         "8_moved": nowhere,
@@ -239,7 +240,7 @@ def test_a_folder_of_that_name_comes_before_a_number(root: Path) -> None:
 
 def test_a_number_that_fits_several_is_refused_with_their_names(root: Path) -> None:
     library = make(root, "7_oil", "7_ink", "8_pen")
-    with pytest.raises(NoSuchDataset, match="The number 7 fits several datasets: 7_ink, 7_oil") as raised:
+    with pytest.raises(NoSuchDataset, match="Several datasets have the number 7: 7_ink, 7_oil") as raised:
         library.dataset("7")
     assert raised.value.hint == "Give the folder's name."
 
@@ -248,7 +249,7 @@ def test_a_dataset_only_the_settings_or_only_the_bucket_has_is_found_too(root: P
     settings = '[datasets.9_new]\nprefix = "x"'
     library = make(root, "82_sketch", settings=settings, remote=("7_far", "6_a", "6_b"))
     assert [found(library, name) for name in ("9", "9_new", "7", "7_far/")] == ["9_new", "9_new", "7_far", "7_far"]
-    with pytest.raises(NoSuchDataset, match="fits several datasets: 6_a, 6_b"):
+    with pytest.raises(NoSuchDataset, match="Several datasets have the number 6: 6_a, 6_b"):
         library.dataset("6")
 
 
@@ -265,7 +266,7 @@ def test_a_name_that_fits_nothing_is_an_error_with_the_nearest(root: Path, name:
     library = make(root, "82_stellar", "7_oil", remote=("far_stellar",))
     with pytest.raises(NoSuchDataset) as raised:
         library.dataset(name)
-    assert f"no dataset '{name}' in {root} nor in the bucket" in raised.value.message
+    assert f"no dataset '{name}' in {root} or in the bucket" in raised.value.message
     assert (f"'{near}'" in raised.value.hint) if near else (raised.value.hint == "")
 
 
@@ -350,7 +351,7 @@ def test_while_one_process_changes_a_dataset_no_other_may_and_afterwards_it_may(
     free, dataset = make(root, "7_oil", "82_sketch").datasets()
     with dataset.lock():
         said, _ = other(root, "82_sketch").communicate(timeout=30)
-        assert "Another hashmark is changing '82_sketch'." in said
+        assert "Another process holds the lock of '82_sketch'." in said
     with other(root, "82_sketch") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "locked\n"

@@ -20,7 +20,8 @@ from hashmark import Options, Verdict, status
 from hashmark.core.errors import UsageError
 from hashmark.core.etags import multipart_etag
 from hashmark.core.model import Evidence, FileStatus
-from hashmark.library.library import Dataset, Library
+from hashmark.library.dataset import Dataset
+from hashmark.library.library import Library
 from hashmark.library.listing_file import read_listing
 from hashmark.library.settings import create
 

@@ -83,13 +83,13 @@ WRONG = [
     ("", "[remote] has no 'url'", "s3://bucket/prefix"),
     ("[remote]", "[remote] has no 'url'", "s3://bucket/prefix"),
     (f"[remotes]\n{URL}", "'remotes' is not a setting", "Did you mean 'remote'?"),
-    (f"colour = 1\n{URL}", "'colour' is not a setting", "Known are: remote, pairing, datasets."),
+    (f"colour = 1\n{URL}", "'colour' is not a setting", "Valid settings: remote, pairing, datasets."),
     ('remote = "s3://bucket"', "'remote' must be a section", ""),
     (f"{URL}[[pairing]]", "'pairing' must be a section", ""),
-    ("[remote]\nurl = 7", "[remote] 'url' must be a text in quotes", ""),
+    ("[remote]\nurl = 7", "[remote] 'url' must be a string in quotes", ""),
     (f"{URL}verify = 1", "[remote] 'verify' must be true or false", ""),
     (f'{URL}embedded = "yes"', "[remote] 'embedded' must be true or false", ""),
-    (f"{URL}region = true", "[remote] 'region' must be a text in quotes", ""),
+    (f"{URL}region = true", "[remote] 'region' must be a string in quotes", ""),
     (f'{URL}endpoint = "x"', "[remote] 'endpoint' is not a setting", "Did you mean 'endpoint_url'?"),
     (f'{URL}credentials_file = "x"', "[remote] 'credentials_file' is not a setting", ""),
     (f'{URL}aws_secret_access_key = "x"', "[remote] 'aws_secret_access_key' is not a setting", ""),
@@ -100,8 +100,8 @@ WRONG = [
     ('[remote]\nurl = "s3://b/x"', "'b' is not a bucket's name: 3 to 63 of a-z, 0-9, . and -", "s3://bucket/prefix"),
     ('[remote]\nurl = "s3://u:hunter2@b/x"', "is not a bucket's address", "s3://bucket/prefix"),
     ('[remote]\nurl = "s3://bucket/../x"', "[remote] 'url': The prefix", "plain folder names"),
-    (f'{URL}[pairing]\ncaptions = ".txt"', "[pairing] 'captions' must be a list of texts", ""),
-    (f"{URL}[pairing]\nignore = [1]", "[pairing] 'ignore' must be a list of texts", ""),
+    (f'{URL}[pairing]\ncaptions = ".txt"', "[pairing] 'captions' must be a list of strings", ""),
+    (f"{URL}[pairing]\nignore = [1]", "[pairing] 'ignore' must be a list of strings", ""),
     (f"{URL}[pairing]\ncaptions = []", "[pairing] 'captions' must list suffixes", ""),
     (f'{URL}[pairing]\ncaptions = ["txt"]', "[pairing] 'captions' must list suffixes", ""),
     (f'{URL}[pairing]\nignore = [""]', "[pairing] 'ignore' has an empty pattern", ""),
@@ -109,7 +109,7 @@ WRONG = [
     (f'{URL}[pairing]\nignored = ["x"]', "[pairing] 'ignored' is not a setting", "Did you mean 'ignore'?"),
     (f'{URL}[datasets]\n82 = "x"', 'write [datasets."82"] as a section', ""),
     (f"{URL}[datasets.82]\nclean = 7", "[datasets.\"82\"] 'clean' must be a section", ""),
-    (f"{URL}[datasets.82]\nprefix = 7", "[datasets.\"82\"] 'prefix' must be a text in quotes", ""),
+    (f"{URL}[datasets.82]\nprefix = 7", "[datasets.\"82\"] 'prefix' must be a string in quotes", ""),
     (f'{URL}[datasets.82]\nprefx = "x"', "[datasets.\"82\"] 'prefx' is not a setting", "Did you mean 'prefix'?"),
     (f'{URL}[datasets.82]\nprefix = "a/../b"', "[datasets.\"82\"] 'prefix' has an empty, '.' or '..'", ""),
     (f'{URL}[datasets.82]\nprefix = "a//b"', "[datasets.\"82\"] 'prefix' has an empty, '.' or '..'", ""),
@@ -119,8 +119,8 @@ WRONG = [
     (f'{URL}[datasets."../82"]\nprefix = "x"', "[datasets] '../82' is not the name of a folder", ""),
     (f'{URL}[datasets.".hashmark"]\nprefix = "x"', "[datasets] '.hashmark' is not the name of a folder", ""),
     (f'{URL}[datasets.""]\nprefix = "x"', "[datasets] '' is not the name of a folder", ""),
-    (f"{URL}region = eu", "(at line 3, column 10)", "Mend that line."),
-    (f"{URL}\n[remote]\n", "(at line 4, column 8)", "Mend that line."),
+    (f"{URL}region = eu", "(at line 3, column 10)", "Fix that line."),
+    (f"{URL}\n[remote]\n", "(at line 4, column 8)", "Fix that line."),
 ]  # fmt: skip
 
 
@@ -225,7 +225,7 @@ def test_settings_that_are_there_already_are_not_overwritten(path: Path, there: 
         path.symlink_to("nowhere")
     else:
         path.mkdir()
-    with pytest.raises(SettingsError, match="exists already"):
+    with pytest.raises(SettingsError, match="already exists"):
         create(path.parent, {"url": "s3://bucket"})
     assert not path.is_file() or path.read_text() == "mine"
     assert [item.name for item in path.parent.iterdir()] == [SETTINGS]

@@ -27,7 +27,7 @@ from hashmark.core.word_diff import Piece, word_diff
 from hashmark.disk.read import read_file
 from hashmark.disk.rewrite import Rewrite
 from hashmark.disk.walk import Walk
-from hashmark.library.library import Dataset
+from hashmark.library.dataset import Dataset
 from hashmark.library.settings import SETTINGS
 from hashmark.trash.batch_rewrite import BatchOutcome, OnEvent, failure_json, ignore_event, rewrite_as_batch
 

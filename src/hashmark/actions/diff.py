@@ -13,7 +13,7 @@ from hashmark.core.errors import UsageError
 from hashmark.core.model import FileStatus, Kind, Verdict
 from hashmark.core.report import DatasetStatus
 from hashmark.core.word_diff import Piece, word_diff
-from hashmark.library.library import Dataset
+from hashmark.library.dataset import Dataset
 
 MAX_TEXT = 1 << 20
 """Captions larger than this are not compared word by word."""

@@ -17,7 +17,7 @@ from hashmark.core.pairs import Pairing, split_suffix
 from hashmark.disk.durable import explain
 from hashmark.disk.place import open_slot
 from hashmark.disk.read import read_file
-from hashmark.library.library import Dataset
+from hashmark.library.dataset import Dataset
 from hashmark.trash.batch import new_batch_name
 
 MARK = BOM_UTF8.decode()

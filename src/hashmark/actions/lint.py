@@ -26,8 +26,8 @@ from hashmark.core.pairs import Paired, pair_up, split_suffix
 from hashmark.disk.read import read_file
 from hashmark.disk.walk import Walk
 from hashmark.images.renderer import MAX_BYTES, Renderer
+from hashmark.library.dataset import Dataset
 from hashmark.library.digest_cache import BATCH, CAPTIONS, hashed, remember_captions, remembered_files, unread
-from hashmark.library.library import Dataset
 from hashmark.state.state import State
 
 IMAGES = "image-1"

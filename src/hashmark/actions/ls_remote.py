@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hashmark.core.keys import is_folder_marker, is_ours
 from hashmark.core.model import RemoteObject
-from hashmark.library.library import Dataset
+from hashmark.library.dataset import Dataset
 from hashmark.library.remote_objects import objects_of
 
 

@@ -34,8 +34,8 @@ from hashmark.disk.durable import explain
 from hashmark.disk.hashing import is_settled
 from hashmark.disk.leftovers import leftovers
 from hashmark.library.capabilities import capabilities, probed_capabilities, record_shown, write_notes
+from hashmark.library.dataset import Dataset
 from hashmark.library.digest_cache import caption_look, clock, remember_captions
-from hashmark.library.library import Dataset
 from hashmark.transfer import incomplete_uploads
 from hashmark.transfer.action_result import ActionResult
 from hashmark.transfer.moves import Destination, Mover

@@ -33,8 +33,8 @@ from hashmark.core.report import DatasetStatus
 from hashmark.disk.walk import SelectedWalk, Walk
 from hashmark.evidence.settler import Settler
 from hashmark.library.capabilities import capabilities, record_shown
+from hashmark.library.dataset import Dataset
 from hashmark.library.digest_cache import BATCH, caption_flags, hashed, remembered_files, unread
-from hashmark.library.library import Dataset
 from hashmark.library.remote_objects import objects_of
 
 AT_FIRST = 4000

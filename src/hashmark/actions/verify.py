@@ -16,7 +16,7 @@ from hashmark.core.pairs import pair_up
 from hashmark.core.plan import Policy, Selection
 from hashmark.core.report import DatasetStatus
 from hashmark.disk.leftovers import remove_leftovers
-from hashmark.library.library import Dataset
+from hashmark.library.dataset import Dataset
 from hashmark.state.state import VerifyMark
 
 WORKERS = 8

@@ -14,7 +14,8 @@ from hashmark.cli import render
 from hashmark.cli.exits import Exit, for_error
 from hashmark.cli.output import forget, tell
 from hashmark.core.errors import HashmarkError, LocalError
-from hashmark.library.library import Dataset, Library
+from hashmark.library.dataset import Dataset
+from hashmark.library.library import Library
 
 
 def guarded(command: Callable[..., Exit]) -> Callable[..., None]:

@@ -17,7 +17,8 @@ from hashmark.cli.output import console
 from hashmark.cli.progress import Interruptible, ProgressDisplay
 from hashmark.cli.shared_options import DatasetArgument, JsonOption, LibraryOption, SelectOption
 from hashmark.core.errors import UsageError
-from hashmark.library.library import Dataset, Library
+from hashmark.library.dataset import Dataset
+from hashmark.library.library import Library
 
 if TYPE_CHECKING:
     from hashmark.actions.clean import Applied, Preview

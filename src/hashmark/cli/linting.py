@@ -18,7 +18,7 @@ from hashmark.core.errors import UsageError
 from hashmark.core.lint.claim import Severity
 from hashmark.core.lint.facts import Trainer
 from hashmark.core.lint.findings import Finding, LintReport
-from hashmark.library.library import Dataset
+from hashmark.library.dataset import Dataset
 
 ALL = "all"
 

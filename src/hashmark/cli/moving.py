@@ -18,7 +18,8 @@ from hashmark.core.errors import HashmarkError, RefusedPlan, UsageError
 from hashmark.core.model import Verdict
 from hashmark.core.plan import DELETES, WINNER, Direction, Policy, Selection
 from hashmark.core.report import Summary
-from hashmark.library.library import Dataset, Library
+from hashmark.library.dataset import Dataset
+from hashmark.library.library import Library
 
 Told = tuple[dict[str, Any], Exit]
 """What is told of one dataset, as plain data, and the status it leads to."""

@@ -20,7 +20,7 @@ from hashmark.core.lint.health import CaptionHealth
 from hashmark.core.model import FileStatus, Problem, Verdict
 from hashmark.core.report import Summary
 from hashmark.core.vocabulary import ATTENTION, CAPTION_ISSUES, COLOURS, VERDICTS, Colour, reason_of
-from hashmark.library.library import Dataset
+from hashmark.library.dataset import Dataset
 
 if TYPE_CHECKING:
     from hashmark.actions.diff import CaptionDiff

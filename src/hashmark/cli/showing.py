@@ -16,7 +16,8 @@ from hashmark.core.errors import UsageError
 from hashmark.core.model import FileStatus, Kind, LocalFile, Problem, Stamp
 from hashmark.core.pairs import pair_up
 from hashmark.core.report import Summary
-from hashmark.library.library import Dataset, Library
+from hashmark.library.dataset import Dataset
+from hashmark.library.library import Library
 
 if TYPE_CHECKING:
     from hashmark.core.saved_listing import Saved

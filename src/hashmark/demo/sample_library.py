@@ -23,7 +23,8 @@ from hashmark.core.model import Verdict
 from hashmark.core.plan import Direction, Policy, make_plan
 from hashmark.demo import sketches
 from hashmark.disk.durable import write_bytes
-from hashmark.library.library import Dataset, Library
+from hashmark.library.dataset import Dataset
+from hashmark.library.library import Library
 from hashmark.library.settings import SETTINGS, create
 
 URL = "s3://training-data/styles"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from hashmark.core.join import BLOCK, SortedSource
 from hashmark.core.model import Kind, LocalFile, Problem, key_bytes
 from hashmark.disk.hashing import file_system_now, hash_all
-from hashmark.library.library import Dataset
+from hashmark.library.dataset import Dataset
 from hashmark.state.state import State
 
 if TYPE_CHECKING:

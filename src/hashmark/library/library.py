@@ -1,87 +1,34 @@
-"""A library: a folder of datasets with `hashmark.toml` at its root. Finds, reads and names things.
+"""A library: a folder of datasets with `hashmark.toml` at its root. Finds its datasets, and opens its state and bucket.
 
-Opens the bucket and the state when they are first needed. What is in sync is not known here.
+The bucket and the state are opened when they are first needed. Does not know what is in sync.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
-import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from hashmark.core.errors import Busy, LocalError, NoSuchDataset, SettingsError
 from hashmark.core.keys import STATE_FOLDER, unsafe_reason
 from hashmark.core.model import Problem
-from hashmark.core.pairs import Pairing
-from hashmark.library.settings import SETTINGS, Settings, is_library, nowhere, read_settings
+from hashmark.library.dataset import Dataset, number_of
+from hashmark.library.settings import SETTINGS, Settings, is_library, read_settings, unknown_datasets
 from hashmark.s3.endpoint import Remote
 from hashmark.state.state import State
 
 if TYPE_CHECKING:
-    from hashmark.embedded.store import EmbeddedBucket
+    from hashmark.embedded.embedded_bucket import EmbeddedBucket
     from hashmark.s3.bucket import Bucket
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """One folder of a library, and the folder of the bucket that mirrors it.
-
-    `id` is the number in front of the folder's name where it is the only one with it, else the whole name.
-    """
-
-    library: Library = field(repr=False, compare=False)
-    name: str
-    id: str
-
-    @property
-    def path(self) -> Path:
-        """The folder on disk; it need not exist."""
-        return self.library.root / self.name
-
-    @property
-    def prefix(self) -> str:
-        """What every key of this dataset begins with in the bucket; ends in `/`, or is empty."""
-        own = self.library.settings.prefixes.get(self.name, self.name)
-        whole = "/".join(part for part in (self.library.settings.remote.prefix, own) if part)
-        return f"{whole}/" if whole else ""
-
-    @property
-    def remote(self) -> str:
-        """The name under which bases of this dataset are remembered."""
-        return f"{self.library.bucket.store}/{self.prefix}"
-
-    @property
-    def pairing(self) -> Pairing:
-        """Which files are captions, and which are ignored."""
-        return self.library.settings.pairing
-
-    @property
-    def cleaning(self) -> dict[str, Any]:
-        """How its captions are cleaned, as `hashmark.toml` has it; empty where that says nothing."""
-        return self.library.settings.cleaning.get(self.name, {})
-
-    def lock(self) -> AbstractContextManager[None]:
-        """Keep other hashmarks on this machine from changing this dataset meanwhile.
-
-        Raises (once entered):
-            Busy: one is at it.
-            ReadOnly: the library can't be written.
-        """
-        # By a digest of the name, which may itself be as long as a name can be.
-        digest = hashlib.md5(os.fsencode(self.name), usedforsecurity=False).hexdigest()
-        return self.library.lock(digest, busy=f"Another hashmark is changing '{self.name}'.")
 
 
 class Library:
@@ -91,18 +38,18 @@ class Library:
         self.root = root
         self.settings = settings
         self.refused: dict[str, Problem] = {}
-        """Folders seen, on disk or in the bucket, that can't be datasets."""
-        self._nowhere: list[Problem] = []
-        self._box: EmbeddedBucket | None = None
+        """Folders on disk or in the bucket that can't be datasets, as far as seen."""
+        self._unknown: list[Problem] = []
+        self._embedded: EmbeddedBucket | None = None
         self._opening = threading.Lock()
         """Held to open the state or the bucket: since Python 3.12, cached properties may run twice in two threads."""
 
     @classmethod
     def open(cls, start: str | os.PathLike[str] | None = None) -> Library:
-        """The library at `start` or in the nearest folder above it; the current folder where none is given.
+        """Open the library at `start`, by default the current folder, or in the nearest folder above it.
 
         Raises:
-            SettingsError: there is none, or its settings are wrong.
+            SettingsError: there is none, or its settings are invalid.
         """
         here = _absolute(start or ".").resolve()
         for folder in (here, *here.parents):
@@ -110,17 +57,17 @@ class Library:
                 return cls(folder, read_settings(folder / SETTINGS))
         raise SettingsError(
             f"There is no {SETTINGS} in {here} or above it.",
-            "Make a library with `hashmark init --remote s3://bucket/prefix`, or try `hashmark demo`.",
+            "Create a library with `hashmark init --remote s3://bucket/prefix`, or try `hashmark demo`.",
         )
 
     @property
     def state_folder(self) -> Path:
-        """Where hashmark keeps its own things."""
+        """The folder for hashmark's own files."""
         return self.root / STATE_FOLDER
 
     @property
     def trash(self) -> Path:
-        """Where overwritten and deleted files are kept: `BATCH/DATASET/KEY` under it."""
+        """The folder for overwritten and deleted files, each at `BATCH/DATASET/KEY`."""
         return self.state_folder / "trash"
 
     @property
@@ -131,15 +78,15 @@ class Library:
 
     @property
     def remote_trash(self) -> str:
-        """The prefix of the bucket's trash, laid out as `trash`."""
+        """The prefix of the bucket's trash, which has the layout of `trash`."""
         return f"{self.remote_state}trash/"
 
     @contextlib.contextmanager
-    def lock(self, name: str, *, shared: bool = False, busy: str = "Another hashmark is at it.") -> Iterator[None]:
-        """Hold the lock of this name among the hashmarks of this machine: alone, or with all who share it.
+    def lock(self, name: str, *, shared: bool = False, busy: str = "Another process holds the lock.") -> Iterator[None]:
+        """Hold the lock of this name against other processes of this machine, or share it with those that share it too.
 
         Raises:
-            Busy: another holds it; those who share it wait instead.
+            Busy: another process holds it. With `shared`, it is waited for instead.
             ReadOnly: the library can't be written.
         """
         folder = self.state_folder / "locks"
@@ -181,29 +128,29 @@ class Library:
             return cast(Bucket, self.__dict__["bucket"])
 
     def _started(self) -> Remote:
-        from hashmark.embedded.store import EmbeddedBucket  # noqa: PLC0415 - only libraries with a bucket in a box
+        from hashmark.embedded.embedded_bucket import EmbeddedBucket  # noqa: PLC0415 - only for libraries with an embedded bucket
 
         remote = self.settings.remote
-        self._box = EmbeddedBucket(self.state_folder / "bucket", remote.bucket)
+        self._embedded = EmbeddedBucket(self.state_folder / "bucket", remote.bucket)
         return replace(
             remote,
-            endpoint_url=self._box.address.endpoint_url,
+            endpoint_url=self._embedded.address.endpoint_url,
             region="us-east-1",
-            credentials_file=str(self._box.credentials_file),
+            credentials_file=str(self._embedded.credentials_file),
             store_name=f"embedded:{self.state_folder}",
         )
 
     @property
     def embedded(self) -> EmbeddedBucket | None:
-        """The bucket in a box, if this library has one and it was used."""
-        return self._box
+        """The embedded bucket, if this library has one and it was used."""
+        return self._embedded
 
     def close(self) -> None:
-        """Let go of the state file and of the embedded bucket."""
+        """Close the state file, and stop using the embedded bucket."""
         if "state" in self.__dict__:
             self.state.close()
-        if self._box:
-            self._box.close()
+        if self._embedded:
+            self._embedded.close()
 
     def __enter__(self) -> Library:
         return self
@@ -214,19 +161,21 @@ class Library:
         self.close()
 
     def warnings(self) -> list[Problem]:
-        """What the user should know about the settings at every run."""
-        seen = [*self.refused.values(), *self._nowhere]
+        """Return what the user should know about the settings at every run."""
+        seen = [*self.refused.values(), *self._unknown]
         if self.settings.remote.verify:
             return seen
-        text = "TLS certificates are not checked (verify = false): anyone in between can read and change the data"
+        text = (
+            "TLS certificates are not checked (verify = false): anyone on the network path can read and change the data"
+        )
         return [Problem("", "tls-not-verified", text), *seen]
 
     def datasets(self) -> list[Dataset]:
-        """The datasets on disk, by name."""
+        """Return the datasets on disk, by name."""
         return self._named(self._folders())
 
     def remote_only(self) -> list[Dataset]:
-        """The datasets that only the bucket has, by name.
+        """Return the datasets that only the bucket has, by name.
 
         Raises:
             StoreError: the bucket can't be listed.
@@ -234,23 +183,23 @@ class Library:
         prefix = f"{self.settings.remote.prefix}/" if self.settings.remote.prefix else ""
         local = {dataset.name: dataset.prefix for dataset in self.datasets()}
         folders = self.bucket.folders(prefix)
-        self._nowhere = nowhere(self.settings, self._all_folders(), folders)
+        self._unknown = unknown_datasets(self.settings, self._all_folders(), folders)
         found = [n for n in folders if not n.startswith(".")]
         names = [n for n in found if f"{prefix}{n}/" not in local.values() and n not in local]
         return self._named([name for name in names if not self._refuses(name)])
 
     def _refuses(self, name: str) -> bool:
-        """Whether a folder's name can't be a dataset on other machines or in a bucket; it is then in `refused`."""
+        """Return whether other machines or a bucket can't have a folder of this name; it is then added to `refused`."""
         reason = unsafe_reason(name)
         if reason:
             self.refused[name] = Problem(name, "refused-folder", f"is a folder whose name {reason}; it is left alone")
         return reason is not None
 
     def dataset(self, name: str) -> Dataset:
-        """The dataset with that id, folder name or path, on disk, in the settings, or else in the bucket.
+        """Return the dataset with that ID, folder name or path: on disk, in the settings, or else in the bucket.
 
         Raises:
-            NoSuchDataset: there is none (the nearest names are given), or the number fits several.
+            NoSuchDataset: there is none (the message suggests similar names), or several have that number.
         """
         local = self._named(sorted({*self._folders(), *self.settings.prefixes}))
         found = self._match(name, local)
@@ -262,15 +211,15 @@ class Library:
             found = self._match(name, remote)
         if found is None:
             names = [n for d in (*local, *remote) for n in (d.name, d.id)]
-            import difflib  # noqa: PLC0415 - only for a name that is not there
+            import difflib  # noqa: PLC0415 - only for an unknown name
 
             near = difflib.get_close_matches(name, names, 3, 0.4)
             hint = f"Did you mean {' or '.join(repr(n) for n in dict.fromkeys(near))}?" if near else ""
-            raise NoSuchDataset(f"There is no dataset '{name}' in {self.root} nor in the bucket.", hint)
+            raise NoSuchDataset(f"There is no dataset '{name}' in {self.root} or in the bucket.", hint)
         return found
 
     def _bare(self, name: str) -> str:
-        """The folder's name, of what may be a path to it."""
+        """Return the folder's name from its name or a path to it."""
         path = _absolute(name)
         return path.name if path.parent.resolve() == self.root.resolve() else name.rstrip("/")
 
@@ -282,7 +231,7 @@ class Library:
         numbered = [d for d in candidates if number_of(d.name) == plain]
         if len(numbered) > 1:
             names = ", ".join(d.name for d in numbered)
-            raise NoSuchDataset(f"The number {name} fits several datasets: {names}.", "Give the folder's name.")
+            raise NoSuchDataset(f"Several datasets have the number {name}: {names}.", "Give the folder's name.")
         return numbered[0] if numbered else None
 
     def _all_folders(self) -> list[str]:
@@ -297,7 +246,7 @@ class Library:
         return sorted(n for n in names if not self.settings.pairing.ignores(f"{n}/") and not self._refuses(n))
 
     def _named(self, names: list[str]) -> list[Dataset]:
-        """Datasets with their ids: the number where no other dataset here has it, or is called that."""
+        """Return datasets with their IDs: the number, unless another dataset here has it or is named like it."""
         every = {*names, *self._folders(), *self.settings.prefixes}
         numbers = Counter([*map(number_of, every), *every])
         found = [Dataset(self, n, number if (number := number_of(n)) and numbers[number] == 1 else n) for n in names]
@@ -311,15 +260,15 @@ class Library:
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
-    """The path from the root, without `.` and `..`; its last name may be a symlink."""
+    """Return the absolute path without `.` and `..`; its last part may be a symlink."""
     try:
         return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - pathlib's raises without a home
     except FileNotFoundError:
-        raise LocalError("The current folder was deleted.", "Go to another one.") from None
+        raise LocalError("The current folder was deleted.", "Change to another folder.") from None
 
 
 def _explained(error: OSError, folder: Path) -> LocalError:
-    from hashmark.disk.durable import explain  # noqa: PLC0415 - only where something is wrong
+    from hashmark.disk.durable import explain  # noqa: PLC0415 - only after an error
 
     return explain(error, os.fspath(folder))
 
@@ -327,11 +276,5 @@ def _explained(error: OSError, folder: Path) -> LocalError:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a symlink that leads in a circle, or where we may not look
+    except OSError:  # a symlink loop, or no permission
         return False
-
-
-def number_of(folder: str) -> str | None:
-    """The number in front of a folder's name: kohya's repeats, and our id (`82_stellar_sketch` → `82`)."""
-    match = re.match(r"(\d+)_", folder)
-    return match.group(1) if match else None

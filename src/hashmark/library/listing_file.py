@@ -21,7 +21,7 @@ from hashmark.core.inventory import DataFile, Manifest, is_manifest, parse_manif
 from hashmark.core.keys import is_folder_marker
 from hashmark.core.model import RemoteObject, key_bytes
 from hashmark.core.saved_listing import Saved, parse
-from hashmark.library.library import Dataset
+from hashmark.library.dataset import Dataset
 
 
 def read_listing(path: Path, dataset: Dataset) -> Saved:

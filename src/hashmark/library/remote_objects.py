@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from hashmark.core.model import RemoteObject, key_bytes
 from hashmark.disk.walk import Walk
 from hashmark.library.capabilities import capabilities
-from hashmark.library.library import Dataset
+from hashmark.library.dataset import Dataset
 from hashmark.s3.store_capabilities import SUPPORTED
 
 

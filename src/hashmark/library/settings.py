@@ -1,6 +1,6 @@
-"""`hashmark.toml`: read, checked, and written for a new library. It never holds a secret.
+"""Reads and validates `hashmark.toml`, and writes it for a new library. The file never holds a secret.
 
-Values only; nothing is opened or connected because of them here.
+Knows values only, and opens no connection.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hashmark.s3.endpoint import ADDRESSING, Remote, parse_endpoint, parse_url
 
 SETTINGS = "hashmark.toml"
 
-_KNOWN: dict[str, dict[str, type]] = {
+_TYPES: dict[str, dict[str, type]] = {
     "remote": {
         "url": str,
         "endpoint_url": str,
@@ -40,9 +40,9 @@ _KNOWN: dict[str, dict[str, type]] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """`hashmark.toml`, understood. `prefixes` maps dataset folders to their prefix under the remote's.
+    """The content of `hashmark.toml`. `prefixes` maps dataset folders to their prefix under the remote's.
 
-    `cleaning` maps them to their `clean` table, as it stands there: `core.cleaning` understands it when it is needed.
+    `cleaning` maps them to their `clean` table, which `core.cleaning` parses when it is needed.
     """
 
     remote: Remote
@@ -52,66 +52,67 @@ class Settings:
     cleaning: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def nowhere(settings: Settings, folders: Collection[str], in_bucket: Collection[str]) -> list[Problem]:
-    """The datasets that have settings and are neither a folder of the library nor one in the bucket.
+def unknown_datasets(settings: Settings, folders: Collection[str], in_bucket: Collection[str]) -> list[Problem]:
+    """Return a problem for each dataset with settings that is neither a folder of the library nor of the bucket.
 
-    A slip of the pen, most likely: such settings have no effect. One whose prefix leads deeper may be there.
+    Its name is most likely misspelled, and its settings have no effect. `in_bucket` are the folders at the top of the
+    bucket's prefix, so a dataset whose prefix has several parts counts as known if the first exists.
     """
     found = []
     for name in sorted({*settings.prefixes, *settings.cleaning} - {*folders}):
         top = settings.prefixes.get(name, name).split("/")[0]
         if top and top not in in_bucket:
-            import difflib  # noqa: PLC0415 - only for a slip
+            import difflib  # noqa: PLC0415 - only for a misspelled name
 
             near = difflib.get_close_matches(name, folders, 1)
             hint = f"; did you mean '{near[0]}'?" if near else ""
-            text = f"has settings in {SETTINGS}, and is neither here nor in the bucket{hint}"
+            text = f"has settings in {SETTINGS} but exists neither here nor in the bucket{hint}"
             found.append(Problem(name, "unknown-dataset", text))
     return found
 
 
 def is_library(folder: Path) -> bool:
-    """Whether a library's settings are there."""
-    return os.path.isfile(folder / SETTINGS)  # noqa: PTH113 - pathlib's raises where it may not look
+    """Return whether the folder is the root of a library."""
+    return os.path.isfile(folder / SETTINGS)  # noqa: PTH113 - pathlib's raises without permission
 
 
 def refuse_inside(folder: Path) -> None:
-    """Refuse to make a library inside another one, of which it would be a dataset or a part of one.
+    """Refuse to create a library inside another one, which would take it for a dataset or a part of one.
 
     Raises:
-        SettingsError: the folder is inside one.
+        SettingsError: the folder is inside a library.
     """
     for above in folder.resolve().parents:
         if is_library(above):
-            raise SettingsError(f"This is inside the library {above}.", "Choose a folder outside of it.")
+            raise SettingsError(f"This is inside the library {above}.", "Choose a folder outside it.")
 
 
 def read_settings(path: Path) -> Settings:
-    """Read and check `hashmark.toml`.
+    """Read and validate `hashmark.toml`.
 
     Raises:
-        SettingsError: it can't be read or parsed (with the line), has an unknown name or a wrong value.
+        SettingsError: it can't be read or parsed (the message has the line), or has an unknown name or invalid value.
     """
     try:
         raw = path.read_bytes().removeprefix(BOM_UTF8)
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise SettingsError(f"{path} can't be parsed: it is not UTF-8 (at line {line}).", "Mend that line.") from None
+        raise SettingsError(f"{path} can't be parsed: it is not UTF-8 (at line {line}).", "Fix that line.") from None
     except OSError as error:
         raise SettingsError(f"{path} can't be read: {error.strerror}.") from None
-    return _understood(path, text)
+    return _parse(path, text)
 
 
-def _understood(path: Path, text: str) -> Settings:
+def _parse(path: Path, text: str) -> Settings:
     try:
         data = tomllib.loads(text)
     except ValueError as error:  # what TOML forbids, or a number that Python will not read
-        raise SettingsError(f"{path} can't be parsed: {error}.", "Mend that line.") from None
+        raise SettingsError(f"{path} can't be parsed: {error}.", "Fix that line.") from None
     except RecursionError:
         raise SettingsError(f"{path} can't be parsed: it is nested too deeply.") from None
     _check_names(path, "", data, {"remote": dict, "pairing": dict, "datasets": dict})
-    for section, names in _KNOWN.items():
+    for section, names in _TYPES.items():
         _check_names(path, f"[{section}] ", data.get(section, {}), names)
     datasets = _datasets(path, data.get("datasets", {}))
     return Settings(
@@ -126,17 +127,17 @@ def _understood(path: Path, text: str) -> Settings:
 def _check_names(path: Path, where: str, table: dict[str, Any], known: dict[str, type]) -> None:
     for name, value in table.items():
         if name not in known:
-            import difflib  # noqa: PLC0415 - only for a slip
+            import difflib  # noqa: PLC0415 - only for a misspelled name
 
             near = difflib.get_close_matches(name, known, 1)
-            hint = f"Did you mean '{near[0]}'?" if near else f"Known are: {', '.join(known)}."
+            hint = f"Did you mean '{near[0]}'?" if near else f"Valid settings: {', '.join(known)}."
             raise SettingsError(f"{path}: {where}'{name}' is not a setting.", hint)
         if not isinstance(value, known[name]):
             raise SettingsError(f"{path}: {where}'{name}' must be {_plain(known[name])}.")
 
 
 def _plain(kind: type) -> str:
-    return {str: "a text in quotes", bool: "true or false", list: "a list of texts", dict: "a section"}[kind]
+    return {str: "a string in quotes", bool: "true or false", list: "a list of strings", dict: "a section"}[kind]
 
 
 def _remote(path: Path, table: dict[str, Any]) -> Remote:
@@ -154,7 +155,7 @@ def _remote(path: Path, table: dict[str, Any]) -> Remote:
 
 @contextlib.contextmanager
 def _named(path: Path, where: str) -> Iterator[None]:
-    """Say in which file and setting the value stands that the body refuses."""
+    """Add the file and the setting to a `SettingsError` from the body."""
     try:
         yield
     except SettingsError as error:
@@ -164,7 +165,7 @@ def _named(path: Path, where: str) -> Iterator[None]:
 def _pairing(path: Path, table: dict[str, Any]) -> Pairing:
     for name, values in table.items():
         if not all(isinstance(value, str) for value in values):
-            raise SettingsError(f"{path}: [pairing] '{name}' must be a list of texts.")
+            raise SettingsError(f"{path}: [pairing] '{name}' must be a list of strings.")
     captions = tuple(table.get("captions", Pairing().captions))
     if not captions or not all(c.startswith(".") for c in captions):
         raise SettingsError(f"{path}: [pairing] 'captions' must list suffixes such as \".txt\".")
@@ -189,31 +190,31 @@ def _datasets(path: Path, table: dict[str, Any]) -> dict[str, dict[str, Any]]:
             if prefix and any(part in {"", ".", ".."} for part in prefix.split("/")):
                 raise SettingsError(f"{where}'prefix' has an empty, '.' or '..' segment.", "Use plain folder names.")
             if STATE_FOLDER in prefix.split("/"):
-                own = f"the segment '{STATE_FOLDER}', which is hashmark's own: its trash is there"
+                own = f"the segment '{STATE_FOLDER}', which is reserved for hashmark's trash"
                 raise SettingsError(f"{where}'prefix' has {own}.", "Use another folder.")
     return found
 
 
 def create(root: Path, remote: dict[str, str | bool], more: str = "") -> Settings:
-    """Write `hashmark.toml` for a new library at `root`, made where it is missing; return what it says.
+    """Write `hashmark.toml` for a new library at `root`, which is created if missing; return the settings.
 
-    `more` is TOML that follows the remote's section.
+    `more` is TOML to add after the remote's section.
 
     Raises:
-        SettingsError: there is one already, or a value is wrong; nothing is written.
+        SettingsError: the file exists, or a value is invalid; nothing is written.
         LocalError: it can't be written.
     """
     path = root / SETTINGS
     if os.path.lexists(path):
-        raise SettingsError(f"{path} exists already.", "Edit it, or choose another folder.")
+        raise SettingsError(f"{path} already exists.", "Edit it, or choose another folder.")
     text = "[remote]\n" + "".join(f"{name} = {_toml(value)}\n" for name, value in remote.items())
     text += "# Credentials come from the usual AWS places (environment, ~/.aws), never from this file.\n" + more
-    settings = _understood(path, text)
+    settings = _parse(path, text)
     try:
         data = text.encode()
     except UnicodeEncodeError:
         raise SettingsError(f"{path} can't hold a value that is not UTF-8.") from None
-    from hashmark.disk.durable import write_bytes  # noqa: PLC0415 - what reads settings puts no files in place
+    from hashmark.disk.durable import write_bytes  # noqa: PLC0415 - not needed to read settings
 
     write_bytes(path, data)
     return settings

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from hashmark.core.errors import AccessDenied, Busy, NoSuchObject, StoreError
-from hashmark.library.library import Dataset, Library
+from hashmark.library.dataset import Dataset
+from hashmark.library.library import Library
 from hashmark.s3 import multipart
 from hashmark.s3.xml import Upload
 

@@ -20,7 +20,8 @@ from hashmark.core.display import printable
 from hashmark.core.errors import Unreadable, UsageError
 from hashmark.core.keys import unsafe_reason
 from hashmark.disk.walk import Walk
-from hashmark.library.library import Dataset, Library
+from hashmark.library.dataset import Dataset
+from hashmark.library.library import Library
 from hashmark.trash.journal import Journal, read_journal
 
 _NAME = re.compile(r"\d{8}T\d{6}Z-(push|pull|delete|edit|restore|clean|undo)-[0-9a-f]{4,8}")

@@ -20,7 +20,8 @@ from hashmark.core.events import Ended, Event, Failure, FileDone, FileFailed, St
 from hashmark.disk.durable import write_bytes
 from hashmark.disk.leftovers import remove_leftovers
 from hashmark.disk.rewrite import Rewrite, rewrite_all
-from hashmark.library.library import Dataset, Library
+from hashmark.library.dataset import Dataset
+from hashmark.library.library import Library
 from hashmark.trash.batch import journal_path, new_batch_name, remove_if_empty, undoable_batches
 from hashmark.trash.journal import Journal, JournalEntry, digest
 

@@ -14,7 +14,8 @@ from hashmark.core.events import Failure
 from hashmark.core.keys import unsafe_reason
 from hashmark.disk.durable import explain
 from hashmark.disk.place import open_slot
-from hashmark.library.library import Dataset, Library, number_of
+from hashmark.library.dataset import Dataset, number_of
+from hashmark.library.library import Library
 from hashmark.s3.bucket import Bucket
 from hashmark.trash.batch import find_batch, home_of, new_batch_name, remove_if_empty
 from hashmark.trash.batch_rewrite import failure_json

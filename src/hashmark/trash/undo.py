@@ -18,7 +18,8 @@ from hashmark.core.events import Failure
 from hashmark.core.word_diff import Piece, word_diff
 from hashmark.disk.read import read_file
 from hashmark.disk.rewrite import Rewrite
-from hashmark.library.library import Dataset, Library
+from hashmark.library.dataset import Dataset
+from hashmark.library.library import Library
 from hashmark.trash.batch import (
     UNDO_OF,
     Batch,

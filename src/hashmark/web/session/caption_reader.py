@@ -7,7 +7,7 @@ from hashmark.core.errors import HashmarkError
 from hashmark.core.lint.texts import caption_facts
 from hashmark.core.model import FileStatus, Key
 from hashmark.disk.read import read_file
-from hashmark.library.library import Dataset
+from hashmark.library.dataset import Dataset
 from hashmark.web.session.background import Background
 from hashmark.web.session.live_dataset import LiveDataset, LoadedCaption
 from hashmark.web.session.updates import Updates

@@ -15,7 +15,7 @@ from hashmark.core.errors import HashmarkError, Interrupted
 from hashmark.core.model import FileStatus, Key, Kind, LocalFile, Verdict
 from hashmark.core.report import DatasetStatus
 from hashmark.disk.walk import Walk
-from hashmark.library.library import Dataset
+from hashmark.library.dataset import Dataset
 from hashmark.search.items import Item, make_items
 from hashmark.web.session.background import Background
 from hashmark.web.session.caption_reader import CaptionReader, read_captions

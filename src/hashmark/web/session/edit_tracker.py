@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from hashmark.core.model import FileStatus, Key, Verdict
 from hashmark.disk.walk import SelectedWalk
-from hashmark.library.library import Dataset
+from hashmark.library.dataset import Dataset
 from hashmark.web.session.background import Background
 from hashmark.web.session.jobs import Jobs
 from hashmark.web.session.live_dataset import LiveDataset

@@ -26,7 +26,7 @@ from hashmark.core.errors import HashmarkError
 from hashmark.core.events import Ended, Event, Failure, FileFailed, JobState, reduce, state_json
 from hashmark.core.plan import Direction, Policy
 from hashmark.core.report import DatasetStatus
-from hashmark.library.library import Dataset
+from hashmark.library.dataset import Dataset
 from hashmark.transfer.action_result import ActionResult
 from hashmark.trash.batch_rewrite import failure_json
 from hashmark.trash.undo import UndoConflict

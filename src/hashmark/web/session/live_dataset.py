@@ -19,7 +19,7 @@ from hashmark.core.lint.health import CaptionHealth, health_of
 from hashmark.core.model import FileStatus, Key, Kind, LocalFile, Problem, Verdict, key_bytes
 from hashmark.core.pairs import Pairing, pair_up
 from hashmark.core.report import DatasetStatus
-from hashmark.library.library import Dataset
+from hashmark.library.dataset import Dataset
 from hashmark.search.items import Item, colours_of, count_colours, make_items
 
 NOT_COMPARED = "it was not compared with the bucket yet"

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from hashmark.core.errors import HashmarkError
 from hashmark.core.model import RemoteObject
-from hashmark.library.library import Dataset, Library
+from hashmark.library.dataset import Dataset
+from hashmark.library.library import Library
 from hashmark.web.session.background import Background
 from hashmark.web.session.live_dataset import LiveDataset
 from hashmark.web.session.updates import Updates

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from hashmark.core.model import FileStatus, Key
-from hashmark.library.library import Dataset
+from hashmark.library.dataset import Dataset
 from hashmark.search.items import Item
 from hashmark.web.session.live_dataset import LiveDataset
 

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from hashmark.actions.clean import Preview, preview
 from hashmark.core.cleaning import Pipeline
-from hashmark.library.library import Dataset
+from hashmark.library.dataset import Dataset
 from hashmark.trash.batch import undoable_batches
 from hashmark.trash.undo import choose_batch
 from hashmark.web.session.live_dataset import LiveDataset

@@ -1,9 +1,9 @@
-"""A bucket in a box: a real S3 store on loopback, kept in one folder, running while anyone uses it.
+"""The embedded bucket: a real S3 store on loopback, kept in one folder, that runs while any process uses it.
 
-SeaweedFS (`weed mini`) where it is installed, else `rclone serve s3`. Every user holds a shared lock on `users.lock`;
-the first starts a `supervisor`, which owns the server. So two commands share one server, and nothing is left running.
-Which `users.lock` it is (device and inode) stands in the address: a copied folder, or one made anew at the same path,
-has another, and a server of its own. Knows nothing of datasets or of what is in the bucket.
+The server is SeaweedFS (`weed mini`) if installed, else `rclone serve s3`. Every user holds a shared lock on
+`users.lock`; the first starts a `supervisor`, which owns the server. So two commands share one server, and no server is
+left running. The address records which `users.lock` it belongs to (device and inode): a copied folder, or a new one at
+the same path, has another `users.lock`, and so a server of its own. Knows no datasets.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from types import TracebackType
 from hashmark.core.errors import LocalError, UsageError
 from hashmark.disk.leftovers import is_running
 
-START_SECONDS = 30
-STOP_SECONDS = 10
+START_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 10
 
 ADDRESS = "address.json"
-"""Files of the folder, as the users and the supervisor know them: where the server is, who uses it, its keys, and the
-wish that it stops."""
+"""Files of the folder, shared by users and supervisor: where the server is, who uses it, its keys, and the request to
+stop it."""
 USERS = "users.lock"
 CREDENTIALS = "credentials"
 STOP = "stop"
@@ -42,14 +42,14 @@ _TITLES = {"weed": "SeaweedFS", "rclone": "rclone serve s3"}
 
 @dataclass(frozen=True)
 class Address:
-    """Where the server listens and what it is."""
+    """Where the server listens, and its name and version."""
 
     endpoint_url: str
     server: str
 
 
 class EmbeddedBucket:
-    """A user of the bucket in `folder`. Use it as a context manager, or call `close`.
+    """One user of the bucket in `folder`. Use it as a context manager, or call `close`.
 
     Raises:
         UsageError: neither SeaweedFS nor rclone is installed.
@@ -64,7 +64,7 @@ class EmbeddedBucket:
             _write_credentials(folder / CREDENTIALS)
             self._lock = (folder / USERS).open("w")
         except OSError as error:
-            raise LocalError(f"The embedded bucket needs to write to {folder}: {error.strerror}.") from None
+            raise LocalError(f"The embedded bucket cannot write to {folder}: {error.strerror}.") from None
         fcntl.flock(self._lock, fcntl.LOCK_SH)
         try:
             self.address = self._running() or self._start()
@@ -86,17 +86,17 @@ class EmbeddedBucket:
         self.close()
 
     def close(self) -> None:
-        """Stop using it; the server stops soon after nobody does."""
+        """Stop using the server. It stops soon after its last user."""
         self._lock.close()
 
     def stop(self) -> None:
-        """Stop using it, and wait until the server has stopped, unless somebody else uses it."""
+        """Stop using the server and wait until it has stopped, unless another process uses it."""
         address, asked = self.folder / ADDRESS, self.folder / STOP
         supervisor = supervisor_of(address)
         self._lock.close()
         asked.touch()
-        deadline = time.monotonic() + STOP_SECONDS + 5
-        # The supervisor takes the request away when it is done, or when others use the server: it is then theirs.
+        deadline = time.monotonic() + STOP_TIMEOUT_S + 5
+        # The supervisor removes the request once the server has stopped, or because others still use the server.
         while time.monotonic() < deadline:
             if not asked.exists() and (address.exists() or supervisor is None or _has_ended(supervisor)):
                 return
@@ -109,7 +109,7 @@ class EmbeddedBucket:
         except (OSError, ValueError, KeyError):
             return None
         if served != identity(os.fstat(self._lock.fileno())):
-            return None  # copied along from a folder whose server may still run
+            return None  # copied from a folder whose server may still run
         return address if answers(address.endpoint_url) else None
 
     def _start(self) -> Address:
@@ -126,16 +126,16 @@ class EmbeddedBucket:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    start_new_session=True,  # Ctrl-C in the terminal is for us; the server stops after us
+                    start_new_session=True,  # Ctrl-C in the terminal is for this process; the server stops after it
                 )
             return self._wait_for(process)
 
     def _wait_for(self, process: subprocess.Popen[bytes]) -> Address:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and process.poll() is None:
             address = self._running()
             if address:
-                # The supervisor outlives this process or ends by itself: it is nobody's to wait for.
+                # The supervisor may outlive this process, so nobody waits for it.
                 process.returncode = 0
                 return address
             time.sleep(0.02)
@@ -145,12 +145,12 @@ class EmbeddedBucket:
 
 
 def identity(lock: os.stat_result) -> list[int]:
-    """Which `users.lock` it is. No two that are open have the same."""
+    """Return device and inode of a `users.lock`. No two open files have the same."""
     return [lock.st_dev, lock.st_ino]
 
 
 def supervisor_of(address: Path) -> int | None:
-    """The process that wrote this address; None where none can be read."""
+    """Return the process that wrote this address; None if it can't be read."""
     try:
         return int(json.loads(address.read_text(encoding="utf-8"))["pid"])
     except (OSError, ValueError, KeyError):
@@ -158,7 +158,7 @@ def supervisor_of(address: Path) -> int | None:
 
 
 def _has_ended(pid: int) -> bool:
-    """Whether a process is gone; one of our own is taken leave of, so that it does not stay as a zombie."""
+    """Return whether a process has ended. A child of this process is reaped, so that it does not stay as a zombie."""
     with contextlib.suppress(ChildProcessError):
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     return not is_running(pid)
@@ -181,26 +181,26 @@ def _write_credentials(path: Path) -> None:
 
 
 def read_credentials(path: Path) -> tuple[str, str]:
-    """Access key and secret from a shared credentials file written here."""
+    """Return access key and secret from a credentials file written by this module."""
     facts = dict(line.split(" = ", 1) for line in path.read_text().splitlines() if " = " in line)
     return facts["aws_access_key_id"], facts["aws_secret_access_key"]
 
 
 def answers(url: str) -> bool:
-    """Whether a server answers there, be it that a signature is missing."""
+    """Return whether an S3 server answers there. Refusing the unsigned request counts."""
     try:
-        # Past any proxy of the environment: it is our own loopback address.
+        # No proxy from the environment: this is a loopback address.
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=2):
             return True
     except urllib.error.HTTPError as error:
         error.close()
-        return error.code in {400, 401, 403}  # it misses a signature, so it is up
+        return error.code in {400, 401, 403}  # it asks for a signature, so it is up
     except OSError:
         return False
 
 
 def find_server() -> tuple[str, Path]:
-    """Name and path of the server to run: SeaweedFS, or rclone in its stead."""
+    """Return name and path of the server to run: SeaweedFS, else rclone."""
     scripts = sysconfig.get_path("scripts")
     for name in ("weed", "rclone"):
         found = shutil.which(name, path=scripts) or shutil.which(name)
@@ -210,7 +210,7 @@ def find_server() -> tuple[str, Path]:
 
 
 def server_version() -> str:
-    """What the embedded bucket runs, with its version."""
+    """Return the name and version of the server that the embedded bucket runs."""
     name, path = find_server()
     shown = subprocess.run([path, "version"], capture_output=True, text=True, check=False, timeout=20)
     number = re.search(r"\d+\.\d+(\.\d+)?", shown.stdout)

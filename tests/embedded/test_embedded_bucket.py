@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from hashmark.core.errors import UsageError
-from hashmark.embedded import store
-from hashmark.embedded.store import EmbeddedBucket
+from hashmark.embedded import embedded_bucket
+from hashmark.embedded.embedded_bucket import EmbeddedBucket
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
 from support.stores import SCRIPTS
@@ -24,7 +24,7 @@ from support.waiting import wait_for
 USE = """
 import sys, time
 from pathlib import Path
-from hashmark.embedded.store import EmbeddedBucket
+from hashmark.embedded.embedded_bucket import EmbeddedBucket
 with EmbeddedBucket(Path(sys.argv[1]), "styles") as box:
     print(box.address.endpoint_url, flush=True)
     time.sleep(60)
@@ -107,7 +107,7 @@ def test_a_folder_made_anew_at_the_same_path_is_not_disturbed_by_the_server_of_t
     shutil.rmtree(folder)
     again = EmbeddedBucket(folder, "styles")
     bucket_of(again).put("a.txt", b"new")
-    wait_for(lambda: store._has_ended(old), seconds=60)
+    wait_for(lambda: embedded_bucket._has_ended(old), seconds=60)
     with EmbeddedBucket(folder, "styles") as next_one:
         assert next_one.address == again.address
         assert bucket_of(next_one).read("a.txt") == b"new"
@@ -125,9 +125,9 @@ def test_rclone_stands_in_and_says_so(tmp_path: Path) -> None:
     """The supervisor of a machine that has no SeaweedFS."""
     folder = tmp_path / "box"
     folder.mkdir()
-    store._write_credentials(folder / "credentials")
+    embedded_bucket._write_credentials(folder / "credentials")
     code = (
-        "import sys; from pathlib import Path; import hashmark.embedded.store as e; "
+        "import sys; from pathlib import Path; import hashmark.embedded.embedded_bucket as e; "
         f"e.find_server = lambda: ('rclone', Path({str(SCRIPTS / 'rclone')!r})); "
         "from hashmark.embedded.supervisor import supervise; "
         f"sys.exit(supervise(Path({str(folder)!r}), 'styles'))"
