@@ -207,7 +207,7 @@ def test_where_a_journal_is_damaged_the_last_batch_is_none_older(
     (library.root / "82_x" / "5.txt").write_bytes(b"b ")
     name = clean(library)
     (library.trash / name / ".journal.json").write_bytes(b"{")
-    with pytest.raises(UsageError, match=f"The journal of {name} can't be read"):
+    with pytest.raises(UsageError, match=f"Cannot read the journal of {name}"):
         undo(library, "last")
     assert [batch.name for batch in undoable_batches(library)] == [older]
     assert restore.restore(library, name).failures == ()
