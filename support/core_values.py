@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 
 from hashmark.core import etags
-from hashmark.core.compare import Joined, Weighed, judge, weigh
+from hashmark.core.compare import Comparison, KeyState, compare_listed, judge
 from hashmark.core.join import join
 from hashmark.core.model import (
     Base,
@@ -74,9 +74,9 @@ def base(key: str, data: bytes = DATA, *, etag: str | None = None) -> Base:
     return Base(Key(key), md5(data), md5(data) if etag is None else etag, len(data))
 
 
-def joined(disk: bytes | None, bucket: bytes | None, proven: bytes | None, key: str = "a.txt") -> Joined:
+def joined(disk: bytes | None, bucket: bytes | None, proven: bytes | None, key: str = "a.txt") -> KeyState:
     """One key, each side by its content, None where it does not hold the key."""
-    return Joined(
+    return KeyState(
         Key(key),
         None if disk is None else local(key, disk),
         None if bucket is None else remote(key, bucket),
@@ -91,7 +91,7 @@ def status(
     kind: Kind | None = None,
     evidence: Evidence | None = None,
     reason: str | None = None,
-    settle: str | None = None,
+    remedy: str | None = None,
     data: bytes = DATA,
 ) -> FileStatus:
     """A status whose sides fit its verdict; the kind follows from the key unless it is given."""
@@ -101,19 +101,19 @@ def status(
         verdict=verdict,
         evidence=evidence,
         reason=reason,
-        settle=settle,
+        remedy=remedy,
         local=None if verdict in ONLY_REMOTE else local(key, data),
         remote=None if verdict in ONLY_LOCAL else remote(key, data),
     )
 
 
-def known(row: Joined) -> Weighed | None:
+def known(row: KeyState) -> Comparison | None:
     """What a bucket whose ETags are trusted to be MD5s tells of both sides; None where one is missing."""
     if row.local is None or row.remote is None:
         return None
-    weighed = weigh(row.local, row.remote, row.base)
-    if weighed.content is Content.UNKNOWN and etags.looks_like_md5(row.remote.etag or ""):
-        return Weighed(Content.DIFFERENT, Evidence.ETAG_MD5)
+    weighed = compare_listed(row.local, row.remote, row.base)
+    if weighed.content is Content.UNKNOWN and etags.may_be_md5(row.remote.etag or ""):
+        return Comparison(Content.DIFFERENT, Evidence.ETAG_MD5)
     return weighed
 
 

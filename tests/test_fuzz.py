@@ -25,7 +25,7 @@ from hashmark.core.errors import (
     UnexpectedAnswer,
     UsageError,
 )
-from hashmark.core.etags import looks_like_md5, normal_etag, part_count
+from hashmark.core.etags import may_be_md5, normal_etag, part_count
 from hashmark.library.settings import SETTINGS, read_settings
 from hashmark.s3 import error_mapping, requests, xml
 from hashmark.s3.client import Answer
@@ -140,7 +140,7 @@ def test_the_headers_of_an_object_are_read_or_refused(examples: int) -> None:
             return
         assert head.size >= 0
         if head.etag is not None:
-            part_count(head.etag), looks_like_md5(head.etag)
+            part_count(head.etag), may_be_md5(head.etag)
 
     fuzz(check, HEADERS, examples)
 
@@ -167,7 +167,7 @@ def test_any_etag_is_an_md5_of_parts_or_neither(examples: int) -> None:
         etag = normal_etag(raw)
         parts = part_count(etag)
         assert parts is None or parts > 0
-        assert not (parts and looks_like_md5(etag))
+        assert not (parts and may_be_md5(etag))
 
     fuzz(check, ETAGS | st.text(max_size=50) | st.from_regex(r'(W/)?"?[0-9a-fA-F]{30,34}(-\d*)?"?'), examples)
 
@@ -284,12 +284,10 @@ GRAMMAR = [
 
 
 @BUDGETS
-def test_a_search_is_understood_or_refused_where_it_goes_wrong(examples: int) -> None:
+def test_a_search_is_understood_or_refused(examples: int) -> None:
     def check(data: bytes) -> None:
         text = data.decode("utf-8", "replace")
-        try:
+        with contextlib.suppress(QueryError):
             query.parse(text)
-        except QueryError as told:
-            assert 0 <= told.position <= len(text)
 
     fuzz(check, spoilt(SEARCHES, GRAMMAR), examples)

@@ -15,7 +15,7 @@ from hashmark.actions.clean import apply, pipeline_of, preview
 from hashmark.core.cleaning import Pipeline
 from hashmark.core.errors import Busy, Interrupted, LocalError, SettingsError, UsageError
 from hashmark.core.events import Event, JobState, reduce
-from hashmark.core.word_diff import PieceKind as Side
+from hashmark.core.word_diff import PieceChange as Side
 from hashmark.disk import rewrite
 from hashmark.library.settings import create
 from hashmark.trash.batch import undoable_batches
@@ -302,7 +302,7 @@ def test_a_stop_while_looking_writes_nothing_and_while_writing_finishes_what_is_
     put(dataset, a=b"a ", b=b"b ", c=b"c ")
     stop = threading.Event()
     found = preview(dataset, PROSE)
-    monkeypatch.setattr(rewrite, "AT_ONCE", 2)
+    monkeypatch.setattr(rewrite, "MAX_FILES_PER_FLUSH", 2)
     applied = apply(found, lambda event: stop.set() if type(event).__name__ == "FileDone" else None, stop)
     assert (applied.outcome.done, applied.outcome.not_tried, applied.outcome.interrupted) == (
         ("a.txt", "b.txt"),

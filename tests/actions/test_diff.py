@@ -9,7 +9,7 @@ from hashmark.actions import diff as diffs
 from hashmark.actions.diff import CaptionDiff, compare_caption
 from hashmark.core.errors import PreconditionFailed, UsageError
 from hashmark.core.model import FileStatus
-from hashmark.core.word_diff import PieceKind
+from hashmark.core.word_diff import PieceChange
 from support.datasets import LibraryMaker, dataset_of, fill
 from support.stores import Store
 
@@ -23,8 +23,8 @@ def row_of(dataset: Dataset, key: str = KEY) -> FileStatus:
 
 def sides(found: CaptionDiff) -> tuple[str, str]:
     """The texts of the bucket and the disk, as the pieces spell them."""
-    bucket = "".join(piece.text for piece in found.pieces if piece.change is not PieceKind.ADDED)
-    disk = "".join(piece.text for piece in found.pieces if piece.change is not PieceKind.REMOVED)
+    bucket = "".join(piece.text for piece in found.pieces if piece.change is not PieceChange.ADDED)
+    disk = "".join(piece.text for piece in found.pieces if piece.change is not PieceChange.REMOVED)
     return bucket, disk
 
 
@@ -40,7 +40,7 @@ def test_a_caption_in_sync_is_shown_as_the_same_bytes(dataset: Dataset) -> None:
     row = row_of(dataset)
     found = compare_caption(dataset, row)
     assert (found.status, sides(found), found.note) == (row, ("a red cat\n", "a red cat\n"), "the same bytes")
-    assert {piece.change for piece in found.pieces} == {PieceKind.BOTH}
+    assert {piece.change for piece in found.pieces} == {PieceChange.BOTH}
 
 
 def test_an_edit_leads_from_the_bucket_to_the_disk(dataset: Dataset) -> None:

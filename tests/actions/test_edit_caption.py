@@ -16,7 +16,7 @@ import pytest
 from hashmark import Dataset, Library
 from hashmark.actions import edit_caption
 from hashmark.actions.edit_caption import Caption, caption_key, read_caption, write_caption
-from hashmark.core.encoding import MAX_CAPTION
+from hashmark.core.encoding import MAX_CAPTION_BYTES
 from hashmark.core.errors import FileChanged, HashmarkError, LocalError, ReadOnly, Unreadable, UnsafePath, UsageError
 from hashmark.core.pairs import Pairing
 from hashmark.disk.read import read_file
@@ -87,9 +87,9 @@ def test_no_file_is_an_empty_caption_without_a_digest(dataset: Dataset) -> None:
 
 
 def test_a_caption_too_large_to_show_is_refused(dataset: Dataset) -> None:
-    (dataset.path / "a.txt").write_bytes(b"x" * MAX_CAPTION)
-    assert len(read_caption(dataset, "a.txt").text) == MAX_CAPTION
-    (dataset.path / "a.txt").write_bytes(b"x" * (MAX_CAPTION + 1))
+    (dataset.path / "a.txt").write_bytes(b"x" * MAX_CAPTION_BYTES)
+    assert len(read_caption(dataset, "a.txt").text) == MAX_CAPTION_BYTES
+    (dataset.path / "a.txt").write_bytes(b"x" * (MAX_CAPTION_BYTES + 1))
     with pytest.raises(Unreadable):
         read_caption(dataset, "a.txt")
 
@@ -193,7 +193,7 @@ def test_a_save_over_a_file_that_has_gone_is_refused(dataset: Dataset) -> None:
         (b"caf\xe9", "a \ud83d", r"half a character \(U\+D83D\)"),
         (b"cafe", "a \ud83d", r"half a character \(U\+D83D\)"),
         (b"\xff\xfea\x00", "a \udc00", r"half a character \(U\+DC00\)"),
-        (b"", "€" * (MAX_CAPTION // 3 + 1), f"would have {MAX_CAPTION // 3 * 3 + 3} bytes"),
+        (b"", "€" * (MAX_CAPTION_BYTES // 3 + 1), f"would have {MAX_CAPTION_BYTES // 3 * 3 + 3} bytes"),
     ],
 )
 def test_a_text_that_can_not_be_kept_is_refused(before: bytes, text: str, words: str, dataset: Dataset) -> None:
@@ -268,7 +268,7 @@ def replace(path: Path) -> None:
 
 def grow(path: Path) -> None:
     """Beyond what can be read."""
-    path.write_bytes(b"x" * (MAX_CAPTION + 1))
+    path.write_bytes(b"x" * (MAX_CAPTION_BYTES + 1))
 
 
 def after_look(number: int, then: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,7 +295,7 @@ def test_an_edit_by_another_program_in_the_midst_of_a_save_is_never_lost(
     after_look(look, lambda: change(path), monkeypatch)
     with pytest.raises((FileChanged, Unreadable)):
         write_caption(dataset, "a.txt", "mine", replaces=md5(OLD))
-    theirs = {overwrite: THEIRS, overwrite_unseen: THEIRS, replace: THEIRS, grow: b"x" * (MAX_CAPTION + 1)}
+    theirs = {overwrite: THEIRS, overwrite_unseen: THEIRS, replace: THEIRS, grow: b"x" * (MAX_CAPTION_BYTES + 1)}
     assert tree(dataset.path) == ({"a.txt": theirs[change]} if change in theirs else {})
     assert trashed(dataset) == []
 

@@ -13,12 +13,12 @@ from hashmark.core.compare import (
     MULTIPART,
     NAME_ONLY,
     OPAQUE,
-    Joined,
-    Weighed,
+    Comparison,
+    KeyState,
+    compare_listed,
     conclude,
     judge,
     refuse_unsafe,
-    weigh,
 )
 from hashmark.core.model import Base, Content, Evidence, Key, Kind, RemoteObject, Verdict
 from support.core_values import DATA, base, joined, known, local, md5, remote
@@ -65,7 +65,7 @@ def test_each_row_of_the_decision_table_holds(
 ) -> None:
     """A file, an object and a base of this content lead to this verdict, and are kept with it."""
     row = joined(disk, bucket, proven)
-    unknown = Weighed(Content.UNKNOWN, None, "reason", "settle")
+    unknown = Comparison(Content.UNKNOWN, None, "reason", "settle")
     found = judge(row, Kind.CAPTION, unknown if verdict is Verdict.UNVERIFIED else known(row))
     assert found.verdict is verdict
     assert (found.key, found.kind) == ("a.txt", Kind.CAPTION)
@@ -140,40 +140,40 @@ def test_each_kind_of_evidence_proves_what_it_can_and_no_more(
     there: RemoteObject, proven: Base | None, content: Content, evidence: Evidence | None, reason: str | None
 ) -> None:
     """The same file against each object; what is unknown says what would settle it, what is known needs nothing."""
-    found = weigh(local("a.txt"), there, proven)
+    found = compare_listed(local("a.txt"), there, proven)
     assert (found.content, found.evidence, found.reason) == (content, evidence, reason)
-    assert bool(found.settle) == (content is Content.UNKNOWN)
+    assert bool(found.remedy) == (content is Content.UNKNOWN)
 
 
 @pytest.mark.parametrize("etag", ["opaque", f"{MD5}-1", OTHER_MD5, None])
 def test_two_empty_files_are_the_same_whatever_the_etag(etag: str | None) -> None:
     """There are no bytes that could differ; a list of names does not say that it is empty."""
-    found = weigh(local("a.txt", b""), RemoteObject(Key("a.txt"), 0, etag), None)
+    found = compare_listed(local("a.txt", b""), RemoteObject(Key("a.txt"), 0, etag), None)
     assert (found.content, found.evidence) == (Content.SAME, Evidence.SIZE)
-    assert weigh(local("a.txt", b""), RemoteObject(Key("a.txt")), None).content is Content.UNKNOWN
+    assert compare_listed(local("a.txt", b""), RemoteObject(Key("a.txt")), None).content is Content.UNKNOWN
 
 
 def test_a_file_that_cannot_be_read_is_refused_with_the_cause_whatever_the_bucket_holds() -> None:
     """Neither side's content is then known, so there is no other verdict."""
     for there in (remote("a.txt"), None):
-        row = Joined(Key("a.txt"), local("a.txt", trouble="can't be read: no permission"), there, base("a.txt"))
+        row = KeyState(Key("a.txt"), local("a.txt", trouble="can't be read: no permission"), there, base("a.txt"))
         found = judge(row, Kind.CAPTION)
         assert (found.verdict, found.reason) == (Verdict.REFUSED, "can't be read: no permission")
 
 
 def test_without_more_evidence_a_verdict_rests_on_the_listing() -> None:
     """The evidence, the reason and what would settle it are passed on."""
-    found = judge(Joined(Key("a.txt"), local("a.txt"), remote("a.txt"), None), Kind.CAPTION)
+    found = judge(KeyState(Key("a.txt"), local("a.txt"), remote("a.txt"), None), Kind.CAPTION)
     assert (found.verdict, found.evidence, found.reason) == (Verdict.SYNCED, Evidence.ETAG_MD5, None)
-    found = judge(Joined(Key("a.txt"), local("a.txt"), remote("a.txt", etag="odd"), None), Kind.CAPTION)
+    found = judge(KeyState(Key("a.txt"), local("a.txt"), remote("a.txt", etag="odd"), None), Kind.CAPTION)
     assert (found.verdict, found.reason) == (Verdict.UNVERIFIED, OPAQUE)
-    assert found.settle
+    assert found.remedy
 
 
 def test_dearer_evidence_overrules_the_listing() -> None:
     """Bytes that were read and differ win over an ETag that matched."""
-    row = Joined(Key("a.txt"), local("a.txt"), remote("a.txt"), base("a.txt"))
-    found = judge(row, Kind.CAPTION, Weighed(Content.DIFFERENT, Evidence.BODY))
+    row = KeyState(Key("a.txt"), local("a.txt"), remote("a.txt"), base("a.txt"))
+    found = judge(row, Kind.CAPTION, Comparison(Content.DIFFERENT, Evidence.BODY))
     assert (found.verdict, found.evidence) == (Verdict.DIFFERS, Evidence.BODY)
 
 
@@ -182,15 +182,15 @@ LIE = Base(Key("a.txt"), OTHER_MD5, MD5, SIZE, common=False)
 
 def test_an_etag_that_was_proven_to_lie_is_not_believed_again() -> None:
     """The object was read under this ETag and has other bytes; under a new ETag it has a new chance."""
-    found = weigh(local("a.txt"), remote("a.txt"), LIE)
+    found = compare_listed(local("a.txt"), remote("a.txt"), LIE)
     assert (found.content, found.evidence) == (Content.DIFFERENT, Evidence.RECORDED)
     moved = Base(Key("a.txt"), OTHER_MD5, "moved", SIZE, common=False)
-    assert weigh(local("a.txt"), remote("a.txt"), moved).content is Content.SAME
+    assert compare_listed(local("a.txt"), remote("a.txt"), moved).content is Content.SAME
 
 
 def test_a_file_that_has_what_was_read_is_the_same_whatever_the_etag_says() -> None:
     """The object was read, and the disk now holds those very bytes."""
-    found = weigh(local("a.txt", b"another sketch..\n"), remote("a.txt"), LIE)
+    found = compare_listed(local("a.txt", b"another sketch..\n"), remote("a.txt"), LIE)
     assert (found.content, found.evidence) == (Content.SAME, Evidence.RECORDED)
 
 
@@ -200,25 +200,25 @@ def test_a_file_that_has_what_was_read_is_the_same_whatever_the_etag_says() -> N
 )
 def test_a_lie_is_no_common_past(here: bool, there: bool, verdict: Verdict) -> None:
     """The two sides were never proven equal, so nobody has changed or deleted anything."""
-    row = Joined(Key("a.txt"), local("a.txt") if here else None, remote("a.txt") if there else None, LIE)
+    row = KeyState(Key("a.txt"), local("a.txt") if here else None, remote("a.txt") if there else None, LIE)
     assert judge(row, Kind.CAPTION).verdict is verdict
 
 
 def test_a_bare_name_in_the_bucket_is_never_called_deleted_here() -> None:
     """Without an ETag it can't be told that the object is still the base, so nothing may follow from it."""
-    row = Joined(Key("a.txt"), None, RemoteObject(Key("a.txt")), base("a.txt"))
+    row = KeyState(Key("a.txt"), None, RemoteObject(Key("a.txt")), base("a.txt"))
     assert judge(row, Kind.CAPTION).verdict is Verdict.CONFLICT
 
 
 def test_an_object_of_the_recorded_etag_but_another_size_is_not_the_base() -> None:
     """Both parts of the record must fit before the bucket's side counts as unchanged."""
-    row = Joined(Key("a.txt"), None, RemoteObject(Key("a.txt"), SIZE + 1, MD5), base("a.txt"))
+    row = KeyState(Key("a.txt"), None, RemoteObject(Key("a.txt"), SIZE + 1, MD5), base("a.txt"))
     assert judge(row, Kind.CAPTION).verdict is Verdict.CONFLICT
 
 
 def test_an_unsafe_key_is_refused_on_either_side_and_a_safe_one_is_not() -> None:
     """The refusal names the reason and keeps both sides."""
-    row = Joined(Key("../a.txt"), None, remote("../a.txt"), None)
+    row = KeyState(Key("../a.txt"), None, remote("../a.txt"), None)
     found = refuse_unsafe(row, Kind.CAPTION)
     assert found is not None
     assert (found.verdict, found.reason, found.remote) == (Verdict.REFUSED, "has a '..' segment", row.remote)

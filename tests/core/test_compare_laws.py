@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hashmark.core.compare import Weighed, conclude, judge, weigh
+from hashmark.core.compare import Comparison, compare_listed, conclude, judge
 from hashmark.core.model import (
     Base,
     Content,
@@ -79,14 +79,14 @@ def test_the_listing_alone_never_calls_a_mismatch_different(
     A difference needs words only where the ETag claims the opposite: its bytes were read, and that outweighs it.
     """
     proven = Base(Key("a"), md5(b"one"), recorded or "", 3) if has_base else None
-    found = weigh(local("a", data), RemoteObject(Key("a"), size, etag), proven)
+    found = compare_listed(local("a", data), RemoteObject(Key("a"), size, etag), proven)
     if found.content is Content.DIFFERENT:
         assert size not in (None, len(data)) or (proven is not None and etag == proven.etag)
     if found.content is Content.SAME:
         assert etag == md5(data) or size == len(data) == 0 or (proven is not None and etag == proven.etag)
     unknown = found.content is Content.UNKNOWN
     contradicted = (found.content, found.evidence) == (Content.DIFFERENT, Evidence.RECORDED) and etag == md5(data)
-    assert bool(found.settle) == unknown
+    assert bool(found.remedy) == unknown
     assert bool(found.reason) == (unknown or contradicted)
 
 
@@ -97,7 +97,7 @@ def test_a_verdict_is_unverified_exactly_where_the_content_is_unknown(
     """Cannot tell is never folded into yes or no."""
     if disk is None and bucket is None:
         return
-    found = judge(joined(disk, bucket, proven), Kind.OTHER, Weighed(content, Evidence.BODY))
+    found = judge(joined(disk, bucket, proven), Kind.OTHER, Comparison(content, Evidence.BODY))
     both = disk is not None and bucket is not None
     assert (found.verdict is Verdict.UNVERIFIED) == (both and content is Content.UNKNOWN)
     assert (found.verdict is Verdict.SYNCED) == (both and content is Content.SAME)

@@ -46,17 +46,12 @@ def test_every_error_has_a_code_a_meaning_and_its_place_in_the_tree(kind: type[H
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: str(kind.__name__))
 def test_every_error_says_what_happened_and_what_to_do(kind: type[HashmarkError]) -> None:
     """The text has both; the class's own next step where none is given, and none where that is asked for."""
-    assert str(kind("It broke.", "Mend it.")) == "It broke. Mend it."
+    assert str(kind("It broke.", "Fix it.")) == "It broke. Fix it."
     plain = kind("It broke.")
     assert (plain.message, plain.hint) == ("It broke.", kind.default_hint)
     assert str(plain) == f"It broke. {kind.default_hint}".strip()
     assert str(kind("It broke.", "")) == "It broke."
     assert plain.args == ("It broke.",)
-
-
-def test_what_may_pass_by_itself_is_retryable_and_nothing_else_is() -> None:
-    """A wrong password does not become right."""
-    assert {kind.code for kind in ALL if kind.retryable} == {"unreachable", "slow-down", "server-fault", "bad-digest"}
 
 
 def test_what_every_other_file_would_meet_as_well_is_fatal_and_nothing_else_is() -> None:
@@ -70,4 +65,4 @@ def test_what_every_other_file_would_meet_as_well_is_fatal_and_nothing_else_is()
 def test_a_refused_plan_knows_what_a_person_may_agree_to() -> None:
     """None where agreeing would not help."""
     assert RefusedPlan("No.", deletes=5).deletes == 5
-    assert RefusedPlan("No.", "Mend it.").deletes is None
+    assert RefusedPlan("No.", "Fix it.").deletes is None

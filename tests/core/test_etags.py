@@ -15,7 +15,7 @@ from hashmark.core.etags import (
     UPLOADER_PART_SIZES,
     MultipartHasher,
     fits,
-    looks_like_md5,
+    may_be_md5,
     multipart_etag,
     normal_etag,
     part_count,
@@ -177,14 +177,12 @@ def test_part_sizes_of_known_uploaders_are_whole_mebibytes() -> None:
     assert sorted(size / MIB for size in UPLOADER_PART_SIZES) == [5, 8, 10, 15, 16, 17, 25, 32, 50, 64, 100, 128]
 
 
-@given(st.integers(0, 1 << 45), st.integers(1, MAX_PARTS), st.lists(st.integers(-1, 1 << 40), max_size=3))
-def test_every_candidate_fits_once_and_hints_come_first(size: int, parts: int, hints: list[int]) -> None:
+@given(st.integers(0, 1 << 45), st.integers(1, MAX_PARTS))
+def test_every_candidate_fits_once(size: int, parts: int) -> None:
     """What does not make so many parts is not worth hashing."""
-    found = part_size_candidates(size, parts, hints)
+    found = part_size_candidates(size, parts)
     assert all(fits(size, candidate, parts) for candidate in found)
     assert len(set(found)) == len(found)
-    good = list(dict.fromkeys(hint for hint in hints if fits(size, hint, parts)))
-    assert found[: len(good)] == good
     assert {known for known in UPLOADER_PART_SIZES if fits(size, known, parts)} <= set(found)
     assert parts > 1 or found
 
@@ -236,5 +234,5 @@ def test_an_etag_is_read_with_and_without_quotes(etag: str, normal: str) -> None
 )
 def test_the_form_of_an_etag_says_what_it_can_be(etag: str, is_md5: bool, parts: int | None) -> None:
     """32 hex digits, the same with a number of parts, or neither."""
-    assert looks_like_md5(etag) is is_md5
+    assert may_be_md5(etag) is is_md5
     assert part_count(etag) == parts

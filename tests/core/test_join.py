@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashmark.core.compare import Joined
+from hashmark.core.compare import KeyState
 from hashmark.core.join import join, relevant
 from hashmark.core.model import Key, Kind, LocalFile, RemoteObject, Stamp
 from hashmark.core.pairs import Pairing
@@ -37,7 +37,7 @@ def test_the_join_is_the_join_of_three_dictionaries(
         )
     )
     expected = in_bytes({*here, *there})
-    assert rows == [Joined(Key(key), here.get(key), there.get(key), proven.get(key)) for key in expected]
+    assert rows == [KeyState(Key(key), here.get(key), there.get(key), proven.get(key)) for key in expected]
     assert gone == in_bytes(proven.keys() - {*expected})
 
 
@@ -113,7 +113,7 @@ RELEVANT: dict[str, Kind | None] = {
 @pytest.mark.parametrize(("key", "kind"), RELEVANT.items(), ids=[repr(key) for key in RELEVANT])
 def test_what_belongs_to_a_dataset_has_a_kind_and_the_rest_is_left_out(key: str, kind: Kind | None) -> None:
     """Folder markers (the dataset's own has an empty name), litter and hashmark's own files are no files of it."""
-    row = Joined(Key(key), None, remote(key), None)
+    row = KeyState(Key(key), None, remote(key), None)
     assert list(relevant([row], Pairing())) == ([] if kind is None else [(row, kind)])
 
 

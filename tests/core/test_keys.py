@@ -197,7 +197,7 @@ def test_every_member_of_a_collision_is_refused_and_nobody_else(listed: list[str
 
 def test_a_collision_names_the_other_file_and_drops_what_no_longer_holds() -> None:
     """The old evidence proves nothing any more, and nothing but renaming settles it."""
-    unsure = status("A.png", Verdict.UNVERIFIED, evidence=Evidence.CLAIMED, reason="opaque", settle="`hashmark verify`")
+    unsure = status("A.png", Verdict.UNVERIFIED, evidence=Evidence.CLAIMED, reason="opaque", remedy="`hashmark verify`")
     upper, lower = refuse_collisions([unsure, status("a.png", evidence=Evidence.ETAG_MD5)])
     assert (upper.evidence, lower.evidence) == (None, None)
     assert "'a.png'" in (reason_of(upper) or "")

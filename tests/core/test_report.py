@@ -122,7 +122,7 @@ def test_files_can_be_asked_for_by_verdict() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "settle", "expected"),
+    ("reason", "remedy", "expected"),
     [
         (None, None, None),
         ("opaque", None, "opaque"),
@@ -130,9 +130,9 @@ def test_files_can_be_asked_for_by_verdict() -> None:
         (None, "`hashmark verify`", None),
     ],
 )
-def test_the_reason_says_what_would_settle_it(reason: str | None, settle: str | None, expected: str | None) -> None:
+def test_the_reason_says_what_would_settle_it(reason: str | None, remedy: str | None, expected: str | None) -> None:
     """In one sentence, in text and in JSON."""
-    row = status("a", Verdict.UNVERIFIED, reason=reason, settle=settle)
+    row = status("a", Verdict.UNVERIFIED, reason=reason, remedy=remedy)
     assert reason_of(row) == expected
     assert file_json(row)["reason"] == expected
 

@@ -45,7 +45,7 @@ CONFLICT = status("a.txt", Verdict.CONFLICT)
         ),
         (status("a", Verdict.DIFFERS), "Disk and bucket hold different bytes."),
         (
-            status("a", Verdict.UNVERIFIED, reason="the ETag is no MD5", settle="`hashmark verify`"),
+            status("a", Verdict.UNVERIFIED, reason="the ETag is no MD5", remedy="`hashmark verify`"),
             "Cannot tell whether the bytes are equal: the ETag is no MD5; `hashmark verify` would settle it.",
         ),
         (status("a", Verdict.UNVERIFIED), "Not compared yet."),

@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hashmark.core.display import reveal
-from hashmark.core.word_diff import Piece, PieceKind, common_ends, word_diff
+from hashmark.core.word_diff import Piece, PieceChange, common_ends, word_diff
 
-BOTH, REMOVED, ADDED = PieceKind.BOTH, PieceKind.REMOVED, PieceKind.ADDED
+BOTH, REMOVED, ADDED = PieceChange.BOTH, PieceChange.REMOVED, PieceChange.ADDED
 
 texts = st.one_of(
     st.text(max_size=30),
@@ -39,7 +39,7 @@ texts = st.one_of(
     ],
     ids=lambda value: ascii(value) if isinstance(value, str) else "",
 )
-def test_what_changed_is_told_by_whole_words(before: str, after: str, pieces: list[tuple[PieceKind, str]]) -> None:
+def test_what_changed_is_told_by_whole_words(before: str, after: str, pieces: list[tuple[PieceChange, str]]) -> None:
     """Each blank and each mark is a word of its own, so that an edit of one character is seen as that."""
     assert [(piece.change, piece.text) for piece in word_diff(before, after)] == pieces
 

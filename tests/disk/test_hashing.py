@@ -25,7 +25,7 @@ from hashmark.disk import hashing
 from hashmark.disk.hashing import (
     BATCH_FILES,
     BATCHES_AHEAD,
-    CHUNK,
+    CHUNK_BYTES,
     GRANULARITY_NS,
     ChangedWhileReading,
     Hashed,
@@ -66,7 +66,9 @@ def sized(size: int) -> bytes:
 # --- one file ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 3 * CHUNK + 5])
+@pytest.mark.parametrize(
+    "size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES, 3 * CHUNK_BYTES + 5]
+)
 def test_a_digest_is_that_of_the_whole_file_around_every_buffer_edge(tmp_path: Path, size: int) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(sized(size))
@@ -84,12 +86,12 @@ def test_any_content_has_hashlibs_digest(data: bytes) -> None:
 
 
 def test_one_read_gives_the_digest_and_the_multipart_etags(tmp_path: Path) -> None:
-    data = sized(CHUNK + 10)
+    data = sized(CHUNK_BYTES + 10)
     (tmp_path / "a").write_bytes(data)
-    hasher = MultipartHasher([CHUNK, 1000])
+    hasher = MultipartHasher([CHUNK_BYTES, 1000])
     assert hash_file(str(tmp_path / "a"), hasher)[0] == md5(data)
-    parts = hashlib.md5(data[:CHUNK]).digest() + hashlib.md5(data[CHUNK:]).digest()
-    assert hasher.etags()[CHUNK] == f"{md5(parts)}-2"
+    parts = hashlib.md5(data[:CHUNK_BYTES]).digest() + hashlib.md5(data[CHUNK_BYTES:]).digest()
+    assert hasher.etags()[CHUNK_BYTES] == f"{md5(parts)}-2"
 
 
 def restored(path: Path) -> None:
@@ -107,7 +109,7 @@ EDITS: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("size", [100, 2 * CHUNK])
+@pytest.mark.parametrize("size", [100, 2 * CHUNK_BYTES])
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS.keys())
 def test_a_file_that_changes_while_it_is_read_has_no_digest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edit: Callable[[Path], object], size: int
@@ -157,7 +159,7 @@ def test_what_is_no_file_any_more_is_an_error_and_never_waited_for(
 
 def test_every_file_has_its_digest_in_the_walks_order_whatever_its_size(tmp_path: Path) -> None:
     contents = {f"{n:03}": sized((n * 7919) % 5000) for n in range(200)}
-    contents |= {"000": sized(6 * CHUNK), "100": b"", "150": sized(CHUNK + 1)}
+    contents |= {"000": sized(6 * CHUNK_BYTES), "100": b"", "150": sized(CHUNK_BYTES + 1)}
     for key, data in contents.items():
         (tmp_path / key).write_bytes(data)
     found = hashed(tmp_path, workers=4)

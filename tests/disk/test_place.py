@@ -13,7 +13,7 @@ import pytest
 
 from hashmark.core.errors import FileChanged, LocalError, UnsafePath
 from hashmark.core.keys import TEMPORARY
-from hashmark.disk.durable import write_bytes
+from hashmark.disk.durable import replace_file
 from hashmark.disk.place import open_slot
 from hashmark.disk.walk import stamp_of
 from support.file_trees import fill, place, stamp, tree
@@ -298,7 +298,7 @@ def test_no_folder_stays_open_whatever_happens(root: Path, trash: Path) -> None:
 
 def test_writing_a_whole_file_replaces_the_old_and_makes_the_folders(tmp_path: Path) -> None:
     for data in (b"old", b"new"):
-        write_bytes(tmp_path / "deep/er/a.txt", data)
+        replace_file(tmp_path / "deep/er/a.txt", data)
         assert tree(tmp_path) == {"deep/er/a.txt": data}
 
 
@@ -306,7 +306,7 @@ def test_writing_where_a_folder_is_or_below_a_file_is_refused_and_leaves_nothing
     fill(tmp_path, "file", "folder/x")
     for path in (tmp_path / "file/a.txt", tmp_path / "folder"):
         with pytest.raises(LocalError, match=path.name):
-            write_bytes(path, b"new")
+            replace_file(path, b"new")
     assert tree(tmp_path) == {"file": b"file", "folder/x": b"folder/x"}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hashmark.core.errors import DiskFull, FileChanged, ReadOnly
-from hashmark.disk.durable import write_bytes
+from hashmark.disk.durable import replace_file
 from hashmark.disk.place import open_slot
 from support.file_trees import AFTER, BEFORE, NEW, OLD, change, fill, mounted, place, stamp, tree
 from support.waiting import wait_for
@@ -100,7 +100,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_part_of_the_new(tmp_path: Path) 
     with mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=256k", "tmpfs") as small:
         fill(small, "a.txt")
         with pytest.raises(DiskFull, match=r"No space is left to write '.*a\.txt'"):
-            write_bytes(small / "a.txt", bytes(1 << 20))
+            replace_file(small / "a.txt", bytes(1 << 20))
         assert tree(small) == {"a.txt": OLD}
 
 
@@ -122,7 +122,7 @@ def test_a_read_only_dataset_says_so_and_stays_as_it_is(tmp_path: Path, root: Pa
         with pytest.raises(ReadOnly, match=r"new/b\.txt"), open_slot(view, "new/b.txt", create=True):
             pass
         with pytest.raises(ReadOnly, match=r"b\.txt"):
-            write_bytes(view / "b.txt", NEW)
+            replace_file(view / "b.txt", NEW)
         with open_slot(view, "a.txt", create=True) as slot:
             slot.drop(slot.temporary())  # as after a download that could not begin: no error of its own
     assert tree(root.parent) == BEFORE
@@ -144,7 +144,7 @@ def test_a_disk_that_becomes_read_only_before_the_end_keeps_the_old_file(tmp_pat
 # --- readers meanwhile -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", ["put", "write_bytes"])
+@pytest.mark.parametrize("way", ["put", "replace_file"])
 def test_a_reader_always_sees_one_whole_content(root: Path, trash: Path, way: str) -> None:
     path = root / "a.txt"
     contents = [bytes([letter]) * size for letter, size in ((65, 300_000), (66, 200_000), (67, 1))]
@@ -166,7 +166,7 @@ def test_a_reader_always_sees_one_whole_content(root: Path, trash: Path, way: st
             if way == "put":
                 place(root, "a.txt", data, stamp(path), trash)
             else:
-                write_bytes(path, data)
+                replace_file(path, data)
         wait_for(lambda: data in seen)
     finally:
         done.set()

@@ -13,7 +13,7 @@ import pytest
 
 from hashmark.core.errors import DiskFull, LocalError, ReadOnly
 from hashmark.core.keys import TEMPORARY
-from hashmark.disk.durable import write_bytes
+from hashmark.disk.durable import replace_file
 from hashmark.disk.leftovers import leftovers
 from support.file_trees import AFTER, BEFORE, NEW, OLD, change, fill, tree
 
@@ -142,7 +142,7 @@ def test_a_refusal_is_told_in_our_words_and_everything_is_as_it_was(
 def test_a_refusal_while_writing_a_whole_file_leaves_the_old(root: Path, system: System, call: str) -> None:
     system.refusal = {call: errno.ENOSPC}
     with pytest.raises(DiskFull, match=r"a\.txt"):
-        write_bytes(root / "a.txt", NEW)
+        replace_file(root / "a.txt", NEW)
     assert tree(root.parent) == BEFORE
 
 
@@ -228,6 +228,6 @@ def test_without_hard_links_the_copy_in_the_trash_is_on_the_device_before_what_i
 
 @NAMED
 def test_a_file_written_whole_is_on_the_device_before_its_name(root: Path, system: System) -> None:
-    write_bytes(root / "a.txt", NEW)
+    replace_file(root / "a.txt", NEW)
     changing = [f"{name} {subject}" for name, subject in system.log if name in CHANGING]
     assert changing == ["fsync PART", "replace PART", "fsync set"]

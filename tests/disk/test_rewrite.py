@@ -55,7 +55,7 @@ def test_files_are_replaced_and_what_they_held_is_kept(folder: Path) -> None:
 def test_many_are_flushed_at_once_and_few_one_by_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By either way, all are done."""
     for few in (0, 99):
-        monkeypatch.setattr(rewrite, "FEW", few)
+        monkeypatch.setattr(rewrite, "MAX_SINGLE_FLUSHES", few)
         items = [Rewrite(f"{few}-{n}.txt", b"old", b"new") for n in range(20)]
         for item in items:
             (folder / item.key).write_bytes(b"old")
@@ -66,7 +66,7 @@ def test_many_are_flushed_at_once_and_few_one_by_one(folder: Path, monkeypatch: 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it looks up descriptors in /proc")
 def test_a_system_without_a_flush_of_everything_flushes_each(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on macOS."""
-    monkeypatch.setattr(rewrite, "FEW", 0)
+    monkeypatch.setattr(rewrite, "MAX_SINGLE_FLUSHES", 0)
     monkeypatch.setattr(rewrite, "_syncfs", lambda: None)
     synced: list[str] = []
     real = os.fsync
@@ -120,7 +120,7 @@ def test_one_that_is_not_as_it_was_is_left_and_the_others_done(
 @pytest.mark.parametrize("few", [0, 99])
 def test_an_edit_at_the_last_moment_is_seen(folder: Path, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
     """After the old content was linked into the trash: an edit in place changes both, so neither link may stay."""
-    monkeypatch.setattr(rewrite, "FEW", few)
+    monkeypatch.setattr(rewrite, "MAX_SINGLE_FLUSHES", few)
     flush = rewrite._flush
 
     def edit(*arguments: object) -> None:
@@ -225,7 +225,7 @@ def test_what_has_appeared_is_not_overwritten(folder: Path, monkeypatch: pytest.
 
 def test_a_stop_is_obeyed_between_flushes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is under way is finished."""
-    monkeypatch.setattr(rewrite, "AT_ONCE", 2)
+    monkeypatch.setattr(rewrite, "MAX_FILES_PER_FLUSH", 2)
     stop = threading.Event()
     done = []
     for item, _ in rewrite_all(folder, folder.parent / "trash", map(new, ("a.txt", "b.txt", "sub/c.txt")), stop):

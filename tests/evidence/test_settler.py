@@ -97,7 +97,7 @@ def test_an_etag_that_only_looks_like_an_md5_is_not_called_different(rig: Rig) -
     row = rig.judge({"a.txt": RANDOM_ETAG})["a.txt"]
     assert (row.verdict, row.evidence) == (Verdict.UNVERIFIED, None)
     assert "has not shown that its ETags are MD5s" in (row.reason or "")
-    assert "doctor" in (row.settle or "")
+    assert "doctor" in (row.remedy or "")
 
 
 def test_an_etag_like_a_random_uuid_is_grey_even_in_a_trusted_bucket(rig: Rig) -> None:
@@ -200,7 +200,7 @@ def test_a_checksum_that_the_store_does_not_check_is_the_uploader_s_word(claimed
     rig.head("a.txt", RANDOM_ETAG, x_amz_checksum_sha256=sha256(claimed))
     row = rig.judge({"a.txt": RANDOM_ETAG}, checked=False)["a.txt"]
     assert row.verdict is Verdict.UNVERIFIED
-    assert "doctor" in (row.settle or "")
+    assert "doctor" in (row.remedy or "")
 
 
 def test_a_composite_checksum_is_not_taken_for_the_whole_object_s(rig: Rig) -> None:
@@ -229,7 +229,7 @@ def test_an_object_that_is_told_of_only_with_a_key_is_grey_and_says_so(rig: Rig)
     rig.odd.answers["a.txt"] = Reply(400)
     row = rig.judge({"a.txt": RANDOM_ETAG}, trusted=True)["a.txt"]
     assert (row.verdict, "SSE-C" in (row.reason or "")) == (Verdict.UNVERIFIED, True)
-    assert "push --take mine" in (row.settle or "")
+    assert "push --take mine" in (row.remedy or "")
 
 
 def test_an_object_that_changed_or_vanished_after_the_listing_is_grey(rig: Rig) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from hashmark import Library, Options, Verdict, pull, push, status
 from hashmark.cli import exits
-from hashmark.core.errors import BrokenListing, HashmarkError, NoSuchBucket, RefusedPlan, ServerFault
+from hashmark.core.errors import BrokenListing, HashmarkError, NoSuchBucket, RefusedPlan, ServerError
 from hashmark.embedded.embedded_bucket import read_credentials
 from hashmark.library.settings import Settings
 from hashmark.s3 import listing as listing_module
@@ -118,7 +118,7 @@ def test_row_29_a_listing_that_fails_at_page_3_is_an_error_of_the_whole(
     monkeypatch.setattr(listing_module, "PAGE", 5)
     here = synced.machine()
     synced.proxy.on("ListObjectsV2", NAME, answers(500), nth=3, times=FOR_EVER, overall=True)
-    with pytest.raises(ServerFault):
+    with pytest.raises(ServerError):
         pull(here, delete=True, max_delete=100)
     unharmed(synced)
 

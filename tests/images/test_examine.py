@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from hashmark.core.errors import ImageRefused
-from hashmark.core.lint.alike import NEAR
+from hashmark.core.lint.alike import MAX_DISTANCE_BITS
 from hashmark.images.processes import Died, WorkerProcesses
 from hashmark.images.renderer import Renderer
 from support.lint_cases import picture
@@ -49,7 +49,7 @@ def test_rotation_is_told_and_does_not_change_the_likeness(renderer: Renderer, o
     assert found.orientation == orientation
     assert found.hash is not None
     assert upright.hash is not None
-    assert (found.hash ^ upright.hash).bit_count() <= NEAR
+    assert (found.hash ^ upright.hash).bit_count() <= MAX_DISTANCE_BITS
     stored = picture(1).size if orientation < 5 else picture(1).size[::-1]
     assert (found.width, found.height) == stored
 
@@ -76,7 +76,7 @@ def test_the_same_picture_in_another_size_and_format_has_a_near_hash_and_another
     assert one is not None
     assert again is not None
     assert other is not None
-    assert (one ^ again).bit_count() <= NEAR < (one ^ other).bit_count()
+    assert (one ^ again).bit_count() <= MAX_DISTANCE_BITS < (one ^ other).bit_count()
 
 
 def test_a_blank_sheet_has_no_likeness(renderer: Renderer) -> None:

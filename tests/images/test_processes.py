@@ -119,7 +119,7 @@ def test_pillow_is_strict_in_it_and_stays_so(one: WorkerProcesses, setting: str,
 
 
 def test_a_worker_is_replaced_after_many_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "_TASKS", 3)
+    monkeypatch.setattr(processes, "_MAX_TASKS", 3)
     made = WorkerProcesses(1, Limits(seconds=5), decode.prepare)
     pids = [made.run(os.getpid) for _ in range(7)]
     made.close()

@@ -16,7 +16,7 @@ from PIL import Image
 from hashmark.core.errors import ImageRefused
 from hashmark.images import heads
 from hashmark.images.processes import Limits
-from hashmark.images.renderer import MAX_BYTES, Renderer
+from hashmark.images.renderer import MAX_IMAGE_BYTES, Renderer
 from support.sample_images import encoded, png, quarters, render, shown, slow_jpeg
 
 GOOD = encoded(quarters(), "PNG")
@@ -143,7 +143,7 @@ def test_a_text_that_unpacks_to_a_gigabyte_is_refused(renderer: Renderer) -> Non
 
 def test_a_file_that_is_too_large_is_not_even_sent(tmp_path: Path) -> None:
     with Renderer(tmp_path, 1, limits=Limits(seconds=0)) as renderer:
-        assert "256 MiB" in refusal(renderer, bytes(MAX_BYTES + 1))
+        assert "256 MiB" in refusal(renderer, bytes(MAX_IMAGE_BYTES + 1))
 
 
 # --- time and memory ---------------------------------------------------------------------------------------------

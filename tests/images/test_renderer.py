@@ -231,7 +231,7 @@ def test_workers_killed_again_and_again_lose_no_good_image(tmp_path: Path) -> No
 
 def test_a_worker_that_never_answers_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped before it took its work, so that its time never began to count."""
-    monkeypatch.setattr(pool_module, "_GRACE", 0.2)
+    monkeypatch.setattr(pool_module, "_GRACE_S", 0.2)
     monkeypatch.setattr(pebble.CONSTS, "term_timeout", 0.1)  # how long a worker may take to end before it is killed
     with Renderer(tmp_path, 1, limits=Limits(seconds=5)) as fragile:
         shown(fragile, GOOD)
@@ -240,7 +240,7 @@ def test_a_worker_that_never_answers_is_replaced(tmp_path: Path, monkeypatch: py
 
         def discard_and_have_time(*arguments: Any) -> None:
             """Its time was short; the next one has as much as it needs to start."""
-            monkeypatch.setattr(pool_module, "_GRACE", 30.0)
+            monkeypatch.setattr(pool_module, "_GRACE_S", 30.0)
             monkeypatch.setattr(fragile._workers, "_limits", Limits(seconds=15))
             discard(*arguments)
 

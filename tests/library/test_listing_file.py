@@ -169,7 +169,7 @@ def test_an_inventory_tells_of_encryption_so_a_mismatch_stays_grey(
     ]
     found = judged(dataset, save(tmp_path / "inv", rows))
     assert (found["same.txt"].verdict, encryption in (found["same.txt"].reason or "")) == (Verdict.UNVERIFIED, True)
-    assert "CRC64NVME" in (found["same.txt"].settle or "")
+    assert "CRC64NVME" in (found["same.txt"].remedy or "")
     assert found["match.txt"].verdict is Verdict.SYNCED, "a match proves, whatever the encryption"
     assert found["plain.txt"].verdict is Verdict.DIFFERS
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hashmark.core.errors import BrokenListing, HashmarkError, ServerFault, UnexpectedAnswer, WrongRegion
+from hashmark.core.errors import BrokenListing, HashmarkError, ServerError, UnexpectedAnswer, WrongRegion
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
 from support.faults import NS, Reply, Request, error, listing, scripted
@@ -104,7 +104,7 @@ def test_endless_empty_pages_end() -> None:
 
 @pytest.mark.slow
 def test_a_store_that_keeps_failing_is_given_up() -> None:
-    with pytest.raises(ServerFault, match="failed inside"):
+    with pytest.raises(ServerError, match="failed inside"):
         keys_from(lambda _: Reply(500, error("InternalError")))
 
 

@@ -96,7 +96,7 @@ def test_a_run_that_is_stopped_does_not_wait_to_try_again(monkeypatch: pytest.Mo
     assert [failure.code for failure in outcome.state.failures] == ["slow-down"] * 5
 
 
-@pytest.mark.parametrize("error", [errors.ServerFault("broken"), errors.BadDigest("damaged")])
+@pytest.mark.parametrize("error", [errors.ServerError("broken"), errors.BadDigest("damaged")])
 def test_what_may_have_been_an_accident_is_tried_once_more(
     monkeypatch: pytest.MonkeyPatch, error: errors.HashmarkError
 ) -> None:

@@ -15,9 +15,9 @@ import pytest
 from hashmark import Dataset, Library
 from hashmark.actions.clean import apply, preview
 from hashmark.core.cleaning import Pipeline
-from hashmark.core.encoding import MAX_CAPTION
+from hashmark.core.encoding import MAX_CAPTION_BYTES
 from hashmark.core.errors import UsageError
-from hashmark.core.word_diff import PieceKind as Side
+from hashmark.core.word_diff import PieceChange as Side
 from hashmark.disk import rewrite
 from hashmark.library.settings import create
 from hashmark.trash import restore
@@ -147,11 +147,11 @@ def test_what_was_edited_since_is_refused_with_the_difference_and_the_rest_done(
 def test_a_caption_that_cleaning_made_longer_than_any_may_be_comes_back(library: Library) -> None:
     """The limit is on what is read first."""
     path = library.root / "82_x" / "0.txt"
-    path.write_bytes(b"a" * MAX_CAPTION)
+    path.write_bytes(b"a" * MAX_CAPTION_BYTES)
     apply(preview(dataset(library), Pipeline.parse({"trigger": "ohwx"}), select=("0.txt",)))
-    assert path.stat().st_size > MAX_CAPTION
+    assert path.stat().st_size > MAX_CAPTION_BYTES
     assert undo(library, "last").complete
-    assert path.stat().st_size == MAX_CAPTION
+    assert path.stat().st_size == MAX_CAPTION_BYTES
 
 
 def test_an_older_batch_does_not_go_over_a_newer_one(library: Library) -> None:
@@ -300,7 +300,7 @@ def _local(library: Library, batch: str | None = None) -> Iterator[TrashEntry]:
 
 
 def test_a_stopped_cleaning_is_undone_as_far_as_it_came(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rewrite, "AT_ONCE", 2)
+    monkeypatch.setattr(rewrite, "MAX_FILES_PER_FLUSH", 2)
     stop = threading.Event()
     applied = apply(preview(dataset(library), PROSE), lambda event: stop.set() if "Done" in repr(event) else None, stop)
     assert len(applied.outcome.done) == 2

@@ -74,7 +74,7 @@ def test_an_edit_that_could_not_be_looked_at_is_looked_at_with_the_next(
             await idle(services)
         assert live.error is not None
         row = live.files[Key("0000.txt")]
-        assert (row.verdict, row.reason, row.settle) == ("unverified", CHANGED, "a check")
+        assert (row.verdict, row.reason, row.remedy) == ("unverified", CHANGED, "a check")
         edit(library, "0002.txt")
         services.checker.edited_on_disk(live, {Key("0002.txt")})
         await idle(services)
@@ -308,7 +308,7 @@ def test_an_edit_while_a_look_was_under_way_is_grey_after_it_until_it_can_be_loo
         await idle(services)
         assert shown == ["unverified"]
         row = live.files[key]
-        assert (row.verdict, row.reason, row.settle) == ("unverified", CHANGED, "a check")
+        assert (row.verdict, row.reason, row.remedy) == ("unverified", CHANGED, "a check")
 
     with_services(library, story)
 

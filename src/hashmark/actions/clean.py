@@ -17,7 +17,7 @@ from typing import Any
 
 from hashmark.core.cleaning import RULES, Flag, Pipeline, count_tags
 from hashmark.core.display import printable
-from hashmark.core.encoding import MAX_CAPTION, decode, undecodable
+from hashmark.core.encoding import MAX_CAPTION_BYTES, decode, undecodable
 from hashmark.core.errors import Interrupted, LocalError, SettingsError, UsageError
 from hashmark.core.events import Ended, Failure, FileDone, FileFailed, Started
 from hashmark.core.model import FileStatus, Key, Kind, Verdict
@@ -298,7 +298,7 @@ def _read(dataset: Dataset, key: str, found: _Captions, stop: threading.Event) -
     if key in found.folders:
         return Failure(key, "not-a-file", f"'{key}' is a folder, not a caption.")
     try:
-        read = read_file(dataset.path, key, MAX_CAPTION)
+        read = read_file(dataset.path, key, MAX_CAPTION_BYTES)
     except LocalError as error:
         return Failure(key, error.code, str(error))
     if read is None:

@@ -11,10 +11,10 @@ import threading
 from codecs import BOM_UTF8
 from dataclasses import dataclass
 
-from hashmark.core.encoding import MAX_CAPTION, decode, encode, keep_line_ends
+from hashmark.core.encoding import MAX_CAPTION_BYTES, decode, encode, keep_line_ends
 from hashmark.core.errors import FileChanged, UsageError
 from hashmark.core.pairs import Pairing, split_suffix
-from hashmark.disk.durable import explain
+from hashmark.disk.durable import as_local_error
 from hashmark.disk.place import open_slot
 from hashmark.disk.read import read_file
 from hashmark.library.dataset import Dataset
@@ -46,7 +46,7 @@ def read_caption(dataset: Dataset, key: str) -> Caption:
     Raises:
         Unreadable, UnsafePath: it can't be read, or is too large.
     """
-    found = read_file(dataset.path, key, MAX_CAPTION)
+    found = read_file(dataset.path, key, MAX_CAPTION_BYTES)
     if found is None:
         return Caption(key, "", "utf-8", None)
     text, encoding = decode(found[0])
@@ -64,7 +64,7 @@ def write_caption(dataset: Dataset, key: str, text: str, *, replaces: str | None
         UsageError: the file's encoding has no bytes for a character of the text, or the text is too long.
         LocalError: the disk refuses; ReadOnly where the file's permissions do.
     """
-    found = read_file(dataset.path, key, MAX_CAPTION)
+    found = read_file(dataset.path, key, MAX_CAPTION_BYTES)
     before, stamp = found or (b"", None)
     if (_md5(before) if stamp else None) != replaces:
         raise FileChanged(f"'{key}' changed on disk after it was opened here; it is left as it is.", "Compare both.")
@@ -87,7 +87,7 @@ def _encoded(key: str, text: str, before: bytes) -> bytes:
             f"'{key}' is encoded as {decode(before)[1]}, which has no '{char}'; it was not saved.",
             "Convert the file to UTF-8 first, or leave that character out.",
         ) from None
-    if len(data) > MAX_CAPTION:
+    if len(data) > MAX_CAPTION_BYTES:
         raise UsageError(f"'{key}' would have {len(data)} bytes, more than a caption may have; it was not saved.")
     return data
 
@@ -103,12 +103,12 @@ def _put(dataset: Dataset, key: str, data: bytes, before: bytes, replaces: str |
         try:
             slot.fill(temporary, [data])
             # Looked at once more, after the stamp was taken: from here on `put` sees every change.
-            now = read_file(dataset.path, key, MAX_CAPTION)
+            now = read_file(dataset.path, key, MAX_CAPTION_BYTES)
             if (now[0] if now else b"") != before or (expected is None) != (now is None):
                 raise FileChanged(f"'{key}' changed on disk while it was saved; it is left as it is.", "Compare both.")
             slot.put(temporary, expected, trash, replaces, synced=True)
         except OSError as error:
-            raise explain(error, key) from None
+            raise as_local_error(error, key) from None
         finally:
             slot.drop(temporary)
 

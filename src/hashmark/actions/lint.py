@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from hashmark.core.encoding import MAX_CAPTION
+from hashmark.core.encoding import MAX_CAPTION_BYTES
 from hashmark.core.errors import HashmarkError, Interrupted
 from hashmark.core.lint.facts import CaptionFacts, File, Folder, ImageFacts, PairFacts, Trainer
 from hashmark.core.lint.findings import LintReport
@@ -25,7 +25,7 @@ from hashmark.core.model import FileStatus, Kind, LocalFile, Problem, Verdict
 from hashmark.core.pairs import Paired, pair_up, split_suffix
 from hashmark.disk.read import read_file
 from hashmark.disk.walk import Walk
-from hashmark.images.renderer import MAX_BYTES, Renderer
+from hashmark.images.renderer import MAX_IMAGE_BYTES, Renderer
 from hashmark.library.dataset import Dataset
 from hashmark.library.digest_cache import BATCH, CAPTIONS, hashed, remember_captions, remembered_files, unread
 from hashmark.state.state import State
@@ -86,7 +86,7 @@ class _Found:
             extras=tuple(key for key, kind in self.kinds.items() if kind is Kind.OTHER),
             decoys=dict(self._decoys()),
             odd=odd,
-            huge={file.key: file.size for file in self.of_kind(Kind.CAPTION) if file.size > MAX_CAPTION},
+            huge={file.key: file.size for file in self.of_kind(Kind.CAPTION) if file.size > MAX_CAPTION_BYTES},
             captions=captions,
             images=images,
         )
@@ -127,10 +127,10 @@ def _caption_facts(found: _Found) -> dict[str, CaptionFacts]:
     facts: dict[str, CaptionFacts] = {}
     fresh: list[tuple[str, CaptionFacts]] = []
     for file in found.of_kind(Kind.CAPTION):
-        if not file.md5 or file.size > MAX_CAPTION:
+        if not file.md5 or file.size > MAX_CAPTION_BYTES:
             continue
         if file.md5 not in known:
-            data = _read(found, file, MAX_CAPTION)
+            data = _read(found, file, MAX_CAPTION_BYTES)
             if data is None:
                 continue
             known[file.md5] = caption_facts(data)
@@ -186,7 +186,7 @@ def _examined(
     for md5, file in files.items():
         if cancel.is_set():
             break
-        data = _read(found, file, MAX_BYTES)
+        data = _read(found, file, MAX_IMAGE_BYTES)
         if data is not None:
             waiting.append((md5, renderer.examine(data)))
         if len(waiting) > AHEAD:

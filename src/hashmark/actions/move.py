@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from hashmark.actions.status import Options, status
-from hashmark.core.compare import Joined, judge
+from hashmark.core.compare import KeyState, judge
 from hashmark.core.display import printable
 from hashmark.core.events import Event, Failure
 from hashmark.core.model import Base, Evidence, FileStatus, Key, LocalFile, RemoteObject, Stamp
@@ -30,7 +30,7 @@ from hashmark.core.plan import (
     make_plan,
 )
 from hashmark.core.report import DatasetStatus
-from hashmark.disk.durable import explain
+from hashmark.disk.durable import as_local_error
 from hashmark.disk.hashing import is_settled
 from hashmark.disk.leftovers import leftovers
 from hashmark.library.capabilities import capabilities, probed_capabilities, record_shown, write_notes
@@ -182,7 +182,7 @@ def run(
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
-                raise explain(error, str(path)) from None
+                raise as_local_error(error, str(path)) from None
         if any(action.verb in {Verb.UPLOAD, Verb.DELETE_REMOTE} for action in plan.actions):
             supported = probed_capabilities(library)
             notes = (*write_notes(supported), *notes)
@@ -263,8 +263,8 @@ def status_after(done: ActionResult, now: FileStatus) -> FileStatus | None:
     if base is not None:
         # What was sent or fetched, and not what the disk may hold by now: only that is proven.
         local = done.sent or LocalFile(key, done.placed or Stamp(base.size, 0, 0, 0, 0), base.md5)
-        return judge(Joined(key, local, RemoteObject(key, base.size, base.etag), base), now.kind)
-    left = Joined(
+        return judge(KeyState(key, local, RemoteObject(key, base.size, base.etag), base), now.kind)
+    left = KeyState(
         key, now.local if verb is Verb.DELETE_REMOTE else None, now.remote if verb is Verb.DELETE_LOCAL else None, None
     )
     return judge(left, now.kind) if left.local or left.remote else None

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from hashmark.core.compare import Joined, Weighed, judge
+from hashmark.core.compare import Comparison, KeyState, judge
 from hashmark.core.errors import HashmarkError
 from hashmark.core.join import join, relevant
 from hashmark.core.keys import refuse_collisions
@@ -117,7 +117,7 @@ class Scan:
         files = remembered_files(self._walk, self._digests())
         return itertools.chain(list(itertools.islice(files, AT_FIRST)), files)
 
-    def _hashed(self, rows: Iterable[tuple[Joined, Kind]]) -> Iterator[tuple[Joined, Kind]]:
+    def _hashed(self, rows: Iterable[tuple[KeyState, Kind]]) -> Iterator[tuple[KeyState, Kind]]:
         """The rows with their files' digests: what is not remembered is read, where it matters."""
         choose = _file_to_read if self.options.read_new else _file_to_compare
         for row, file in hashed(self.dataset, rows, choose, self._problems.append):
@@ -178,7 +178,7 @@ def read_body(dataset: Dataset, status: FileStatus) -> tuple[FileStatus, Base | 
         return status, None  # another size is proof enough
     from hashmark.evidence.body import WrongDigest, compare_body  # noqa: PLC0415 - a comparison by listing reads no object
 
-    row = Joined(status.key, local, remote, None if status.verdict is Verdict.SYNCED else status.base)
+    row = KeyState(status.key, local, remote, None if status.verdict is Verdict.SYNCED else status.base)
     scratch = dataset.library.state_folder / "tmp"
     file = dataset.path / status.key
     try:
@@ -188,19 +188,19 @@ def read_body(dataset: Dataset, status: FileStatus) -> tuple[FileStatus, Base | 
             raise
         if isinstance(error, WrongDigest):
             dataset.library.state.forget_digests(dataset.name, [status.key])
-        why = Weighed(Content.UNKNOWN, None, f"reading it failed: {error.message}", "`hashmark verify` again")
+        why = Comparison(Content.UNKNOWN, None, f"reading it failed: {error.message}", "`hashmark verify` again")
         return judge(row, status.kind, why), None
-    found = judge(row, status.kind, Weighed(Content.SAME if body.same else Content.DIFFERENT, Evidence.BODY))
+    found = judge(row, status.kind, Comparison(Content.SAME if body.same else Content.DIFFERENT, Evidence.BODY))
     collides = body.md5 == local.md5 and not body.same
     md5 = COLLISION if collides else body.md5
     return found, Base(status.key, md5, remote.etag, local.size, common=body.same) if remote.etag else None
 
 
-def _file_to_read(row: tuple[Joined, Kind]) -> LocalFile | None:
+def _file_to_read(row: tuple[KeyState, Kind]) -> LocalFile | None:
     return unread(row[0].local)
 
 
-def _file_to_compare(row: tuple[Joined, Kind]) -> LocalFile | None:
+def _file_to_compare(row: tuple[KeyState, Kind]) -> LocalFile | None:
     joined = row[0]
     return None if joined.remote is None and joined.base is None else unread(joined.local)
 

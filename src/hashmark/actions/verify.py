@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 
 from hashmark.actions.status import Options, read_body, status
-from hashmark.core.compare import Joined, Weighed, judge
+from hashmark.core.compare import Comparison, KeyState, judge
 from hashmark.core.events import Ended, Event, FileDone, FileFailed, FileStarted, Started
 from hashmark.core.model import Base, Content, Evidence, FileStatus, Verdict
 from hashmark.core.pairs import pair_up
@@ -85,7 +85,7 @@ class _Progress:
         if mark is None or known is None or mark._replace(same=known.same) != known:
             return None
         content = Content.SAME if known.same else Content.DIFFERENT
-        return judge(Joined(row.key, row.local, row.remote, row.base), row.kind, Weighed(content, Evidence.BODY))
+        return judge(KeyState(row.key, row.local, row.remote, row.base), row.kind, Comparison(content, Evidence.BODY))
 
     def note(self, row: FileStatus) -> None:
         """Keep that this row was read, if it was."""

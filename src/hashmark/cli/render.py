@@ -225,15 +225,15 @@ def diff_text(diff: CaptionDiff, out: Output) -> None:
 
 def pieces_text(pieces: Iterable[Piece], out: Output) -> None:
     """A difference: what goes struck out in red, what comes underlined in green; in a pipe `[-so-]` and `{+so+}`."""
-    from hashmark.core.word_diff import PieceKind
+    from hashmark.core.word_diff import PieceChange
 
     line = Text("  ")
     for piece in pieces:
         text = reveal(piece.text).replace("\n", "\n  ")
-        if piece.change is PieceKind.BOTH:
+        if piece.change is PieceChange.BOTH:
             line.append(text)
         else:
-            removed = piece.change is PieceKind.REMOVED
+            removed = piece.change is PieceChange.REMOVED
             marked = f"[-{text}-]" if removed else f"{{+{text}+}}"
             line.append(marked if not out.is_terminal else text, "red strike" if removed else "green underline")
     out.print(line)

@@ -1,4 +1,4 @@
-"""What follows from what is known about one key.
+"""Decides the verdict on one key from what is known about it.
 
 The decision table (B = base, what was last proven equal):
 
@@ -17,9 +17,9 @@ The decision table (B = base, what was last proven equal):
     no     yes     –          ETag ≠ B                   conflict
     unsafe or colliding key, unreadable file             refused
 
-One row is missing from it on purpose: content that is proven different although both sides still equal the
-base means that the base is wrong, so it counts as none. Knows nothing of where what is known comes from,
-and never asks for more evidence: it names what is missing.
+One row is absent on purpose: content that is proven different although both sides still equal the base means that
+the base is wrong, so it counts as none. Knows nothing about where its inputs come from, and never requests more
+evidence: it names what is missing.
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ from hashmark.core.model import (
 )
 
 
-class Weighed(NamedTuple):
-    """What the listing alone proves about the bytes of both sides.
+class Comparison(NamedTuple):
+    """What is proven about the bytes of both sides.
 
-    Where it is not enough, `reason` says why and `settle` what would be. `detail` names what the evidence was, such
-    as the checksum's kind or the parts' sizes.
+    Where nothing is, `reason` says why and `remedy` what would settle it. `detail` specifies the evidence: the kind of
+    checksum, or the sizes of the parts.
     """
 
     content: Content
     evidence: Evidence | None = None
     reason: str | None = None
-    settle: str | None = None
+    remedy: str | None = None
     detail: str | None = None
 
 
-class Joined(NamedTuple):
-    """One key on the three sides; at least one of them holds it."""
+class KeyState(NamedTuple):
+    """One key on the disk, in the bucket and in the base; at least one of them holds it."""
 
     key: Key
     local: LocalFile | None
@@ -65,46 +65,44 @@ class Joined(NamedTuple):
 
 
 MD5_MISMATCH = "the ETag is not the file's MD5, but it may not be an MD5 at all"
-MULTIPART = "uploaded in parts: its ETag depends on the part size"
+MULTIPART = "a multipart object: its ETag depends on the part size"
 OPAQUE = "the store's ETag is not an MD5"
 NAME_ONLY = "the listing has names only"
 
-# Asked for each file: Python 3.11 takes ten times as long to look up a member in its Enum class as a module's own name.
+# Read for each file: Python 3.11 takes ten times as long to find a member of an Enum class as a module's own name.
 _SAME, _SYNCED = Content.SAME, Verdict.SYNCED
-_BY_MD5 = Weighed(Content.SAME, Evidence.ETAG_MD5)
-_RECORDED = Weighed(Content.SAME, Evidence.RECORDED)
-_NOTHING = Weighed(Content.UNKNOWN)
+_BY_MD5 = Comparison(Content.SAME, Evidence.ETAG_MD5)
+_RECORDED = Comparison(Content.SAME, Evidence.RECORDED)
+_NOTHING = Comparison(Content.UNKNOWN)
 
 
-def weigh(local: LocalFile, remote: RemoteObject, base: Base | None) -> Weighed:
-    """Evidence that costs nothing beyond the listing, cheapest first. `local.md5` must be known."""
+def compare_listed(local: LocalFile, remote: RemoteObject, base: Base | None) -> Comparison:
+    """Compare by evidence that costs nothing beyond the listing, cheapest first. `local.md5` must be known."""
     size, etag = remote.size, remote.etag
     if etag is None and size is None:
-        return Weighed(Content.UNKNOWN, Evidence.NAME, NAME_ONLY, "a listing with ETags: `hashmark ls-remote --json`")
+        remedy = "a listing with ETags: `hashmark ls-remote --json`"
+        return Comparison(Content.UNKNOWN, Evidence.NAME, NAME_ONLY, remedy)
     if size is not None and size != local.size:
-        return Weighed(Content.DIFFERENT, Evidence.SIZE)
+        return Comparison(Content.DIFFERENT, Evidence.SIZE)
     if size == 0 and local.size == 0:
-        return Weighed(Content.SAME, Evidence.SIZE)
+        return Comparison(Content.SAME, Evidence.SIZE)
     known = base.md5 if base is not None and etag == base.etag and size == base.size else None
     matches = etag is not None and etag == local.md5
     if known is not None and known != local.md5:
-        # Also where the ETag matches: it was read once, and what was read outweighs what an ETag claims.
-        return Weighed(Content.DIFFERENT, Evidence.RECORDED, "its bytes were read and are others" if matches else None)
+        # Even if the ETag matches: bytes that were read outweigh what an ETag claims.
+        reason = "its bytes were read and differ" if matches else None
+        return Comparison(Content.DIFFERENT, Evidence.RECORDED, reason)
     if matches:
         return _BY_MD5
     if known is not None:
         return _RECORDED
-    return _unsettled(etag)
-
-
-def _unsettled(etag: str | None) -> Weighed:
     if etag is None:
-        return Weighed(Content.UNKNOWN, None, "the listing has no ETag for it", "`hashmark verify`")
-    if etags.looks_like_md5(etag):
-        return Weighed(Content.UNKNOWN, None, MD5_MISMATCH, "`hashmark verify`")
-    if etags.part_count(etag):
-        return Weighed(Content.UNKNOWN, None, MULTIPART, "`hashmark verify`")
-    return Weighed(Content.UNKNOWN, None, OPAQUE, "`hashmark verify`")
+        reason = "the listing has no ETag for it"
+    elif etags.may_be_md5(etag):
+        reason = MD5_MISMATCH
+    else:
+        reason = MULTIPART if etags.part_count(etag) else OPAQUE
+    return Comparison(Content.UNKNOWN, None, reason, "`hashmark verify`")
 
 
 def conclude(
@@ -115,7 +113,7 @@ def conclude(
     local_is_base: bool | None,
     remote_is_base: bool | None,
 ) -> Verdict:
-    """The decision table. `content` is None unless both sides hold the key; `…_is_base` is None without a base."""
+    """Apply the decision table. `content` is None unless both sides hold the key; `…_is_base`, without a base."""
     if has_local and has_remote:
         return _both(content, local_is_base, remote_is_base)
     if has_local:
@@ -141,25 +139,25 @@ _DIFFERENT = {
 }
 
 
-def judge(joined: Joined, kind: Kind, weighed: Weighed | None = None) -> FileStatus:
-    """The status of one key, by `weighed` where given, else by what the listing alone proves."""
-    local, remote, base = joined.local, joined.remote, joined.base
+def judge(state: KeyState, kind: Kind, compared: Comparison | None = None) -> FileStatus:
+    """Return the status of one key, by `compared` where given, else by what the listing proves."""
+    local, remote, base = state.local, state.remote, state.base
     if local is not None and local.trouble:
-        return _status(joined, kind, Verdict.REFUSED, Weighed(Content.UNKNOWN, None, local.trouble))
+        return _status(state, kind, Verdict.REFUSED, Comparison(Content.UNKNOWN, None, local.trouble))
     if local is not None and remote is not None:
-        weighed = weighed or weigh(local, remote, base)
-        if weighed.content is _SAME:
-            return _status(joined, kind, _SYNCED, weighed)  # as the table says, whatever the base
+        compared = compared or compare_listed(local, remote, base)
+        if compared.content is _SAME:
+            return _status(state, kind, _SYNCED, compared)  # whatever the base, as the table says
     if base is not None and not base.common:
-        base = None  # knowledge of an object, not a past of both sides
+        base = None  # it describes the object alone, and was never common to both sides
     verdict = conclude(
-        weighed.content if weighed else None,
+        compared.content if compared else None,
         has_local=local is not None,
         has_remote=remote is not None,
         local_is_base=local.md5 == base.md5 if local and base else None,
         remote_is_base=_remote_is_base(remote, base) if remote and base else None,
     )
-    return _status(joined, kind, verdict, weighed)
+    return _status(state, kind, verdict, compared)
 
 
 def _remote_is_base(remote: RemoteObject, base: Base) -> bool:
@@ -168,13 +166,13 @@ def _remote_is_base(remote: RemoteObject, base: Base) -> bool:
     return remote.etag == base.etag and remote.size in (None, base.size)
 
 
-def _status(joined: Joined, kind: Kind, verdict: Verdict, weighed: Weighed | None) -> FileStatus:
-    key, local, remote, base = joined
-    _, evidence, reason, settle, detail = weighed or _NOTHING
-    return FileStatus(key, kind, verdict, evidence, reason, settle, local, remote, base, detail)
+def _status(state: KeyState, kind: Kind, verdict: Verdict, compared: Comparison | None) -> FileStatus:
+    key, local, remote, base = state
+    _, evidence, reason, remedy, detail = compared or _NOTHING
+    return FileStatus(key, kind, verdict, evidence, reason, remedy, local, remote, base, detail)
 
 
-def refuse_unsafe(joined: Joined, kind: Kind) -> FileStatus | None:
-    """A `refused` status where the key must not become a path, else None."""
-    reason = unsafe_reason(joined.key)
-    return _status(joined, kind, Verdict.REFUSED, Weighed(Content.UNKNOWN, None, reason)) if reason else None
+def refuse_unsafe(state: KeyState, kind: Kind) -> FileStatus | None:
+    """Return a `refused` status where the key must not become a path, else None."""
+    reason = unsafe_reason(state.key)
+    return _status(state, kind, Verdict.REFUSED, Comparison(Content.UNKNOWN, None, reason)) if reason else None

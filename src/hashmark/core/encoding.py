@@ -15,10 +15,10 @@ from hashmark.core.word_diff import common_ends
 _CP1252 = {byte: bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xA0)}
 _FROM_CP1252 = {ord(char): byte for byte, char in _CP1252.items()}
 
-MAX_CAPTION = 1 << 20
+MAX_CAPTION_BYTES = 1 << 20
 """Bytes. A larger file is not read as a caption."""
 
-MOST_COMPARED = 1_000_000
+MAX_CELLS = 1_000_000
 """Pairs of lines that a diff looks at: its time grows with them, and a megabyte of empty lines would take for ever."""
 
 _UTF16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
@@ -135,7 +135,7 @@ def _stayed(old: list[str], new: list[str]) -> Iterator[tuple[int, int]]:
     yield from ((n, n) for n in range(start))
     yield from ((len(old) - n, len(new) - n) for n in range(tail, 0, -1))
     left, right = old[start : len(old) - tail], new[start : len(new) - tail]
-    if len(left) * len(right) > MOST_COMPARED:
+    if len(left) * len(right) > MAX_CELLS:
         return  # these lines get the usual end
     matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
     for at, to, count in matcher.get_matching_blocks():

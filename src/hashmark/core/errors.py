@@ -1,24 +1,24 @@
 """Everything that can go wrong, as one tree.
 
     HashmarkError
-    ├── UsageError               the command or the settings are wrong
-    │   ├── SettingsError          hashmark.toml can't be understood
-    │   ├── NoSuchDataset          no dataset of that name
-    │   └── QueryError             a search can't be understood
-    ├── RefusedPlan              what was asked is unsafe; nothing was done
-    ├── Interrupted              it was asked to stop
-    ├── LocalError               the disk
+    ├── UsageError               the command line or the settings are invalid
+    │   ├── SettingsError          hashmark.toml is invalid
+    │   ├── NoSuchDataset          no dataset has that name
+    │   └── QueryError             a search is invalid
+    ├── RefusedPlan              the plan is unsafe; nothing was done
+    ├── Interrupted              the user asked to stop
+    ├── LocalError               the disk failed or refused
     │   ├── Unreadable, ReadOnly, DiskFull, FileChanged, UnsafePath, Busy
-    ├── ImageRefused             an image can't be decoded within its limits
-    └── StoreError               the bucket
+    ├── ImageRefused             an image cannot be decoded within its limits
+    └── StoreError               the bucket failed or refused
         ├── Unreachable, TlsFailure, ClockSkew
         ├── NoCredentials, WrongCredentials, ExpiredCredentials, AccessDenied
         ├── NoSuchBucket, NoSuchObject, WrongRegion
-        ├── SlowDown, ServerFault, PreconditionFailed, BadDigest
+        ├── SlowDown, ServerError, PreconditionFailed, BadDigest
         └── BrokenListing, UnexpectedAnswer, Unsupported
 
-Each class has a stable `code` for JSON, says whether trying again can help, and carries the next step in
-`hint`. This module does not know exit statuses (`cli.exits`) nor where an error came from (`s3.error_mapping`).
+Each class has a stable `code` for JSON, and each error carries the next step in `hint`. This module does not know exit
+statuses (`cli.exits`), what is retried (`transfer.run`), nor where an error came from (`s3.error_mapping`).
 """
 
 from __future__ import annotations
@@ -27,12 +27,11 @@ from typing import ClassVar
 
 
 class HashmarkError(Exception):
-    """The root. `message` says what happened and to what; `hint` what to do next."""
+    """The root. `message` says what happened and to what; `hint` says what to do next."""
 
     code: ClassVar[str] = "error"
-    retryable: ClassVar[bool] = False
     fatal: ClassVar[bool] = False
-    """Whether every other file would meet it as well, so that going on makes no sense."""
+    """Whether every other file would fail in the same way, so that a run stops."""
     default_hint: ClassVar[str] = ""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
@@ -45,43 +44,39 @@ class HashmarkError(Exception):
 
 
 class UsageError(HashmarkError):
-    """The command line or a setting can't be followed."""
+    """The command line or a setting is invalid."""
 
     code = "usage"
 
 
 class SettingsError(UsageError):
-    """`hashmark.toml` or the AWS settings can't be understood. Of a long message, the middle is left out."""
+    """`hashmark.toml` or the AWS settings are invalid. The middle of a long message is left out."""
 
     code = "settings"
-    room: ClassVar[int] = 2000
-    """The most characters of a message."""
+    max_chars: ClassVar[int] = 2000
+    """The longest message."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
-        half = self.room // 2
-        super().__init__(message if len(message) <= self.room else f"{message[:half]} … {message[-half:]}", hint)
+        half = self.max_chars // 2
+        super().__init__(message if len(message) <= self.max_chars else f"{message[:half]} … {message[-half:]}", hint)
 
 
 class NoSuchDataset(UsageError):
-    """No dataset goes by that name, or several do."""
+    """No dataset has that name, or several do."""
 
     code = "no-such-dataset"
 
 
 class QueryError(UsageError):
-    """A search can't be understood. `position` is where: how many characters stand before it."""
+    """A search is invalid."""
 
     code = "filter"
 
-    def __init__(self, message: str, hint: str | None = None, *, position: int = 0) -> None:
-        super().__init__(message, hint)
-        self.position = position
-
 
 class RefusedPlan(HashmarkError):
-    """The plan as a whole is unsafe, so nothing of it was run.
+    """The plan as a whole is unsafe, so nothing was done.
 
-    `deletes` is the number of deletes that a person may agree to; None where agreeing would not make it safe.
+    `deletes` is the number of deletes that the user can confirm; None where confirming would not make it safe.
     """
 
     code = "refused"
@@ -92,33 +87,33 @@ class RefusedPlan(HashmarkError):
 
 
 class Interrupted(HashmarkError):
-    """The user asked to stop before it was done."""
+    """The user asked to stop before the work was done."""
 
     code = "interrupted"
     default_hint = "Run the command again to finish."
 
 
 class LocalError(HashmarkError):
-    """The disk would not do it."""
+    """The disk failed or refused."""
 
     code = "local"
 
 
 class Unreadable(LocalError):
-    """A file or folder can't be read."""
+    """A file or folder cannot be read."""
 
     code = "unreadable"
 
 
 class ReadOnly(LocalError):
-    """The library can't be written to."""
+    """The library cannot be written to."""
 
     code = "read-only"
     default_hint = "Check the folder's permissions and whether it is mounted read-only."
 
 
 class DiskFull(LocalError):
-    """No space is left for the new content; the old content is untouched."""
+    """The disk has no space for the new content; the old content is untouched."""
 
     code = "disk-full"
     fatal = True
@@ -126,60 +121,59 @@ class DiskFull(LocalError):
 
 
 class FileChanged(LocalError):
-    """A file changed between being looked at and being used."""
+    """A file changed after it was compared."""
 
     code = "file-changed"
     default_hint = "Run `hashmark status` again."
 
 
 class UnsafePath(LocalError):
-    """A key can't be written as a path without leaving the dataset."""
+    """A key cannot become a path inside the dataset."""
 
     code = "unsafe-path"
 
 
 class Busy(LocalError):
-    """Another hashmark is changing this dataset."""
+    """Another process holds the dataset's lock."""
 
     code = "busy"
-    default_hint = "Wait for it to end, then run the command again."
+    default_hint = "Wait until it ends, then run the command again."
 
 
 class ImageRefused(HashmarkError):
-    """An image is not decoded: its format, its size or its data forbid it. Where it came from does not matter."""
+    """An image is not decoded because of its format, size or data, wherever it came from."""
 
     code = "image-refused"
 
 
 class StoreError(HashmarkError):
-    """The bucket can't be reached, refuses us, or answers nonsense."""
+    """The bucket cannot be reached, refuses a request, or returns an invalid response."""
 
     code = "store"
 
 
 class Unreachable(StoreError):
-    """No answer from the endpoint."""
+    """The endpoint does not answer."""
 
     code = "unreachable"
     fatal = True
-    retryable = True
     default_hint = "Check that the store is running and that `endpoint_url` names its host and port."
 
 
 class TlsFailure(StoreError):
-    """The encrypted connection could not be set up."""
+    """The TLS connection failed."""
 
     code = "tls"
     fatal = True
-    default_hint = "If the store has a private certificate authority, name its file as `ca_bundle` under [remote]."
+    default_hint = "If the store uses a private certificate authority, set `ca_bundle` under [remote] to its file."
 
 
 class ClockSkew(StoreError):
-    """The store refuses our signature because the clocks differ too much."""
+    """The store refuses the request's signature because the clocks differ too much."""
 
     code = "clock-skew"
     fatal = True
-    default_hint = "Set this machine's clock (NTP) and try again."
+    default_hint = "Set this machine's clock (NTP), then run the command again."
 
 
 class NoCredentials(StoreError):
@@ -194,7 +188,7 @@ class NoCredentials(StoreError):
 
 
 class WrongCredentials(StoreError):
-    """The store does not know the access key, or the secret does not fit it."""
+    """The store does not know the access key, or the secret key is wrong."""
 
     code = "wrong-credentials"
     fatal = True
@@ -210,7 +204,7 @@ class ExpiredCredentials(StoreError):
 
 
 class AccessDenied(StoreError):
-    """The credentials are known but may not do this."""
+    """The credentials are valid but do not permit this request."""
 
     code = "access-denied"
     default_hint = "Ask for s3:ListBucket on the bucket and s3:GetObject, s3:PutObject, s3:DeleteObject on its keys."
@@ -221,7 +215,7 @@ class NoSuchBucket(StoreError):
 
     code = "no-such-bucket"
     fatal = True
-    default_hint = "Check the bucket's name in `url` and the endpoint in `endpoint_url`."
+    default_hint = "Check the bucket name in `url` and the endpoint in `endpoint_url`."
 
 
 class NoSuchObject(StoreError):
@@ -231,52 +225,49 @@ class NoSuchObject(StoreError):
 
 
 class WrongRegion(StoreError):
-    """The bucket lives in another region than the one asked."""
+    """The bucket is in another region."""
 
     code = "wrong-region"
     fatal = True
 
 
 class SlowDown(StoreError):
-    """The store asks for fewer requests, even after waiting."""
+    """The store limits the request rate (503 Slow Down), even after backing off."""
 
     code = "slow-down"
-    retryable = True
-    default_hint = "Try again in a minute."
+    default_hint = "Run the command again in a minute."
 
 
-class ServerFault(StoreError):
-    """The store failed inside (HTTP 5xx), even after retries."""
+class ServerError(StoreError):
+    """The store returned a server error (5xx), even after retries."""
 
     code = "server-fault"
-    retryable = True
-    default_hint = "Try again; if it stays, look at the store's own log."
+    default_hint = "Run the command again. If the error persists, read the store's log."
 
 
 class PreconditionFailed(StoreError):
-    """The object is not (or no longer) what the request expected."""
+    """The object is not, or is no longer, the one that the request expected."""
 
     code = "precondition-failed"
-    default_hint = "The bucket changed since it was listed: run `hashmark status` again."
+    default_hint = "The bucket changed since it was listed. Run `hashmark status` again."
 
 
 class BadDigest(StoreError):
-    """The bytes that arrived are not the bytes that were sent."""
+    """The bytes that arrived are not those that were sent."""
 
     code = "bad-digest"
-    retryable = True
-    default_hint = "Try again; if it stays, suspect a proxy or the network between."
+    default_hint = "Run the command again. If the error persists, check for a proxy that changes data."
 
 
 class BrokenListing(StoreError):
-    """The answer to a listing is not a complete, well-formed S3 listing."""
+    """The response to a listing request is not a complete, well-formed S3 listing."""
 
     code = "broken-listing"
-    default_hint = "Check that `endpoint_url` is the S3 endpoint itself and not a proxy, login or web page."
+    default_hint = "Check that `endpoint_url` is the S3 endpoint itself, not a proxy, login or web page."
 
 
 class UnexpectedAnswer(StoreError):
-    """The store answered something that S3 does not answer."""
+    """The store returned a response that S3 does not define."""
 
     code = "unexpected-answer"
     default_hint = "Check that `endpoint_url` is an S3 endpoint; `hashmark doctor` shows what it can do."

@@ -1,8 +1,8 @@
-"""The arithmetic of S3 ETags: when one can be an MD5, and what a multipart ETag should be.
+"""S3 ETags: which ones can be an MD5, and what the ETag of a multipart object should be.
 
 A multipart ETag is `hex(md5(md5(part 1) ‖ … ‖ md5(part N)))-N`, the part digests in binary (source: Cloudflare
-R2, "Multipart objects"). Part sizes are not in the listing, so candidates come from known uploaders. Knows
-nothing of files or requests: it is fed bytes and sizes.
+R2, "Multipart objects"). The listing does not give part sizes, so candidates come from known uploaders. Knows
+nothing of files or requests: it receives bytes and sizes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 MIB = 1 << 20
 MAX_PARTS = 10_000
-"""S3's limit of parts in one upload (Amazon S3 user guide, "Multipart upload limits")."""
+"""S3's limit on the parts of one upload (Amazon S3 user guide, "Multipart upload limits")."""
 
 _UUID4 = re.compile(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -35,72 +35,72 @@ UPLOADER_PART_SIZES = (
     25 * MIB,
     32 * MIB,
 )
-"""Part sizes seen in uploaders' sources, likeliest first."""
+"""Part sizes found in the source of uploaders, likeliest first."""
 
 
 def normal_etag(etag: str) -> str:
-    """An ETag without its quotes; some stores send none."""
+    """Return an ETag without its quotes, which some stores omit."""
     return etag.strip().removeprefix("W/").strip('"')
 
 
-def looks_like_md5(etag: str) -> bool:
-    """32 lower-case hex digits. It may still be random: see `core.compare`."""
+def may_be_md5(etag: str) -> bool:
+    """Return whether it is 32 lower-case hex digits. It may still be random: see `core.compare`."""
     return _MD5.fullmatch(etag) is not None
 
 
 def may_be_random(etag: str) -> bool:
-    """Whether it looks like a version 4 UUID without dashes, as one MD5 in 64 does.
+    """Return whether it looks like a version 4 UUID without dashes, as one MD5 in 64 does.
 
-    MinIO gives these where it does not compute an MD5 (minio, cmd/etag): a mismatch then says nothing.
+    MinIO uses these where it does not compute an MD5 (minio, cmd/etag), so a mismatch proves nothing.
     """
     return _UUID4.fullmatch(etag) is not None
 
 
 def part_count(etag: str) -> int | None:
-    """The N of a multipart ETag `…-N`, or None for any other ETag."""
+    """Return the N of a multipart ETag `…-N`, or None for any other ETag."""
     match = _MULTIPART.fullmatch(etag)
     return int(match.group(1)) if match else None
 
 
 def fits(size: int, part_size: int, parts: int) -> bool:
-    """Whether `size` bytes in parts of `part_size` make exactly `parts` parts.
+    """Return whether `size` bytes make exactly `parts` parts of `part_size` bytes.
 
-    An empty object uploaded in parts has one empty part.
+    An empty multipart object has one empty part.
     """
     if part_size <= 0:
         return False
     return max(1, -(-size // part_size)) == parts
 
 
-def part_size_candidates(size: int, parts: int, hints: Iterable[int] = ()) -> list[int]:
-    """Part sizes that would cut `size` bytes into `parts` parts: hints first, then known uploaders'.
+def part_size_candidates(size: int, parts: int) -> list[int]:
+    """Return the part sizes of known uploaders that cut `size` bytes into `parts` parts.
 
-    Includes the sizes that growing uploaders arrive at: doubled 8 MiB (boto3), the size over 10,000 rounded
-    up to a byte (the C runtime) or to a MiB (rclone). One part means the whole size.
+    Some uploaders increase the part size for large files: boto3 doubles 8 MiB; the C runtime divides the size by 10,000
+    and rounds up to a byte, rclone to a MiB. One part means the whole size.
     """
     grown = [8 * MIB << n for n in range(1, 10)]
     spread = -(-size // MAX_PARTS)
-    tried = [*hints, *UPLOADER_PART_SIZES, *grown, spread, -(-spread // MIB) * MIB]
+    tried = [*UPLOADER_PART_SIZES, *grown, spread, -(-spread // MIB) * MIB]
     if parts == 1:
         tried.append(max(size, 1))
     return list(dict.fromkeys(p for p in tried if fits(size, p, parts)))
 
 
 def upload_part_size(size: int, preferred: int) -> int:
-    """The part size hashmark uploads with: `preferred`, doubled until the parts are few enough."""
+    """Return the part size that hashmark uploads with: `preferred`, doubled until `MAX_PARTS` are enough."""
     while -(-size // preferred) > MAX_PARTS:
         preferred *= 2
     return preferred
 
 
 Cut = int | tuple[int, ...]
-"""How an upload was cut: one part size, or the size of every part."""
+"""How an object was divided into parts: one part size, or the size of every part."""
 
 
-def describe(cut: Cut, size: int | None = None) -> str:
-    """A cut in words: `3 parts of 8 MiB`; the size of a last part that is shorter goes unsaid.
+def describe_cut(cut: Cut, size: int | None = None) -> str:
+    """Describe a cut as `3 parts of 8 MiB`, ignoring a shorter last part.
 
-    >>> describe(8 << 20, 20 << 20), describe((8 << 20, 5)), describe((3, 5, 4))
+    >>> describe_cut(8 << 20, 20 << 20), describe_cut((8 << 20, 5)), describe_cut((3, 5, 4))
     ('3 parts of 8 MiB', '2 parts of 8 MiB', '3 parts of several sizes')
     """
     if isinstance(cut, int):
@@ -110,12 +110,12 @@ def describe(cut: Cut, size: int | None = None) -> str:
 
 
 def _parts(count: int, size: int) -> str:
-    spoken = f"{size // MIB} MiB" if size % MIB == 0 and size else f"{size} bytes"
-    return f"1 part of {spoken}" if count == 1 else f"{count} parts of {spoken}"
+    unit = f"{size // MIB} MiB" if size % MIB == 0 and size else f"{size} bytes"
+    return f"1 part of {unit}" if count == 1 else f"{count} parts of {unit}"
 
 
 class MultipartHasher:
-    """Computes, in one pass, the MD5 of some bytes and the multipart ETag for each of several cuts.
+    """Compute the MD5 of some bytes and the multipart ETag for each of several cuts in one pass.
 
     A cut is one part size for all parts (the last may be shorter), or the sizes of all parts in order.
     """
@@ -125,22 +125,22 @@ class MultipartHasher:
         self._lanes = [_Lane(cut) for cut in cuts]
 
     def update(self, data: bytes | memoryview) -> None:
-        """Feed the next bytes."""
+        """Add the next bytes."""
         self._whole.update(data)
         for lane in self._lanes:
             lane.update(memoryview(data))
 
     def md5(self) -> str:
-        """MD5 of everything fed, lower-case hex."""
+        """Return the MD5 of all bytes so far, as lower-case hex."""
         return self._whole.hexdigest()
 
     def digests(self, cut: Cut) -> list[bytes]:
-        """The binary MD5 of each part of a cut."""
+        """Return the binary MD5 of each part of a cut."""
         whole = next(lane for lane in self._lanes if lane.cut == cut).digests()
         return [whole[at : at + 16] for at in range(0, len(whole), 16)]
 
     def etags(self) -> dict[Cut, str]:
-        """Cut → the ETag an upload in such parts would have."""
+        """Return the multipart ETag for each cut."""
         return {lane.cut: lane.etag() for lane in self._lanes}
 
 
@@ -166,7 +166,7 @@ class _Lane:
     def _close(self) -> None:
         self._digests += self._part.digest()
         self._part = hashlib.md5(usedforsecurity=False)
-        # Bytes beyond the last given size make one more part: the ETag then fits no upload in these parts.
+        # Bytes beyond the last given size make one more part, so that the ETag matches no object with these parts.
         self._room = next(self._sizes, sys.maxsize)
 
     def etag(self) -> str:
@@ -176,13 +176,13 @@ class _Lane:
         digests = self._digests + self._part.digest()
         left = () if isinstance(self.cut, int) else self.cut[len(digests) // 16 :]
         if not any(left):
-            # Some uploaders close with an empty part, for which no byte is ever fed.
+            # Some uploaders end with an empty part, for which no byte arrives.
             digests += hashlib.md5(usedforsecurity=False).digest() * len(left)
         return digests
 
 
 def multipart_etag(digests: bytes) -> str:
-    """The ETag of an upload from its parts' binary MD5s, concatenated (16 bytes each).
+    """Return the ETag of a multipart object from the binary MD5s of its parts, concatenated (16 bytes each).
 
     >>> multipart_etag(hashlib.md5(b"").digest())
     '59adb24ef3cdbe0297f05b395827453f-1'

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Generic, TypeVar
 
-from hashmark.core.compare import Joined
+from hashmark.core.compare import KeyState
 from hashmark.core.keys import is_folder_marker, is_ours
 from hashmark.core.model import Base, Key, Kind, LocalFile, RemoteObject, key_bytes
 from hashmark.core.pairs import Pairing
 
-BLOCK = 1000
+BLOCK_KEYS = 1000
 """Items read of each side at a time: as many as a page of a listing has."""
 
 T = TypeVar("T", LocalFile, RemoteObject, Base)
@@ -31,7 +31,7 @@ class SortedSource(Generic[T]):
         ValueError: a key is not after the one before it; a join would silently miss keys.
     """
 
-    def __init__(self, items: Iterable[T], name: str, block: int = BLOCK) -> None:
+    def __init__(self, items: Iterable[T], name: str, block: int = BLOCK_KEYS) -> None:
         self._items: Iterator[T] = iter(items)
         self._name = name
         self._block = block
@@ -72,8 +72,8 @@ def join(
     bases: Iterable[Base],
     on_gone: Callable[[Key], None] = lambda _key: None,
     *,
-    block: int = BLOCK,
-) -> Iterator[Joined]:
+    block: int = BLOCK_KEYS,
+) -> Iterator[KeyState]:
     """Merge three streams in ascending byte order of their keys into one, in constant memory.
 
     A key that only the base knows is gone from both sides: it is told to `on_gone` and left out. The local side is
@@ -98,12 +98,12 @@ def join(
             on_gone(key)
 
 
-def _joined(here: dict[Key, LocalFile], there: dict[Key, RemoteObject], own: dict[Key, Base]) -> list[Joined]:
+def _joined(here: dict[Key, LocalFile], there: dict[Key, RemoteObject], own: dict[Key, Base]) -> list[KeyState]:
     keys: Iterable[Key] = here if there.keys() <= here.keys() else sorted({**here, **there}, key=key_bytes)
-    return [Joined(key, here.get(key), there.get(key), own.get(key)) for key in keys]
+    return [KeyState(key, here.get(key), there.get(key), own.get(key)) for key in keys]
 
 
-def relevant(joined: Iterable[Joined], pairing: Pairing) -> Iterator[tuple[Joined, Kind]]:
+def relevant(joined: Iterable[KeyState], pairing: Pairing) -> Iterator[tuple[KeyState, Kind]]:
     """The joined keys that belong to the dataset, with their kind: no folder markers, litter or state."""
     for row in joined:
         if is_folder_marker(row.key) or is_ours(row.key):

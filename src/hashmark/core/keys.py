@@ -164,6 +164,6 @@ def as_collision(status: FileStatus, other: str) -> FileStatus:
     return status._replace(
         verdict=Verdict.REFUSED,
         evidence=None,
-        settle=None,
+        remedy=None,
         reason=f"is the same file as '{other}' on macOS and Windows (letter case or accents); rename one",
     )

@@ -1,7 +1,7 @@
-"""The nouns: keys, what the two sides hold, what we believe and why.
+"""The nouns: keys, what both sides hold, and what is concluded from it.
 
-Plain values without behaviour beyond derived properties. They refuse to know how they were read, hashed,
-listed or stored. Those made for each file of each side are named tuples, which are made in C, in a third of the time.
+Plain values without behaviour beyond derived properties. They do not know how they were read, hashed, listed or
+stored. Values created for each file of each side are named tuples, which take a third of a dataclass's time.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from enum import StrEnum
 from typing import NamedTuple, NewType
 
 Key = NewType("Key", str)
-"""Path inside a dataset, `/`-separated. Bytes that are not UTF-8 are kept as lone surrogates
-(`surrogateescape`), so that any name found on disk can be named, and refused, without loss."""
+"""A path inside a dataset, separated by `/`. Bytes that are not UTF-8 are lone surrogates (`surrogateescape`), so that
+hashmark can name, and refuse, any name found on disk without loss."""
 
 EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 
 
 def key_bytes(key: str) -> bytes:
-    """The key as bytes: S3's sort order is the order of these."""
+    """Return the key as bytes, whose order is the order of S3 listings."""
     return key.encode("utf-8", "surrogateescape")
 
 
@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 
 class Evidence(StrEnum):
-    """Why a verdict is believed; cheap to dear (design section 2)."""
+    """What a verdict rests on; cheapest first."""
 
     SIZE = "size"
     ETAG_MD5 = "etag-md5"
@@ -53,7 +53,7 @@ class Content(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What is concluded about one key; `core.compare` has the table."""
+    """What is concluded about one key, by the decision table of `core.compare`."""
 
     SYNCED = "synced"
     LOCAL_ONLY = "local-only"
@@ -82,7 +82,7 @@ NEEDS_SYNC = frozenset(
 
 
 class Stamp(NamedTuple):
-    """What the file system says of a file; a cached digest is trusted only while all of it matches."""
+    """What the file system reports about a file. A cached digest is valid only while all of it matches."""
 
     size: int
     mtime_ns: int
@@ -92,7 +92,7 @@ class Stamp(NamedTuple):
 
 
 class LocalFile(NamedTuple):
-    """A file on disk. `md5` is lower-case hex, or None where `trouble` says why it could not be read."""
+    """A file on disk. `md5` is lower-case hex, or None; `trouble` says why the file could not be read."""
 
     key: Key
     stamp: Stamp
@@ -106,10 +106,9 @@ class LocalFile(NamedTuple):
 
 
 class RemoteObject(NamedTuple):
-    """An object as listed. A saved listing of names alone leaves `size` and `etag` None; `etag` has no quotes.
+    """An object as listed. `size` and `etag` are None in a saved listing of names; `etag` has no quotes.
 
-    `encryption` and `checksum` are what an inventory says of it: how it is encrypted, such as `SSE-S3`, and the kinds
-    of checksums that are kept beside it. Listings never say them.
+    Only an inventory gives `encryption`, such as `SSE-S3`, and `checksum`, the kinds of checksums stored with it.
     """
 
     key: Key
@@ -121,9 +120,9 @@ class RemoteObject(NamedTuple):
 
 
 class Base(NamedTuple):
-    """What was last proven equal on both sides: this digest, under this ETag, of this size.
+    """The content that was last proven equal on both sides: its digest, ETag and size.
 
-    With `common` False the disk never had these bytes: the object was read, and this is what it held.
+    With `common` False the disk never had these bytes: they were read from the object.
     """
 
     key: Key
@@ -134,9 +133,9 @@ class Base(NamedTuple):
 
 
 class FileStatus(NamedTuple):
-    """The verdict on one key, with its evidence; `detail` names it more closely, such as the checksum's kind.
+    """The verdict on one key, with its evidence; `detail` specifies the evidence, such as the kind of checksum.
 
-    `settle` says what would settle an `unverified`.
+    `remedy` says what would settle an `unverified`.
     """
 
     key: Key
@@ -144,7 +143,7 @@ class FileStatus(NamedTuple):
     verdict: Verdict
     evidence: Evidence | None = None
     reason: str | None = None
-    settle: str | None = None
+    remedy: str | None = None
     local: LocalFile | None = None
     remote: RemoteObject | None = None
     base: Base | None = None
@@ -152,7 +151,7 @@ class FileStatus(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Something that kept a file or folder from being judged, in words."""
+    """What kept a file or folder from being judged, or what is wrong with how it is named."""
 
     key: str
     code: str

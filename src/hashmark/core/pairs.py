@@ -24,7 +24,7 @@ IMAGE_SUFFIXES = frozenset(
 )
 DEFAULT_CAPTIONS = (".txt", ".caption")
 
-LITTER = (
+IGNORED_NAMES = (
     # what trainers write beside images
     "*.npz",
     "*_te.safetensors",
@@ -77,7 +77,7 @@ class Pairing:
     _kinds: dict[str, Kind] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_ignored", _Globs((*LITTER, *self.ignore)))
+        object.__setattr__(self, "_ignored", _Globs((*IGNORED_NAMES, *self.ignore)))
         ranks = {c.casefold(): rank for rank, c in reversed(list(enumerate(self.captions)))}
         object.__setattr__(self, "_ranks", ranks)
         kinds = dict.fromkeys(IMAGE_SUFFIXES, Kind.IMAGE) | dict.fromkeys(ranks, Kind.CAPTION)

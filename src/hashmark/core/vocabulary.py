@@ -191,4 +191,4 @@ def reason_of(status: FileStatus) -> str | None:
     """Return why a file is refused or unverified, with what would settle it, as `printable` text."""
     if not status.reason:
         return None
-    return printable(f"{status.reason}; {status.settle} would settle it" if status.settle else status.reason)
+    return printable(f"{status.reason}; {status.remedy} would settle it" if status.remedy else status.reason)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class PieceKind(StrEnum):
+class PieceChange(StrEnum):
     """Where a piece of text is found."""
 
     BOTH = "both"
@@ -21,14 +21,14 @@ class PieceKind(StrEnum):
 class Piece:
     """A run of text, and on which side it is."""
 
-    change: PieceKind
+    change: PieceChange
     text: str
 
 
-MOST_TOKENS = 2000
+MAX_EXACT_TOKENS = 2000
 """Longer texts are compared line by line: word by word, the time grows with the square."""
 
-MOST_PAIRS = 4_000_000
+MAX_LINE_PAIRS = 4_000_000
 """Pairs of lines that are compared, in a second or so; where more of two texts differs, it is shown as one change."""
 
 _TOKENS = re.compile(r"\s|[\w'’]+|[^\w\s]")
@@ -41,29 +41,29 @@ def word_diff(before: str, after: str) -> list[Piece]:
     [('both', 'a '), ('removed', 'red'), ('added', 'blue'), ('both', ' cat')]
     """
     left, right = _TOKENS.findall(before), _TOKENS.findall(after)
-    if len(left) + len(right) <= MOST_TOKENS:
+    if len(left) + len(right) <= MAX_EXACT_TOKENS:
         return _pieces(left, right)
     left, right = before.splitlines(keepends=True), after.splitlines(keepends=True)
     start, tail = common_ends(left, right)
     head, end = "".join(left[:start]), "".join(left[len(left) - tail :])
     middle = _pieces(left[start : len(left) - tail], right[start : len(right) - tail])
-    whole = [Piece(PieceKind.BOTH, head), *middle, Piece(PieceKind.BOTH, end)]
+    whole = [Piece(PieceChange.BOTH, head), *middle, Piece(PieceChange.BOTH, end)]
     return [piece for piece in whole if piece.text]
 
 
 def _pieces(left: list[str], right: list[str]) -> list[Piece]:
-    if len(left) * len(right) > MOST_PAIRS:
-        return [Piece(PieceKind.REMOVED, "".join(left)), Piece(PieceKind.ADDED, "".join(right))]
+    if len(left) * len(right) > MAX_LINE_PAIRS:
+        return [Piece(PieceChange.REMOVED, "".join(left)), Piece(PieceChange.ADDED, "".join(right))]
     pieces: list[Piece] = []
     matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
         if tag == "equal":
-            pieces.append(Piece(PieceKind.BOTH, "".join(left[i1:i2])))
+            pieces.append(Piece(PieceChange.BOTH, "".join(left[i1:i2])))
             continue
         if i2 > i1:
-            pieces.append(Piece(PieceKind.REMOVED, "".join(left[i1:i2])))
+            pieces.append(Piece(PieceChange.REMOVED, "".join(left[i1:i2])))
         if j2 > j1:
-            pieces.append(Piece(PieceKind.ADDED, "".join(right[j1:j2])))
+            pieces.append(Piece(PieceChange.ADDED, "".join(right[j1:j2])))
     return pieces
 
 

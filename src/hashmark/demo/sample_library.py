@@ -22,7 +22,7 @@ from hashmark.core.events import Event
 from hashmark.core.model import Verdict
 from hashmark.core.plan import Direction, Policy, make_plan
 from hashmark.demo import sketches
-from hashmark.disk.durable import write_bytes
+from hashmark.disk.durable import replace_file
 from hashmark.library.dataset import Dataset
 from hashmark.library.library import Library
 from hashmark.library.settings import SETTINGS, create
@@ -107,9 +107,9 @@ def _draw_pair(work: tuple[Path, int, int]) -> None:
     folder, seed, side = work
     image, caption = pair_paths(folder, seed)
     if not caption.exists():
-        write_bytes(caption, sketches.dirty_caption(seed))
+        replace_file(caption, sketches.dirty_caption(seed))
     if not image.exists():
-        write_bytes(image, sketches.image(seed, kind="PNG" if image.suffix == ".png" else "JPEG", side=side))
+        replace_file(image, sketches.image(seed, kind="PNG" if image.suffix == ".png" else "JPEG", side=side))
 
 
 def push_new(dataset: Dataset, on_event: Callable[[Event], None], cancel: threading.Event) -> Result:

@@ -16,10 +16,10 @@ from pathlib import Path
 from hashmark.core.errors import DiskFull, LocalError, ReadOnly
 from hashmark.core.etags import MultipartHasher
 from hashmark.disk import page_cache
-from hashmark.disk.hashing import CHUNK
+from hashmark.disk.hashing import CHUNK_BYTES
 
 
-def explain(error: OSError, path: str) -> LocalError:
+def as_local_error(error: OSError, path: str) -> LocalError:
     """An operating system error, in our words."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return DiskFull(f"No space is left to write '{path}'.")
@@ -39,15 +39,16 @@ def write_all(descriptor: int, chunks: Iterable[bytes]) -> int:
         rest = memoryview(chunk)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
-        if len(chunk) >= CHUNK:
+        if len(chunk) >= CHUNK_BYTES:
             page_cache.begin(descriptor, size, len(chunk))
         size += len(chunk)
     return size
 
 
-def feed(descriptor: int, hasher: MultipartHasher, likely: int) -> int:
+def hash_descriptor(descriptor: int, hasher: MultipartHasher, likely: int) -> int:
     """Feed the hasher with the whole file, of probably `likely` bytes; the number of its bytes."""
-    buffer = memoryview(bytearray(min(likely + 1, CHUNK)))  # memory is cleared, which costs a small file more than MD5
+    # No larger than needed: the memory is cleared, which takes longer than the MD5 of a small file.
+    buffer = memoryview(bytearray(min(likely + 1, CHUNK_BYTES)))
     size = 0
     while count := os.preadv(descriptor, [buffer], size):
         hasher.update(buffer[:count])
@@ -69,18 +70,18 @@ def sync_file(path: str) -> None:
         os.close(descriptor)
 
 
-def keep(path: str, trash: Path) -> None:
-    """`second_place`, and have it on the device.
+def keep_in_trash(path: str, trash: Path) -> None:
+    """`link_or_copy`, and have it on the device.
 
     Raises:
         OSError: it could not be made.
     """
-    if not second_place(path, trash):
+    if not link_or_copy(path, trash):
         sync_file(os.fspath(trash))
     sync_folder(trash.parent)
 
 
-def second_place(path: str, trash: Path) -> bool:
+def link_or_copy(path: str, trash: Path) -> bool:
     """Give the file at `path` a second place at `trash`: a hard link (then True), or a copy where that would not do.
 
     A file with other names already is copied: an edit under one of them would change the trash too.
@@ -124,7 +125,7 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
     """Write a whole file so that a reader sees the old or the new content, never a part.
 
     Raises:
@@ -140,7 +141,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        raise explain(error, os.fspath(path)) from None
+        raise as_local_error(error, os.fspath(path)) from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

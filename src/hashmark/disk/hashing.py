@@ -28,7 +28,7 @@ from hashmark.disk.walk import stamp_of
 GRANULARITY_NS = 2_000_000_000
 """The coarsest timestamp still in use: FAT's 2 seconds."""
 
-CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 """Bytes read at a time; hashing releases the interpreter's lock for each."""
 
 BATCH_FILES = 32
@@ -45,12 +45,12 @@ T = TypeVar("T")
 class Hashed(NamedTuple):
     """A file that was read, with its digest, and whether the digest may be remembered for its stamp.
 
-    `seen` is what the `look` of `hash_all` made of its bytes; None where it has more than `CHUNK`.
+    `result` is what the `on_content` of `hash_all` made of its bytes; None where it has more than `CHUNK_BYTES`.
     """
 
     file: LocalFile
     settled: bool
-    seen: object = None
+    result: object = None
 
 
 def file_system_now(folder: Path) -> int | None:
@@ -75,7 +75,7 @@ def is_settled(stamp: Stamp, now_ns: int | None) -> bool:
 _Batch = list[tuple[T, Hashed | None]] | Future[list[tuple[T, Hashed | None]]]
 """Rows with what was read of them, or that will be."""
 
-Look = Callable[[str, bytes], object]
+OnContent = Callable[[str, bytes], object]
 """Gets a key and the bytes of that file, on one of many threads, and makes something of them."""
 
 
@@ -84,12 +84,12 @@ def hash_file(
     hasher: MultipartHasher | None = None,
     *,
     own: bool = False,
-    look: Callable[[bytes], None] | None = None,
+    on_content: Callable[[bytes], None] | None = None,
 ) -> tuple[str, Stamp]:
     """MD5 of the file in lower-case hex, with the stamp that held before and after reading.
 
     An `own` file is a temporary one of ours, whose digest is not remembered: its pages need not be on the disk yet.
-    `look` is given the bytes of a file that has no more than `CHUNK`, if there is no `hasher`.
+    `on_content` is given the bytes of a file that has no more than `CHUNK_BYTES`, if there is no `hasher`.
 
     Raises:
         OSError: it can't be opened or read.
@@ -97,11 +97,11 @@ def hash_file(
     """
     with _opened(path) as descriptor:
         before = _first_stamp(descriptor, path, own=own)
-        if hasher is None and before.size <= CHUNK:
+        if hasher is None and before.size <= CHUNK_BYTES:
             data = _read(descriptor, before.size)
             digest, count = hashlib.md5(data, usedforsecurity=False).hexdigest(), len(data)
-            if look:
-                look(data)
+            if on_content:
+                on_content(data)
         else:
             digest, count = _stream(descriptor, hasher or MultipartHasher())
         after = stamp_of(os.fstat(descriptor))
@@ -160,7 +160,7 @@ def _read(descriptor: int, size: int) -> bytes:
 
 
 def _stream(descriptor: int, hasher: MultipartHasher) -> tuple[str, int]:
-    buffer = memoryview(bytearray(CHUNK))
+    buffer = memoryview(bytearray(CHUNK_BYTES))
     total = 0
     while count := os.readv(descriptor, [buffer]):
         hasher.update(buffer[:count])
@@ -182,14 +182,14 @@ def hash_all(
     *,
     clock: Callable[[], int | None],
     workers: int | None = None,
-    look: Look | None = None,
+    on_content: OnContent | None = None,
 ) -> Iterator[tuple[T, Hashed | None]]:
     """The rows in the same order, each with the digest of the file that is `unread` in it, on all cores.
 
     `unread` is asked once for each row; None where nothing is to be read. `clock` is asked once, before the first file
     is read, as `file_system_now`: by it a digest may be remembered. A file that can't be read, or that changes while it
     is read, comes with `trouble` instead of a digest. At most a few thousand rows are held at once, and no more than a
-    batch where nothing is read. What is read is shown to `look` as well.
+    batch where nothing is read. What is read is shown to `on_content` as well.
     """
     base = os.fspath(root)
     now_ns = functools.cache(clock)
@@ -197,7 +197,7 @@ def hash_all(
     def begin(batch: list[T], files: list[LocalFile | None]) -> _Batch[T]:
         if not any(files):
             return [(row, None) for row in batch]
-        return pool.submit(_hash_batch, base, batch, files, now_ns(), look)
+        return pool.submit(_hash_batch, base, batch, files, now_ns(), on_content)
 
     pool = ThreadPoolExecutor(workers or os.cpu_count() or 2, thread_name_prefix="hash")
     try:
@@ -224,22 +224,22 @@ def _batches(
 
 
 def _hash_batch(
-    base: str, rows: list[T], files: list[LocalFile | None], now_ns: int | None, look: Look | None
+    base: str, rows: list[T], files: list[LocalFile | None], now_ns: int | None, on_content: OnContent | None
 ) -> list[tuple[T, Hashed | None]]:
-    read = (_hash_one(base, file, now_ns, look) if file else None for file in files)
+    read = (_hash_one(base, file, now_ns, on_content) if file else None for file in files)
     return list(zip(rows, read, strict=True))
 
 
-def _hash_one(base: str, file: LocalFile, now_ns: int | None, look: Look | None) -> Hashed:
-    seen: list[object] = []
-    show = (lambda data: seen.append(look(file.key, data))) if look else None
+def _hash_one(base: str, file: LocalFile, now_ns: int | None, on_content: OnContent | None) -> Hashed:
+    results: list[object] = []
+    receive = (lambda data: results.append(on_content(file.key, data))) if on_content else None
     try:
-        digest, stamp = hash_file(f"{base}/{file.key}", look=show)
+        digest, stamp = hash_file(f"{base}/{file.key}", on_content=receive)
     except OSError as error:
         why = f"can't be read: {error.strerror or error}"
         return Hashed(file._replace(trouble=why), settled=False)
     settled = is_settled(stamp, now_ns)
-    return Hashed(LocalFile(file.key, stamp, digest), settled=settled, seen=seen[0] if seen else None)
+    return Hashed(LocalFile(file.key, stamp, digest), settled=settled, result=results[0] if results else None)
 
 
 def _ahead(batches: Iterable[_Batch[T]], depth: int) -> Iterator[_Batch[T]]:

@@ -11,10 +11,10 @@ import itertools
 import zlib
 from collections.abc import Iterable, Iterator
 
-RUN = 100_000
+NAMES_PER_RUN = 100_000
 """Names held as objects at once; a folder with fewer is not packed at all."""
 
-BLOCK = 2_000
+NAMES_PER_BLOCK = 2_000
 """Names unpacked at a time, of each run."""
 
 
@@ -22,15 +22,15 @@ def in_byte_order(names: Iterable[bytes]) -> Iterator[bytes]:
     """The same names, sorted. They are all taken at once; none has a NUL, which no system allows in a name."""
     source = iter(names)
     runs: list[list[bytes]] = []
-    while run := sorted(itertools.islice(source, RUN)):
-        if not runs and len(run) < RUN:
+    while run := sorted(itertools.islice(source, NAMES_PER_RUN)):
+        if not runs and len(run) < NAMES_PER_RUN:
             return iter(run)
         runs.append(_pack(run))
     return heapq.merge(*map(_unpack, runs))
 
 
 def _pack(run: list[bytes]) -> list[bytes]:
-    return [zlib.compress(b"\0".join(run[at : at + BLOCK]), 1) for at in range(0, len(run), BLOCK)]
+    return [zlib.compress(b"\0".join(run[at : at + NAMES_PER_BLOCK]), 1) for at in range(0, len(run), NAMES_PER_BLOCK)]
 
 
 def _unpack(blocks: list[bytes]) -> Iterator[bytes]:

@@ -19,7 +19,7 @@ from hashmark.core.errors import FileChanged, ReadOnly, UnsafePath
 from hashmark.core.etags import MultipartHasher
 from hashmark.core.keys import unsafe_reason
 from hashmark.core.model import Stamp
-from hashmark.disk.durable import explain, feed, keep, sync_file, temporary_name, write_all
+from hashmark.disk.durable import as_local_error, hash_descriptor, keep_in_trash, sync_file, temporary_name, write_all
 from hashmark.disk.hashing import hash_file
 from hashmark.disk.walk import stamp_of
 
@@ -96,14 +96,14 @@ class Slot:
             try:
                 size = write_all(descriptor, chunks)
                 os.fsync(descriptor)
-                if hasher and feed(descriptor, hasher, size) != size:
+                if hasher and hash_descriptor(descriptor, hasher, size) != size:
                     raise FileChanged(f"'{self.key}' was changed by another program before it was in its place.")
             finally:
                 os.close(descriptor)
         except BaseException as error:
             self.drop(temporary)
             if isinstance(error, OSError):
-                raise explain(error, self.key) from None
+                raise as_local_error(error, self.key) from None
             raise
         return size
 
@@ -138,7 +138,7 @@ class Slot:
                     os.rename(temporary, self.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
             os.fsync(self._folder)
         except OSError as error:
-            raise explain(error, self.key) from None
+            raise as_local_error(error, self.key) from None
         finally:
             self.drop(temporary)
 
@@ -147,7 +147,7 @@ class Slot:
         """Keep the old content at `trash` while the body replaces it; undone if that does not come to pass."""
         began = False
         try:
-            keep(self.path_of(self.name), trash)
+            keep_in_trash(self.path_of(self.name), trash)
             # The inode's ctime moves when a hard link to it is made, which keeping it in the trash does.
             self._check(expected)
             began = True
@@ -219,7 +219,7 @@ class Slot:
                 os.unlink(self.name, dir_fd=self._folder)
             os.fsync(self._folder)
         except OSError as error:
-            raise explain(error, self.key) from None
+            raise as_local_error(error, self.key) from None
 
     def drop(self, temporary: str) -> None:
         """Remove unfinished content, if it is still there; what can't be removed is left for `walk.leftovers`."""
@@ -241,7 +241,7 @@ def open_slot(root: Path, key: str, *, create: bool = False) -> Iterator[Slot]:
     try:
         folder = _open_root(root, create=create)
     except OSError as error:
-        raise explain(error, os.fspath(root)) from None
+        raise as_local_error(error, os.fspath(root)) from None
     try:
         for part in key.split("/")[:-1]:
             folder = _enter(folder, part, key, create=create)
@@ -271,6 +271,6 @@ def _enter(folder: int, part: str, key: str, *, create: bool) -> int:
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENOTDIR}:
             raise UnsafePath(f"'{key}': its folder '{part}' is a symlink or a file.", "Move it away.") from None
-        raise explain(error, key) from None
+        raise as_local_error(error, key) from None
     os.close(folder)
     return inner

@@ -21,13 +21,13 @@ from itertools import islice
 from pathlib import Path
 
 from hashmark.core.errors import DiskFull, FileChanged, LocalError
-from hashmark.disk.durable import explain, second_place, sync_file, sync_folder
+from hashmark.disk.durable import as_local_error, link_or_copy, sync_file, sync_folder
 from hashmark.disk.place import Slot, open_slot
 
-AT_ONCE = 500
+MAX_FILES_PER_FLUSH = 500
 """Files between two flushes; the most that a stop has to wait for."""
 
-FEW = 16
+MAX_SINGLE_FLUSHES = 16
 """Files up to which each is flushed by itself: a flush of everything also waits for what other programs write."""
 
 
@@ -58,7 +58,7 @@ def rewrite_all(root: Path, trash: Path, rewrites: Iterable[Rewrite], cancel: th
         LocalError: the device fails; the trash holds what was.
     """
     waiting = iter(rewrites)
-    while not cancel.is_set() and (some := list(islice(waiting, AT_ONCE))):
+    while not cancel.is_set() and (some := list(islice(waiting, MAX_FILES_PER_FLUSH))):
         done = _rewrite_some(root, trash, some)
         yield from done
         if any(isinstance(error, DiskFull) for _, error in done):
@@ -85,7 +85,7 @@ def _rewrite_some(root: Path, trash: Path, rewrites: Sequence[Rewrite]) -> list[
         for step in ready:
             _withdraw(root, trash, step)
         if isinstance(error, OSError):
-            raise explain(error, os.fspath(root)) from None
+            raise as_local_error(error, os.fspath(root)) from None
         raise
     for step in ready:
         with _noting(errors, step.rewrite.key):
@@ -96,7 +96,7 @@ def _rewrite_some(root: Path, trash: Path, rewrites: Sequence[Rewrite]) -> list[
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise explain(error, os.fspath(folder)) from None
+            raise as_local_error(error, os.fspath(folder)) from None
     return [(rewrite, errors.get(rewrite.key)) for rewrite in rewrites]
 
 
@@ -108,7 +108,7 @@ def _noting(errors: dict[str, LocalError], key: str) -> Iterator[None]:
     except LocalError as error:
         errors[key] = error
     except OSError as error:
-        errors[key] = explain(error, key)
+        errors[key] = as_local_error(error, key)
 
 
 def _prepare(root: Path, trash: Path, rewrite: Rewrite) -> _Ready:
@@ -121,7 +121,7 @@ def _prepare(root: Path, trash: Path, rewrite: Rewrite) -> _Ready:
         temporary = None if rewrite.after is None else slot.temporary()
         try:
             if facts is not None:
-                second_place(slot.path_of(slot.name), kept)
+                link_or_copy(slot.path_of(slot.name), kept)
             if temporary is not None:
                 _fill(slot.path_of(temporary), rewrite, facts)
         except BaseException:
@@ -223,7 +223,7 @@ def _flush(root: Path, trash: Path, ready: Sequence[_Ready]) -> None:
     """Have the old content in the trash and the new one beside the files on their devices, before any is replaced."""
     kept = {folder for folder in _folders(trash, ready) if folder.is_dir()}
     flush_device = _syncfs()
-    if flush_device is not None and len(ready) > FEW:
+    if flush_device is not None and len(ready) > MAX_SINGLE_FLUSHES:
         for folder in {os.stat(folder).st_dev: folder for folder in (root, *kept)}.values():  # noqa: PTH116
             flush_device(folder)
         return

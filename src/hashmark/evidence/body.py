@@ -10,12 +10,12 @@ from pathlib import Path
 
 from hashmark.core.errors import FileChanged, UnexpectedAnswer
 from hashmark.core.model import LocalFile, RemoteObject
-from hashmark.disk.durable import explain, temporary_name
+from hashmark.disk.durable import as_local_error, temporary_name
 from hashmark.disk.hashing import hash_file
 from hashmark.disk.walk import stamp_of
 from hashmark.s3.bucket import Bucket
 
-CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 
 
 class WrongDigest(FileChanged):
@@ -77,7 +77,7 @@ def _read(
             md5, _ = hash_file(str(path), own=True)
             return BodyComparison(md5, md5 == local.md5 and _same_bytes(path, file, local))
     except OSError as error:
-        raise explain(error, str(scratch)) from None
+        raise as_local_error(error, str(scratch)) from None
 
 
 @contextlib.contextmanager
@@ -95,8 +95,8 @@ def _same_bytes(path: Path, file: Path, local: LocalFile) -> bool:
     try:
         with path.open("rb") as there, file.open("rb") as here:
             same = True
-            while same and (chunk := here.read(CHUNK)):
-                same = chunk == there.read(CHUNK)
+            while same and (chunk := here.read(CHUNK_BYTES)):
+                same = chunk == there.read(CHUNK_BYTES)
             stamp = stamp_of(os.fstat(here.fileno()))
             same = same and not there.read(1)
     except OSError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hashmark.core import etags
-from hashmark.core.compare import Weighed
+from hashmark.core.compare import Comparison
 from hashmark.core.errors import HashmarkError, NoSuchObject, UnexpectedAnswer
 from hashmark.core.model import Content, Evidence, LocalFile, RemoteObject
 from hashmark.core.uploader_claims import claimed_digest
@@ -40,7 +40,7 @@ class Mismatch(NamedTuple):
     detail: str | None = None
 
 
-Looked = Weighed | Mismatch
+Looked = Comparison | Mismatch
 
 
 class Inspector:
@@ -89,17 +89,17 @@ class Inspector:
             return _claimed(local, head, f"encrypted with {head.encryption}, so its ETag is not an MD5")
         if self._may_be_random and etags.may_be_random(head.etag or ""):
             return _claimed(local, head, "its ETag may be a random number, as MinIO makes them")
-        if etags.looks_like_md5(head.etag or ""):
+        if etags.may_be_md5(head.etag or ""):
             return Mismatch(Evidence.ETAG_MD5)
         return _claimed(local, head, "the store's ETag is not an MD5")
 
-    def _by_checksum(self, local: LocalFile, head: Head) -> Weighed:
+    def _by_checksum(self, local: LocalFile, head: Head) -> Comparison:
         name = _strongest(head)
         computed, md5 = file_checksum(self._root / local.key, name)
         if md5 != local.md5:
             return _changed()
         same = computed == head.checksums[name]
-        return Weighed(Content.SAME if same else Content.DIFFERENT, Evidence.CHECKSUM, detail=name)
+        return Comparison(Content.SAME if same else Content.DIFFERENT, Evidence.CHECKSUM, detail=name)
 
     def _by_parts(self, local: LocalFile, remote: RemoteObject, head: Head, parts: int) -> Looked:
         told = self._first_part(remote, parts) or self._listed_parts(remote, parts)
@@ -116,9 +116,9 @@ class Inspector:
             return self._by_composite(local, head, sizes)
         if head.encryption:
             return _claimed(local, head, f"encrypted with {head.encryption}, so its ETag is not made of MD5s")
-        return Mismatch(Evidence.ETAG_MULTIPART, etags.describe(sizes))
+        return Mismatch(Evidence.ETAG_MULTIPART, etags.describe_cut(sizes))
 
-    def _by_composite(self, local: LocalFile, head: Head, sizes: tuple[int, ...]) -> Weighed:
+    def _by_composite(self, local: LocalFile, head: Head, sizes: tuple[int, ...]) -> Comparison:
         name = _strongest(head)
         computed, md5 = composite_checksum(self._root / local.key, name, sizes)
         if md5 != local.md5:
@@ -126,7 +126,7 @@ class Inspector:
         # AWS tells the number of parts behind a "-"; other stores the checksum alone.
         stored, _, count = head.checksums[name].partition("-")
         same = stored == computed.partition("-")[0] and count in {"", str(len(sizes))}
-        return Weighed(Content.SAME if same else Content.DIFFERENT, Evidence.CHECKSUM, detail=name)
+        return Comparison(Content.SAME if same else Content.DIFFERENT, Evidence.CHECKSUM, detail=name)
 
     def _first_part(self, remote: RemoteObject, parts: int) -> etags.Cut | None:
         """How the object was cut, by the size of its first part; None where the store does not tell it.
@@ -188,19 +188,19 @@ def by_listing(root: Path, local: LocalFile, remote: RemoteObject) -> Looked:
 
 
 def _by_listing(root: Path, local: LocalFile, remote: RemoteObject) -> Looked:
-    settle = f"asking the bucket, which keeps {remote.checksum} of it," if remote.checksum else VERIFY
+    remedy = f"asking the bucket, which keeps {remote.checksum} of it," if remote.checksum else VERIFY
     if parts := etags.part_count(remote.etag or ""):
         found = by_cuts(root, local, remote, etags.part_size_candidates(local.size, parts))
-        return found or _unknown("uploaded in parts of unknown size", settle)
+        return found or _unknown("uploaded in parts of unknown size", remedy)
     if remote.encryption and remote.encryption not in MD5_KEPT:
-        return _unknown(f"encrypted with {remote.encryption}, so its ETag is not an MD5", settle)
-    if not etags.looks_like_md5(remote.etag or ""):
-        return _unknown("the store's ETag is not an MD5", settle)
+        return _unknown(f"encrypted with {remote.encryption}, so its ETag is not an MD5", remedy)
+    if not etags.may_be_md5(remote.etag or ""):
+        return _unknown("the store's ETag is not an MD5", remedy)
     # Only AWS makes inventories, and there an ETag under these encryptions is an MD5 (API reference, "Object").
-    return Weighed(Content.DIFFERENT, Evidence.ETAG_MD5) if remote.encryption else Mismatch(Evidence.ETAG_MD5)
+    return Comparison(Content.DIFFERENT, Evidence.ETAG_MD5) if remote.encryption else Mismatch(Evidence.ETAG_MD5)
 
 
-def by_cuts(root: Path, local: LocalFile, remote: RemoteObject, cuts: Sequence[etags.Cut]) -> Weighed | None:
+def by_cuts(root: Path, local: LocalFile, remote: RemoteObject, cuts: Sequence[etags.Cut]) -> Comparison | None:
     """SAME if the file, cut in one of these ways, gives the object's ETag; None if not. One read for all."""
     hasher = etags.MultipartHasher(cuts)
     md5, stamp = hash_file(f"{root}/{local.key}", hasher)
@@ -208,8 +208,8 @@ def by_cuts(root: Path, local: LocalFile, remote: RemoteObject, cuts: Sequence[e
         return _changed()
     for cut, etag in hasher.etags().items():
         if etag == remote.etag:
-            detail = etags.describe(cut, local.size)
-            return Weighed(Content.SAME, Evidence.ETAG_MULTIPART, detail=detail)
+            detail = etags.describe_cut(cut, local.size)
+            return Comparison(Content.SAME, Evidence.ETAG_MULTIPART, detail=detail)
     return None
 
 
@@ -233,22 +233,22 @@ def careful(look: Callable[[], Looked]) -> Looked:
         return _unknown(f"the file can't be read: {error.strerror or error}", VERIFY)
 
 
-def _unknown(reason: str, settle: str) -> Weighed:
-    return Weighed(Content.UNKNOWN, None, reason, settle)
+def _unknown(reason: str, remedy: str) -> Comparison:
+    return Comparison(Content.UNKNOWN, None, reason, remedy)
 
 
-def _changed() -> Weighed:
+def _changed() -> Comparison:
     return _unknown("the file changed after it was compared", AGAIN)
 
 
-def _claimed(local: LocalFile, head: Head, reason: str) -> Weighed:
+def _claimed(local: LocalFile, head: Head, reason: str) -> Comparison:
     """Unknown; but say what the uploader wrote beside the object, or that a checksum there might settle it."""
     claim = claimed_digest(head.metadata)
     if claim is None or local.md5 is None:
         return _unknown(reason, f"{PROBE}, or {VERIFY}" if head.checksums else VERIFY)
     word = "the same" if claim.md5 == local.md5 else "different"
     said = f"{reason}; its uploader says it is {word}"
-    return Weighed(Content.UNKNOWN, Evidence.CLAIMED, said, VERIFY, claim.uploader)
+    return Comparison(Content.UNKNOWN, Evidence.CLAIMED, said, VERIFY, claim.uploader)
 
 
 def _strongest(head: Head) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from hashmark.core.compare import Joined, Weighed, judge, refuse_unsafe
+from hashmark.core.compare import Comparison, KeyState, judge, refuse_unsafe
 from hashmark.core.model import Content, Evidence, FileStatus, Kind, LocalFile, RemoteObject, Verdict
 from hashmark.evidence.inspection import VERIFY, Inspector, Looked, Mismatch, by_listing
 from hashmark.s3.bucket import Bucket
@@ -57,12 +57,12 @@ class Settler:
         self.trusted = frozenset(kind for kind, known in etags_known.items() if known is SUPPORTED)
         self._may_earn = frozenset(kind for kind, known in etags_known.items() if known is not UNSUPPORTED)
 
-    def settle(self, rows: Iterable[tuple[Joined, Kind]]) -> Iterator[FileStatus]:
+    def settle(self, rows: Iterable[tuple[KeyState, Kind]]) -> Iterator[FileStatus]:
         """A status for every row, in the same order.
 
         A mismatch that only trust can settle waits until a match earns it, but not for more than WINDOW rows.
         """
-        waiting: deque[tuple[Joined, Kind, FileStatus | Future[Looked]]] = deque()
+        waiting: deque[tuple[KeyState, Kind, FileStatus | Future[Looked]]] = deque()
         pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="settle")
         try:
             for joined, kind in rows:
@@ -82,7 +82,7 @@ class Settler:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _first(self, joined: Joined, kind: Kind, pool: ThreadPoolExecutor) -> FileStatus | Future[Looked]:
+    def _first(self, joined: KeyState, kind: Kind, pool: ThreadPoolExecutor) -> FileStatus | Future[Looked]:
         status = refuse_unsafe(joined, kind) or judge(joined, kind)
         if status.verdict is _SYNCED and status.evidence in self.trusted:
             return status
@@ -100,7 +100,7 @@ class Settler:
         """Trust the bucket for what a match shows of it. Two empty files show nothing."""
         if isinstance(found, Future):
             looked = found.result()
-            evidence = looked.evidence if isinstance(looked, Weighed) and looked.content is Content.SAME else None
+            evidence = looked.evidence if isinstance(looked, Comparison) and looked.content is Content.SAME else None
         else:
             if found.evidence in self.trusted or found.evidence not in self._may_earn:
                 return
@@ -109,7 +109,7 @@ class Settler:
             self.trusted |= {evidence}
 
     def _ready(
-        self, joined: Joined, kind: Kind, found: FileStatus | Future[Looked], *, wait: bool
+        self, joined: KeyState, kind: Kind, found: FileStatus | Future[Looked], *, wait: bool
     ) -> FileStatus | None:
         if isinstance(found, FileStatus):
             return found
@@ -121,10 +121,10 @@ class Settler:
             return None
         return self._final(joined, kind, looked)
 
-    def _final(self, joined: Joined, kind: Kind, looked: Looked) -> FileStatus:
-        if isinstance(looked, Weighed):
+    def _final(self, joined: KeyState, kind: Kind, looked: Looked) -> FileStatus:
+        if isinstance(looked, Comparison):
             return judge(joined, kind, looked)
         if looked.evidence in self.trusted:
-            return judge(joined, kind, Weighed(Content.DIFFERENT, looked.evidence, detail=looked.detail))
-        settle = f"`hashmark doctor`, or {VERIFY}"
-        return judge(joined, kind, Weighed(Content.UNKNOWN, None, _NOT_SHOWN[looked.evidence], settle))
+            return judge(joined, kind, Comparison(Content.DIFFERENT, looked.evidence, detail=looked.detail))
+        remedy = f"`hashmark doctor`, or {VERIFY}"
+        return judge(joined, kind, Comparison(Content.UNKNOWN, None, _NOT_SHOWN[looked.evidence], remedy))

@@ -11,7 +11,7 @@ import re
 import secrets
 from pathlib import Path
 
-MAX_SIDE = 4096
+MAX_SIDE_PX = 4096
 """Pixels; a thumbnail is not larger."""
 
 _DIGEST = re.compile(r"[0-9a-f-]{8,80}")
@@ -27,12 +27,12 @@ class Cache:
         """Where the thumbnail of these pixels is kept.
 
         Raises:
-            ValueError: `digest` is no digest (it becomes part of a path), or `side` is not 1 to `MAX_SIDE` pixels.
+            ValueError: `digest` is no digest (it becomes part of a path), or `side` is not 1 to `MAX_SIDE_PX` pixels.
         """
         if not _DIGEST.fullmatch(digest):
             raise ValueError(f"{digest!r} is not a digest")
-        if not 1 <= side <= MAX_SIDE:
-            raise ValueError(f"a thumbnail's side is 1 to {MAX_SIDE} pixels, not {side}")
+        if not 1 <= side <= MAX_SIDE_PX:
+            raise ValueError(f"a thumbnail's side is 1 to {MAX_SIDE_PX} pixels, not {side}")
         return self._folder / digest[:2] / f"{digest}-{side}.webp"
 
     def read(self, digest: str, side: int) -> bytes | None:

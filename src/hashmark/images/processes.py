@@ -25,10 +25,10 @@ from hashmark.core.errors import ImageRefused
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_TASKS = 500
+_MAX_TASKS = 500
 """After so many, a worker is replaced: a fragmented heap would meet the memory limit early."""
 
-_GRACE = 30.0
+_GRACE_S = 30.0
 """Seconds that a task may wait for a worker to start. Each task has a free one, so a longer wait means it is lost."""
 
 
@@ -88,7 +88,7 @@ class WorkerProcesses:
             if self._pool is None:
                 self._pool = ProcessPool(
                     self._count,
-                    _TASKS,
+                    _MAX_TASKS,
                     _limit,
                     (self._limits.memory, self._prepare),
                     multiprocessing.get_context("spawn"),
@@ -104,7 +104,7 @@ class WorkerProcesses:
             _end(pool)
 
     def _result(self, pool: ProcessPool, task: ProcessFuture[T]) -> T:
-        deadline = time.monotonic() + self._limits.seconds + _GRACE
+        deadline = time.monotonic() + self._limits.seconds + _GRACE_S
         # A pool that breaks or is ended leaves some tasks without an answer, so it has to be looked after.
         while not wait([task], timeout=0.1).done:
             if not pool.active or time.monotonic() > deadline:

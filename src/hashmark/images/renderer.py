@@ -22,7 +22,7 @@ from hashmark.images.processes import Died, Limits, WorkerProcesses
 HEAD_BYTES = 64 << 10
 """How much of a file's beginning `Renderer.facts` reads; more is cut off."""
 
-MAX_BYTES = 256 << 20
+MAX_IMAGE_BYTES = 256 << 20
 """The largest file that is sent to a worker."""
 
 
@@ -94,8 +94,8 @@ class Renderer:
         self.close()
 
     def _render(self, data: bytes, digest: str, side: int) -> bytes:
-        if len(data) > MAX_BYTES:
-            raise ImageRefused(f"It is larger than {MAX_BYTES >> 20} MiB.")
+        if len(data) > MAX_IMAGE_BYTES:
+            raise ImageRefused(f"It is larger than {MAX_IMAGE_BYTES >> 20} MiB.")
         try:
             thumbnail = self._workers.run(decode.thumbnail, data, side)
         except Died as why:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from hashmark.core.join import BLOCK, SortedSource
+from hashmark.core.join import BLOCK_KEYS, SortedSource
 from hashmark.core.model import Kind, LocalFile, Problem, key_bytes
 from hashmark.disk.hashing import file_system_now, hash_all
 from hashmark.library.dataset import Dataset
@@ -34,7 +34,7 @@ def remembered_files(walk: Iterable[LocalFile], remembered: Iterable[LocalFile])
     `remembered` are digests in the same order.
     """
     source, side = iter(walk), SortedSource(remembered, "remembered")
-    while block := list(islice(source, BLOCK)):
+    while block := list(islice(source, BLOCK_KEYS)):
         known = side.take(key_bytes(block[-1].key))
         for file in block:
             found = known.get(file.key)
@@ -64,7 +64,7 @@ def hashed(
     def now() -> int | None:
         return clock(dataset) if state.persistent else None
 
-    for row, read in hash_all(dataset.path, rows, choose, clock=now, look=caption_look(dataset)):
+    for row, read in hash_all(dataset.path, rows, choose, clock=now, on_content=caption_look(dataset)):
         if read is None:
             yield row, None
             continue
@@ -73,8 +73,8 @@ def hashed(
             on_problem(Problem(file.key, "unreadable", file.trouble))
         if read.settled:
             fresh.append(file)
-        if read.seen is not None and file.md5:
-            facts.append((file.md5, cast("CaptionFacts", read.seen)))
+        if read.result is not None and file.md5:
+            facts.append((file.md5, cast("CaptionFacts", read.result)))
         if max(len(fresh), len(facts)) >= BATCH:
             _remember(state, dataset.name, fresh, facts)
             fresh, facts = [], []

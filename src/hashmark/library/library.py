@@ -268,9 +268,9 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
 
 
 def _explained(error: OSError, folder: Path) -> LocalError:
-    from hashmark.disk.durable import explain  # noqa: PLC0415 - only after an error
+    from hashmark.disk.durable import as_local_error  # noqa: PLC0415 - only after an error
 
-    return explain(error, os.fspath(folder))
+    return as_local_error(error, os.fspath(folder))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

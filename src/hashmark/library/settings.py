@@ -214,9 +214,9 @@ def create(root: Path, remote: dict[str, str | bool], more: str = "") -> Setting
         data = text.encode()
     except UnicodeEncodeError:
         raise SettingsError(f"{path} can't hold a value that is not UTF-8.") from None
-    from hashmark.disk.durable import write_bytes  # noqa: PLC0415 - not needed to read settings
+    from hashmark.disk.durable import replace_file  # noqa: PLC0415 - not needed to read settings
 
-    write_bytes(path, data)
+    replace_file(path, data)
     return settings
 
 

@@ -40,8 +40,8 @@ _BY_CODE: dict[str, type[e.StoreError]] = {
     "ServiceUnavailable": e.SlowDown,
     "TooManyRequests": e.SlowDown,
     "RequestLimitExceeded": e.SlowDown,
-    "RequestTimeout": e.ServerFault,
-    "InternalError": e.ServerFault,
+    "RequestTimeout": e.ServerError,
+    "InternalError": e.ServerError,
     "NotImplemented": e.Unsupported,
     "MethodNotAllowed": e.Unsupported,
 }
@@ -68,7 +68,7 @@ _TEXT: dict[type[e.StoreError], str] = {
     e.NoSuchObject: "The object does not exist",
     e.PreconditionFailed: "The object in the bucket is not the one that was expected",
     e.SlowDown: "The store asks to slow down",
-    e.ServerFault: "The store failed inside",
+    e.ServerError: "The store failed inside",
     e.Unsupported: "The store does not offer this",
     e.WrongRegion: "The bucket is in another region",
     e.UnexpectedAnswer: "The store's answer is not one S3 would give",
@@ -83,7 +83,7 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes, operation:
     code = match.group(1).decode() if match else ""
     kind = _BY_CODE.get(code) or _BY_STATUS.get(status)
     if kind is None:
-        kind = e.ServerFault if status >= 500 else e.UnexpectedAnswer
+        kind = e.ServerError if status >= 500 else e.UnexpectedAnswer
     if kind is e.NoSuchObject and not code and operation in {"ListObjectsV2", "HeadBucket"}:
         kind = e.NoSuchBucket
     what = f"{operation} of {subject}: {_TEXT[kind]} (HTTP {status}{f' {code}' if code else ''})."
@@ -113,7 +113,7 @@ def from_runtime(name: str, operation: str, subject: str, host: str, *, tls: boo
     if "SLOW_DOWN" in name:
         return e.SlowDown(f"{where}: the store asks to slow down.")
     if "INTERNAL_ERROR" in name or "NON_RECOVERABLE" in name:
-        return e.ServerFault(f"{where}: the store failed inside ({name}).")
+        return e.ServerError(f"{where}: the store failed inside ({name}).")
     if "REQUEST_TIME_TOO_SKEWED" in name:
         return e.ClockSkew(f"{where}: the store refuses the request because this machine's clock is off.")
     if name.startswith(("AWS_IO", "AWS_ERROR_HTTP")) or "CONNECTION" in name:

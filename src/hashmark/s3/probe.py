@@ -18,7 +18,7 @@ from hashmark.core.errors import (
     BadDigest,
     HashmarkError,
     PreconditionFailed,
-    ServerFault,
+    ServerError,
     SlowDown,
     StoreError,
     Unsupported,
@@ -177,7 +177,7 @@ def _checksum(bucket: Bucket, key: str) -> ProbeResult:
     try:
         put(b"other bytes")
     except StoreError as refusal:
-        if refusal.fatal or isinstance(refusal, SlowDown | ServerFault):  # it says nothing of the checksum
+        if refusal.fatal or isinstance(refusal, SlowDown | ServerError):  # it says nothing of the checksum
             return ProbeResult("checksum", None, f"a wrong checksum is refused: {refusal.message}")
         try:
             put(BODY)  # refusing everything would look like checking

@@ -1,10 +1,10 @@
-r"""The grammar of searches: text in, words out, and tests of words joined to one test.
+r"""The grammar of queries: splits text into words and combines the tests of words into one test.
 
-    a b        both              a OR b     either, binding less than a blank       ( )     what belongs together
+    a b        both              a OR b     either, binds weaker than AND           ( )     group
     -a         not               NOT a      not                                     "a b"   with \" and \\
 
 `key:a,b` is a word with a key and two values. A word keeps parentheses that close within it: `miku_(vocaloid)`.
-Refuses to know keys, what a word means and what is tested (`search.query`).
+Does not know keys, what a word means or what is tested (`search.query`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Generic, TypeVar
 from hashmark.core.display import reveal
 from hashmark.core.errors import QueryError
 
-MOST_CHARACTERS = 2000
-MOST_NESTING = 50
+MAX_QUERY_CHARS = 2000
+MAX_NESTING_DEPTH = 50
 
 T = TypeVar("T")
 Test = Callable[[T], bool]
@@ -26,7 +26,7 @@ Test = Callable[[T], bool]
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One of the alternatives after a key. A `regex` stood between slashes, which are not part of `text`."""
+    """One of the values after a key. A `regex` was written between slashes, which are not part of `text`."""
 
     text: str
     regex: bool
@@ -34,62 +34,61 @@ class Value:
 
     @property
     def folded(self) -> str:
-        """The text, letter case aside."""
+        """The text without its letter case."""
         return self.text.casefold()
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word as written (`source`) and as meant (`text`); or a mark or operator, which is its own `kind`."""
+    """A word as written (`source`) and as meant (`text`), or a mark or operator, whose `kind` is itself."""
 
     kind: str
     position: int
     source: str
     text: str = ""
-    """Quotes and escapes undone."""
+    """Without quotes and escapes."""
     plain: str = ""
-    """The same, with a NUL for each character that was quoted, and so is no colon or comma of ours."""
+    """The same with a NUL for each quoted character, which is no colon or comma of the grammar."""
 
     @property
     def key(self) -> str | None:
-        """What stands before the first colon, letter case aside; None where there is none that is not quoted."""
+        """What precedes the first unquoted colon, without its letter case; None where there is no colon."""
         before, colon, _ = self.plain.partition(":")
         return before.casefold() if colon and "\0" not in before else None
 
     def values(self) -> Iterator[Value]:
-        """What stands behind the first colon, parted by commas.
+        """Yield what follows the first colon, split at commas.
 
         Raises:
-            QueryError: one of them is empty.
+            QueryError: a value is empty.
         """
         at = self.plain.find(":") + 1
         for plain in self.plain[at:].split(","):
             text, regex = self.text[at : at + len(plain)], plain.startswith("/\0")
             if not text:
-                raise self.wrong("a value is missing; it goes right behind the colon or comma, as in name:cat,dog")
+                raise self.wrong("a value is missing; write it right after the colon or comma, as in name:cat,dog")
             yield Value(text[1:-1] if regex else text, regex, self)
             at += len(plain) + 1
 
     def wrong(self, right: str, hint: str = "") -> QueryError:
-        """The error that names this word and what would be right."""
-        return _wrong(self.source, self.position, right, hint)
+        """Return the error that names this word and what would be right."""
+        return _wrong(self.source, right, hint)
 
 
 def read(text: str, term: Callable[[Word], Test[T]]) -> Test[T] | None:
-    """One test for the whole search, each word of it turned into a test by `term`; None for an empty search.
+    """Return one test for the whole query, with `term` as the test of each word; None for an empty query.
 
     Raises:
-        QueryError: it can't be understood, or is longer or nested deeper than any person's would be.
+        QueryError: the query is invalid, longer than `MAX_QUERY_CHARS` or nested deeper than `MAX_NESTING_DEPTH`.
     """
-    if len(text) > MOST_CHARACTERS:
-        wrong = f"The search has {len(text)} characters; {MOST_CHARACTERS} are the most."
-        raise QueryError(wrong, position=MOST_CHARACTERS)
+    if len(text) > MAX_QUERY_CHARS:
+        raise QueryError(f"The query has {len(text)} characters; the limit is {MAX_QUERY_CHARS}.")
     return _Parser(list(_words(text)), term).whole()
 
 
-def _wrong(source: str, position: int, right: str, hint: str) -> QueryError:
-    shown = reveal(source if len(source) <= 40 else f"{source[:39]}…")
-    return QueryError(f"'{shown}' can't be understood: {right}.", hint, position=position)
+def _wrong(source: str, right: str, hint: str) -> QueryError:
+    quoted = reveal(source if len(source) <= 40 else f"{source[:39]}…")
+    return QueryError(f"Invalid query at '{quoted}': {right}.", hint)
 
 
 _OPERATORS = frozenset({"AND", "OR", "NOT"})
@@ -136,29 +135,29 @@ def _word(source: str, start: int) -> Word:
             opened.pop()
         at, text, plain = end, text + said, plain + kept
     if opened:
-        right = "a parenthesis opens within the word and does not close there"
-        raise _wrong(source[start:at], opened[-1], right, 'Put the word in quotes, as in "a(b".')
+        right = "a parenthesis opens inside the word and does not close there"
+        raise _wrong(source[start:at], right, 'Put the word in quotes, as in "a(b".')
     return Word(plain if plain in _OPERATORS else "word", start, source[start:at], text, plain)
 
 
 def _quoted(source: str, at: int) -> tuple[int, str]:
     found = _QUOTED.match(source, at)
     if not found:
-        hint = r"Within quotes, a quote is written \" and a backslash before one \\."
-        raise _wrong(source[at:], at, "the quotes are never closed", hint)
+        hint = r"Inside quotes, write \" for a quote and \\ for a backslash."
+        raise _wrong(source[at:], "the quotes are never closed", hint)
     return found.end(), _ESCAPE.sub(r"\1", found[1])
 
 
 def _regex(source: str, at: int) -> tuple[int, str]:
     found = _REGEX.match(source, at)
     if not found:
-        hint = r'Write \/ for a slash within it, or text:"a/b" for the plain text.'
-        raise _wrong(source[at:], at, "a pattern stands between two slashes, as in text:/cats?/", hint)
+        hint = r'Write \/ for a slash inside the pattern, or text:"a/b" for plain text.'
+        raise _wrong(source[at:], "write a pattern between two slashes, as in text:/cats?/", hint)
     return found.end(), found[0]
 
 
 class _Parser(Generic[T]):
-    """Words to one test, by recursive descent; `MOST_NESTING` bounds the depth."""
+    """Combines words into one test by recursive descent, at most `MAX_NESTING_DEPTH` deep."""
 
     def __init__(self, words: list[Word], term: Callable[[Word], Test[T]]) -> None:
         self._words = iter(words)
@@ -170,7 +169,7 @@ class _Parser(Generic[T]):
             return None
         test = self._either(0)
         if self._next.kind != "end":
-            raise self._next.wrong("nothing is open that it could close", 'To search for it, write ")".')
+            raise self._next.wrong("there is no parenthesis to close", 'To search for it, write ")".')
         return test
 
     def _take(self) -> Word:
@@ -191,30 +190,30 @@ class _Parser(Generic[T]):
         return _all_of(tests)
 
     def _one(self, depth: int, before: Word | None) -> Test[T]:
-        """One term or group, with the marks that negate it; `before` is the operator that asks for it."""
+        """Parse one term or group with its negations; `before` is the operator that needs it."""
         negated = False
         while self._next.kind in {"-", "NOT"}:
             before = self._take()
             negated = not negated
             if before.kind == "-" and self._next.position != before.position + 1:
-                raise before.wrong("it goes right before what it excludes, as in -cat", 'To search for it, write "-".')
+                raise before.wrong("write it right before what it excludes, as in -cat", 'To search for it, write "-".')
         word = self._take()
         if word.kind == "word":
             test = self._term(word)
         elif word.kind == "(":
             test = self._group(word, depth + 1)
         elif word.kind == ")" and before is None:
-            raise word.wrong("nothing is open that it could close", 'To search for it, write ")".')
+            raise word.wrong("there is no parenthesis to close", 'To search for it, write ")".')
         else:
             blamed = before or word
             hint = f'To search for it, write "{blamed.source}".'
-            raise blamed.wrong("it needs a term beside it, as in: cat OR dog, cat NOT dog", hint)
+            raise blamed.wrong("it needs a term after it, as in: cat OR dog, cat NOT dog", hint)
         return _not(test) if negated else test
 
     def _group(self, opening: Word, depth: int) -> Test[T]:
         hint = 'To search for a parenthesis, put it in quotes: "(".'
-        if depth > MOST_NESTING:
-            raise opening.wrong(f"parentheses are nested more than {MOST_NESTING} deep", hint)
+        if depth > MAX_NESTING_DEPTH:
+            raise opening.wrong(f"parentheses are nested more than {MAX_NESTING_DEPTH} deep", hint)
         if self._next.kind == ")":
             raise opening.wrong("there is nothing between the parentheses", hint)
         if self._next.kind == "end":
@@ -226,7 +225,7 @@ class _Parser(Generic[T]):
 
 
 def any_of(tests: Iterable[Test[T]]) -> Test[T]:
-    """Whether one of them holds. A loop, not a chain of calls: a search may have a thousand terms."""
+    """Return a test that one of these passes. A loop, not a chain of calls: a query may have a thousand terms."""
     several = tuple(tests)
     if len(several) == 1:
         return several[0]

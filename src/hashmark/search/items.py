@@ -1,7 +1,7 @@
-"""What the page lists: pairs, and the files that belong to none, each with an id that is not a path.
+"""Items: pairs, and the files that belong to none, each with an id that is not a path.
 
-An id is a digest of the leading key, so it names the same item after a restart, and nothing can be reached by it
-that was not listed. Where items are kept, drawn or searched is not known here.
+An id is a digest of the leading key, so it is stable across restarts and cannot reach a file that was not listed.
+Does not know where items are kept or shown.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from hashmark.core.vocabulary import pair_colour
 
 
 def item_id(key: str) -> str:
-    """16 hex digits that stand for a key."""
+    """Return the 16 hex digits that identify a key."""
     return hashlib.blake2b(key_bytes(key), digest_size=8).hexdigest()
 
 
 @dataclass(slots=True)
 class Item:
-    """An image with its caption, or another file alone. `lead` is the image, or that file; `odd` what is strange."""
+    """An image with its caption, or another file. `lead` is the image or that file; `odd` its pairing problems."""
 
     id: str
     kind: str
@@ -35,12 +35,12 @@ class Item:
 
     @property
     def colour(self) -> str:
-        """The worst of both badges (see `core.vocabulary.pair_colour`)."""
+        """The colour of the worse badge (see `core.vocabulary.pair_colour`)."""
         return pair_colour(self.lead.verdict, self.caption.verdict if self.caption else None)
 
     @property
     def keys(self) -> tuple[Key, ...]:
-        """The keys of its files."""
+        """The keys of the item's files."""
         return (self.lead.key, self.caption.key) if self.caption else (self.lead.key,)
 
 
@@ -74,34 +74,34 @@ class ItemRow:
 
     @property
     def folded(self) -> str:
-        """The leading key as shown, casefolded."""
+        """The printable leading key, casefolded."""
         return printable(self.item.lead.key).casefold()
 
     @property
     def image(self) -> Verdict:
-        """Of the leading file."""
+        """The verdict on the leading file."""
         return self.item.lead.verdict
 
     @property
     def caption(self) -> Verdict | None:
-        """Of the image's caption; None where it has none."""
+        """The verdict on the image's caption; None where it has none."""
         caption = self.item.caption
         return caption.verdict if caption else None
 
     @property
     def kind(self) -> str:
-        """As the item's."""
+        """The item's kind."""
         return self.item.kind
 
     @property
     def text(self) -> str | None:
-        """The caption, casefolded."""
+        """The caption's text, casefolded."""
         text = self._facts.text_of(self.item)
         return None if text is None else text.casefold()
 
     @property
     def size(self) -> int:
-        """Bytes of the leading file, on disk if it is there."""
+        """Size in bytes of the leading file, on disk if it is there."""
         lead = self.item.lead
         return lead.local.size if lead.local else (lead.remote.size or 0 if lead.remote else 0)
 
@@ -119,17 +119,17 @@ class ItemRow:
 
     @property
     def odd(self) -> frozenset[str]:
-        """Codes of its problems."""
+        """Codes of its pairing problems."""
         return frozenset(problem.code for problem in self.item.odd)
 
     @property
     def health(self) -> Collection[str]:
-        """What is not well with its caption."""
+        """Codes of its caption issues."""
         return self._facts.issues_of(self.item)
 
     @property
     def lint(self) -> Collection[str]:
-        """What trainers will stumble on."""
+        """Codes of its lint findings."""
         return self._facts.lint_of(self.item)
 
 
@@ -137,7 +137,7 @@ _KINDS = {Kind.IMAGE: "pair", Kind.CAPTION: "caption", Kind.MASK: "mask"}
 
 
 def make_items(files: Iterable[FileStatus], pairs: Iterable[Pair], problems: Iterable[Problem]) -> list[Item]:
-    """The items of a dataset, in key order of their leading files."""
+    """Return the items of a dataset, in key order of their leading files."""
     odd: dict[str, list[Problem]] = defaultdict(list)
     for problem in problems:
         odd[problem.key].append(problem)
@@ -153,7 +153,7 @@ def make_items(files: Iterable[FileStatus], pairs: Iterable[Pair], problems: Ite
 
 
 def count_colours(items: Iterable[Item]) -> Counter[tuple[str, str]]:
-    """How many, by role (`pair`, `image`, `caption`, `other`) and colour; `none` stands for a caption not there."""
+    """Count items by role (`pair`, `image`, `caption`, `other`) and colour; `none` is a caption that does not exist."""
     counts: Counter[tuple[str, str]] = Counter()
     for item in items:
         counts.update(colours_of(item))
@@ -161,7 +161,7 @@ def count_colours(items: Iterable[Item]) -> Counter[tuple[str, str]]:
 
 
 def colours_of(item: Item) -> Iterator[tuple[str, str]]:
-    """What one item adds to `count_colours`."""
+    """Yield what one item adds to `count_colours`."""
     yield "pair", item.colour
     if item.kind == "caption":
         yield "caption", pair_colour(item.lead.verdict, None)

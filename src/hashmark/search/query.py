@@ -1,7 +1,7 @@
-"""The search language of the dataset page and of `--filter`: a text becomes a test of one row.
+"""The search language: a text becomes a test of one row.
 
-`HELP` shows it; `search.grammar` has what joins terms, and here is what each term means. Refuses to know where rows
-come from, how captions and sizes were read, and what is done with the rows that match.
+`HELP` describes it; `search.grammar` combines terms, and this module defines what each term means. Does not know where
+rows come from, how captions and sizes were read, or what is done with the rows that match.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from hashmark.core.vocabulary import CAPTION_FLAGS, CAPTION_ISSUES, COLOURS, pai
 from hashmark.search.grammar import Test, Value, Word, any_of, read
 from hashmark.search.ranges import BYTES, COUNT, parse_range
 
-MOST_PATTERN = 200
-"""Characters of a pattern; this bounds the time and memory to compile it."""
+MAX_PATTERN_CHARS = 200
+"""Bounds the time and memory to compile a pattern."""
 
 
 KINDS = ("pair", "caption", "mask", "other")
 
 
 class SearchRow(Protocol):
-    """What a filter sees of one row of the page: a pair, or a file that belongs to none.
+    """What a query reads of one row: a pair, or a file that belongs to none.
 
-    A filter asks for nothing that it does not look at, so what is dear can be found out when it is asked for.
+    A query reads only what its terms need, so a row can compute expensive values on demand.
     """
 
     @property
     def folded(self) -> str:
-        """The key as shown, casefolded."""
+        """The printable key, casefolded."""
 
     @property
     def image(self) -> Verdict | None:
-        """Of the image, or of the lone file where `kind` is not "pair"; None only where there is no such file."""
+        """The verdict on the image, or on the file itself where `kind` is not "pair"."""
 
     @property
     def caption(self) -> Verdict | None:
-        """None: no caption on either side."""
+        """The verdict on the caption; None where neither side has one."""
 
     @property
     def kind(self) -> str:
@@ -51,82 +51,82 @@ class SearchRow(Protocol):
 
     @property
     def text(self) -> str | None:
-        """The caption, casefolded; None where there is none or it was not read."""
+        """The caption's text, casefolded; None where there is none or it was not read."""
 
     @property
     def size(self) -> int:
-        """Bytes of the image on disk, else in the bucket."""
+        """Size in bytes of the file on disk, else in the bucket."""
 
     @property
     def width(self) -> int | None:
-        """None: not measured (yet). Likewise `height`."""
+        """Pixels; None where the image was not measured. Likewise `height`."""
 
     @property
     def height(self) -> int | None: ...  # noqa: D102 - as width
 
     @property
     def odd(self) -> frozenset[str]:
-        """Codes of its problems."""
+        """Codes of its pairing problems."""
 
     @property
     def health(self) -> Collection[str]:
-        """What is not well with its caption: codes of `CAPTION_ISSUES`, as far as it was read."""
+        """Codes of `CAPTION_ISSUES` that its caption has, as far as it was read."""
 
     @property
     def lint(self) -> Collection[str]:
-        """What trainers will stumble on: `CODE`, `TRAINER` and `TRAINER/CODE` of each finding."""
+        """`CODE`, `TRAINER` and `TRAINER/CODE` of each lint finding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search, ready to be asked of many rows; `parse` makes it."""
+    """A compiled query; `parse` makes it."""
 
     text: str
     needs_text: bool
-    """Whether it looks at captions."""
+    """Whether it needs the text of captions."""
     needs_size: bool
-    """Whether it looks at width or height."""
+    """Whether it needs widths or heights."""
     needs_lint: bool
-    """Whether it looks at what trainers will stumble on."""
+    """Whether it needs lint findings."""
     _test: Test[SearchRow] = field(repr=False)
 
     def matches(self, item: SearchRow) -> bool:
-        """Whether the row is searched for. Never raises."""
+        """Return whether the row matches. Never raises."""
         return self._test(item)
 
 
 def parse(text: str) -> Query:
-    """Understand a search; an empty one matches everything.
+    """Compile a query; an empty one matches everything.
 
     Raises:
-        QueryError: it can't be understood, is longer than 2,000 characters or nested more than 50 deep.
+        QueryError: the query is invalid, longer than 2,000 characters or nested more than 50 deep.
     """
-    looks: set[str] = set()
-    test = read(text, lambda word: _term(word, looks))
-    return Query(text.strip(), "text" in looks, "size" in looks, "lint" in looks, test or _everything)
+    needs: set[str] = set()
+    test = read(text, lambda word: _term(word, needs))
+    return Query(text.strip(), "text" in needs, "size" in needs, "lint" in needs, test or _everything)
 
 
 def _everything(_item: SearchRow) -> bool:
     return True
 
 
-def _term(word: Word, looks: set[str]) -> Test[SearchRow]:
-    """The test for one word; adds to `looks` what it will look at."""
+def _term(word: Word, needs: set[str]) -> Test[SearchRow]:
+    """Return the test for one word; add to `needs` what it reads."""
     key = word.key
     if key is None:
-        looks.add("text")
+        needs.add("text")
         return _bare(word)
     build = _TERMS.get(key)
     if build is None:
-        right = f"there is no such key{_nearest(key, tuple(_TERMS))}; the keys are {', '.join(_TERMS)}"
-        raise word.wrong(right, 'To search for it as it stands, put it in quotes, as in ":d".')
+        right = f"unknown filter{_nearest(key, tuple(_TERMS))}; valid filters: {', '.join(_TERMS)}"
+        raise word.wrong(right, 'To search for the text itself, put it in quotes, as in ":d".')
     values = list(word.values())
     if key in _OF_TEXT or any(value.folded in _OF_TEXT_TOO.get(key, ()) for value in values):
-        looks.add("text")
+        needs.add("text")
     if key in {"w", "h", "px"}:
-        looks.add("size")
+        needs.add("size")
     if key == "lint":
-        looks.add("lint")
+        needs.add("lint")
     return any_of(map(build, values))
 
 
@@ -138,7 +138,7 @@ def _nearest(word: str, known: tuple[str, ...], likeness: float = 0.6) -> str:
 def _bare(word: Word) -> Test[SearchRow]:
     wanted = word.text.casefold()
     if not wanted:
-        raise word.wrong("there is nothing between the quotes")
+        raise word.wrong("the quotes are empty")
     return lambda item: wanted in item.folded or ((text := item.text) is not None and wanted in text)
 
 
@@ -156,7 +156,7 @@ def _one_of(value: Value, known: tuple[str, ...]) -> str:
 
 
 def _is_state(state: str, image: Verdict | None, caption: Verdict | None) -> bool:
-    """Whether a pair is of this colour, a conflict being red as well, or one of its halves has this verdict."""
+    """Return whether a pair has this colour (a conflict is red, too), or one of its halves has this verdict."""
     shade = _SHADES[image, caption]
     return state in (shade, image, caption) or (state == "red" and shade == "conflict")
 
@@ -173,7 +173,7 @@ def _image(value: Value) -> Test[SearchRow]:
 
 
 def _caption(value: Value) -> Test[SearchRow]:
-    """Of a caption without an image, its own verdict counts. `none` is for images: masks and the like need none."""
+    """Test the caption, which may have no image. `none` is for images alone: masks need no caption."""
     state = _one_of(value, ("none", "any", "blank", *_STATES))
     if state == "none":
         return lambda item: item.caption is None and item.kind == "pair"
@@ -195,7 +195,7 @@ def _kind(value: Value) -> Test[SearchRow]:
 
 
 def _is(value: Value) -> Test[SearchRow]:
-    """Any code is taken, for others than the core find problems too; one that looks like a slip is not."""
+    """Accept any code, since other modules report problems too, but not one that looks like a typing error."""
     code = value.folded
     if code == "odd":
         return lambda item: bool(item.odd)
@@ -203,7 +203,7 @@ def _is(value: Value) -> Test[SearchRow]:
         return lambda item: item.kind == "caption"
     slip = code not in _ODDITIES and _nearest(code, _ODDITIES, 0.8)
     if slip or not _CODE.fullmatch(code):
-        raise value.word.wrong(f"'is:' takes {', '.join(_ODDITIES)} or another problem's code{slip or ''}")
+        raise value.word.wrong(f"'is:' takes {', '.join(_ODDITIES)} or the code of another problem{slip or ''}")
     if code in CAPTION_ISSUES:
         return lambda item: code in item.health
     return lambda item: code in item.odd
@@ -222,7 +222,7 @@ _PAIRING = ("aggregate-captions", "double-suffix", "inexact-match", "orphan-capt
 _ODDITIES = ("odd", "orphan", *_PAIRING, "shared-caption", *CAPTION_ISSUES)
 _OF_TEXT = frozenset({"text", "tag", "chars", "tags", "words"})
 _OF_TEXT_TOO: Mapping[str, Collection[str]] = {"caption": ("blank",), "is": CAPTION_FLAGS}
-"""The values for which a key looks at captions that does not otherwise."""
+"""Values that need the text of captions though their key does not."""
 
 
 # --- text and names
@@ -232,15 +232,15 @@ def _text(value: Value) -> Test[SearchRow]:
     if not value.regex:
         wanted = value.folded
         return lambda item: (text := item.text) is not None and wanted in text
-    if len(value.text) > MOST_PATTERN:
-        raise value.word.wrong(f"a pattern has {MOST_PATTERN} characters at most")
+    if len(value.text) > MAX_PATTERN_CHARS:
+        raise value.word.wrong(f"a pattern can have at most {MAX_PATTERN_CHARS} characters")
     search = _found_by(value, value.text)
     return lambda item: (text := item.text) is not None and search(text) is not None
 
 
 def _tag(value: Value) -> Test[SearchRow]:
-    """One of the parts between commas is this tag, as the statistics count tags: `Long_Hair` is `long hair`."""
-    from hashmark.core.cleaning.tags import tag_key, tags_of  # noqa: PLC0415 - 15 ms, only for those who ask for tags
+    """Test for a tag between commas, as tag statistics count tags: `Long_Hair` is `long hair`."""
+    from hashmark.core.cleaning.tags import tag_key, tags_of  # noqa: PLC0415 - takes 15 ms, only `tag:` needs it
 
     wanted = tag_key(value.folded)
     first = wanted.partition(" ")[0]
@@ -253,7 +253,7 @@ def _tag(value: Value) -> Test[SearchRow]:
 
 
 def tag_search(tag: str) -> str:
-    """The search that finds a tag.
+    """Return the query that finds a tag.
 
     >>> tag_search('long hair')
     'tag:"long hair"'
@@ -263,11 +263,11 @@ def tag_search(tag: str) -> str:
 
 
 def _found_by(value: Value, pattern: str) -> Callable[[str], object]:
-    """Searches a text for the pattern, in time that grows with the text alone.
+    """Return a function that searches a text for the pattern in time proportional to the text.
 
-    RE2 and not Python's `re`: one pattern such as `(a+)+b` could keep the whole server busy for ever.
+    Uses RE2 and not Python's `re`, where one pattern such as `(a+)+b` could occupy the whole server forever.
     """
-    import re2  # noqa: PLC0415 - 30 ms, only for those who search by pattern
+    import re2  # noqa: PLC0415 - takes 30 ms, only patterns need it
 
     options = re2.Options()
     options.case_sensitive, options.log_errors = False, False
@@ -275,8 +275,8 @@ def _found_by(value: Value, pattern: str) -> Callable[[str], object]:
         search = re2.compile(pattern.encode("utf-8", "surrogatepass"), options).search
     except re2.error as error:
         said = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
-        hint = "Patterns are RE2's: github.com/google/re2/wiki/Syntax."
-        raise value.word.wrong(f"the pattern is not valid ({reveal(said)})", hint) from None
+        hint = "The syntax is RE2's: github.com/google/re2/wiki/Syntax."
+        raise value.word.wrong(f"invalid pattern ({reveal(said)})", hint) from None
     return lambda text: search(text.encode("utf-8", "replace"))
 
 
@@ -284,12 +284,12 @@ _WILD = re.compile(r"[*?]|\[.+\]", re.DOTALL)
 
 
 def _name(value: Value) -> Test[SearchRow]:
-    """Without a wildcard, part of the key; else a glob (`*` also matches `/`) of the key or of its last part."""
+    """Test for part of the key or, with a wildcard, for a glob of the key or its last part; `*` also matches `/`."""
     wanted = value.folded
     if not _WILD.search(wanted):
         return lambda item: wanted in item.folded
     match = re.compile(fnmatch.translate(wanted)).match
-    if wanted.startswith("*"):  # then a glob of the last part is one of the key as well
+    if wanted.startswith("*"):  # such a glob matches the whole key wherever it matches its last part
         return lambda item: match(item.folded) is not None
     return lambda item: bool(match(item.folded) or match(item.folded.rpartition("/")[2]))
 
@@ -300,7 +300,7 @@ def _name(value: Value) -> Test[SearchRow]:
 def _numeric(
     measure: Callable[[SearchRow], int | None], units: Mapping[str, int] = COUNT
 ) -> Callable[[Value], Test[SearchRow]]:
-    """The term for a number. What is not known (None) is in no range."""
+    """Return the term for a number. A number that is not known (None) is in no range."""
 
     def build(value: Value) -> Test[SearchRow]:
         found = parse_range(value.text, units)
@@ -336,7 +336,7 @@ _BLANK_PART = re.compile(r",\s*,")
 
 
 def _tags(item: SearchRow) -> int | None:
-    """Parts between commas that are not blank. Counting commas does, unless one is; splitting takes twice as long."""
+    """Count the parts between commas that are not blank. Splitting takes twice as long as counting commas."""
     if (whole := item.text) is None:
         return None
     text = whole.strip()
@@ -370,29 +370,29 @@ _TERMS: Mapping[str, Callable[[Value], Test[SearchRow]]] = {
 
 HELP: tuple[tuple[str, str], ...] = (
     ("cat", "the name or the caption contains cat"),
-    ('"red cat"', r'quotes hold blanks and marks: ":d", "OR", "a, b"; within them \" and \\'),
+    ('"red cat"', r'quotes keep spaces and punctuation: ":d", "OR", "a, b"; escape \" and \\'),
     ("cat dog", "both"),
-    ("cat OR dog", "either; a blank binds first: a b OR c d is (a b) OR (c d)"),
+    ("cat OR dog", "either; AND binds tighter than OR: a b OR c d is (a b) OR (c d)"),
     ("(cat OR dog) red", "parentheses group"),
     ("-cat", "not; also NOT cat, -(cat OR dog)"),
     ("sync:red", "the pair's colour: green, red (conflicts too), grey, cloud, conflict, refused"),
-    ("sync:local-changed,differs", "the image or the caption has one of these verdicts; a comma means or"),
-    ("image:red", "the image alone, by the same words; masks and other files are found by sync:"),
-    ("caption:synced", "the caption alone, by the same words"),
-    ("caption:none", "an image without a caption; also caption:any, and caption:blank for one without a word"),
+    ("sync:local-changed,differs", "the image or the caption has one of these verdicts; a comma means OR"),
+    ("image:red", "the image alone, with the same values; use sync: for masks and other files"),
+    ("caption:synced", "the caption alone, with the same values"),
+    ("caption:none", "an image without a caption; also caption:any, and caption:blank for only whitespace"),
     ("text:cat,dog", "the caption contains cat or dog"),
-    ("text:/cats? on .* mat/", r"the caption fits a regular expression; \/ is a slash"),
+    ("text:/cats? on .* mat/", r"the caption matches a regular expression; \/ is a slash"),
     (
         'tag:"long hair"',
-        "one of the parts between commas is exactly this tag; letter case and _ for a blank don't count",
+        "one of the parts between commas is exactly this tag; ignores case, and _ is a space",
     ),
     ("name:cat", "the name contains cat"),
-    ("name:*.png", "the whole name, or its last part, fits: * ? [abc]"),
+    ("name:*.png", "the whole name, or its last part, matches: * ? [abc]"),
     ("kind:pair", "pair, caption (one without an image), mask, other"),
-    ("is:odd", "has a problem; or one in particular, as in is:several-captions"),
+    ("is:odd", "has a pairing problem; or a certain one, as in is:several-captions"),
     ("is:orphan", "a caption without an image"),
-    ("is:missing,zero-byte", "captions not well: missing, zero-byte, blank, multi-line, wrong-encoding, suspect"),
-    ("lint:kohya", "what this trainer stumbles on; or one finding, as in lint:several-lines, lint:kohya/several-lines"),
+    ("is:missing,zero-byte", "caption issues: missing, zero-byte, blank, multi-line, wrong-encoding, suspect"),
+    ("lint:kohya", "findings for this trainer; or one finding, as in lint:several-lines, lint:kohya/several-lines"),
     ("w:<512", "width in pixels; < <= > >= = and ranges, for every number"),
     ("h:512..1024", "height in pixels, both ends included"),
     ("px:>=1048576", "width times height"),
@@ -401,4 +401,4 @@ HELP: tuple[tuple[str, str], ...] = (
     ("tags:<5", "parts of the caption between commas"),
     ("words:0", "words of the caption"),
 )
-"""Rows for the help sheet: an example that can be typed as it stands, and what it finds."""
+"""Rows of the help sheet: a query that can be typed as it stands, and what it finds."""

@@ -1,6 +1,6 @@
-"""Ranges of whole numbers, as a person writes them: `<512`, `>=1.5M`, `1MiB..2MiB`.
+"""Ranges of whole numbers as people write them: `<512`, `>=1.5M`, `1MiB..2MiB`.
 
-Refuses to know what is counted and how a mistake is told.
+Does not know what is counted or how an invalid range is reported.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 COUNT: Mapping[str, int] = {"": 1}
-"""No units: a plain count, and so a whole number."""
+"""No units: a plain count, which is a whole number."""
 
 BYTES: Mapping[str, int] = {"": 1, "b": 1} | {
     letter + end: base**power
@@ -20,15 +20,15 @@ BYTES: Mapping[str, int] = {"": 1, "b": 1} | {
 }
 """Units of bytes, in lower case."""
 
-MOST_DIGITS = 18
-"""Of one number: more than any file has bytes, and read in no time."""
+MAX_DIGITS = 18
+"""Digits of one number: enough for the size of any file, and cheap to parse."""
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?[a-z]*"
 _RANGE = re.compile(rf"(<=|>=|<|>|=|)({_NUMBER})|({_NUMBER})\.\.({_NUMBER})")
 
 
 def parse_range(text: str, units: Mapping[str, int]) -> tuple[float, float] | None:
-    """First and last whole number that is meant, either of them an int or infinite; None where it is no range.
+    """Return the first and last whole number of a range, each an int or infinite; None if it is no range.
 
     >>> parse_range("<512", COUNT), parse_range("1k..1.5k", BYTES)
     ((-inf, 511), (1000, 1500))
@@ -48,6 +48,6 @@ def parse_range(text: str, units: Mapping[str, int]) -> tuple[float, float] | No
 def _number(text: str, units: Mapping[str, int]) -> Fraction | None:
     unit = text.lstrip("0123456789.")
     digits = text.removesuffix(unit)
-    if unit not in units or len(digits) > MOST_DIGITS or (units is COUNT and "." in digits):
+    if unit not in units or len(digits) > MAX_DIGITS or (units is COUNT and "." in digits):
         return None
     return Fraction(digits) * units[unit]

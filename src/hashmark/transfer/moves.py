@@ -16,7 +16,7 @@ from hashmark.core import etags
 from hashmark.core.errors import BadDigest, LocalError, NoSuchObject, PreconditionFailed, UnexpectedAnswer
 from hashmark.core.model import Base, Evidence, RemoteObject, Stamp
 from hashmark.core.plan import Action, Verb
-from hashmark.disk.hashing import CHUNK, ChangedWhileReading, read_whole
+from hashmark.disk.hashing import CHUNK_BYTES, ChangedWhileReading, read_whole
 from hashmark.disk.place import Slot, open_slot
 from hashmark.s3.bucket import Bucket, in_ranges
 from hashmark.s3.requests import Expect, Head
@@ -120,7 +120,7 @@ class Mover:
         except OSError as error:
             raise unreadable(local, error) from None
         file = as_compared(local, md5, stamp)
-        is_new = local.md5 is None and local.size <= CHUNK
+        is_new = local.md5 is None and local.size <= CHUNK_BYTES
         from_content = self._on_content(action.key, data) if is_new else None
         try:
             await self._clear_the_way(action, guarded=self._capabilities.guards_writes)
@@ -219,7 +219,7 @@ class Mover:
             return md5, size, Evidence.ETAG_MULTIPART
         known = self._capabilities.etag_md5
         if (
-            etags.looks_like_md5(etag)
+            etags.may_be_md5(etag)
             and known is not UNSUPPORTED
             and (known is SUPPORTED or not etags.may_be_random(etag))
             and not (await self._requests.head(key)).encryption

@@ -240,6 +240,6 @@ def _retry_delay_s(attempt: _Attempt) -> float | None:
     """Return the seconds to wait before the next attempt, or None if there should be none."""
     if isinstance(attempt.result, errors.SlowDown):
         return 2.0**attempt.number / 2 if attempt.number < MAX_ATTEMPTS else None
-    if isinstance(attempt.result, errors.ServerFault | errors.BadDigest):
+    if isinstance(attempt.result, errors.ServerError | errors.BadDigest):
         return 0.0 if attempt.number == 1 else None
     return None

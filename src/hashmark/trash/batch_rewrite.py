@@ -17,7 +17,7 @@ from typing import Any
 from hashmark.core.display import printable
 from hashmark.core.errors import DiskFull, HashmarkError, LocalError
 from hashmark.core.events import Ended, Event, Failure, FileDone, FileFailed, Started
-from hashmark.disk.durable import write_bytes
+from hashmark.disk.durable import replace_file
 from hashmark.disk.leftovers import remove_leftovers
 from hashmark.disk.rewrite import Rewrite, rewrite_all
 from hashmark.library.dataset import Dataset
@@ -87,7 +87,7 @@ def rewrite_as_batch(
             remove_leftovers(dataset.path)
             entries = tuple(JournalEntry(item.key, digest(item.before), digest(item.after)) for item in rewrites)
             journal = Journal(kind, dataset.name, _time_after_latest(library), what, entries)
-            write_bytes(journal_path(library, batch), journal.to_bytes())
+            replace_file(journal_path(library, batch), journal.to_bytes())
             try:
                 for item, error in rewrite_all(dataset.path, library.trash / batch / dataset.name, rewrites, stop):
                     if error is None:

@@ -12,7 +12,7 @@ from hashmark.core.display import printable
 from hashmark.core.errors import HashmarkError, NoSuchObject, PreconditionFailed, StoreError, UsageError
 from hashmark.core.events import Failure
 from hashmark.core.keys import unsafe_reason
-from hashmark.disk.durable import explain
+from hashmark.disk.durable import as_local_error
 from hashmark.disk.place import open_slot
 from hashmark.library.dataset import Dataset, number_of
 from hashmark.library.library import Library
@@ -122,7 +122,7 @@ def _restore_local(home: Dataset, entry: TrashEntry, replaced: _ReplacedFiles) -
             shutil.copy2(source, slot.path_of(temporary))
             slot.put(temporary, there, trash / replaced.batch / entry.dataset / entry.key)
         except OSError as error:
-            raise explain(error, entry.key) from None
+            raise as_local_error(error, entry.key) from None
         finally:
             slot.drop(temporary)
         replaced.used |= there is not None

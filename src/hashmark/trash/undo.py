@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hashmark.core.display import printable
-from hashmark.core.encoding import MAX_CAPTION, decode
+from hashmark.core.encoding import MAX_CAPTION_BYTES, decode
 from hashmark.core.errors import LocalError, UsageError
 from hashmark.core.events import Failure
 from hashmark.core.word_diff import Piece, word_diff
@@ -32,7 +32,7 @@ from hashmark.trash.batch import (
 from hashmark.trash.batch_rewrite import BatchOutcome, OnEvent, ignore_event, rewrite_as_batch
 from hashmark.trash.journal import JournalEntry, digest
 
-MAX_FILE_BYTES = 8 * MAX_CAPTION
+MAX_FILE_BYTES = 8 * MAX_CAPTION_BYTES
 """A larger file is not undone. More than a caption may have, because rules can lengthen the longest caption."""
 
 LATEST = "last"

@@ -24,7 +24,7 @@ from hashmark.core.cleaning import (
     tag_key,
     tags_of,
 )
-from hashmark.core.cleaning.fixed_point import MOST_ROUNDS, settle
+from hashmark.core.cleaning.fixed_point import MAX_ROUNDS, apply_until_stable
 from hashmark.core.cleaning.pipeline import run
 from hashmark.core.encoding import decode
 from hashmark.core.errors import SettingsError
@@ -160,7 +160,7 @@ def test_rules_that_feed_each_other_stop_before_they_fill_the_memory() -> None:
 
     assert run([("double", double)], "abc") == (None, frozenset({"double"}))
     assert len(calls) < 20
-    assert settle(double, "abc") == "abc"
+    assert apply_until_stable(double, "abc") == "abc"
     assert max(calls) < 10_000
 
 
@@ -170,8 +170,8 @@ def test_rules_that_undo_each_other_are_told_by_their_last_round() -> None:
     rules = [("once", lambda text: text.strip()), ("flip", lambda text: flip.get(text, text))]
     assert run(rules, " a") == (None, frozenset({"flip"}))
     assert run(rules, " c") == ("c", frozenset({"once"}))
-    assert settle(lambda text: flip[text], "a") == "a"
-    assert MOST_ROUNDS == 64
+    assert apply_until_stable(lambda text: flip[text], "a") == "a"
+    assert MAX_ROUNDS == 64
 
 
 # --- counts

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from hashmark.core.cleaning.faces import FACE, is_face
-from hashmark.core.cleaning.fixed_point import BLANK, each_line, settle
+from hashmark.core.cleaning.fixed_point import BLANK, apply_until_stable, each_line
 from hashmark.core.cleaning.tags import split
 
 PARENTHESES = ("escape", "unescape")
@@ -29,7 +29,11 @@ def weights(text: str, *, tags: bool) -> str:
     With `tags`, plain parentheses around a whole tag are a weight as well: `(full body)` -> `full body`
     (BDTM#142). What is escaped stays. Weights span commas, not lines; a lone parenthesis, as in `:(`, is none.
     """
-    return each_line(lambda line: settle(lambda line: _unweigh(line, tags), line) if "(" in line else line, text)
+
+    def unweigh(line: str) -> str:
+        return apply_until_stable(lambda line: _unweigh(line, tags), line) if "(" in line else line
+
+    return each_line(unweigh, text)
 
 
 def _unweigh(line: str, tags: bool) -> str:
@@ -85,7 +89,7 @@ def parentheses(text: str, mode: str, *, spare_weights: bool = False) -> str:
     if mode == "escape":
         return _UNESCAPED.sub(lambda m: f"\\{m[0]}" if m["bare"] else m[0], text)
     if not spare_weights:
-        return settle(_unescape, text)
+        return apply_until_stable(_unescape, text)
     return each_line(_unescape_names, text)
 
 

@@ -10,20 +10,20 @@ from collections.abc import Callable
 Edit = Callable[[str], str]
 """A pure, idempotent rule, ready to run."""
 
-MOST_ROUNDS = 64
+MAX_ROUNDS = 64
 """Rounds after which a text counts as one that never settles. Two or three are usual."""
 
 BLANK = " \t"
 
 
-def settle(step: Edit, text: str) -> str:
+def apply_until_stable(step: Edit, text: str) -> str:
     """Repeat `step` until it changes nothing; a text that has not settled by then is given back untouched.
 
     So the answer is either something that `step` leaves alone, or `text` itself: doing it twice is doing it
-    once, for any `step`. It ends after `MOST_ROUNDS`, or when the text has outgrown `allowed`.
+    once, for any `step`. It ends after `MAX_ROUNDS`, or when the text has outgrown `allowed`.
     """
     after, most = text, allowed(text)
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         before, after = after, step(after)
         if after == before:
             return after

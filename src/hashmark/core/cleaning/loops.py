@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from hashmark.core.cleaning.faces import is_face
-from hashmark.core.cleaning.fixed_point import each_line, settle
+from hashmark.core.cleaning.fixed_point import apply_until_stable, each_line
 
 _WORD = re.compile(r"\S+")
 _ENOUGH = 3
@@ -21,7 +21,7 @@ def loops(text: str) -> str:
     Words are compared without their letter case and the `,` `.` `;` behind them; the loop may break off in the middle
     of its phrase, as it does where the model's tokens ran out (SimpleTuner#283, LAVIS#713). The last mark stays.
     """
-    return each_line(lambda line: settle(_once, line), text)
+    return each_line(lambda line: apply_until_stable(_once, line), text)
 
 
 def _once(line: str) -> str:

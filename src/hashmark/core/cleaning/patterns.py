@@ -13,13 +13,13 @@ from functools import partial
 from typing import Any
 
 from hashmark.core.cleaning.faces import is_face
-from hashmark.core.cleaning.fixed_point import settle
+from hashmark.core.cleaning.fixed_point import apply_until_stable
 from hashmark.core.cleaning.tag_rules import each_tag
 from hashmark.core.cleaning.tags import tag_key
 from hashmark.core.display import reveal
 from hashmark.core.errors import SettingsError
 
-MOST_PATTERN = 1000
+MAX_PATTERN_CHARS = 1000
 """Characters of a pattern; this bounds the time and memory to compile it."""
 
 UNITS = ("caption", "tag")
@@ -35,8 +35,8 @@ def compiled(pattern: str, *, ignore_case: bool = False, literal: bool = False) 
     """
     import re2  # noqa: PLC0415 - 30 ms, only for those who use patterns
 
-    if len(pattern) > MOST_PATTERN:
-        raise SettingsError(f"a pattern has {MOST_PATTERN} characters at most")
+    if len(pattern) > MAX_PATTERN_CHARS:
+        raise SettingsError(f"a pattern has {MAX_PATTERN_CHARS} characters at most")
     options = re2.Options()
     options.case_sensitive, options.log_errors, options.literal = not ignore_case, False, literal
     try:
@@ -137,7 +137,7 @@ class Replacement:
 
         What already stands as its own replacement is left: `girl` by `girl with hat` does not give her a second one.
         """
-        return settle(self.once, text)
+        return apply_until_stable(self.once, text)
 
     def once(self, text: str) -> str:
         """One round of replacing; what it would change in `self(text)` is what never ends."""

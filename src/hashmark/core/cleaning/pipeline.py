@@ -13,7 +13,7 @@ from hashmark.core.cleaning import flags
 from hashmark.core.cleaning.characters import final_newline
 from hashmark.core.cleaning.cleaning_options import CleaningOptions
 from hashmark.core.cleaning.config import parse
-from hashmark.core.cleaning.fixed_point import MOST_ROUNDS, Edit, allowed
+from hashmark.core.cleaning.fixed_point import MAX_ROUNDS, Edit, allowed
 from hashmark.core.cleaning.flags import Flag
 from hashmark.core.cleaning.registry import edits, without
 from hashmark.core.cleaning.tags import tag_key
@@ -42,13 +42,13 @@ def run(rules: Sequence[tuple[str, Edit]], text: str) -> tuple[str | None, froze
 
     What one rule uncovers another may have to clean (`The image shows "a cat"`), hence the rounds; two are usual, and
     the last one is the proof that running all of it again changes nothing. None, with the rules that still change it,
-    where the text has not settled after `MOST_ROUNDS` or outgrows `allowed`. The caller then leaves it alone, so the
+    where the text has not settled after `MAX_ROUNDS` or outgrows `allowed`. The caller then leaves it alone, so the
     law holds for rules and texts of any kind: the answer is a fixed point of a round, or the very text that came in.
     """
     by: set[str] = set()
     now: set[str] = set()
     before, most = text, allowed(text)
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         after = before
         now = set()
         for name, rule in rules:

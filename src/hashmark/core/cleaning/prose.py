@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from hashmark.core.cleaning.faces import KAOMOJI, is_face
-from hashmark.core.cleaning.fixed_point import BLANK, settle
+from hashmark.core.cleaning.fixed_point import BLANK, apply_until_stable
 
 _EDGE = " \t\n"
 _QUOTE_PAIRS = {'"': '"', "'": "'", "\u201c": "\u201d", "\u2018": "\u2019"}
@@ -39,7 +39,7 @@ def wrappers(text: str) -> str:
     text (`"a" and "b"`) stay, as does a `<think>` or a fence that is never closed.
     """
     body = text.strip(_EDGE)
-    bare = settle(_unwrap_once, body)
+    bare = apply_until_stable(_unwrap_once, body)
     if bare == body:
         return text
     return bare + "\n" if bare and text.rstrip(BLANK).endswith("\n") else bare
@@ -94,7 +94,7 @@ def boilerplate_start(text: str) -> str:
     behind the opening goes too, or a second cleaning would differ from the first; nothing but the opening stays.
     Asked for in minigpt4-batch#1 and joycaption#15; the verbs are those that SimpleTuner's filter list drops.
     """
-    return settle(_drop_opening, text)
+    return apply_until_stable(_drop_opening, text)
 
 
 def _drop_opening(text: str) -> str:
@@ -113,7 +113,7 @@ def boilerplate_end(text: str) -> str:
 
     A caption that is nothing else stays, for nothing would be left.
     """
-    return settle(_drop_summary, text)
+    return apply_until_stable(_drop_summary, text)
 
 
 def _drop_summary(text: str) -> str:
@@ -131,7 +131,7 @@ def markdown(text: str) -> str:
 
     Never `_x_`: that would make `long_blonde_hair` one word. A face is no bullet.
     """
-    return settle(_unmark, text)
+    return apply_until_stable(_unmark, text)
 
 
 def _unmark(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from hashmark.core.cleaning.faces import MARKED_FACE, ends_in_face
-from hashmark.core.cleaning.fixed_point import each_line, settle
+from hashmark.core.cleaning.fixed_point import apply_until_stable, each_line
 
 _MARKS = re.compile(
     rf"(?P<face>{MARKED_FACE})"
@@ -24,7 +24,7 @@ def punctuation(text: str) -> str:
 
     A space stays before a kaomoji, before a mark that begins a word (`.png`, `;d`), and after a comma.
     """
-    return settle(_mend, text) if _WORTH_A_LOOK.search(text) else text
+    return apply_until_stable(_mend, text) if _WORTH_A_LOOK.search(text) else text
 
 
 def _mend(text: str) -> str:
@@ -50,4 +50,4 @@ def _drop_end_marks(line: str) -> str:
 
 def tag_punctuation(text: str) -> str:
     """`punctuation`, then `tag_end`, for tags: `1girl , solo..` -> `1girl, solo`."""
-    return settle(lambda text: tag_end(punctuation(text)), text)
+    return apply_until_stable(lambda text: tag_end(punctuation(text)), text)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 
 from hashmark.core.cleaning.faces import is_face
-from hashmark.core.cleaning.fixed_point import BLANK, Edit, each_line, settle
+from hashmark.core.cleaning.fixed_point import BLANK, Edit, apply_until_stable, each_line
 from hashmark.core.cleaning.tags import split, tag_key
 
 SEPARATORS = (",", "\uff0c", "\u3001")
@@ -159,7 +159,7 @@ def _each_list(rule: Edit, text: str) -> str:
     """`each_line` for a rule that drops parts: what then stand side by side, `:` and `(` say, may be a face."""
 
     def whole(line: str) -> str:
-        return settle(rule, line) if ":," in line or "_," in line else rule(line)
+        return apply_until_stable(rule, line) if ":," in line or "_," in line else rule(line)
 
     return each_line(whole, text)
 

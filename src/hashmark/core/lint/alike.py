@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-BITS = 128
-NEAR = 2
+HASH_BITS = 128
+MAX_DISTANCE_BITS = 2
 """Bits in which hashes of near duplicates differ at most: what dhash's author found to have almost no false hits."""
 
-MOST_COMPARED = 2000
+MAX_BUCKET_SIZE = 2000
 """Hashes of one slice that are compared with each other; more are alike in what does not tell them apart."""
 
 
@@ -36,21 +36,21 @@ def near_groups(hashes: Mapping[str, int]) -> list[list[str]]:
 
 
 def _near_pairs(hashes: Iterable[int]) -> Iterator[tuple[int, int]]:
-    width = -(-BITS // (NEAR + 1))
+    width = -(-HASH_BITS // (MAX_DISTANCE_BITS + 1))
     mask = (1 << width) - 1
-    for place in range(0, BITS, width):
+    for place in range(0, HASH_BITS, width):
         shared: dict[int, list[int]] = defaultdict(list)
         for value in hashes:
             shared[value >> place & mask].append(value)
         for bucket in shared.values():
-            if len(bucket) <= MOST_COMPARED:
+            if len(bucket) <= MAX_BUCKET_SIZE:
                 yield from _compared(bucket)
 
 
 def _compared(bucket: list[int]) -> Iterator[tuple[int, int]]:
     for at, one in enumerate(bucket):
         for other in bucket[at + 1 :]:
-            if (one ^ other).bit_count() <= NEAR:
+            if (one ^ other).bit_count() <= MAX_DISTANCE_BITS:
                 yield one, other
 
 

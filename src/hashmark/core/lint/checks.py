@@ -20,9 +20,9 @@ Hits = dict[str, str | None]
 Check = Callable[[Folder, Trainer | None], Hits]
 T = TypeVar("T")
 
-MOST_TOKENS = 75
-LEAST_SIDE = 256
-MOST_ASPECT = 4.0
+MAX_PROMPT_TOKENS = 75
+MIN_SIDE_PX = 256
+MAX_ASPECT = 4.0
 
 _KOHYA = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
 READS: Mapping[Trainer, frozenset[str]] = MappingProxyType(
@@ -241,15 +241,15 @@ def _where(rows: Callable[[Folder], Iterable[tuple[File, T]]], wanted: Callable[
 
 def _aspect(facts: ImageFacts) -> str | None:
     long, short = max(facts.width, facts.height), max(1, min(facts.width, facts.height))
-    return f"{facts.width} x {facts.height}" if long / short > MOST_ASPECT else None
+    return f"{facts.width} x {facts.height}" if long / short > MAX_ASPECT else None
 
 
 def _small(facts: ImageFacts) -> str | None:
-    return f"{facts.width} x {facts.height}" if min(facts.width, facts.height) < LEAST_SIDE else None
+    return f"{facts.width} x {facts.height}" if min(facts.width, facts.height) < MIN_SIDE_PX else None
 
 
 def _long(facts: CaptionFacts) -> str | None:
-    return f"at least {facts.tokens} tokens" if facts.tokens > MOST_TOKENS else None
+    return f"at least {facts.tokens} tokens" if facts.tokens > MAX_PROMPT_TOKENS else None
 
 
 CHECKS: Mapping[str, Check] = MappingProxyType(

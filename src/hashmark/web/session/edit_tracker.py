@@ -69,6 +69,6 @@ def unverified_rows(
         same = before.stamp == now.stamp and not now.trouble if before and now else before is now
         if row.remote and row.verdict is not Verdict.REFUSED and not same:
             unverified[key] = row._replace(
-                verdict=Verdict.UNVERIFIED, evidence=None, reason=reason, settle=settle, detail=None
+                verdict=Verdict.UNVERIFIED, evidence=None, reason=reason, remedy=settle, detail=None
             )
     return unverified

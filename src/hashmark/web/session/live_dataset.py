@@ -167,7 +167,7 @@ class LiveDataset:
     def show_unchecked(self, files: Iterable[LocalFile], pairing: Pairing) -> None:
         """Show the files on disk before they were compared: every badge is grey."""
         rows = [
-            FileStatus(f.key, pairing.kind(f.key), Verdict.UNVERIFIED, reason=NOT_COMPARED, settle="a check", local=f)
+            FileStatus(f.key, pairing.kind(f.key), Verdict.UNVERIFIED, reason=NOT_COMPARED, remedy="a check", local=f)
             for f in files
         ]
         self._set_rows(rows, ())

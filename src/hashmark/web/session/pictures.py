@@ -15,7 +15,7 @@ from hashmark.core.display import printable
 from hashmark.core.errors import HashmarkError, ImageRefused
 from hashmark.core.model import FileStatus, Kind
 from hashmark.disk.read import read_file
-from hashmark.images.renderer import HEAD_BYTES, MAX_BYTES, Renderer
+from hashmark.images.renderer import HEAD_BYTES, MAX_IMAGE_BYTES, Renderer
 from hashmark.library.library import Library
 from hashmark.search.items import Item
 from hashmark.web.session.background import Background
@@ -134,7 +134,7 @@ def _unchanged(live: LiveDataset, row: FileStatus) -> bool:
 
 
 def _read(live: LiveDataset, row: FileStatus) -> bytes:
-    found = read_file(live.dataset.path, row.key, MAX_BYTES)
+    found = read_file(live.dataset.path, row.key, MAX_IMAGE_BYTES)
     if found is None:
         raise ImageRefused(f"'{printable(row.key)}' is no longer on disk.")
     return found[0]
