@@ -66,29 +66,33 @@ class Machine:
         """Folders of this machine that are mounted in it, read-only."""
         self.variables: dict[str, str] = {}
 
-    def write(self, path: str, text: str) -> None:
+    def write(self, path: str | Path, content: bytes) -> None:
         target = self.inside(Path(path))
         target.unlink(missing_ok=True)  # may be a symlink, which would lead out of the chroot
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+        target.write_bytes(content)
 
     def inside(self, path: Path) -> Path:
-        return self.root / path.relative_to("/")
+        """Where a path of the chroot is on this machine."""
+        target = self.root / path.relative_to("/")
+        if not target.parent.resolve().is_relative_to(self.root.resolve()):
+            sys.exit(f"{path} leads out of the chroot {self.root} by a symlink; name it by another path.")
+        return target
 
     def settle(self, debian: str) -> None:
         """Give it this machine's name resolution, and its settings for apt, pip and npm."""
         for name in ("/etc/resolv.conf", "/etc/hosts"):
-            self.write(name, Path(name).read_text("utf-8"))
-        self.write("/etc/apt/apt.conf.d/00host", self.carry(apt_settings()))
+            self.write(name, Path(name).read_bytes())
+        self.write("/etc/apt/apt.conf.d/00host", self.carry(apt_settings()).encode())
         if sources := apt_sources(debian):
-            self.write("/etc/apt/sources.list", "".join(f"deb {source}\n" for source in sources))
+            self.write("/etc/apt/sources.list", "".join(f"deb {source}\n" for source in sources).encode())
         settings = pip_settings()
         lines = [
             line
             for section, options in settings.items()
             for line in (f"[{section}]", *(f"{name} = {self.carry(value)}" for name, value in options.items()))
         ]
-        self.write("/etc/pip.conf", "\n".join([*lines, ""]))
+        self.write("/etc/pip.conf", "\n".join([*lines, ""]).encode())
         for name, value in os.environ.items():
             if name.startswith(REGISTRY_VARIABLES) or name in NETWORK_VARIABLES:
                 self.variables[name] = self.carry(value)
@@ -101,8 +105,7 @@ class Machine:
             if url.scheme not in {"", "file"} or not path.is_absolute():
                 continue
             if path.is_file():
-                self.inside(path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path.resolve(), self.inside(path))
+                self.write(path, path.read_bytes())
             elif path.is_dir():
                 # An index by URL refers to files beside it.
                 folder = path.parent if url.scheme else path
