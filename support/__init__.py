@@ -1,1 +1,1 @@
-"""What tests, benchmarks and tools share: running stores, sample data, and the fault rig. Not part of the wheel."""
+"""Code that tests, benchmarks and tools share: running stores, sample data and the fault rig. Not in the wheel."""

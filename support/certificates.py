@@ -1,4 +1,4 @@
-"""A certificate for a store or a server on this machine."""
+"""A self-signed certificate for a store or server on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that no authority has signed, and its key."""
+    """Write a self-signed certificate for 127.0.0.1 and its key; return both paths."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a private store")])
     now = dt.datetime.now(dt.UTC)

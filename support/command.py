@@ -1,4 +1,4 @@
-"""Runs the installed `hashmark` command as a user would."""
+"""Run the installed `hashmark` command as a user would."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Ran:
 
 @dataclass(frozen=True)
 class Shell:
-    """A folder and an environment to run `hashmark` in."""
+    """Runs `hashmark` in a folder with an environment."""
 
     cwd: Path
     environment: dict[str, str]
@@ -58,7 +58,7 @@ class Shell:
 
 
 def library(store: Store, root: Path, prefix: str) -> Shell:
-    """A new library at `root` on `store`, made with `hashmark init`."""
+    """Create a library at `root` on `store` with `hashmark init`."""
     root.mkdir(parents=True, exist_ok=True)
     shell = Shell(root, store.environment())
     url = f"s3://{BUCKET}/{prefix}"
@@ -68,14 +68,14 @@ def library(store: Store, root: Path, prefix: str) -> Shell:
 
 
 def end(process: subprocess.Popen[str], number: signal.Signals) -> Ran:
-    """Send a signal and wait for the end."""
+    """Send a signal and wait for the process to end."""
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     return Ran(process.returncode, out, err)
 
 
 def typed(shell: Shell, answer: str, *arguments: object, meanwhile: Callable[[], object] = lambda: None) -> Ran:
-    """Run a command on a terminal, at which somebody types this line once it asks; `meanwhile` happens before."""
+    """Run a command on a terminal and answer its prompt. `meanwhile` runs between prompt and answer."""
     ours, theirs = pty.openpty()
     try:
         process = subprocess.Popen(

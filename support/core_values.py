@@ -1,4 +1,4 @@
-"""Short ways to say what the core is given: files, objects, bases, statuses, and whole small worlds."""
+"""Constructors for the values of the core: files, objects, bases, statuses, and small worlds with both sides."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def md5(data: bytes) -> str:
 
 
 def in_bytes(keys: Iterable[str]) -> list[str]:
-    """Keys in S3's order, worked out without the code under test."""
+    """Sort keys in S3's order, without the code under test."""
     return sorted(keys, key=lambda key: key.encode("utf-8", "surrogateescape"))
 
 
 def tree_walk(listed: Iterable[str]) -> list[str]:
-    """The keys as a store lists them that walks its folders: each folder under its bare name, after a file of it."""
+    """Sort keys as a store lists them that walks folder by folder: a folder follows a file of the same name."""
 
     def walk(rows: list[list[bytes]]) -> Iterator[list[bytes]]:
         below: defaultdict[bytes, list[list[bytes]]] = defaultdict(list)
@@ -60,22 +60,22 @@ def tree_walk(listed: Iterable[str]) -> list[str]:
 
 
 def local(key: str, data: bytes = DATA, *, trouble: str | None = None) -> LocalFile:
-    """A file with this content, or one that can't be read."""
+    """Return a file with this content, or an unreadable one."""
     return LocalFile(Key(key), Stamp(len(data), 1, 2, 3, 4), None if trouble else md5(data), trouble)
 
 
 def remote(key: str, data: bytes = DATA, *, etag: str | None = None) -> RemoteObject:
-    """An object as one plain PUT of this content leaves it, or with another ETag."""
+    """Return an object after a plain PUT of this content, or with another ETag."""
     return RemoteObject(Key(key), len(data), md5(data) if etag is None else etag, "2024-05-06T07:08:09Z")
 
 
 def base(key: str, data: bytes = DATA, *, etag: str | None = None) -> Base:
-    """What proving this content equal on both sides leaves behind."""
+    """Return the base of content that was proven equal on both sides."""
     return Base(Key(key), md5(data), md5(data) if etag is None else etag, len(data))
 
 
 def joined(disk: bytes | None, bucket: bytes | None, proven: bytes | None, key: str = "a.txt") -> KeyState:
-    """One key, each side by its content, None where it does not hold the key."""
+    """Return the state of a key from the contents of both sides and the base; None is a missing one."""
     return KeyState(
         Key(key),
         None if disk is None else local(key, disk),
@@ -94,7 +94,7 @@ def status(
     remedy: str | None = None,
     data: bytes = DATA,
 ) -> FileStatus:
-    """A status whose sides fit its verdict; the kind follows from the key unless it is given."""
+    """Return a status with sides that fit its verdict. The kind follows from the key unless given."""
     return FileStatus(
         key=Key(key),
         kind=Pairing().kind(key) if kind is None else kind,
@@ -108,7 +108,7 @@ def status(
 
 
 def known(row: KeyState) -> Comparison | None:
-    """What a bucket whose ETags are trusted to be MD5s tells of both sides; None where one is missing."""
+    """Compare both sides for a bucket whose ETags are known to be MD5s; None if a side is missing."""
     if row.local is None or row.remote is None:
         return None
     weighed = compare_listed(row.local, row.remote, row.base)
@@ -119,7 +119,7 @@ def known(row: KeyState) -> Comparison | None:
 
 @dataclass
 class World:
-    """Disk, bucket and base in memory. The ETags of `opaque` keys say nothing until they are recorded."""
+    """Disk, bucket and base in memory. The ETags of `opaque` keys are not MD5s."""
 
     disk: dict[str, bytes] = field(default_factory=dict)
     bucket: dict[str, bytes] = field(default_factory=dict)
@@ -162,7 +162,7 @@ CONTENTS = (None, b"", b"one", b"two", b"longer")
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    """Every mixture of present, absent, equal, edited and deleted, with and without a base."""
+    """Draw worlds with any mixture of present, absent, equal, edited and deleted files, with and without a base."""
     world = World(opaque=frozenset(draw(st.sets(st.sampled_from(NAMES), max_size=2))))
     for key in draw(st.sets(st.sampled_from(NAMES), min_size=1)):
         for side in (world.disk, world.bucket, world.bases):
@@ -173,9 +173,9 @@ def worlds(draw: st.DrawFn) -> World:
 
 
 keys = st.text(st.sampled_from("aAbBzé\u0301-./ 0~"), min_size=1, max_size=6)
-"""Keys that are often neighbours, prefixes of each other or in collision."""
+"""Keys that are often neighbours or prefixes of each other, or collide."""
 
 any_keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
-"""Keys of any characters that UTF-8 can say."""
+"""Keys of any characters that UTF-8 can encode."""
 
 verdicts = st.sampled_from(list(Verdict))

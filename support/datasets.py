@@ -1,4 +1,4 @@
-"""Libraries and datasets to test with: their files, and the verdicts of their statuses."""
+"""Files of datasets, and the verdicts of their statuses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def dataset_of(library: Library, files: dict[str, bytes] | None = None) -> Datas
 
 
 def write_pairs(root: Path, name: str, count: int, size: int = 2000) -> Path:
-    """A dataset of `count` pairs with images of about `size` bytes."""
+    """Write a dataset of `count` pairs with images of about `size` bytes."""
     folder = root / name
     folder.mkdir(parents=True, exist_ok=True)
     for n in range(count):
@@ -55,7 +55,7 @@ def not_synced(found: DatasetStatus) -> dict[str, Verdict]:
 
 
 def edit_keeping_size_and_time(path: Path) -> None:
-    """The edit that size-and-time tools miss."""
+    """Edit a file in the way that tools miss when they compare size and time."""
     facts = path.stat()
     data = path.read_bytes()
     path.write_bytes(bytes([data[0] ^ 1]) + data[1:])

@@ -1,4 +1,4 @@
-"""What captions are found with, in pieces, and settings of many kinds: what the laws are tried on."""
+"""Generate dirty captions from typical fragments, and settings of a cleaning, for the property tests."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ _MORE_FOR = {
 
 
 def tables(profile: Profile) -> st.SearchStrategy[dict[str, Any]]:
-    """Settings of a dataset: any of the parameters, any rules beside the preset's."""
+    """Generate a dataset's settings: any parameters, and any rules in addition to the preset's."""
     known = _BOTH | _TAGS if profile is Profile.TAGS else _BOTH
     more: dict[str, st.SearchStrategy[Any]] = {
         "add": st.lists(st.sampled_from(_MORE_FOR[profile]), unique=True),

@@ -1,4 +1,4 @@
-"""Trees of files, and the conditions that make the system refuse: another user, a small or read-only mount."""
+"""Trees of files, and conditions under which the system refuses access: another user, a small or read-only mount."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOBODY = 65534
 
 
 def fill(root: Path, *keys: str) -> None:
-    """A file at each key, with its own name as its content."""
+    """Write a file at each key; its content is the key."""
     for key in keys:
         path = root / key
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,13 +28,13 @@ def fill(root: Path, *keys: str) -> None:
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    """Every file under `root`, temporary ones included, with its content."""
+    """Read every file under `root`, temporary ones included."""
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 @contextmanager
 def deep(root: Path, name: str, depth: int, file: str) -> Iterator[None]:
-    """`file` below `depth` folders of one name: deeper than a path may be long, or than Python's stack."""
+    """Create `file` below `depth` nested folders, deeper than the longest path or Python's stack."""
     here = os.open(root, os.O_RDONLY)
     try:
         for _ in range(depth):
@@ -46,12 +46,12 @@ def deep(root: Path, name: str, depth: int, file: str) -> Iterator[None]:
         yield
     finally:
         os.close(here)
-        subprocess.run(["rm", "-rf", root / name], check=True)  # Python's own removal would be as deep
+        subprocess.run(["rm", "-rf", root / name], check=True)  # Python's own removal would recurse as deeply
 
 
 @contextmanager
 def open_folder() -> Iterator[Path]:
-    """A folder that any user may enter; pytest's own are closed to others."""
+    """Create a folder that any user may enter; pytest's own are private."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o777)
         yield Path(name)
@@ -59,7 +59,7 @@ def open_folder() -> Iterator[Path]:
 
 @contextmanager
 def permissions_count() -> Iterator[None]:
-    """Permissions mean nothing to root, so root becomes nobody for a while."""
+    """Make permissions count for root: become the user nobody for the body of the block."""
     if os.geteuid() != 0:
         yield
         return
@@ -72,7 +72,7 @@ def permissions_count() -> Iterator[None]:
 
 @contextmanager
 def mounted(folder: Path, *options: str) -> Iterator[Path]:
-    """`mount` these options on `folder`; skips the test, with the reason, where that is not allowed."""
+    """Mount a file system on `folder`; skip the test, with the reason, if that is not allowed."""
     mount = shutil.which("mount")
     if mount is None or os.geteuid() != 0:
         pytest.skip("mounting a file system needs root and the mount command")
@@ -87,7 +87,7 @@ def mounted(folder: Path, *options: str) -> Iterator[Path]:
 
 
 def place(root: Path, key: str, data: bytes, expected: Stamp | None, trash: Path) -> None:
-    """What a download does with `Slot`: write beside the place, then put it there."""
+    """Replace a file as a download does with `Slot`: write a temporary file, then rename it."""
     with open_slot(root, key, create=True) as slot:
         temporary = slot.temporary()
         slot.fill(temporary, [data])
@@ -95,7 +95,7 @@ def place(root: Path, key: str, data: bytes, expected: Stamp | None, trash: Path
 
 
 def stamp(path: Path) -> Stamp:
-    """The stamp of what stands at `path`, a symlink included."""
+    """Return the stamp of the file at `path`; do not follow a symlink."""
     return stamp_of(path.lstat())
 
 
@@ -106,11 +106,11 @@ AFTER = {
     "replace": {"set/a.txt": NEW, "trash/batch/set/a.txt": OLD},
     "remove": {"trash/batch/set/a.txt": OLD},
 }
-"""The three changes to a dataset `set` that holds `a.txt`: what is on disk before, and after each."""
+"""The files of dataset `set` before a change and after each of the three changes."""
 
 
 def change(verb: str, root: Path, trash: Path) -> Callable[[], None]:
-    """One of the changes, ready to be made: `trash` is where `a.txt` is to be kept."""
+    """Return a function that makes one of the changes; `trash` is where `a.txt` is kept."""
     shown = stamp(root / "a.txt")
 
     def remove() -> None:

@@ -1,4 +1,4 @@
-"""Keys that must never become a path or markup."""
+"""Keys that must never become a path, and a name that must never become markup."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ HOSTILE_KEYS: dict[str, str] = {
     "abc/" * (MAX_KEY_BYTES // 4) + "a": "longer than 1024 bytes",
     "üx/" * 256 + "a": "longer than 1024 bytes",
 }
-"""Keys that are refused, each with words of the reason."""
+"""Refused keys, each with a part of the reason."""
 
 MARKUP_NAME = "<img src=x onerror=alert(1)>.png"
-"""A legal name of an image that would run a script if a page put it into its markup unescaped."""
+"""A legal image name that runs a script if a page does not escape it."""

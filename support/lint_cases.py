@@ -1,4 +1,4 @@
-"""A folder with one of everything that `lint` knows, and a clean one."""
+"""A folder with one case of everything that `lint` reports, and a clean folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIDE = 320
 
 
 def picture(number: int) -> Image.Image:
-    """One of 64 pictures that look different: eight drawings of the sample library, each turned eight ways."""
+    """Return one of 64 distinct pictures: eight drawings of the sample library in eight orientations."""
     turn = number // 8 % 8
     drawing = _drawing(number % 8)
     return drawing.transpose(Image.Transpose(turn - 1)) if turn else drawing.copy()
@@ -28,7 +28,7 @@ def _drawing(seed: int) -> Image.Image:
 
 
 def clean(folder: Path, count: int = 6) -> Path:
-    """Pairs as the sample library has them, each caption on one line."""
+    """Write pairs of the sample library, each caption on one line."""
     folder.mkdir(parents=True, exist_ok=True)
     for seed in range(count):
         (folder / f"{seed:04d}.png").write_bytes(sketches.image(seed, side=SIDE))
@@ -49,11 +49,11 @@ CAPTIONS = {
     "refusal": b"I'm sorry, but I can't describe this picture.",
     "huge": b"a" * (2 << 20),
 }
-"""By stem: each makes one thing odd."""
+"""Captions by stem; each causes one finding."""
 
 
 def seeded(folder: Path) -> Path:
-    """One of everything; names say what."""
+    """Write one case of every finding; the names say which."""
     clean(folder, 3)
     for number, (stem, data) in enumerate(CAPTIONS.items(), 100):
         (folder / f"{stem}.png").write_bytes(encoded(picture(number)))
@@ -84,7 +84,7 @@ def seeded(folder: Path) -> Path:
         "truncated.png": encoded(picture(215))[:-2000],
         "broken.jpg": b"not an image at all",
         "disguised.png": encoded(picture(216), "JPEG"),
-        "turned.jpg": encoded(_drawing(9), "JPEG", exif=_turned()),  # upright, another picture would look like it
+        "turned.jpg": encoded(_drawing(9), "JPEG", exif=_turned()),  # not turned, it would duplicate another picture
         "moving.webp": encoded(
             picture(218), "WEBP", save_all=True, append_images=[picture(219).resize(picture(218).size)]
         ),

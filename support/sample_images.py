@@ -1,4 +1,4 @@
-"""Images to test with: good ones in every format and mode, and hostile ones."""
+"""Images for tests: valid ones in every format and mode, and hostile ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TURNED = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-"""How an upright image is stored under each orientation."""
+"""The transposition that stores an upright image under each EXIF orientation."""
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -37,7 +37,7 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
 
 
 def quarters(width: int = 120, height: int = 80) -> Image.Image:
-    """Red, green / blue, white: each corner tells where it is."""
+    """Return an image of four colours, one per corner: red, green / blue, white."""
     image = Image.new("RGB", (2, 2))
     for at, colour in zip(((0, 0), (1, 0), (0, 1), (1, 1)), (RED, GREEN, BLUE, WHITE), strict=True):
         image.putpixel(at, colour)
@@ -45,7 +45,7 @@ def quarters(width: int = 120, height: int = 80) -> Image.Image:
 
 
 def corners(image: Image.Image) -> list[tuple[int, ...]]:
-    """The colours in the middle of the four quarters, in the order of `quarters`."""
+    """Return the colours at the centres of the four quarters, in the order of `quarters`."""
     width, height = image.size
     rgb = image.convert("RGB")
     places = [(width // 4, height // 4), (3 * width // 4, height // 4)]
@@ -55,14 +55,14 @@ def corners(image: Image.Image) -> list[tuple[int, ...]]:
 
 
 def near(found: Any, wanted: Any, slack: int = 14) -> bool:
-    """Whether two colours, or lists of them, are the same but for what a lossy format does to them."""
+    """Return whether two colours, or lists of colours, are equal up to the loss of a lossy format."""
     if isinstance(wanted, int | float):
         return bool(abs(found - wanted) <= slack)
     return len(found) == len(wanted) and all(near(*pair, slack) for pair in zip(found, wanted, strict=True))
 
 
 def exif(orientation: int) -> Image.Exif:
-    """With a camera and a place in it, which no thumbnail may keep."""
+    """Return EXIF data with a camera and a place, which no thumbnail may keep."""
     result = Image.Exif()
     result[ORIENTATION] = orientation
     result[0x010F] = "SecretCamera"
@@ -72,7 +72,7 @@ def exif(orientation: int) -> Image.Exif:
 
 
 def png(width: int, height: int, *chunks: tuple[bytes, bytes], data: bytes = b"") -> bytes:
-    """A PNG of these chunks behind its header, its pixels being whatever `data` is."""
+    """Return a PNG with these chunks after its header; `data` stands for its pixels, valid or not."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(data)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -81,7 +81,7 @@ def png(width: int, height: int, *chunks: tuple[bytes, bytes], data: bytes = b""
 
 
 def slow_jpeg(times: int = 1500) -> bytes:
-    """Some 100 kB that take many seconds to decode: a progressive JPEG whose last scan comes over and over."""
+    """Return about 100 kB that take many seconds to decode: a progressive JPEG that repeats its last scan."""
     data = encoded(Image.new("L", (4000, 4000), 200), "JPEG", progressive=True)
     scan = data[data.rindex(b"\xff\xda") : -2]
     return data[:-2] + scan * times + data[-2:]
@@ -92,7 +92,7 @@ def render(renderer: Renderer, data: bytes, side: int = 64) -> Future[bytes]:
 
 
 def shown(renderer: Renderer, data: bytes, side: int = 64) -> Image.Image:
-    """The thumbnail, decoded."""
+    """Render and decode the thumbnail."""
     with Image.open(io.BytesIO(render(renderer, data, side).result(60))) as image:
         assert image.format == "WEBP"
         image.load()
@@ -100,7 +100,7 @@ def shown(renderer: Renderer, data: bytes, side: int = 64) -> Image.Image:
 
 
 def poisoned(heads: list[bytes]) -> list[Facts | str]:
-    """In place of `decode.facts`: one of the heads takes the worker down."""
+    """Stand in for `decode.facts`: a poisoned head ends the worker process."""
     if b"poison" in heads:
         os._exit(7)
     return facts(heads)

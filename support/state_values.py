@@ -1,4 +1,4 @@
-"""An opened state, and digests and bases for it to remember."""
+"""An opened state, and digests and bases to store in it."""
 
 from __future__ import annotations
 

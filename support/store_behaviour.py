@@ -1,7 +1,4 @@
-"""Measures what each store honours, ignores and gets wrong. Run by `make stores`; not one of the tests.
-
-Every answer is seen on the wire in this run. What an ability is good for is said in the table's first column.
-"""
+"""What each store supports, ignores and gets wrong, measured with real requests for `make stores`."""
 
 from __future__ import annotations
 
@@ -37,24 +34,24 @@ VERSIONS: dict[str, Callable[[], str]] = {
     "s3rver": lambda: f"s3rver {optional_stores.S3RVER}",
 }
 
-ABILITIES = {
+PROBED = {
     "write": "writes an object",
     "etag-md5": "ETag of one PUT is its MD5",
-    "etag-multipart": "ETag of parts is made of MD5s",
+    "etag-multipart": "ETag of a multipart object is made of MD5s",
     "etag-part-copy": "ETag of a copied part is its MD5",
     "create-only": "`If-None-Match: *` on PUT",
     "replace-only": "`If-Match` on PUT",
     "content-md5": "refuses a wrong Content-MD5",
     "checksum": "refuses a wrong checksum",
     "copy": "copies on the server",
-    "start-after": "lists after a key what follows it",
+    "start-after": "`start-after` lists the keys after it",
     "conditional-delete": "`If-Match` on DELETE",
 }
-"""What the probe finds out by itself, in its order."""
+"""The capabilities that the probe finds, in its order, with the titles of their rows."""
 
 
 def answer(ask: Callable[[], str]) -> str:
-    """What was seen, or the name of the error that came instead."""
+    """Return what `ask` returns, or the code of the error it raised."""
     try:
         return ask()
     except HashmarkError as error:
@@ -89,8 +86,8 @@ def parts_by_head(bucket: Bucket, prefix: str) -> str:
     head = bucket.head(key, part=1)
     if (head.status, head.size, head.parts) == (206, PARTS[0], len(PARTS)):
         return YES
-    told = "whole size" if head.size == sum(PARTS) else f"{head.size} bytes"
-    return f"no: {head.status}, {told}, {'no count' if head.parts is None else f'count {head.parts}'}"
+    size = "whole size" if head.size == sum(PARTS) else f"{head.size} bytes"
+    return f"no: {head.status}, {size}, {'no count' if head.parts is None else f'count {head.parts}'}"
 
 
 def parts_by_attributes(bucket: Bucket, prefix: str) -> str:
@@ -106,7 +103,7 @@ def keeps_metadata(bucket: Bucket, prefix: str) -> str:
 
 
 def keeps_checksums(bucket: Bucket, prefix: str) -> str:
-    """Which of the five checksums a HEAD tells of, when they were sent with the object."""
+    """List which of the five checksums HEAD returns if they were sent with the object."""
     data, kept = b"a stellar sketch\n", []
     for name in STRONGEST:
         with tempfile.NamedTemporaryFile() as file:
@@ -130,7 +127,7 @@ def reads_on_condition(bucket: Bucket, prefix: str) -> str:
         bucket.client.call("GetObject", "GET", f"{prefix}/read", headers=headers)
     except PreconditionFailed:
         return YES
-    return "ignored: hashmark looks at the answer's ETag"
+    return "ignored: hashmark checks the answer's ETag"
 
 
 def reads_ranges(bucket: Bucket, prefix: str) -> str:
@@ -149,24 +146,24 @@ def sse_c(bucket: Bucket, prefix: str) -> str:
         "x-amz-server-side-encryption-customer-key-MD5": base64.b64encode(hashlib.md5(key).digest()).decode(),
     }
     put = bucket.client.call("PutObject", "PUT", f"{prefix}/sse-c", headers=headers, body=body)
-    etag = "ETag is the MD5" if hashlib.md5(body).hexdigest() in put.headers.get("etag", "") else "ETag is no MD5"
+    etag = "ETag is the MD5" if hashlib.md5(body).hexdigest() in put.headers.get("etag", "") else "ETag is not the MD5"
     try:
         head = bucket.head(f"{prefix}/sse-c")
     except StoreError as error:
         return f"{etag}; HEAD without the key: {'400' if 'HTTP 400' in error.message else error.code}"
-    return f"{etag}; HEAD without the key is answered{'' if head.encryption else ', and tells of no encryption'}"
+    return f"{etag}; HEAD works without the key{'' if head.encryption else ' and reports no encryption'}"
 
 
 def sse_kms(bucket: Bucket, prefix: str) -> str:
     body = b"a stellar sketch\n"
     headers = {"x-amz-server-side-encryption": "aws:kms"}
     put = bucket.client.call("PutObject", "PUT", f"{prefix}/kms", headers=headers, body=body)
-    etag = "ETag is the MD5" if hashlib.md5(body).hexdigest() in put.headers.get("etag", "") else "ETag is no MD5"
-    told = bucket.head(f"{prefix}/kms").encryption
-    return f"{etag}; HEAD tells of it" if told else f"{etag}; HEAD does not tell of it"
+    etag = "ETag is the MD5" if hashlib.md5(body).hexdigest() in put.headers.get("etag", "") else "ETag is not the MD5"
+    reported = bucket.head(f"{prefix}/kms").encryption
+    return f"{etag}; HEAD reports it" if reported else f"{etag}; HEAD does not report it"
 
 
-def unfinished_uploads(bucket: Bucket, prefix: str) -> str:
+def incomplete_uploads(bucket: Bucket, prefix: str) -> str:
     key = f"{prefix}/left behind"
     upload_id = multipart.begin(bucket.client, key)
     found = [(u.key, u.upload_id) for u in bucket.uploads(f"{prefix}/")]
@@ -184,7 +181,7 @@ def order(bucket: Bucket, prefix: str) -> str:
     if listed == sorted(keys, key=key_bytes):
         return "bytes"
     by_folder = sorted(keys, key=lambda key: [key_bytes(part) for part in key.split("/")])
-    return "folder by folder" if listed == by_folder else "another"
+    return "folder by folder" if listed == by_folder else "other"
 
 
 ODD_KEYS = {
@@ -193,13 +190,13 @@ ODD_KEYS = {
     "backslash": "x\\y.png",
     "control characters": "x\x1b\ny.png",
     "`+`, `%`, space": "x +%2B y.png",
-    "blank at the end": "x .png ",
+    "trailing space": "x .png ",
     "NFC beside NFD": "caf\u00e9 cafe\u0301.png",
 }
 
 
 def odd_keys(bucket: Bucket, prefix: str) -> str:
-    """Which odd keys are kept as they are, which are refused, and which become optional_stores."""
+    """List which odd keys the store refuses and which it changes."""
     kept: dict[str, list[str]] = {"refused": [], "changed": []}
     for number, (name, key) in enumerate(ODD_KEYS.items()):
         where = f"{prefix}/odd{number}/"
@@ -221,28 +218,28 @@ def missing(bucket: Bucket, prefix: str) -> str:
     return NO
 
 
-ASKS: dict[str, Callable[[Bucket, str], str]] = {
-    "`If-None-Match: *` when parts are completed": complete_only_new,
-    "HEAD with `partNumber` tells a part's size": parts_by_head,
+MEASURED: dict[str, Callable[[Bucket, str], str]] = {
+    "`If-None-Match: *` on CompleteMultipartUpload": complete_only_new,
+    "HEAD with `partNumber` returns a part's size": parts_by_head,
     "GetObjectAttributes lists the parts": parts_by_attributes,
     "keeps metadata (`md5chksum`)": keeps_metadata,
-    "keeps checksums, and HEAD tells them": keeps_checksums,
+    "keeps checksums, and HEAD returns them": keeps_checksums,
     "SSE-KMS": sse_kms,
     "SSE-C": sse_c,
     "`If-Match` on GET": reads_on_condition,
     "ranges": reads_ranges,
-    "lists unfinished uploads": unfinished_uploads,
+    "lists incomplete multipart uploads": incomplete_uploads,
     "order of a listing": order,
     "odd keys": odd_keys,
-    "404 for what is missing": missing,
+    "404 for a missing object": missing,
 }
-"""The other rows of the table, and how each cell is found out."""
+"""The other rows of the table, each with the function that measures it."""
 
 
 def measured(bucket: Bucket, prefix: str) -> tuple[dict[str, str], list[str]]:
-    """Every row of the table for one store, and what hashmark makes of what the probe finds missing."""
+    """Measure every row for one store; return also what its missing capabilities mean for hashmark."""
     found = {finding.name: finding.ok for finding in probe(bucket, scratch_key(f"{prefix}/probe/"))}
     words = {True: YES, False: NO, None: UNSURE}
-    rows = {title: words[found.get(name)] for name, title in ABILITIES.items()}
+    rows = {title: words[found.get(name)] for name, title in PROBED.items()}
     effects = [MEANING[name][1 if ok is False else 2] for name, ok in found.items() if not ok]
-    return rows | {title: answer(partial(ask, bucket, prefix)) for title, ask in ASKS.items()}, effects
+    return rows | {title: answer(partial(ask, bucket, prefix)) for title, ask in MEASURED.items()}, effects

@@ -1,6 +1,6 @@
-"""`make stores`: measures every store and writes docs/stores.md. Nothing in that page is typed but its first lines.
+"""`make stores`: measure every store and write docs/stores.md. Only its first lines are written by hand.
 
-Each store is started afresh, asked what it does (`measure`), and run through the tests of conformance and of flows.
+Each store is started anew and measured, and the conformance and flow tests run against it.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from pathlib import Path
 from typing import Any
 
 from support import optional_stores
-from support.store_behaviour import ABILITIES, ASKS, VERSIONS
+from support.store_behaviour import MEASURED, PROBED, VERSIONS
 
 PAGE = Path(__file__).parent.parent / "docs" / "stores.md"
 SUITES = ("tests/stores/test_conformance.py", "tests/stores/test_flows.py")
 
 HEAD = """# Stores, as measured
 
-Written by `make stores`, which starts each of these on this machine, asks it, and runs the tests of conformance and of
-whole flows against it. A cell is what was seen in that run; `?` is what could not be found out, an error is the store's
-answer to the question. `hashmark doctor` finds out the same of your store.
+`make stores` writes this page. It starts each of these stores on this machine, measures it, and runs the conformance
+and flow tests against it. A cell shows what that run measured; `?` means that it could not be determined, an error is
+the store's answer. `hashmark doctor` probes your own store in the same way.
 
-Stores that are not here were not measured.
+Stores that are not listed were not measured.
 """
 
 
 @dataclass(frozen=True)
 class Column:
-    """One store: its name with its version, its cells by row, what follows for hashmark, and the tests."""
+    """One store: its name and version, its cells by row, what they mean for hashmark, and its test results."""
 
     version: str
     rows: Mapping[str, str]
@@ -45,16 +45,16 @@ class Column:
 
 
 def page(columns: Sequence[Column]) -> str:
-    """The page's text."""
+    """Render the page."""
     lines = [HEAD, _row("", [c.version for c in columns]), _row("---", ["---" for _ in columns])]
-    lines += [_row(title, [c.rows.get(title, "") for c in columns]) for title in (*ABILITIES.values(), *ASKS)]
+    lines += [_row(title, [c.rows.get(title, "") for c in columns]) for title in (*PROBED.values(), *MEASURED)]
     ran = [f"{c.passed} of {c.ran}" for c in columns]
     lines += [_row("tests passed", ran), "", "## What hashmark does about it", ""]
     for column in columns:
-        said = "".join(f"\n  - {text}" for text in dict.fromkeys(column.effects)) or " nothing need be done about it."
+        said = "".join(f"\n  - {text}" for text in dict.fromkeys(column.effects)) or " nothing."
         lines.append(f"- **{column.version}**:{said}")
         if column.failed:
-            lines.append("  - tests that fail: " + "; ".join(f"`{name}`" for name in column.failed))
+            lines.append("  - failing tests: " + "; ".join(f"`{name}`" for name in column.failed))
     return "\n".join(lines) + "\n"
 
 
@@ -63,14 +63,14 @@ def _row(title: str, cells: Sequence[str]) -> str:
 
 
 def measure(names: Sequence[str], folder: Path) -> dict[str, Any]:
-    """What each store does, by name; one that could not be started is left out."""
+    """Measure the stores; leave out those that could not be started."""
     environment = os.environ | {"HASHMARK_MEASURED": str(folder), "HASHMARK_STORES": " ".join(names)}
     _pytest(["tests/stores/measure.py"], environment)
     return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
 
 
 def suites(name: str, folder: Path) -> tuple[int, int, list[str]]:
-    """How many tests of the suites a store passes, of how many, and which it does not."""
+    """Run the suites against a store; return how many tests passed, how many ran, and which failed."""
     report = folder / f"{name}.xml"
     _pytest([*SUITES, "-m", "not slow", "-k", name, f"--junitxml={report}"], os.environ | {"HASHMARK_STORES": name})
     cases = ET.parse(report).getroot().findall(".//testcase")
@@ -85,7 +85,7 @@ def _pytest(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
 
 
 def main(names: Sequence[str]) -> None:
-    """Measure these stores, or all, and write the page."""
+    """Measure some stores, or all, and write the page."""
     names = list(names) or list(VERSIONS)
     installers = {"swift": optional_stores.install_swift, "s3rver": optional_stores.install_s3rver}
     for name in names:
@@ -95,7 +95,7 @@ def main(names: Sequence[str]) -> None:
         ran = {name: suites(name, Path(scratch)) for name in names if name in found}
     columns = [Column(found[n]["version"], found[n]["rows"], found[n]["effects"], *ran[n]) for n in names if n in found]
     PAGE.write_text(page(columns))
-    sys.stdout.write(f"{PAGE}: {len(columns)} stores, {len(ABILITIES) + len(ASKS)} rows\n")
+    sys.stdout.write(f"{PAGE}: {len(columns)} stores, {len(PROBED) + len(MEASURED)} rows\n")
 
 
 if __name__ == "__main__":

@@ -39,13 +39,13 @@ class Store:
         return Bucket(self.remote(prefix))
 
     def environment(self) -> dict[str, str]:
-        """What other programs need to reach it."""
+        """Return the environment that other programs need to reach the store."""
         access, secret = read_credentials(self.credentials_file)
         return {"AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret, "AWS_REGION": "us-east-1"}
 
 
 def ignore_own_aws_settings() -> None:
-    """Keep the tester's own AWS settings out of this process and of every child."""
+    """Remove the user's AWS settings from this process and its children."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
@@ -79,7 +79,7 @@ def write_credentials(folder: Path, access: str = "TESTKEY", secret: str = "test
 
 @contextlib.contextmanager
 def serving_rclone(folder: Path, *flags: str | Path, cafile: Path | None = None) -> Iterator[Store]:
-    """`rclone serve s3` over `folder`, with these flags; over https where `cafile` is given."""
+    """Run `rclone serve s3` over `folder` with these flags; over HTTPS if `cafile` is given."""
     (folder / "data" / BUCKET).mkdir(parents=True)
     address = f"127.0.0.1:{free_port()}"
     command: list[str | Path] = [SCRIPTS / "rclone", "serve", "s3", "--auth-key", "TESTKEY,testsecret"]
@@ -94,7 +94,7 @@ def serving_rclone(folder: Path, *flags: str | Path, cafile: Path | None = None)
 
 
 def run_tool(command: list[object], environment: dict[str, str], cwd: Path | None = None) -> str:
-    """Run another program to its successful end; returns its standard output."""
+    """Run another program, which must succeed; return its standard output."""
     done = subprocess.run(
         [str(part) for part in command],
         env=os.environ | environment,
@@ -109,13 +109,13 @@ def run_tool(command: list[object], environment: dict[str, str], cwd: Path | Non
 
 
 def aws(store: Store, *arguments: object) -> str:
-    """The AWS command line, as a user would call it."""
+    """Run the AWS CLI as a user would; return its standard output."""
     command = [sys.executable, SCRIPTS / "aws", "--endpoint-url", store.endpoint_url, *arguments]
     return run_tool(command, store.environment())
 
 
 def rclone_remote(store: Store) -> dict[str, str]:
-    """Environment that makes `box:` this store for rclone."""
+    """Return the environment that makes `box:` this store for rclone."""
     access, secret = read_credentials(store.credentials_file)
     return {
         "RCLONE_CONFIG": os.devnull,

@@ -1,4 +1,4 @@
-"""Waiting for what another thread or process brings about."""
+"""Waiting for another thread or process."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ def wait_for(condition: Any, seconds: float = 60) -> None:
     """Wait until `condition()` is true."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
+        assert time.monotonic() < deadline, f"timed out after {seconds} s"
         time.sleep(0.01)

@@ -1,1 +1,1 @@
-"""The page in a real browser: a served library, the page as a person uses it, and a gate before its store."""
+"""The page in a real browser: a served library, the page's controls, and a gate in front of its store."""

@@ -1,4 +1,4 @@
-"""A gate before a real store: uploads wait at it until they are let through, so that a job stays at a known place."""
+"""A gate in front of a real store that holds uploads back, so that a job stays at a known point."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.stores import Store
 
 
 class Gate:
-    """Open at first. Shut, it lets no upload of the dataset through but those that `let` names by number."""
+    """Starts open. After `shut`, it lets only `let` uploads of the dataset through."""
 
     def __init__(self, store: Store) -> None:
         self.url = ""
@@ -35,7 +35,7 @@ class Gate:
             self._changed.notify_all()
 
     def break_down(self) -> None:
-        """The store answers every upload with an error of its own."""
+        """Answer every upload with an error."""
         with self._changed:
             self._open, self._broken = True, True
             self._changed.notify_all()
@@ -63,7 +63,7 @@ def gated(store: Store) -> Iterator[Gate]:
 
 
 class Line:
-    """A line from the browser to the port `to`, which can be cut and mended."""
+    """A connection from the browser to the port `to` that can be cut and restored."""
 
     def __init__(self) -> None:
         self.to = 0
@@ -87,7 +87,7 @@ class Line:
         for end in list(self._open):
             _hang_up(end)
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         self._whole = True
 
     def _accept(self) -> None:

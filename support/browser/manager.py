@@ -1,4 +1,4 @@
-"""The S3 Manager as a person sees it: words for what is looked at and pressed, by role and text where there is one."""
+"""The S3 Manager as a user operates it: its controls, by role and text where possible."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Manager:
         return self
 
     def ready(self, items: int) -> Manager:
-        """Wait until it was compared and shows so many items."""
+        """Wait until the dataset is compared and shows `items` items."""
         expect(self.page.locator("#filter-count")).to_have_text(f"{items:,}")
         expect(self.page.locator("#summary .state")).to_contain_text("compared")
         expect(self.page.locator("#summary .busy")).to_have_count(0)
@@ -51,7 +51,7 @@ class Manager:
         )
 
     def expect_badges(self, name: str, image: str, caption: str | None = None) -> None:
-        """The colours of a tile's badges."""
+        """Expect these colours of a tile's badges."""
         badges = self.tile(name).locator(".badge")
         expect(badges.nth(0)).to_have_class(f"badge {image}")
         if caption is not None:
@@ -68,7 +68,7 @@ class Manager:
         expect(self.page.locator("#selected")).to_have_text(f"{count:,} of {of:,} in this filter")
 
     def upload(self, *, by_key: bool = False) -> Locator:
-        """Ask for an upload of what is selected; its plan."""
+        """Open the plan for an upload of the selection."""
         if by_key:
             self.press("u")
         else:
@@ -81,24 +81,24 @@ class Manager:
         expect(self.plan).to_be_hidden()
 
     def clean(self, key: str = "c") -> Locator:
-        """Open the cleaning of what is selected, or of the filter."""
+        """Open the cleaning of the selection or the filter."""
         self.press(key)
         expect(self.cleaning.get_by_role("heading")).to_contain_text("Clean captions")
         return self.cleaning
 
-    def expect_changes(self, count: int, looked: str) -> None:
-        """What the preview says once it is there."""
-        expect(self.cleaning.locator("#clean-scope")).to_have_text(looked)
+    def expect_changes(self, count: int, scope: str) -> None:
+        """Expect these numbers in the preview once it has loaded."""
+        expect(self.cleaning.locator("#clean-scope")).to_have_text(scope)
         captions = f"{count:,} caption" + ("" if count == 1 else "s")
         expect(self.cleaning.locator("#clean-said")).to_have_text(f"{captions} would change.")
 
     def apply(self) -> None:
-        """Apply what is previewed."""
+        """Apply the preview."""
         self.cleaning.get_by_role("button", name=re.compile("^Apply to ")).click()
         expect(self.cleaning).to_be_hidden()
 
     def job(self) -> Locator:
-        """The newest job."""
+        """Return the newest job."""
         return self.jobs.get_by_role("article").first
 
     def expect_done(self) -> None:
@@ -106,7 +106,7 @@ class Manager:
 
 
 def run(page: Page, expression: str) -> Any:
-    """Evaluate JavaScript in the page as its own console does: the page's policy forbids what Playwright does."""
+    """Evaluate JavaScript as the page's console does; its content security policy blocks Playwright's own way."""
     session = page.context.new_cdp_session(page)
     try:
         found = session.send(
@@ -120,7 +120,7 @@ def run(page: Page, expression: str) -> Any:
 
 @contextmanager
 def longest_task(manager: Manager) -> Iterator[list[float]]:
-    """The milliseconds of its own time that the page's longest task took, whatever else this machine does."""
+    """Measure the CPU milliseconds of the page's longest task, whatever else the machine does."""
     found: list[float] = []
     browser = manager.page.context.browser
     assert browser
@@ -131,7 +131,7 @@ def longest_task(manager: Manager) -> Iterator[list[float]]:
         events = json.loads(browser.stop_tracing())["traceEvents"]
     names = {(e["pid"], e["tid"]): e["args"]["name"] for e in events if e["name"] == "thread_name"}
     tasks = [e for e in events if e["name"] == "RunTask" and names.get((e["pid"], e["tid"])) == "CrRendererMain"]
-    assert len(tasks) > 20, "it was looked at"
+    assert len(tasks) > 20, "the trace has too few tasks"
     found.append(max(e.get("tdur", 0) for e in tasks) / 1000)
 
 
@@ -140,11 +140,11 @@ Visit = Callable[..., Manager]
 
 @dataclass
 class PageErrors:
-    """What a page must never do: uncaught errors, anything that its policy forbids."""
+    """Errors of a page: uncaught exceptions and violations of its content security policy."""
 
     errors: list[str] = field(default_factory=list)
     allowed: str | None = None
-    """What a test brings about itself."""
+    """Text of an error that the test causes itself."""
 
     def watch(self, page: Page) -> None:
         page.on("pageerror", lambda error: self.errors.append(str(error)))

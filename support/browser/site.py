@@ -1,4 +1,4 @@
-"""A library with its bucket, shown by `hashmark serve` as a user starts it, and both sides read by other means."""
+"""A library with its bucket, served by `hashmark serve`, with direct access to both sides."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LINK = re.compile(r"https?://\S+/\?token=\S+")
 
 
 class Site:
-    """`root` is the library. Start it, and `link` gives what lets one browser in."""
+    """A library at `root`. After `start`, `link` returns the link that signs one browser in."""
 
     def __init__(self, root: Path, store: Store, prefix: str, *, endpoint_url: str | None = None) -> None:
         self.root = root
@@ -56,7 +56,7 @@ class Site:
         create(root, where | {"region": "us-east-1"})
 
     def push(self, dataset: str = "82") -> None:
-        """Push what is new; in this process, for it is quicker and no test's subject."""
+        """Push new files, in this process because that is faster."""
         with Library.open(self.root) as library:
             settings = replace(library.settings, remote=self._remote)
             with Library(self.root, settings) as own:
@@ -65,7 +65,7 @@ class Site:
         assert not result.outcome.state.failures
 
     def __call__(self, *arguments: object) -> Ran:
-        """Run hashmark in the library."""
+        """Run a command in the library; it must succeed."""
         ran = self._shell(*arguments)
         assert ran.status == 0, ran.out + ran.err
         return ran
@@ -85,7 +85,7 @@ class Site:
                 self._links.put(found.group())
 
     def link(self) -> str:
-        """The link that it printed last, for one browser."""
+        """Return the link printed last; it signs one browser in."""
         return self._links.get(timeout=60).replace(f":{self.port}/", f":{self.shown_port}/")
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
@@ -109,7 +109,7 @@ class Site:
         assert "Traceback" not in told, told
 
     def memory(self) -> int:
-        """Bytes that the server holds in memory now."""
+        """Return the server's resident memory in bytes."""
         assert self._process
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) * 1024
@@ -117,7 +117,7 @@ class Site:
     # ---- the disk
 
     def write(self, name: str, data: bytes | str, *, same_facts: bool = False) -> None:
-        """Write a file as an editor does; with `same_facts` its size and times stay what they were."""
+        """Write a file as an editor does; with `same_facts`, keep its size and times."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         before = path.stat() if same_facts else None
@@ -143,11 +143,11 @@ class Site:
         return body
 
     def put(self, name: str, data: bytes | str) -> None:
-        """Another machine's upload."""
+        """Upload an object as another machine would."""
         self._s3.put_object(Bucket=BUCKET, Key=self._key(name), Body=data.encode() if isinstance(data, str) else data)
 
     def objects(self) -> dict[str, bytes]:
-        """Every object of the dataset, read."""
+        """Read every object of the dataset."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=self._key(""))
         names = [row["Key"].removeprefix(self._key("")) for page in pages for row in page.get("Contents", [])]
         with ThreadPoolExecutor(8) as pool:
@@ -158,7 +158,7 @@ class Site:
 
 
 def picture(seed: int, side: int = 24) -> bytes:
-    """A small PNG, another for each seed."""
+    """Return a small PNG that depends on the seed."""
     import io  # noqa: PLC0415
 
     out = io.BytesIO()
@@ -168,7 +168,7 @@ def picture(seed: int, side: int = 24) -> bytes:
 
 
 def pairs(site: Site, count: int, captions: Mapping[int, str] | None = None) -> None:
-    """Give its dataset so many pairs, numbered from 1."""
+    """Write `count` pairs into the site's dataset, numbered from 1."""
     site.folder.mkdir(parents=True, exist_ok=True)
     for n in range(1, count + 1):
         (site.folder / f"{n:04d}.png").write_bytes(picture(n))

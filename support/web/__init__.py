@@ -1,1 +1,1 @@
-"""The page's server in this process, and what stands around it: its event stream and its store."""
+"""The page's server in this process, its event stream, and a store that can hold back requests."""

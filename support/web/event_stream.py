@@ -28,7 +28,7 @@ class Event:
 
 
 class Stream:
-    """An event stream that is read on a thread. `all` are the events so far; `ended` once the server ended it."""
+    """An event stream read on a thread. `all` holds its events so far; `ended` is set when the server ends it."""
 
     def __init__(self, served: Served, path: str = "/events?dataset=82") -> None:
         self.all: list[Event] = []
@@ -57,15 +57,15 @@ class Stream:
         wait_for(lambda: condition(list(self.all)), seconds)
 
     def has_begun(self) -> None:
-        """Wait until everything that a page is sent at first has come."""
+        """Wait until the initial events of a page have arrived."""
         self.wait(lambda events: any(event.name == "structure" for event in events))
 
 
 def rows(events: list[Event]) -> dict[str, Any]:
-    """The last row that these events tell of each item, by name."""
+    """Return the last row of each item in these events, by name."""
     return {row["name"]: row for event in events if event.name == "rows" for row in event.json["items"]}
 
 
 def fragments(events: list[Event]) -> str:
-    """All HTML that these events put in its place."""
+    """Return the HTML fragments of these events."""
     return "".join(event.data for event in events if event.name == "message")

@@ -1,4 +1,4 @@
-"""A bucket behind a door of ours: requests are counted, and held back at a known place."""
+"""A proxy in front of a store that counts requests and can hold some back."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from support.stores import BUCKET, Store
 
 @dataclass
 class Between:
-    """Stands before the store: counts what goes through, and holds back what `holds` picks until `go` is set."""
+    """Forwards requests to the store, counts them, and holds back those that `holds` picks until `go` is set."""
 
     store: Store
     holds: Callable[[Request], bool] = lambda _: False
     after: bool = False
-    """Hold back the answer, not the request."""
+    """Hold back the answer instead of the request."""
     down: bool = False
     """Refuse everything."""
     go: threading.Event = field(default_factory=threading.Event)
@@ -45,14 +45,14 @@ class Between:
         assert self.go.wait(60)
 
     def puts(self) -> list[str]:
-        """The keys of the dataset that were written, once for each time that the store took it."""
+        """Return the keys of the dataset's successful PUTs, once for each."""
         paths = [request.path for request, status in self.done if request.method == "PUT" and status == 200]
         return [path.rpartition("/")[2] for path in paths if f"/{STYLE}/" in path and ".hashmark" not in path]
 
 
 @contextlib.contextmanager
 def behind(between: Between, library: Library) -> Iterator[Library]:
-    """The same library with its bucket behind `between`."""
+    """Open the same library with its bucket behind `between`."""
     with scripted(between.answer) as proxy:
         own = library.settings
         credentials = str(between.store.credentials_file)
@@ -63,10 +63,10 @@ def behind(between: Between, library: Library) -> Iterator[Library]:
 
 
 def lists(request: Request) -> bool:
-    """Whether a request lists the dataset's objects."""
+    """Return whether a request lists the dataset's objects."""
     return "list-type" in request.query and STYLE in request.query.get("prefix", "")
 
 
 def writes(request: Request) -> bool:
-    """Whether a request writes an image or a caption of a dataset."""
+    """Return whether a request writes an image or a caption of a dataset."""
     return request.method == "PUT" and request.path.endswith((".txt", ".png")) and ".hashmark" not in request.path

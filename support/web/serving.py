@@ -1,4 +1,4 @@
-"""The server in this process, on a real socket, with its door: for tests that ask it as scripts and browsers do."""
+"""The server in this process, on a real socket and with its guard, for tests that send requests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TOKEN = "a-token-that-only-this-test-knows-0123456789"
 
 @dataclass
 class Served:
-    """A running server. `api` sends a script's requests: the token, the mark and JSON."""
+    """A running server. `ask` sends requests as a script does: with the token, the header `x-hashmark`, and JSON."""
 
     port: int
     app: FastAPI
@@ -43,13 +43,13 @@ class Served:
         return {"authorization": f"Bearer {TOKEN}", "x-hashmark": "1", "content-type": "application/json"}
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """One request, with the right headers unless others are given."""
+        """Send a request, with valid headers unless others are given."""
         more.setdefault("headers", self.headers)
         with httpx.Client(base_url=self.base, timeout=60) as client:
             return client.request(method, path, **more)
 
     def get(self, path: str) -> Any:
-        """The JSON of a route that must answer."""
+        """Return the JSON of a route that must answer 200."""
         answer = self.ask("GET", path)
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -60,7 +60,7 @@ class Served:
         return answer.json()
 
     def job(self, job_id: str) -> Any:
-        """The job once it has ended, told by its event stream."""
+        """Wait on its event stream until the job has ended; return it."""
         with httpx.Client(base_url=self.base, timeout=60) as client:
             client.get(f"/api/jobs/{job_id}/events", headers=self.headers).raise_for_status()
         found = self.get(f"/api/jobs/{job_id}")
@@ -68,7 +68,7 @@ class Served:
         return found
 
     def compared(self, dataset: str) -> Any:
-        """The dataset's status, compared anew."""
+        """Compare the dataset again; return its status."""
         return self.get(f"/api/datasets/{dataset}/status?fresh=true")
 
 
@@ -76,7 +76,7 @@ class Served:
 def serving(
     library: Library, *, against: Mapping[str, tuple[RemoteObject, ...]] | None = None, every: float | None = None
 ) -> Iterator[Served]:
-    """Serve the library on a free port, as `hashmark serve` does, until the end of the block."""
+    """Serve the library on a free port, as `hashmark serve` does, for the body of the block."""
     where = ListenAddress(port=0, token=TOKEN)
     sock = _bind(where.host, 0)
     port = sock.getsockname()[1]
@@ -97,11 +97,11 @@ def serving(
         server.should_exit = True
         thread.join(60)
         sock.close()
-        assert not thread.is_alive(), "the server did not end"
+        assert not thread.is_alive(), "the server did not stop"
 
 
 def flat(given: Iterable[Any]) -> Iterator[Any]:
-    """Routes, those of included routers too."""
+    """Yield all routes, those of included routers too."""
     for route in given:
         if (router := getattr(route, "original_router", None)) is not None:
             yield from flat(router.routes)
@@ -125,7 +125,7 @@ def with_services(library: Library, story: Callable[[Services], Awaitable[None]]
 
 
 def as_it_is(served: Served, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
-    """Ask for a path that a client would tidy up; the answer's status, headers and text."""
+    """Request a path that an HTTP client would normalize; return the answer's status, headers and text."""
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
     try:
         connection.putrequest("GET", path)
@@ -139,13 +139,13 @@ def as_it_is(served: Served, path: str, **headers: str) -> tuple[int, dict[str, 
 
 
 def verdicts(served: Served, dataset: str = "82", *, fresh: bool = True) -> dict[str, str]:
-    """Each key's verdict, compared now or as it was last told."""
+    """Return each key's verdict, from a new comparison or the last one."""
     found = served.get(f"/api/datasets/{dataset}/status{'?fresh=true' if fresh else ''}")
     return {row["key"]: row["verdict"] for row in found["files"]}
 
 
 def truth(served: Served) -> Any:
-    """Whatever a request could change: files on disk and in both trashes, objects in the bucket, jobs."""
+    """Return everything that a request could change: files on disk, both trashes, objects in the bucket, jobs."""
     library: Library = served.app.state.services.library.library
     trash = library.trash
     disk = {

@@ -160,7 +160,7 @@ def test_a_dropped_connection_is_shown_and_what_was_missed_is_caught_up(
         site.write("0002.txt", "edited while nobody could hear of it\n")
         manager.page.wait_for_timeout(1500)  # longer than the server takes to notice and tell an edit
         manager.expect_badges("0002.png", "green", "green")
-        line.mend()
+        line.restore()
         expect(lost).to_have_count(0, timeout=RECONNECTING)
         manager.expect_badges("0002.png", "green", "red")
 

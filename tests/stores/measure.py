@@ -1,4 +1,4 @@
-"""Measures each store into a file. Run by `make stores`; not one of the tests."""
+"""Measure each store and write the result to a file. `make stores` runs this; it is not part of the test suite."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from hashmark.transfer import moves, parts
 from support.command import Shell
 from support.datasets import LibraryMaker
 from support.faults import Reply, Request, forward, scripted
-from support.peer_uploads import QUICK, WHOLE, Way, fill, flip_half, truth
+from support.peer_uploads import QUICK, WHOLE, PeerUpload, fill, flip_half, truth
 from support.stores import Store
 
 NAME = "82_corpus"
@@ -87,9 +87,11 @@ def changed_in_parts(rows: dict[str, dict[str, Any]], same: dict[str, bool]) -> 
     return {key for key, row in rows.items() if not same[key] and "-" in row["remote"]["etag"]}
 
 
-def check(store: Store, tmp_path: Path, prefix: str, ways: Sequence[Way], tell: Callable[[str], None]) -> None:
+def check(
+    store: Store, tmp_path: Path, prefix: str, uploads: Sequence[PeerUpload], tell: Callable[[str], None]
+) -> None:
     folder = tmp_path / "library" / NAME
-    fill(store, f"{prefix}/{NAME}", folder, ways)
+    fill(store, f"{prefix}/{NAME}", folder, uploads)
     flipped = flip_half(folder)
     same = truth(store, f"{prefix}/{NAME}", folder)
     assert Counter(same.values())[False] == flipped > 0
@@ -102,7 +104,7 @@ def check(store: Store, tmp_path: Path, prefix: str, ways: Sequence[Way], tell: 
     kinds = Counter(row["evidence"] for row in rows.values())
     counted = cost.counted
     tell(
-        f"corpus: {len(rows)} objects of {len(ways)} programs, {flipped} with a byte flipped: 0 false green, "
+        f"corpus: {len(rows)} objects of {len(uploads)} programs, {flipped} with a byte flipped: 0 false green, "
         f"0 false red, {len(left)} grey; {counted['HEAD']} HEADs, {counted['attributes']} GetObjectAttributes; by "
         + ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
     )
@@ -144,7 +146,7 @@ def test_what_hashmark_uploaded_in_parts_is_judged_so_by_another_machine(
     monkeypatch.setattr(parts, "PART_BYTES", 5 << 20)
     library = library_on(seaweedfs, "mine")
     folder = library.root / NAME
-    fill(seaweedfs, prefix, folder, [Way("own", lambda *_: None, 5, 2)])
+    fill(seaweedfs, prefix, folder, [PeerUpload("own", lambda *_: None, 5, 2)])
     result = push(library.dataset(NAME))
     assert result.done, result.failures
     library.close()

@@ -1,9 +1,9 @@
-"""The page about stores is what the measuring would write: no row is missing, and no cell was typed where none is."""
+"""docs/stores.md has every row that is measured, and no cell that is not."""
 
 from __future__ import annotations
 
 from hashmark.actions.doctor import MEANING
-from support.store_behaviour import ABILITIES, ASKS
+from support.store_behaviour import MEASURED, PROBED
 from support.store_table import HEAD, PAGE, Column, page
 
 
@@ -14,13 +14,13 @@ def cells(line: str) -> list[str]:
 def test_the_page_has_a_row_for_everything_that_is_measured() -> None:
     lines = PAGE.read_text().split("\n")
     table = [cells(line) for line in lines if line.startswith("|")]
-    assert [row[0] for row in table[2:]] == [*ABILITIES.values(), *ASKS, "tests passed"]
+    assert [row[0] for row in table[2:]] == [*PROBED.values(), *MEASURED, "tests passed"]
     assert all(len(row) == len(table[0]) and all(row[1:]) for row in table)
     assert PAGE.read_text().startswith(HEAD)
 
 
 def test_the_table_knows_everything_that_the_doctor_does() -> None:
-    assert set(ABILITIES) == set(MEANING)
+    assert set(PROBED) == set(MEANING)
 
 
 def test_what_was_not_measured_is_an_empty_cell() -> None:
