@@ -126,10 +126,10 @@ def test_a_composite_checksum_is_known_by_its_suffix_where_the_store_does_not_sa
 
 def test_a_mismatch_does_not_hold_back_the_rest_for_ever(rig: Rig) -> None:
     """Rows come out although no match has earned trust, and not every file was asked for first."""
-    for n in range(2 * settler_module.WINDOW):
+    for n in range(2 * settler_module.MAX_WAITING_ROWS):
         rig.head(f"{n:05d}.txt", RANDOM_ETAG)
     files, remotes = [], []
-    for n in range(2 * settler_module.WINDOW):
+    for n in range(2 * settler_module.MAX_WAITING_ROWS):
         path = rig.root / f"{n:05d}.txt"
         path.write_bytes(DATA)
         files.append(LocalFile(Key(path.name), hash_file(str(path))[1], md5(DATA)))
@@ -137,7 +137,7 @@ def test_a_mismatch_does_not_hold_back_the_rest_for_ever(rig: Rig) -> None:
     settler = Settler(rig.bucket, rig.root, "")
     first = list(itertools.islice(settler.settle(relevant(join(files, remotes, ()), Pairing())), 3))
     assert [row.verdict for row in first] == [Verdict.UNVERIFIED] * 3
-    assert rig.odd.heads <= settler_module.WINDOW + 20
+    assert rig.odd.heads <= settler_module.MAX_WAITING_ROWS + 20
 
 
 @pytest.mark.parametrize("where", ["0.txt", "9.txt"])

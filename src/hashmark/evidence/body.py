@@ -1,4 +1,4 @@
-"""Downloads an object and compares it with the file byte by byte: the dearest proof, and the last word."""
+"""Downloads an object and compares it with the file byte by byte: the most expensive proof, and the final one."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ CHUNK_BYTES = 1 << 20
 
 
 class WrongDigest(FileChanged):
-    """The file's remembered digest is not that of its bytes: the disk has changed them, and no stamp."""
+    """The file's remembered digest is not that of its bytes: they changed on the disk, and the stamp did not."""
 
 
 @dataclass(frozen=True, slots=True)
 class BodyComparison:
-    """What was read: the MD5 of the object's bytes, and whether they are the file's."""
+    """The MD5 of the object's bytes, and whether they are the same as the file's."""
 
     md5: str
     same: bool
@@ -33,16 +33,16 @@ class BodyComparison:
 def compare_body(
     bucket: Bucket, key: str, remote: RemoteObject, file: Path, local: LocalFile, scratch: Path
 ) -> BodyComparison:
-    """Read the object, all of the version that was listed, and compare it with the `local` file at `file`.
+    """Read the listed version of the object and compare it with the `local` file at `file`.
 
-    Both are read, and bytes compared, not digests alone: so neither a remembered digest nor a collision made on purpose
-    passes. Other bytes than the ETag stands for are read a second time, lest a fault on the way is taken for the
-    object's. `scratch` is a folder for the temporary download; memory is bounded whatever the object's size.
+    Both are read and their bytes compared, not only digests, so that neither an outdated digest nor a deliberate
+    collision passes. If the bytes are not those the ETag stands for, the object is read again, in case the transfer
+    damaged them. `scratch` is a folder for the temporary download; memory is bounded whatever the object's size.
 
     Raises:
         FileChanged: the file is not the one that was compared before.
-        WrongDigest: it has the same stamp, and other bytes than its digest was remembered of.
-        UnexpectedAnswer: the object gave other bytes each time.
+        WrongDigest: its stamp is the same, but its bytes do not have the remembered digest.
+        UnexpectedAnswer: the object gave different bytes each time.
         HashmarkError: the object can't be read.
     """
     _check(file, local)
@@ -51,20 +51,22 @@ def compare_body(
         return body
     again = _read(bucket, key, remote, file, local, scratch)
     if not again.same and again.md5 != body.md5:
-        raise UnexpectedAnswer(f"'{key}' gave other bytes each time it was read.")
+        raise UnexpectedAnswer(f"'{key}' gave different bytes each time it was read.")
     return again
 
 
 def _check(file: Path, local: LocalFile) -> None:
-    """That the file has the bytes that it was compared by."""
+    """Check that the file still has the bytes it was compared by."""
     try:
         md5, stamp = hash_file(str(file))
     except OSError as error:
-        raise FileChanged(f"'{local.key}' can't be read any more: {error.strerror}.") from None
+        raise FileChanged(f"'{local.key}' can no longer be read: {error.strerror}.") from None
     if stamp != local.stamp:
         raise FileChanged(f"'{local.key}' changed on disk after it was compared.")
     if md5 != local.md5:
-        raise WrongDigest(f"'{local.key}' does not hold the bytes that it was known by, though no time says so.")
+        raise WrongDigest(
+            f"'{local.key}' does not have the bytes of its remembered digest, though its times are unchanged."
+        )
 
 
 def _read(
@@ -82,7 +84,7 @@ def _read(
 
 @contextlib.contextmanager
 def _temporary(scratch: Path) -> Iterator[Path]:
-    """A path at which nothing is yet."""
+    """Yield a path that does not exist yet; remove the file there afterwards."""
     scratch.mkdir(parents=True, exist_ok=True)
     path = scratch / temporary_name()
     try:
@@ -100,7 +102,7 @@ def _same_bytes(path: Path, file: Path, local: LocalFile) -> bool:
             stamp = stamp_of(os.fstat(here.fileno()))
             same = same and not there.read(1)
     except OSError as error:
-        raise FileChanged(f"'{local.key}' can't be read any more: {error.strerror}.") from None
+        raise FileChanged(f"'{local.key}' can no longer be read: {error.strerror}.") from None
     if stamp != local.stamp:
         raise FileChanged(f"'{local.key}' changed on disk after it was compared.")
     return same

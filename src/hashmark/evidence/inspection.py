@@ -1,8 +1,8 @@
-"""Looks at one object, and at one file once more, to find what the listing could not tell of them.
+"""Inspects one object, and reads one file again, to find out what the listing does not show.
 
-The cheap comes first: one HEAD for a stored checksum, encryption and the uploader's claim; then the sizes of the
-parts, from a HEAD of the first part or from GetObjectAttributes; then known uploaders' part sizes. Requests and
-reads only: what a verdict is, and whether a bucket's ETags are MD5s, is not known here.
+Cheapest first: one HEAD request for a stored checksum, encryption and the uploader's claim; then the sizes of the
+parts, from a HEAD request for the first part or from GetObjectAttributes; then known uploaders' part sizes. Verdicts,
+and whether a bucket's ETags are MD5s, are not known here.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from hashmark.s3.requests import Head
 from hashmark.s3.store_capabilities import SUPPORTED, UNSUPPORTED, StoreCapabilities
 
 MAX_PART_HEADS = 64
-"""Parts whose sizes are asked one by one where a store does not list them; beyond, reading is the better proof."""
+"""Up to so many parts get a HEAD request each where a store does not list them; beyond, reading is the better proof."""
 
 MD5_KEPT = frozenset({"NOT-SSE", "SSE-S3"})
-"""What an inventory calls objects whose encryption, if any, leaves their ETags MD5s."""
+"""Values of an inventory's encryption status with which an ETag is still an MD5."""
 
 VERIFY = "`hashmark verify`"
 AGAIN = "`hashmark status`"
@@ -34,17 +34,17 @@ PROBE = "`hashmark doctor`, which finds out whether this store checks the checks
 
 
 class Mismatch(NamedTuple):
-    """The ETag is not what this file would have; a difference if this bucket's ETags are made of MD5s."""
+    """The ETag is not the one this file would have: a difference, if this bucket's ETags are made of MD5s."""
 
     evidence: Evidence
     detail: str | None = None
 
 
-Looked = Comparison | Mismatch
+Inspected = Comparison | Mismatch
 
 
 class Inspector:
-    """What requests to `bucket` and reads of files under `root` can add. Safe to use from several threads.
+    """Finds out what requests to `bucket` and reads of files under `root` can show. Safe to use from several threads.
 
     A stored checksum counts only where the store checks it against the bytes. One that only keeps it (as
     `rclone serve s3` does) repeats the uploader's claim, which proves nothing.
@@ -57,26 +57,26 @@ class Inspector:
         self._root = root
         self._prefix = prefix
 
-    def __call__(self, local: LocalFile, remote: RemoteObject) -> Looked:
-        """What is found of an object and a file of the same size, whose listed ETag is not the file's MD5.
+    def __call__(self, local: LocalFile, remote: RemoteObject) -> Inspected:
+        """Inspect an object and a file of the same size, whose listed ETag is not the file's MD5.
 
         Raises:
-            HashmarkError: one that every other file would meet as well.
+            HashmarkError: a fatal one, which every other file would meet as well.
         """
-        return careful(lambda: self._ask(local, remote))
+        return or_unknown(lambda: self._inspect(local, remote))
 
-    def _ask(self, local: LocalFile, remote: RemoteObject) -> Looked:
+    def _inspect(self, local: LocalFile, remote: RemoteObject) -> Inspected:
         try:
             head = self._bucket.head(self._prefix + remote.key)
         except UnexpectedAnswer as error:
             if "HTTP 400" not in error.message:
                 raise
-            # AWS and SeaweedFS answer so to a HEAD without the key that the object was encrypted with.
-            reason = "the store does not tell of it without a key: it may be encrypted with its uploader's own (SSE-C)"
+            # AWS and SeaweedFS answer so to a HEAD request without the key that the object was encrypted with.
+            reason = "the store answers only with a key: it may be encrypted with its uploader's own (SSE-C)"
             return _unknown(reason, "`hashmark push --take mine`, which replaces it,")
         return self._by_head(local, remote, head)
 
-    def _by_head(self, local: LocalFile, remote: RemoteObject, head: Head) -> Looked:
+    def _by_head(self, local: LocalFile, remote: RemoteObject, head: Head) -> Inspected:
         if head.size != remote.size or (remote.etag and head.etag != remote.etag):
             return _unknown("it changed in the bucket after it was listed", AGAIN)
         if head.checksums and head.full_object and self._checked:
@@ -101,16 +101,16 @@ class Inspector:
         same = computed == head.checksums[name]
         return Comparison(Content.SAME if same else Content.DIFFERENT, Evidence.CHECKSUM, detail=name)
 
-    def _by_parts(self, local: LocalFile, remote: RemoteObject, head: Head, parts: int) -> Looked:
-        told = self._first_part(remote, parts) or self._listed_parts(remote, parts)
-        found = by_cuts(self._root, local, remote, [told] if told else etags.part_size_candidates(local.size, parts))
+    def _by_parts(self, local: LocalFile, remote: RemoteObject, head: Head, parts: int) -> Inspected:
+        known = self._first_part(remote, parts) or self._listed_parts(remote, parts)
+        found = by_cuts(self._root, local, remote, [known] if known else etags.part_size_candidates(local.size, parts))
         if found is not None:
             return found
-        # One size for all parts fits the arithmetic, but parts may vary: only all sizes together tell a difference.
-        sizes = told if isinstance(told, tuple) else self._all_parts(remote, parts) if told else None
+        # One size for all parts fits the arithmetic, but parts may vary: only all sizes together prove a difference.
+        sizes = known if isinstance(known, tuple) else self._all_parts(remote, parts) if known else None
         if sizes is None:
             return _claimed(local, head, "uploaded in parts of unknown size")
-        if sizes != told and (found := by_cuts(self._root, local, remote, [sizes])) is not None:
+        if sizes != known and (found := by_cuts(self._root, local, remote, [sizes])) is not None:
             return found
         if head.checksums and not head.full_object and self._checked:
             return self._by_composite(local, head, sizes)
@@ -123,16 +123,16 @@ class Inspector:
         computed, md5 = composite_checksum(self._root / local.key, name, sizes)
         if md5 != local.md5:
             return _changed()
-        # AWS tells the number of parts behind a "-"; other stores the checksum alone.
+        # AWS adds the number of parts after a "-"; other stores return the checksum alone.
         stored, _, count = head.checksums[name].partition("-")
         same = stored == computed.partition("-")[0] and count in {"", str(len(sizes))}
         return Comparison(Content.SAME if same else Content.DIFFERENT, Evidence.CHECKSUM, detail=name)
 
     def _first_part(self, remote: RemoteObject, parts: int) -> etags.Cut | None:
-        """How the object was cut, by the size of its first part; None where the store does not tell it.
+        """Return how the object was cut, by the size of its first part; None if the store does not tell it.
 
-        Some stores answer a part's HEAD with the whole object's size, so nothing is believed that is not 206, of
-        this many parts, and fits the object's size. Of two parts the second is what the first leaves.
+        Some stores answer with the whole object's size, so an answer counts only if it has status 206 and this many
+        parts, and fits the object's size. Of two parts, the second is what the first leaves.
         """
         size = remote.size or 0
         first = self._part(remote, parts, 1)
@@ -151,14 +151,14 @@ class Inspector:
             if error.fatal:
                 raise
             return None
-        true = head.status == 206 and head.parts == parts and head.etag == remote.etag
-        return head.size if true else None
+        valid = head.status == 206 and head.parts == parts and head.etag == remote.etag
+        return head.size if valid else None
 
     def _all_parts(self, remote: RemoteObject, parts: int) -> tuple[int, ...] | None:
-        return self._listed_parts(remote, parts) or self._asked_parts(remote, parts)
+        return self._listed_parts(remote, parts) or self._parts_by_head(remote, parts)
 
     def _listed_parts(self, remote: RemoteObject, parts: int) -> tuple[int, ...] | None:
-        """The sizes of all parts by GetObjectAttributes, if the store lists them and they add up."""
+        """Return the sizes of all parts by GetObjectAttributes, if the store lists them and they add up."""
         try:
             attributes = self._bucket.attributes(self._prefix + remote.key)
         except HashmarkError as error:
@@ -166,11 +166,11 @@ class Inspector:
                 raise
             return None
         sizes = attributes.part_sizes
-        true = attributes.etag == remote.etag and len(sizes) == parts and sum(sizes) == remote.size
-        return sizes if true else None
+        valid = attributes.etag == remote.etag and len(sizes) == parts and sum(sizes) == remote.size
+        return sizes if valid else None
 
-    def _asked_parts(self, remote: RemoteObject, parts: int) -> tuple[int, ...] | None:
-        """The sizes of all parts, each by its own HEAD, if they add up."""
+    def _parts_by_head(self, remote: RemoteObject, parts: int) -> tuple[int, ...] | None:
+        """Return the sizes of all parts, by a HEAD request for each, if they add up."""
         if parts > MAX_PART_HEADS:
             return None
         sizes: list[int] = []
@@ -182,13 +182,13 @@ class Inspector:
         return tuple(sizes) if sum(sizes) == remote.size else None
 
 
-def by_listing(root: Path, local: LocalFile, remote: RemoteObject) -> Looked:
-    """What a saved listing and the file tell without asking anybody."""
-    return careful(lambda: _by_listing(root, local, remote))
+def by_listing(root: Path, local: LocalFile, remote: RemoteObject) -> Inspected:
+    """Find out what a saved listing and the file show, without any request."""
+    return or_unknown(lambda: _by_listing(root, local, remote))
 
 
-def _by_listing(root: Path, local: LocalFile, remote: RemoteObject) -> Looked:
-    remedy = f"asking the bucket, which keeps {remote.checksum} of it," if remote.checksum else VERIFY
+def _by_listing(root: Path, local: LocalFile, remote: RemoteObject) -> Inspected:
+    remedy = f"a comparison with the bucket, which keeps its {remote.checksum}," if remote.checksum else VERIFY
     if parts := etags.part_count(remote.etag or ""):
         found = by_cuts(root, local, remote, etags.part_size_candidates(local.size, parts))
         return found or _unknown("uploaded in parts of unknown size", remedy)
@@ -201,7 +201,7 @@ def _by_listing(root: Path, local: LocalFile, remote: RemoteObject) -> Looked:
 
 
 def by_cuts(root: Path, local: LocalFile, remote: RemoteObject, cuts: Sequence[etags.Cut]) -> Comparison | None:
-    """SAME if the file, cut in one of these ways, gives the object's ETag; None if not. One read for all."""
+    """Return SAME if the file, cut in one of these ways, has the object's ETag, else None. The file is read once."""
     hasher = etags.MultipartHasher(cuts)
     md5, stamp = hash_file(f"{root}/{local.key}", hasher)
     if md5 != local.md5 or stamp != local.stamp:
@@ -213,20 +213,20 @@ def by_cuts(root: Path, local: LocalFile, remote: RemoteObject, cuts: Sequence[e
     return None
 
 
-def careful(look: Callable[[], Looked]) -> Looked:
-    """The result of a look, or what kept it from coming about.
+def or_unknown(inspect: Callable[[], Inspected]) -> Inspected:
+    """Return the result of `inspect`, or an unknown with the reason why it failed.
 
     Raises:
-        HashmarkError: one that every other file would meet as well.
+        HashmarkError: a fatal one, which every other file would meet as well.
     """
     try:
-        return look()
+        return inspect()
     except NoSuchObject:
         return _unknown("it vanished from the bucket after it was listed", AGAIN)
     except HashmarkError as error:
         if error.fatal:
             raise
-        return _unknown(f"asking for its facts failed: {error.message}", VERIFY)
+        return _unknown(f"inspecting it failed: {error.message}", VERIFY)
     except ChangedWhileReading:
         return _changed()
     except OSError as error:
@@ -242,7 +242,7 @@ def _changed() -> Comparison:
 
 
 def _claimed(local: LocalFile, head: Head, reason: str) -> Comparison:
-    """Unknown; but say what the uploader wrote beside the object, or that a checksum there might settle it."""
+    """Return an unknown that says what the uploader wrote beside the object, or that a stored checksum might help."""
     claim = claimed_digest(head.metadata)
     if claim is None or local.md5 is None:
         return _unknown(reason, f"{PROBE}, or {VERIFY}" if head.checksums else VERIFY)

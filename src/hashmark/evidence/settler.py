@@ -1,9 +1,8 @@
-"""Spends requests and reads on what the listing can't settle, and only on that.
+"""Settles what the listing leaves open with requests and reads, and spends none on anything else.
 
-A mismatch is never called different on the word of an ETag that may not be made of MD5s: one HEAD looks for
-encryption that changes ETags and for a stored checksum, and the bucket must have shown what its ETags are. What
-can't be told stays `unverified`, with the reason and what would settle it. How to look is `look`'s business, verdicts
-are `core.compare`'s.
+A mismatch of an ETag that may not be made of MD5s is never a difference by itself: one HEAD request finds encryption
+that changes ETags, or a stored checksum, and the bucket must have shown what its ETags are. What stays open is
+`unverified`, with the reason and what would settle it. `evidence.inspection` inspects; `core.compare` has the verdicts.
 """
 
 from __future__ import annotations
@@ -13,16 +12,17 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from hashmark.core.compare import Comparison, KeyState, judge, refuse_unsafe
-from hashmark.core.model import Content, Evidence, FileStatus, Kind, LocalFile, RemoteObject, Verdict
-from hashmark.evidence.inspection import VERIFY, Inspector, Looked, Mismatch, by_listing
+from hashmark.core.compare import KeyState, Comparison, judge, refuse_unsafe
+from hashmark.core.model import Content, Evidence, FileStatus, Kind, Verdict
+from hashmark.evidence.inspection import VERIFY, Inspected, Inspector, Mismatch, by_listing
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.store_capabilities import NOTHING_KNOWN, SUPPORTED, UNSUPPORTED, StoreCapabilities
 
-WORKERS = 8
-WINDOW = 512
+WORKER_THREADS = 8
+MAX_WAITING_ROWS = 512
+"""Rows held back for the first match in the bucket, which may show what its ETags are."""
 
-_SYNCED = Verdict.SYNCED  # asked for each file, as in `core.compare`
+_SYNCED = Verdict.SYNCED  # read once for each file, as in `core.compare`
 
 _NOT_SHOWN = {
     Evidence.ETAG_MD5: "the ETag is not the file's MD5, and this bucket has not shown that its ETags are MD5s",
@@ -48,7 +48,7 @@ class Settler:
         prefix: str,
         capabilities: StoreCapabilities = NOTHING_KNOWN,
     ) -> None:
-        self._look = Inspector(bucket, root, prefix, capabilities) if bucket else None
+        self._inspector = Inspector(bucket, root, prefix, capabilities) if bucket else None
         self._root = root
         etags_known = {Evidence.ETAG_MD5: capabilities.etag_md5}
         if capabilities.etag_part_copy is SUPPORTED:
@@ -58,12 +58,12 @@ class Settler:
         self._may_earn = frozenset(kind for kind, known in etags_known.items() if known is not UNSUPPORTED)
 
     def settle(self, rows: Iterable[tuple[KeyState, Kind]]) -> Iterator[FileStatus]:
-        """A status for every row, in the same order.
+        """Yield a status for every row, in the same order.
 
-        A mismatch that only trust can settle waits until a match earns it, but not for more than WINDOW rows.
+        A mismatch that only trust can settle waits for a match that earns it, for at most MAX_WAITING_ROWS rows.
         """
-        waiting: deque[tuple[KeyState, Kind, FileStatus | Future[Looked]]] = deque()
-        pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="settle")
+        waiting: deque[tuple[KeyState, Kind, FileStatus | Future[Inspected]]] = deque()
+        pool = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="settle")
         try:
             for joined, kind in rows:
                 first = self._first(joined, kind, pool)
@@ -71,7 +71,9 @@ class Settler:
                     yield first
                     continue
                 waiting.append((joined, kind, first))
-                while waiting and (status := self._ready(*waiting[0], wait=len(waiting) > WINDOW)) is not None:
+                while (
+                    waiting and (status := self._ready(*waiting[0], wait=len(waiting) > MAX_WAITING_ROWS)) is not None
+                ):
                     yield status
                     waiting.popleft()
             wait([found for _, _, found in waiting if isinstance(found, Future)])
@@ -82,7 +84,7 @@ class Settler:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _first(self, joined: KeyState, kind: Kind, pool: ThreadPoolExecutor) -> FileStatus | Future[Looked]:
+    def _first(self, joined: KeyState, kind: Kind, pool: ThreadPoolExecutor) -> FileStatus | Future[Inspected]:
         status = refuse_unsafe(joined, kind) or judge(joined, kind)
         if status.verdict is _SYNCED and status.evidence in self.trusted:
             return status
@@ -91,16 +93,16 @@ class Settler:
             return status
         assert joined.local is not None  # noqa: S101 - unverified means that both sides hold the key
         assert joined.remote is not None  # noqa: S101
-        return pool.submit(self._ask, joined.local, joined.remote)
+        if self._inspector:
+            return pool.submit(self._inspector, joined.local, joined.remote)
+        return pool.submit(by_listing, self._root, joined.local, joined.remote)
 
-    def _ask(self, local: LocalFile, remote: RemoteObject) -> Looked:
-        return self._look(local, remote) if self._look else by_listing(self._root, local, remote)
-
-    def _earn(self, found: FileStatus | Future[Looked]) -> None:
-        """Trust the bucket for what a match shows of it. Two empty files show nothing."""
+    def _earn(self, found: FileStatus | Future[Inspected]) -> None:
+        """Trust the bucket for what a match shows of its ETags. Two empty files show nothing."""
         if isinstance(found, Future):
-            looked = found.result()
-            evidence = looked.evidence if isinstance(looked, Comparison) and looked.content is Content.SAME else None
+            inspected = found.result()
+            same = isinstance(inspected, Comparison) and inspected.content is Content.SAME
+            evidence = inspected.evidence if same else None
         else:
             if found.evidence in self.trusted or found.evidence not in self._may_earn:
                 return
@@ -109,22 +111,22 @@ class Settler:
             self.trusted |= {evidence}
 
     def _ready(
-        self, joined: KeyState, kind: Kind, found: FileStatus | Future[Looked], *, wait: bool
+        self, joined: KeyState, kind: Kind, found: FileStatus | Future[Inspected], *, wait: bool
     ) -> FileStatus | None:
         if isinstance(found, FileStatus):
             return found
         if not wait and not found.done():
             return None
         self._earn(found)
-        looked = found.result()
-        if isinstance(looked, Mismatch) and looked.evidence not in self.trusted and not wait:
+        inspected = found.result()
+        if isinstance(inspected, Mismatch) and inspected.evidence not in self.trusted and not wait:
             return None
-        return self._final(joined, kind, looked)
+        return self._final(joined, kind, inspected)
 
-    def _final(self, joined: KeyState, kind: Kind, looked: Looked) -> FileStatus:
-        if isinstance(looked, Comparison):
-            return judge(joined, kind, looked)
-        if looked.evidence in self.trusted:
-            return judge(joined, kind, Comparison(Content.DIFFERENT, looked.evidence, detail=looked.detail))
+    def _final(self, joined: KeyState, kind: Kind, inspected: Inspected) -> FileStatus:
+        if isinstance(inspected, Comparison):
+            return judge(joined, kind, inspected)
+        if inspected.evidence in self.trusted:
+            return judge(joined, kind, Comparison(Content.DIFFERENT, inspected.evidence, detail=inspected.detail))
         remedy = f"`hashmark doctor`, or {VERIFY}"
-        return judge(joined, kind, Comparison(Content.UNKNOWN, None, _NOT_SHOWN[looked.evidence], remedy))
+        return judge(joined, kind, Comparison(Content.UNKNOWN, None, _NOT_SHOWN[inspected.evidence], remedy))
