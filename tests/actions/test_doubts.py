@@ -196,7 +196,7 @@ def test_a_verification_counts_on_no_remembered_digest(world: World) -> None:
     here.library.state.remember_digests(here.name, [LocalFile(KEY, stamp_of(path.stat()), MD5)])
     (row,) = verify(here, Policy(Direction.PUSH)).files
     assert row.verdict is Verdict.UNVERIFIED
-    assert "does not hold the bytes that it was known by" in (row.reason or "")
+    assert "does not have the bytes of its remembered digest" in (row.reason or "")
     assert verdicts(here) == {"a.txt": "local-changed"}, "its digest is forgotten"
     path.write_bytes(TEXT)
     assert verdicts(here) == {"a.txt": "synced"}
@@ -217,7 +217,7 @@ def test_other_bytes_each_time_say_nothing_of_the_object(world: World) -> None:
     world.proxy.on("GetObject", "a.txt", flip(1), nth=2)
     (row,) = verify(here, Policy(Direction.PUSH)).files
     assert row.verdict is Verdict.UNVERIFIED
-    assert "other bytes each time" in (row.reason or "")
+    assert "different bytes each time" in (row.reason or "")
 
 
 # --- what can't be cleared away --------------------------------------------------------------------------------------
@@ -232,5 +232,5 @@ def test_an_unfinished_upload_that_may_not_be_given_up_keeps_no_push_back(world:
     result = push(here)
     assert result.done
     assert set(in_bucket(here)) == {"a.txt", "b.txt"}
-    assert any(key in note and "could not be given up" in note for note in result.notes)
+    assert any(key in note and "Cannot abort" in note for note in result.notes)
     assert key in here.library.state.incomplete_uploads(here.library.bucket.store), "for `doctor --abort-uploads`"

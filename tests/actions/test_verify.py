@@ -18,7 +18,7 @@ ALL = Policy(Direction.PULL)
 
 @pytest.fixture
 def dataset(seaweedfs: Store, library_on: LibraryMaker, monkeypatch: pytest.MonkeyPatch) -> Dataset:
-    monkeypatch.setattr(module, "WORKERS", 1)
+    monkeypatch.setattr(module, "WORKER_THREADS", 1)
     library = library_on(seaweedfs)
     folder = library.root / "82_stellar_sketch"
     folder.mkdir()
@@ -29,7 +29,7 @@ def dataset(seaweedfs: Store, library_on: LibraryMaker, monkeypatch: pytest.Monk
     return dataset
 
 
-def read_by(dataset: Dataset, *, stop_after: int | None = None, anew: bool = False) -> set[str]:
+def read_by(dataset: Dataset, *, stop_after: int | None = None, resume: bool = True) -> set[str]:
     """The keys a verification downloads; it is stopped when so many have begun."""
     begun: set[str] = set()
     cancel = threading.Event()
@@ -40,7 +40,7 @@ def read_by(dataset: Dataset, *, stop_after: int | None = None, anew: bool = Fal
             if len(begun) == stop_after:
                 cancel.set()
 
-    found = verify(dataset, ALL, on_event, cancel, anew=anew)
+    found = verify(dataset, ALL, on_event, cancel, resume=resume)
     done = {row.key for row in found.files if row.evidence is Evidence.BODY}
     assert begun <= done
     return begun
@@ -79,9 +79,9 @@ def test_a_difference_that_was_read_before_the_interruption_stays_one(dataset: D
     assert [row.key for row in found.files if row.verdict is not Verdict.SYNCED] == ["0.txt"]
 
 
-def test_anew_reads_everything_again(dataset: Dataset) -> None:
+def test_without_resume_everything_is_read_again(dataset: Dataset) -> None:
     read_by(dataset, stop_after=3)
-    assert read_by(dataset, anew=True) == keys(*range(8))
+    assert read_by(dataset, resume=False) == keys(*range(8))
 
 
 def test_a_file_that_changes_while_its_object_is_read_is_not_called_equal(

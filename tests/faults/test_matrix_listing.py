@@ -100,7 +100,7 @@ def test_row_28_a_truncated_or_looping_listing_is_an_error(
 
     Guard: without the checks of the token, of repeated tokens and of KeyCount, it counts as a shorter listing.
     """
-    monkeypatch.setattr(listing_module, "PAGE", 5)
+    monkeypatch.setattr(listing_module, "PAGE_KEYS", 5)
     first_row = re.compile(rb"<Contents>.*?</Contents>", re.DOTALL)
     faults: dict[str, Fault] = {
         "no token": edit(_without_token),
@@ -115,7 +115,7 @@ def test_row_29_a_listing_that_fails_at_page_3_is_an_error_of_the_whole(
     synced: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Guard: with the pages before the error taken for the whole listing, the rest counts as deleted."""
-    monkeypatch.setattr(listing_module, "PAGE", 5)
+    monkeypatch.setattr(listing_module, "PAGE_KEYS", 5)
     here = synced.machine()
     synced.proxy.on("ListObjectsV2", NAME, answers(500), nth=3, times=FOR_EVER, overall=True)
     with pytest.raises(ServerError):

@@ -57,7 +57,7 @@ BOMB = b'<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa">]><ListBucketResult>&a;</ListBucke
         pytest.param(listing("a", count=2), "has 2 keys, but has 1", id="a key lost"),
         pytest.param(listing("b", "a"), "not in order", id="out of order"),
         pytest.param(listing("a", "a"), "not in order", id="a key twice"),
-        pytest.param(listing("a", token="0"), "circles", id="the same token again"),
+        pytest.param(listing("a", token="0"), "repeat themselves", id="the same token again"),
         pytest.param(listing("a").replace(b"<Size>1</Size>", b""), "no size", id="no size"),
         pytest.param(listing("a").replace(b"<Size>1</Size>", b"<Size>-1</Size>"), "no size", id="a negative size"),
         pytest.param(listing("a").replace(b"<Key>a</Key>", b""), "no key", id="no key"),
@@ -98,7 +98,7 @@ def test_endless_empty_pages_end() -> None:
         number = int(request.query.get("continuation-token", 0))
         return Reply(body=listing(token=str(number + 1)))
 
-    with pytest.raises(BrokenListing, match="circles"):
+    with pytest.raises(BrokenListing, match="repeat themselves"):
         keys_from(answer)
 
 

@@ -16,7 +16,7 @@ from hashmark.actions.move import push
 from hashmark.actions.status import status
 from hashmark.core.errors import BrokenListing
 from hashmark.core.model import Key, LocalFile, Stamp
-from hashmark.library.remote_objects import Landmarks
+from hashmark.library.remote_objects import KnownKeys
 from hashmark.s3 import listing
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
@@ -33,8 +33,8 @@ NAMES = [f"{n:03d}.png" for n in range(100)]
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few keys a page, so that few keys make a long listing."""
-    monkeypatch.setattr(listing, "PAGE", 10)
-    monkeypatch.setattr(listing, "STRIDE", 9)
+    monkeypatch.setattr(listing, "PAGE_KEYS", 10)
+    monkeypatch.setattr(listing, "STRIDE_KEYS", 9)
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret-key")
 
 
-def marks(names: list[str]) -> listing.Landmarks:
-    """Landmarks among these names, in byte order."""
+def marks(names: list[str]) -> listing.KeyHints:
+    """Key hints among these names, in byte order."""
     ordered = in_bytes(names)
 
     def after(key: str, count: int) -> str | None:
@@ -64,10 +64,10 @@ def pages_of(names: list[str], request: Request, start: int | None = None) -> Re
 
 
 def keys_and_requests(
-    answer: Callable[[Request], Reply], landmarks: listing.Landmarks | None, *, eager: bool = False
+    answer: Callable[[Request], Reply], hints: listing.KeyHints | None, *, eager: bool = False
 ) -> tuple[list[str], list[Request]]:
     with scripted(answer) as server:
-        listed = Bucket(Remote("b", "", server.url)).objects("", landmarks, eager=eager)
+        listed = Bucket(Remote("b", "", server.url)).objects("", hints, eager=eager)
         return [row.key for row in listed], server.seen
 
 
@@ -245,13 +245,13 @@ def test_names_come_from_what_is_remembered_else_from_the_disk(library_on: Libra
     for name in ("a.png", "b.png", "c.npz", "d.png", "sub/e.png"):
         (folder / name).touch()
     dataset = library.dataset("82")
-    on_disk = Landmarks(dataset)
+    on_disk = KnownKeys(dataset)
     assert [on_disk("", 1), on_disk("a.png", 2), on_disk("d.png", 1), on_disk("sub/e.png", 1)] == [
         *("a.png", "d.png", "sub/e.png"),
         None,
     ]
     library.state.remember_digests(dataset.name, [LocalFile(Key(k), Stamp(1, 2, 3, 4, 5), "0" * 32) for k in "xyz"])
-    remembered = Landmarks(dataset)
+    remembered = KnownKeys(dataset)
     assert [remembered("", 2), remembered("y", 1), remembered("z", 1)] == ["y", "z", None]
 
 

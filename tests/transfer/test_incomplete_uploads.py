@@ -1,4 +1,4 @@
-"""Uploads in parts that never ended: found by `doctor`, and given up only where nobody can be at them."""
+"""Incomplete multipart uploads: found by `doctor`, and aborted only where nobody can be using them."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def test_an_upload_that_never_ended_is_found_on_every_store(store: Store, librar
     library = made(library_on, store)
     assert line(library).ok is True
     key, upload_id = begin(library, "big +%ü.png")
-    (found,) = incomplete_uploads.unfinished(library)
+    (found,) = incomplete_uploads.find(library)
     assert (found.upload.key, found.upload.upload_id, found.own) == (key, upload_id, False)
     assert found.old is (store.name == "moto"), "moto says of every upload that it began in 2010"
     check = line(library)
-    assert (check.ok, "has not ended" in check.detail, "--abort-uploads" in check.meaning) == (False, True, True)
+    assert (check.ok, "1 incomplete" in check.detail, "--abort-uploads" in check.meaning) == (False, True, True)
     multipart.abort(library.bucket.client, key, upload_id)
     assert line(library).ok is True
 
@@ -50,10 +50,10 @@ def test_others_uploads_are_given_up_only_when_they_are_old(seaweedfs: Store, li
     library = made(library_on, seaweedfs)
     begin(library, "big.png")
     check = line(library, abort=True)
-    assert (check.ok, "0 given up" in check.detail, "under way" in check.meaning) == (False, True, True)
-    assert len(incomplete_uploads.unfinished(library)) == 1
-    assert incomplete_uploads.abort(library, incomplete_uploads.unfinished(library, TOMORROW)) == 1
-    assert incomplete_uploads.unfinished(library) == []
+    assert (check.ok, "0 aborted" in check.detail, "under way" in check.meaning) == (False, True, True)
+    assert len(incomplete_uploads.find(library)) == 1
+    assert incomplete_uploads.abort(library, incomplete_uploads.find(library, TOMORROW)) == 1
+    assert incomplete_uploads.find(library) == []
 
 
 def test_own_uploads_are_given_up_unless_a_push_is_running(seaweedfs: Store, library_on: LibraryMaker) -> None:
@@ -62,15 +62,15 @@ def test_own_uploads_are_given_up_unless_a_push_is_running(seaweedfs: Store, lib
     assert "1 by this library" in line(library).detail
     with library.dataset("82").lock():
         assert line(library, abort=True).ok is False
-        assert len(incomplete_uploads.unfinished(library)) == 1
+        assert len(incomplete_uploads.find(library)) == 1
     check = line(library, abort=True)
-    assert (check.ok, check.meaning) == (True, "all are gone")
-    assert incomplete_uploads.unfinished(library) == []
+    assert (check.ok, check.meaning) == (True, "all are aborted")
+    assert incomplete_uploads.find(library) == []
 
 
 def test_uploads_beside_the_library_s_prefix_are_not_its_business(seaweedfs: Store, library_on: LibraryMaker) -> None:
     library = made(library_on, seaweedfs)
     outside = f"{library.settings.remote.prefix}-not/big.png"
     upload_id = multipart.begin(library.bucket.client, outside, {})
-    assert incomplete_uploads.unfinished(library, TOMORROW) == []
+    assert incomplete_uploads.find(library, TOMORROW) == []
     multipart.abort(library.bucket.client, outside, upload_id)

@@ -1,4 +1,4 @@
-"""Checks everything a library needs, tries what its store can do, and says what each finding means."""
+"""Checks everything a library needs, probes its store, and says what each result means."""
 
 from __future__ import annotations
 
@@ -32,51 +32,51 @@ MEANING = {
         "large files are proven by what hashmark recorded, by stored checksums, or by `verify`",
     ),
     "etag-part-copy": (
-        "a large file is told from an object in parts by the ETag alone",
-        "a large file that an ETag of parts does not fit stays grey: the parts may have been copied. `verify` tells",
-        "a large file that an ETag of parts does not fit stays grey: the parts may have been copied. `verify` tells",
+        "a large file that differs from a multipart object is recognized by the ETag alone",
+        "a large file with another multipart ETag stays unverified, since its parts may have been copied; use `verify`",
+        "a large file with another multipart ETag stays unverified, since its parts may have been copied; use `verify`",
     ),
     "checksum": (
-        "a checksum kept beside an object proves what the object is",
-        "a checksum kept beside an object is its uploader's word, and proves nothing",
+        "a checksum stored with an object proves its content",
+        "a checksum stored with an object is its uploader's claim, and proves nothing",
         "",
     ),
     "create-only": (
         "a new file can't overwrite someone else's",
         "two people who push the same new file at the same instant can overwrite each other",
-        "hashmark looks at each object before it writes",
+        "hashmark inspects each object before it writes",
     ),
     "replace-only": (
-        "a file is replaced only if it is still the one you were shown",
-        "hashmark looks at each object before it writes, which leaves a small gap",
-        "hashmark looks at each object before it writes",
+        "an object is replaced only if it is still the one you were shown",
+        "hashmark inspects each object before it writes, which leaves a small gap",
+        "hashmark inspects each object before it writes",
     ),
     "content-md5": (
-        "the store refuses bytes that were damaged on the way",
+        "the store refuses bytes that were damaged in transit",
         "uploads are proven by their ETag, or by reading them back",
         "uploads are proven by their ETag, or by reading them back",
     ),
     "copy": (
         "what is overwritten or deleted goes to the bucket's trash",
-        "nothing in the bucket is overwritten or deleted, because it could not be kept in the trash",
+        "nothing in the bucket is overwritten or deleted, because no copy could be kept in the trash",
         "",
     ),
     "start-after": (
-        "a long listing is read in many places at once",
+        "a long listing is read in parallel",
         "a long listing is read page by page",
         "a long listing is read page by page",
     ),
     "conditional-delete": (
         "an object is deleted only if it is still the one you were shown",
-        "an object that changes in the instant before it is deleted goes too (a copy of it was kept)",
-        "an object that changes in the instant before it is deleted goes too (a copy of it was kept)",
+        "an object that changes in the instant before its deletion is deleted too (a copy of the old one is kept)",
+        "an object that changes in the instant before its deletion is deleted too (a copy of the old one is kept)",
     ),
 }
 
 
-_UNFINISHED = (
-    "no listing shows their parts, which are paid for: `hashmark doctor --abort-uploads` gives up this library's own, "
-    "and others' that are more than a day old"
+_INCOMPLETE = (
+    "their parts are in no listing but are billed: `hashmark doctor --abort-uploads` aborts this library's own, and "
+    "others' that are more than a day old"
 )
 
 _CREDENTIALS = (NoCredentials, WrongCredentials, ExpiredCredentials, AccessDenied, ClockSkew)
@@ -84,7 +84,7 @@ _CREDENTIALS = (NoCredentials, WrongCredentials, ExpiredCredentials, AccessDenie
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the doctor's report. `ok` None: it could not be found out. `vital`: nothing works without it."""
+    """One line of the report. `ok` None: it could not be found out. `vital`: nothing works without it."""
 
     name: str
     ok: bool | None
@@ -98,10 +98,10 @@ class Check:
 
 
 def doctor(library: Library, *, abort_uploads: bool = False) -> Iterator[Check]:
-    """Check after check, as they come; stops where nothing further can work.
+    """Yield check after check as they come; stop where nothing further can work.
 
-    The bucket is left as it was, but for uploads in parts that never ended, where `abort_uploads` asks to give up
-    this library's own and those of others that are more than a day old.
+    The bucket is left as it was, except that `abort_uploads` aborts incomplete multipart uploads: this library's own,
+    and others' that are more than a day old.
     """
     settings = library.settings.remote
     yield Check("library", True, str(library.root), f"mirrors {settings.url}")
@@ -123,31 +123,29 @@ def doctor(library: Library, *, abort_uploads: bool = False) -> Iterator[Check]:
         yield Check(name, False, error.message, error.hint, vital=True)
         return
     yield Check("reach", True, f"{endpoint.url}, region {endpoint.region}", "the store answers")
-    yield Check("credentials", True, "accepted", "the store knows who asks")
-    yield Check(
-        "listing", True, f"{len(folders)} folders under {settings.url}", "a complete listing is told from a broken one"
-    )
-    yield from _abilities(library)
+    yield Check("credentials", True, "accepted", "the store knows the access key")
+    yield Check("listing", True, f"{len(folders)} folders under {settings.url}", "an incomplete listing is an error")
+    yield from _probe_results(library)
     yield _uploads(library, abort=abort_uploads)
 
 
 def _uploads(library: Library, *, abort: bool) -> Check:
     try:
-        found = incomplete_uploads.unfinished(library)
+        found = incomplete_uploads.find(library)
         if not found:
-            return Check("uploads", True, "no upload in parts is unfinished", "nothing is paid for unseen")
-        what = ", ".join(incomplete_uploads.told(found))
+            return Check("uploads", True, "no incomplete multipart uploads", "nothing is billed that no listing shows")
+        what = ", ".join(incomplete_uploads.describe(found))
         if not abort:
-            return Check("uploads", False, what, _UNFINISHED)
+            return Check("uploads", False, what, _INCOMPLETE)
         count = incomplete_uploads.abort(library, found)
     except HashmarkError as error:
-        return Check("uploads", None, error.message, "uploads in parts that never ended can't be found here")
+        return Check("uploads", None, error.message, "incomplete multipart uploads can't be listed here")
     left = len(found) - count
-    meaning = f"{left} may be under way" if left else "all are gone"
-    return Check("uploads", not left, f"{what}: {count} given up", meaning)
+    meaning = f"{left} may be under way" if left else "all are aborted"
+    return Check("uploads", not left, f"{what}: {count} aborted", meaning)
 
 
-def _abilities(library: Library) -> Iterator[Check]:
+def _probe_results(library: Library) -> Iterator[Check]:
     found: list[ProbeResult] = []
     try:
         for finding in probe_store(library):

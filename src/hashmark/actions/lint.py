@@ -27,7 +27,7 @@ from hashmark.disk.read import read_file
 from hashmark.disk.walk import Walk
 from hashmark.images.renderer import MAX_IMAGE_BYTES, Renderer
 from hashmark.library.dataset import Dataset
-from hashmark.library.digest_cache import BATCH, CAPTIONS, hashed, remember_captions, remembered_files, unread
+from hashmark.library.digest_cache import CAPTIONS, ROWS_PER_WRITE, hashed, remember_captions, remembered_files, unread
 from hashmark.state.state import State
 
 IMAGES = "image-1"
@@ -155,7 +155,7 @@ def _image_facts(found: _Found, on_image: Callable[[int, int], None], cancel: th
             facts[md5] = seen
             if lasting:
                 fresh[md5] = seen
-            if len(fresh) >= BATCH // 20:
+            if len(fresh) >= ROWS_PER_WRITE // 20:
                 _remember(state, fresh)
                 fresh = {}
             on_image(done, len(missing))

@@ -1,7 +1,7 @@
 """Push, pull and delete: plan, then run, then record what was proven.
 
-A plan is made from a fresh comparison and shown before anything moves. Which side wins a conflict is the
-user's to say. Progress is told in events; nothing is printed here.
+A plan is made from a fresh comparison and shown before anything moves. The user decides which side wins a conflict.
+Progress is reported as events; nothing is printed here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from hashmark.disk.hashing import is_settled
 from hashmark.disk.leftovers import leftovers
 from hashmark.library.capabilities import capabilities, probed_capabilities, record_shown, write_notes
 from hashmark.library.dataset import Dataset
-from hashmark.library.digest_cache import caption_look, clock, remember_captions
+from hashmark.library.digest_cache import caption_reader, clock, remember_captions
 from hashmark.transfer import incomplete_uploads
 from hashmark.transfer.action_result import ActionResult
 from hashmark.transfer.moves import Destination, Mover
@@ -45,21 +45,21 @@ from hashmark.trash.batch import new_batch_name
 if TYPE_CHECKING:
     from hashmark.core.lint.facts import CaptionFacts
 
-BATCH = 200
-"""Proofs that are written to the state in one transaction. Fewer than in a status (`local.BATCH`): moving files takes
-far longer than to write that they were moved, and less is to be proven again after a kill."""
+RESULTS_PER_WRITE = 200
+"""Results written to the state in one transaction. Fewer than in a comparison (`digest_cache.ROWS_PER_WRITE`): moving
+files takes far longer than recording it, and less has to be proven again after a kill."""
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan with the comparison it was made from. It runs once."""
+    """A plan with the comparison it was made from. It can run once."""
 
     dataset: Dataset
     status: DatasetStatus
     plan: Plan
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data: what would be done, and what is left alone and why."""
+        """Return plain data: what would be done, and what is left alone and why."""
         return {
             "dataset": self.dataset.name,
             "direction": self.plan.direction,
@@ -86,7 +86,7 @@ def _left_json(row: LeftAlone) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run did. `notes` are things to know about the store; `trash` names what was put aside, if anything."""
+    """What a run did. `notes` are things to know about the store; `trash` is the batch of what was replaced, if any."""
 
     planned: Planned
     outcome: Outcome
@@ -95,7 +95,7 @@ class Result:
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """The files that were not done, and why."""
+        """The files that failed, and why."""
         return self.outcome.state.failures
 
     @property
@@ -104,7 +104,7 @@ class Result:
         return not self.failures and not self.outcome.not_tried
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data, the plan included."""
+        """Return plain data, including the plan."""
         state = self.outcome.state
         return {
             **self.planned.to_json(),
@@ -119,8 +119,7 @@ class Result:
 
 
 def plan(dataset: Dataset, policy: Policy) -> Planned:
-    """Compare, and decide what would be done. Files that only the disk has are not read for it: they will be once, to
-    be sent.
+    """Compare, and decide what would be done. New files are not read for it; they are read once, as they are sent.
 
     Raises:
         RefusedPlan: it would be unsafe.
@@ -130,7 +129,7 @@ def plan(dataset: Dataset, policy: Policy) -> Planned:
 
 
 def compared(dataset: Dataset) -> DatasetStatus:
-    """The comparison that a plan is made from.
+    """Make the comparison that a plan needs.
 
     Raises:
         StoreError: the bucket can't be listed completely.
@@ -139,7 +138,7 @@ def compared(dataset: Dataset) -> DatasetStatus:
 
 
 def plan_from(dataset: Dataset, found: DatasetStatus, policy: Policy) -> Planned:
-    """Decide what would be done about what was found: where one plan was refused, another of the same files.
+    """Decide what would be done about a comparison. After a refused plan, it serves for another.
 
     Raises:
         RefusedPlan: it would be unsafe.
@@ -150,7 +149,7 @@ def plan_from(dataset: Dataset, found: DatasetStatus, policy: Policy) -> Planned
 def plan_delete(
     dataset: Dataset, where: Location, *, select: tuple[str, ...] = (), keys: frozenset[str] | None = None
 ) -> Planned:
-    """Compare, and decide which files would go to the trash, on which side.
+    """Compare, and decide which files would be moved to the trash, and on which side.
 
     Raises:
         RefusedPlan: not everything could be read.
@@ -199,7 +198,7 @@ def run(
             ),
             supported,
             on_upload=lambda key, upload_id: incomplete_uploads.note(library, key, upload_id),
-            on_content=caption_look(dataset),
+            on_content=caption_reader(dataset),
         )
         recorder = _Recorder(dataset, on_done)
         runner = Runner(plan, mover, on_event=on_event, record=recorder.add, cancel=cancel or threading.Event())
@@ -212,7 +211,7 @@ def run(
 
 
 class _Recorder:
-    """Writes proofs to the state in batches; what a kill loses is proven again from the listing."""
+    """Writes results to the state in batches; what a kill loses is proven again from the listing."""
 
     def __init__(self, dataset: Dataset, on_done: Callable[[ActionResult], None]) -> None:
         self._dataset = dataset
@@ -234,10 +233,10 @@ class _Recorder:
             self._gone.append(done.action.key)
         else:
             self._bases.append(done.base)
-        # Only what was listed: a PUT may be answered with another ETag.
+        # Only a listed ETag counts: the answer to a PUT may have another.
         listed = done.action.verb is Verb.DOWNLOAD and done.action.size > 0
         self._trusted = self._trusted or (listed and done.etag_is_md5)
-        if len(self._bases) + len(self._gone) >= BATCH:
+        if len(self._bases) + len(self._gone) >= RESULTS_PER_WRITE:
             self.flush()
         self._on_done(done)
 
@@ -253,15 +252,15 @@ class _Recorder:
 
 
 def status_after(done: ActionResult, now: FileStatus) -> FileStatus | None:
-    """What is known of a key once an action on it is done, or None where neither side holds it any more.
+    """Return the status of a key after an action on it, or None if neither side has it any more.
 
-    It is what a fresh comparison would say, with the new base. `now` is what was known before: it tells which side
-    still holds a file that was deleted on the other. The time of an uploaded object is not looked up: this is for
-    showing, and a plan compares anew.
+    It is what a fresh comparison would find, with the new base. `now` is the status before: it tells which side still
+    has a file that was deleted on the other. The time of an uploaded object is not requested: this is for display, and
+    a plan makes a new comparison.
     """
     key, verb, base = now.key, done.action.verb, done.base
     if base is not None:
-        # What was sent or fetched, and not what the disk may hold by now: only that is proven.
+        # What was sent or fetched, not what the disk may hold by now: only that is proven.
         local = done.sent or LocalFile(key, done.placed or Stamp(base.size, 0, 0, 0, 0), base.md5)
         return judge(KeyState(key, local, RemoteObject(key, base.size, base.etag), base), now.kind)
     left = KeyState(

@@ -1,6 +1,6 @@
-"""What is in sync, what is not, and how it is known: one dataset compared with its folder in the bucket.
+"""Compares one dataset with its folder in the bucket: what is in sync, what is not, and by which evidence.
 
-`Scan` streams in constant memory; `status` gathers it, with pairs. Both record what they prove.
+`Scan` streams in constant memory; `status` collects it, with pairs. Both record what they prove.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ from hashmark.disk.walk import SelectedWalk, Walk
 from hashmark.evidence.settler import Settler
 from hashmark.library.capabilities import capabilities, record_shown
 from hashmark.library.dataset import Dataset
-from hashmark.library.digest_cache import BATCH, caption_flags, hashed, remembered_files, unread
+from hashmark.library.digest_cache import ROWS_PER_WRITE, caption_flags, hashed, remembered_files, unread
 from hashmark.library.remote_objects import objects_of
 
-AT_FIRST = 4000
-"""Files that are looked at while the first page of the listing travels."""
+FILES_WALKED_FIRST = 4000
+"""Files that are walked while the first page of the listing is on its way."""
 
 COLLISION = "collision"
-"""Recorded in place of an MD5 where other bytes were read that have the file's MD5: no file has this one."""
+"""Recorded in place of the MD5 if different bytes with the file's MD5 were read: no file has this one."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to look.
+    """How to compare.
 
-    `rehash` reads every file again; `deep` downloads what can't be told otherwise; `against` is a saved listing
-    that stands in for the bucket. Without `read_new`, a file that only the disk has is not read, unless its digest is
-    remembered: its verdict follows from its name.
+    `rehash` reads every file again; `deep` downloads the objects that nothing else can settle; `against` is a saved
+    listing used instead of the bucket. Without `read_new`, files that only the disk has are not read: their verdict
+    follows from their names.
     """
 
     rehash: bool = False
@@ -60,7 +60,7 @@ class Options:
 
 
 class Scan:
-    """One comparison: iterate it once for the statuses in key order; the other attributes are final afterwards.
+    """One comparison. Iterate it once for the statuses in key order; after that, the other attributes are final.
 
     Raises (while iterating):
         StoreError: the bucket can't be listed completely.
@@ -75,7 +75,7 @@ class Scan:
 
     @property
     def problems(self) -> list[Problem]:
-        """What kept something from being judged, and other things to know."""
+        """What kept files from being judged, and other things to know."""
         state = self.dataset.library.state.problem
         return [*self.dataset.library.warnings(), *([state] if state else []), *self._walk.problems, *self._problems]
 
@@ -86,7 +86,7 @@ class Scan:
 
     @property
     def ignored(self) -> int:
-        """How many local files and folders were left out as litter."""
+        """How many local files and folders were ignored."""
         return self._walk.ignored
 
     def __iter__(self) -> Iterator[FileStatus]:
@@ -102,7 +102,7 @@ class Scan:
         dataset, against = self.dataset, self.options.against
         if against is not None:
             return against, (), Settler(None, dataset.path, dataset.prefix)
-        # Asked for first: the listing travels while the disk is read.
+        # Requested first: the listing is on its way while the disk is read.
         objects = objects_of(dataset)
         return objects, dataset.library.state.bases(dataset.remote), self._settler()
 
@@ -111,14 +111,14 @@ class Scan:
         return Settler(dataset.library.bucket, dataset.path, dataset.prefix, capabilities(dataset.library))
 
     def _locals(self) -> Iterator[LocalFile]:
-        """The files on disk, with the digests that are remembered. The first are looked at in one go."""
+        """Return the files on disk with their remembered digests. The first are walked now."""
         if self.options.rehash:
             self.dataset.library.state.forget_digests(self.dataset.name)
         files = remembered_files(self._walk, self._digests())
-        return itertools.chain(list(itertools.islice(files, AT_FIRST)), files)
+        return itertools.chain(list(itertools.islice(files, FILES_WALKED_FIRST)), files)
 
     def _hashed(self, rows: Iterable[tuple[KeyState, Kind]]) -> Iterator[tuple[KeyState, Kind]]:
-        """The rows with their files' digests: what is not remembered is read, where it matters."""
+        """Yield the rows with their files' digests. Files without a remembered one are read if it matters."""
         choose = _file_to_read if self.options.read_new else _file_to_compare
         for row, file in hashed(self.dataset, rows, choose, self._problems.append):
             yield row if file is None else (row[0]._replace(local=file), row[1])
@@ -127,7 +127,7 @@ class Scan:
         return iter(()) if self.options.rehash else self.dataset.library.state.digests(self.dataset.name)
 
     def _recorded(self, statuses: Iterable[FileStatus], settler: Settler) -> Iterator[FileStatus]:
-        """The same statuses; what they prove equal is remembered as the base."""
+        """Yield the same statuses, and record as bases what they prove equal."""
         state, remote = self.dataset.library.state, self.dataset.remote
         trusted_before = settler.trusted
         proven: list[Base] = []
@@ -135,7 +135,7 @@ class Scan:
             base = new_base(status)
             if base is not None:
                 proven.append(base)
-            if len(proven) >= BATCH:
+            if len(proven) >= ROWS_PER_WRITE:
                 state.record_bases(remote, proven)
                 proven = []
             yield status
@@ -145,7 +145,7 @@ class Scan:
 
     def _forget_gone(self) -> None:
         if self.complete:
-            # What is on the disk now came since: another program may have proven it meanwhile.
+            # What is on disk by now is new: another process may have proven it in the meantime.
             gone = [key for key in self._gone if not os.path.lexists(self.dataset.path / key)]
             self.dataset.library.state.forget_bases(self.dataset.remote, gone)
 
@@ -155,7 +155,7 @@ class Scan:
 
 
 def new_base(status: FileStatus) -> Base | None:
-    """The base that a `synced` status proves, if it is not the recorded one."""
+    """Return the base that a `synced` status proves, or None if that is already recorded."""
     local, remote = status.local, status.remote
     if status.verdict is not Verdict.SYNCED or local is None or remote is None:
         return None
@@ -166,16 +166,16 @@ def new_base(status: FileStatus) -> Base | None:
 
 
 def read_body(dataset: Dataset, status: FileStatus) -> tuple[FileStatus, Base | None]:
-    """The status again, judged by the object's bytes, with what is now known of the object.
+    """Judge a status again by the object's bytes. Return it with the base that they prove.
 
-    As it was, with the reason, where they can't be read.
+    If they can't be read, the status stays open, with the reason, and there is no base.
 
     Raises:
-        HashmarkError: one that every other file would meet as well.
+        HashmarkError: a fatal one, which every other file would meet as well.
     """
     local, remote = status.local, status.remote
     if local is None or remote is None or local.md5 is None or remote.size != local.size:
-        return status, None  # another size is proof enough
+        return status, None  # a different size is proof enough
     from hashmark.evidence.body import WrongDigest, compare_body  # noqa: PLC0415 - a comparison by listing reads no object
 
     row = KeyState(status.key, local, remote, None if status.verdict is Verdict.SYNCED else status.base)
@@ -206,9 +206,9 @@ def _file_to_compare(row: tuple[KeyState, Kind]) -> LocalFile | None:
 
 
 class Rescan(Scan):
-    """Some keys again, against objects that were listed a moment ago: for edits on disk, seen as they happen.
+    """Compares some keys again, for edits on disk that have just happened, with objects listed earlier.
 
-    `listed` are the objects of these keys, as listed. What is concluded is as old as that listing.
+    `listed` are the objects of these keys. The conclusions are as old as that listing.
     """
 
     def __init__(self, dataset: Dataset, keys: Iterable[Key], listed: Iterable[RemoteObject]) -> None:
@@ -225,7 +225,7 @@ class Rescan(Scan):
         return self.dataset.library.state.digests(self.dataset.name, self._keys)
 
     def _forget_gone(self) -> None:
-        """Nothing: an old listing can't tell that a key is gone from the bucket."""
+        """Do nothing: an old listing can't show that a key is no longer in the bucket."""
 
 
 def status(
@@ -233,13 +233,13 @@ def status(
     options: Options | None = None,
     on_file: Callable[[FileStatus], None] = lambda _status: None,
 ) -> DatasetStatus:
-    """Compare a dataset with its folder in the bucket, file by file, with pairs. `on_file` is told of each.
+    """Compare a dataset with its folder in the bucket, file by file, and pair the files. `on_file` gets each status.
 
     Raises:
         StoreError: the bucket can't be reached or listed completely.
     """
     scan = Scan(dataset, options)
-    files = refuse_collisions(_telling(scan, on_file))
+    files = refuse_collisions(_passed_on(scan, on_file))
     paired = pair_up(files, dataset.pairing)
     return DatasetStatus(
         id=dataset.id,
@@ -254,7 +254,7 @@ def status(
 
 
 def caption_health(dataset: Dataset, pairs: Iterable[Pair]) -> CaptionHealth:
-    """How well the captions on disk are, from what is remembered of them: no file is read for it."""
+    """Count the issues of the captions on disk by their remembered facts, without reading any file."""
     local = [_caption_on_disk(pair) for pair in pairs if pair.image.local]
     digests = [caption[1] for caption in local if caption and caption[1]]
     return health_of(local, caption_flags(dataset.library.state, digests))
@@ -265,7 +265,7 @@ def _caption_on_disk(pair: Pair) -> tuple[str, str | None] | None:
     return (found.key, found.md5) if found else None
 
 
-def _telling(statuses: Iterable[FileStatus], on_file: Callable[[FileStatus], None]) -> Iterator[FileStatus]:
+def _passed_on(statuses: Iterable[FileStatus], on_file: Callable[[FileStatus], None]) -> Iterator[FileStatus]:
     for found in statuses:
         on_file(found)
         yield found

@@ -1,4 +1,4 @@
-"""Downloads every object and compares its bytes: the proof that does not rest on any ETag."""
+"""Downloads every object and compares its bytes: the proof that depends on no ETag."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hashmark.disk.leftovers import remove_leftovers
 from hashmark.library.dataset import Dataset
 from hashmark.state.state import VerifyMark
 
-WORKERS = 8
+WORKER_THREADS = 8
 
 
 def verify(
@@ -28,16 +28,16 @@ def verify(
     on_event: Callable[[Event], None] = lambda _event: None,
     cancel: threading.Event | None = None,
     *,
-    anew: bool = False,
+    resume: bool = True,
 ) -> DatasetStatus:
-    """Compare the dataset, then read every selected object that both sides have; what is proven is recorded.
+    """Compare the dataset, then read every selected object that both sides have, and record what is proven.
 
-    A file that its ETag called synced and whose bytes differ is `differs` by `body`. That is remembered, so that it
-    stays red and a push puts the right bytes there. A run that was interrupted is gone on with: what it has read is
-    not read again, unless the file or the object has changed since, or `anew` asks for it.
+    A file that is synced by its ETag, but whose bytes differ, becomes `differs` by `body`. That is recorded, so that it
+    stays red and a push uploads the right bytes. An interrupted run resumes: a file that it has read is not read again
+    unless the file or the object has changed since. Without `resume`, everything is read.
 
     Raises:
-        UsageError: the policy's globs select no file: what was not looked at must not be called green.
+        UsageError: the policy's globs select no file: what was not read must not be called green.
         StoreError: the bucket can't be listed.
     """
     found = status(dataset, Options())
@@ -47,22 +47,22 @@ def verify(
     chosen = [f for f in chosen if policy.selects(f.key)]
     stop = cancel or threading.Event()
     remove_leftovers(dataset.library.state_folder / "tmp")
-    progress = _Progress(dataset, anew=anew)
-    read = {f.key: after for f in chosen if (after := progress.read_before(f)) is not None}
+    read_before = _ReadBefore(dataset, resume=resume)
+    read = {f.key: after for f in chosen if (after := read_before.judged(f)) is not None}
     rows |= read
     chosen = [f for f in chosen if f.key not in read]
     notes = (f"{len(read)} files were read before the interruption and are not read again",) if read else ()
     on_event(Started(len(chosen), sum(f.local.size for f in chosen if f.local), time.time(), notes))
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="verify") as pool:
+    with ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="verify") as pool:
         for after, known in _each(dataset, chosen, pool, on_event, stop):
             rows[after.key] = after
             if known is not None and (known.common or after.verdict is Verdict.DIFFERS):
-                # A conflict or a change keeps its base: the past of both sides says more than this one reading.
+                # A conflict or a change keeps its base: the history of both sides says more than this one reading.
                 dataset.library.state.record_bases(dataset.remote, [known])
-            progress.note(after)
-            on_event(_told(after))
+            read_before.note(after)
+            on_event(_event_of(after))
     if not stop.is_set():
-        progress.forget()
+        read_before.forget()
     on_event(Ended(stop.is_set(), time.time()))
     files = tuple(rows.values())
     lost = dataset.library.state.problem
@@ -70,17 +70,17 @@ def verify(
     return replace(found, files=files, pairs=pair_up(files, dataset.pairing).pairs, problems=problems)
 
 
-class _Progress:
-    """What an interrupted verification has read, kept until one has come to its end."""
+class _ReadBefore:
+    """What an interrupted run has read, recorded until a run completes."""
 
-    def __init__(self, dataset: Dataset, *, anew: bool) -> None:
+    def __init__(self, dataset: Dataset, *, resume: bool) -> None:
         self._state, self._remote = dataset.library.state, dataset.remote
         self._known = {mark.key: mark for mark in self._state.verify_marks(self._remote)}
-        if anew:
+        if not resume:
             self.forget()
 
-    def read_before(self, row: FileStatus) -> FileStatus | None:
-        """The row by what was read of it, if neither side has changed since."""
+    def judged(self, row: FileStatus) -> FileStatus | None:
+        """Return the row judged by what was read, if neither side has changed since; else None."""
         mark, known = _mark(row), self._known.get(row.key)
         if mark is None or known is None or mark._replace(same=known.same) != known:
             return None
@@ -88,20 +88,20 @@ class _Progress:
         return judge(KeyState(row.key, row.local, row.remote, row.base), row.kind, Comparison(content, Evidence.BODY))
 
     def note(self, row: FileStatus) -> None:
-        """Keep that this row was read, if it was."""
+        """Record that this row was read, if it was."""
         mark = _mark(row)
         if mark is not None and row.evidence is Evidence.BODY:
             self._known[row.key] = mark
             self._state.record_verify_mark(self._remote, mark)
 
     def forget(self) -> None:
-        """Begin anew the next time."""
+        """Make the next run read everything."""
         self._state.forget_verify_marks(self._remote)
         self._known = {}
 
 
 def _mark(row: FileStatus) -> VerifyMark | None:
-    """Both sides as they were when the bytes were read."""
+    """Return both sides as they were when the bytes were read, or None if one is missing."""
     local, remote = row.local, row.remote
     if local is None or remote is None or local.md5 is None:
         return None
@@ -116,11 +116,11 @@ def _each(
     on_event: Callable[[Event], None],
     stop: threading.Event,
 ) -> Iterator[tuple[FileStatus, Base | None]]:
-    """Statuses by what was read, with what is known of the objects now, as they come."""
+    """Yield each status judged by what was read, with the base that it proves, as they come."""
     running: set[Future[tuple[FileStatus, Base | None]]] = set()
     waiting = iter(chosen)
     while True:
-        while len(running) < 2 * WORKERS and not stop.is_set() and (row := next(waiting, None)) is not None:
+        while len(running) < 2 * WORKER_THREADS and not stop.is_set() and (row := next(waiting, None)) is not None:
             on_event(FileStarted(row.key, "verify", time.time()))
             running.add(pool.submit(read_body, dataset, row))
         if not running:
@@ -130,7 +130,7 @@ def _each(
             yield future.result()
 
 
-def _told(status: FileStatus) -> Event:
+def _event_of(status: FileStatus) -> Event:
     size = status.local.size if status.local else 0
     if status.verdict is Verdict.UNVERIFIED:
         return FileFailed(status.key, "verify", "unverified", status.reason or "", time.time())

@@ -134,7 +134,7 @@ def _verify(dataset: Dataset, select: tuple[str, ...], *, anew: bool, as_json: b
 
     policy = Policy(Direction.PULL, select=select)
     with Interruptible() as stop, ProgressDisplay(f"Verifying {render.name(dataset.name)}", quiet=as_json) as watcher:
-        found = verify(dataset, policy, watcher.on_event, stop.cancel, anew=anew)
+        found = verify(dataset, policy, watcher.on_event, stop.cancel, resume=not anew)
     if not as_json:
         summary = Summary.of(found.files)
         out = console()

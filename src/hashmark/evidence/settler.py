@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from hashmark.core.compare import KeyState, Comparison, judge, refuse_unsafe
+from hashmark.core.compare import Comparison, KeyState, judge, refuse_unsafe
 from hashmark.core.model import Content, Evidence, FileStatus, Kind, Verdict
 from hashmark.evidence.inspection import VERIFY, Inspected, Inspector, Mismatch, by_listing
 from hashmark.s3.bucket import Bucket

@@ -1,4 +1,4 @@
-"""What the library's store supports: from AWS's documentation, probes, and what comparisons have shown.
+"""What the library's store supports, by AWS's documentation, probes, and what comparisons have shown.
 
 The store is probed once before the first change, and the results are recorded. The probing itself is `s3.probe`.
 """

@@ -1,6 +1,6 @@
-"""A dataset's files on disk with their digests: read where they must be, remembered where they may.
+"""Digests of a dataset's files on disk: remembered ones where they still hold, else by reading the file.
 
-The facts of captions are taken in the same read. What is in the bucket, and what the facts mean, is not known here.
+Facts about captions are taken in the same read. What is in the bucket, and what the facts mean, is not known here.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-BATCH = 2000
-"""Digests, facts or proofs that are written to the state in one transaction, which has a cost of its own. A kill loses
-no more than these."""
+ROWS_PER_WRITE = 2000
+"""Digests, facts or proofs written to the state in one transaction, which has a cost of its own. A kill loses at most
+these."""
 
 CAPTIONS = "caption-2"
-"""The kind under which the facts of captions are remembered; another number when what they say changes."""
+"""The kind under which caption facts are remembered. The number changes when the facts do."""
 
 
 def remembered_files(walk: Iterable[LocalFile], remembered: Iterable[LocalFile]) -> Iterator[LocalFile]:
-    """The files of a walk in key order, with the digests of those that are as they were when they were read.
+    """Yield the files of a walk in key order, with the remembered digests of those whose stamps are unchanged.
 
     `remembered` are digests in the same order.
     """
@@ -42,7 +42,7 @@ def remembered_files(walk: Iterable[LocalFile], remembered: Iterable[LocalFile])
 
 
 def unread(file: LocalFile | None) -> LocalFile | None:
-    """The file, if it is there, can be read for all that is known, and its digest is not known."""
+    """Return the file if it exists, is not known to be unreadable, and has no digest yet; else None."""
     return file if file is not None and file.md5 is None and file.trouble is None else None
 
 
@@ -52,10 +52,10 @@ def hashed(
     choose: Callable[[T], LocalFile | None],
     on_problem: Callable[[Problem], None] = lambda _problem: None,
 ) -> Iterator[tuple[T, LocalFile | None]]:
-    """The rows in the same order, each with the file that `choose` found in it, if any.
+    """Yield the rows in the same order, each with the file that `choose` selected from it, if any.
 
-    It now has its digest, or `trouble`, of which `on_problem` is told. What was read is remembered, the facts of
-    captions with it.
+    The file now has its digest, or `trouble`, which is passed to `on_problem`. Digests and caption facts that were read
+    are remembered.
     """
     state = dataset.library.state
     fresh: list[LocalFile] = []
@@ -64,7 +64,7 @@ def hashed(
     def now() -> int | None:
         return clock(dataset) if state.persistent else None
 
-    for row, read in hash_all(dataset.path, rows, choose, clock=now, on_content=caption_look(dataset)):
+    for row, read in hash_all(dataset.path, rows, choose, clock=now, on_content=caption_reader(dataset)):
         if read is None:
             yield row, None
             continue
@@ -75,25 +75,25 @@ def hashed(
             fresh.append(file)
         if read.result is not None and file.md5:
             facts.append((file.md5, cast("CaptionFacts", read.result)))
-        if max(len(fresh), len(facts)) >= BATCH:
+        if max(len(fresh), len(facts)) >= ROWS_PER_WRITE:
             _remember(state, dataset.name, fresh, facts)
             fresh, facts = [], []
         yield row, file
     _remember(state, dataset.name, fresh, facts)
 
 
-def caption_look(dataset: Dataset) -> Callable[[str, bytes], CaptionFacts | None]:
-    """Makes facts of a key and its bytes, if it is a caption's."""
+def caption_reader(dataset: Dataset) -> Callable[[str, bytes], CaptionFacts | None]:
+    """Return a callback for a key and its bytes, which returns facts about them if it is a caption's."""
     kind = dataset.pairing.kind
 
-    def look(key: str, data: bytes) -> CaptionFacts | None:
+    def read(key: str, data: bytes) -> CaptionFacts | None:
         if kind(key) is not Kind.CAPTION:
             return None
-        from hashmark.core.lint.texts import caption_facts  # noqa: PLC0415 - not where all captions are known
+        from hashmark.core.lint.texts import caption_facts  # noqa: PLC0415 - not needed if no caption is read
 
         return caption_facts(data)
 
-    return look
+    return read
 
 
 def _remember(state: State, name: str, files: list[LocalFile], facts: list[tuple[str, CaptionFacts]]) -> None:
@@ -102,20 +102,20 @@ def _remember(state: State, name: str, files: list[LocalFile], facts: list[tuple
 
 
 def remember_captions(state: State, facts: Iterable[tuple[str, CaptionFacts]]) -> None:
-    """Remember what is known of captions, by their MD5."""
+    """Remember facts about captions by their MD5."""
     state.remember_contents(CAPTIONS, ((md5, ",".join(found.flags), found.to_text()) for md5, found in facts))
 
 
 def caption_flags(state: State, digests: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The flags of the captions of these MD5s, as far as they were looked into."""
+    """Return the flags of the captions with these MD5s, for those that were read."""
     known = state.content_flags(CAPTIONS, digests)
     return {md5: tuple(flags.split(",")) if flags else () for md5, flags in known.items()}
 
 
 def clock(dataset: Dataset) -> int | None:
-    """The clock of the file system that holds the dataset, which may be another than the library's, in ns.
+    """Return the time, in ns, by the clock of the file system that holds the dataset (not always the library's).
 
-    None where it can't be told, so that no digest may be remembered.
+    None if it is not known; then no digest may be remembered.
     """
     here = dataset.library.state_folder
     try:

@@ -1,7 +1,6 @@
-"""Names that a dataset's folder in the bucket is likely to hold, so that it can be listed in many places at once.
+"""Lists a dataset's folder in the bucket in parallel, by hints for keys that it is likely to hold.
 
-From what is remembered of it, else from the disk. What a wrong guess costs, and that it can't make a listing wrong, is
-the business of `s3.splice`.
+The hints come from the state, else from the disk. A wrong one can't make a listing wrong: see `s3.splice`.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from hashmark.s3.store_capabilities import SUPPORTED
 
 
 def objects_of(dataset: Dataset) -> Iterator[RemoteObject]:
-    """What the bucket holds in the dataset's folder, in key order; asked for now.
+    """Return the objects in the dataset's folder of the bucket, in key order. The first page is requested now.
 
-    In many places at once, but only on AWS, which documents what it lists after a key, or in a store that was seen to
-    do the same. Where the bucket was seen to hold what is remembered, its pages are all asked for with the first.
+    Pages are listed in parallel where the store supports `start-after`. If the bucket has held the remembered keys
+    before, all pages are requested together with the first.
 
     Raises (while iterating):
         StoreError: the bucket can't be reached or listed completely.
@@ -29,11 +28,11 @@ def objects_of(dataset: Dataset) -> Iterator[RemoteObject]:
     bucket, state = library.bucket, library.state
     if capabilities(library).start_after is not SUPPORTED:
         return bucket.objects(dataset.prefix)
-    return bucket.objects(dataset.prefix, Landmarks(dataset), eager=state.has_bases(dataset.remote))
+    return bucket.objects(dataset.prefix, KnownKeys(dataset), eager=state.has_bases(dataset.remote))
 
 
-class Landmarks:
-    """The names of one dataset, for one listing."""
+class KnownKeys:
+    """Key hints for one listing of one dataset (see `s3.listing.KeyHints`)."""
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
@@ -41,7 +40,7 @@ class Landmarks:
         self._names: Iterator[str] | None = None
 
     def __call__(self, after: str, count: int) -> str | None:
-        """The name that comes so many places after `after`, or None. Keys ascend from call to call."""
+        """Return the key that is `count` places after `after`, or None. `after` ascends from call to call."""
         if self._names is None:
             dataset = self._dataset
             found = dataset.library.state.nth_key_after(dataset.name, dataset.remote, after, count)

@@ -19,7 +19,7 @@ from hashmark.core.model import RemoteObject
 from hashmark.s3 import xml
 from hashmark.s3.client import Answer, Client
 from hashmark.s3.endpoint import Remote
-from hashmark.s3.listing import Landmarks, list_folders, list_objects
+from hashmark.s3.listing import KeyHints, list_folders, list_objects
 from hashmark.s3.requests import Requests, content_md5, copy_source, expected
 from hashmark.s3.waiting import Pending, blocking
 from hashmark.s3.xml import Upload
@@ -76,15 +76,13 @@ class Bucket:
         """A name for store and bucket, under which what is known about them is remembered."""
         return f"{self.remote.store_name or self.client.endpoint.url}/{self.remote.bucket}"
 
-    def objects(
-        self, prefix: str, landmarks: Landmarks | None = None, *, eager: bool = False
-    ) -> Iterator[RemoteObject]:
-        """Every object under `prefix`, keys without it, in byte order; complete or an error.
+    def objects(self, prefix: str, hints: KeyHints | None = None, *, eager: bool = False) -> Iterator[RemoteObject]:
+        """Yield every object under `prefix`, keys without it, in byte order; complete, or an error.
 
-        With `landmarks`, names the bucket is likely to have, a long listing is read in many places at once; `eager`,
-        before it is known to be a long one.
+        With `hints`, keys the bucket is likely to have, a long listing is read in parallel; if `eager`, before it is
+        known to be a long one.
         """
-        return list_objects(self.client, prefix, landmarks, eager=eager)
+        return list_objects(self.client, prefix, hints, eager=eager)
 
     def folders(self, prefix: str) -> list[str]:
         """The names of the folders directly under `prefix`."""

@@ -2,8 +2,8 @@
 
 S3 lists in byte order of whole keys: `a-b` < `a/b`. Stores that keep a tree (SeaweedFS, measured) list a folder
 under its bare name, so `a/b` comes before `a-b`: their order is byte order with `/` lowest. Both are strict
-orders, so both prove that nothing was skipped backwards; a listing in neither is an error. Knows nothing of
-pages or requests.
+orders, so both prove that no key is repeated or out of place; a listing in neither is an error. Pages and requests are
+not known here.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from collections.abc import Iterable, Iterator
 from hashmark.core.errors import BrokenListing
 from hashmark.core.model import RemoteObject, key_bytes
 
-BLOCK = 1000
-"""Keys looked at in one go where no folder is among them: as many as a page has."""
+BLOCK_KEYS = 1000
+"""Keys checked in one go if none is in a folder: as many as a page has."""
 
 
 def checked(objects: Iterable[RemoteObject], what: str) -> Iterator[RemoteObject]:
-    """The same objects, once each is known to come after the one before it, in byte order throughout.
+    """Yield the same objects, each checked to follow the one before it in byte order.
 
     Raises:
         BrokenListing: the order breaks, so keys may be missing or repeated.
@@ -35,11 +35,11 @@ def checked(objects: Iterable[RemoteObject], what: str) -> Iterator[RemoteObject
         yield row
 
 
-def reordered(objects: Iterable[RemoteObject], what: str, *, block: int = BLOCK) -> Iterator[RemoteObject]:
-    """Objects listed in byte order or folder by folder, in byte order. Holds back one folder at a time.
+def reordered(objects: Iterable[RemoteObject], what: str, *, block: int = BLOCK_KEYS) -> Iterator[RemoteObject]:
+    """Yield objects that are listed in byte order or folder by folder, in byte order. One folder is held at a time.
 
-    An object inside folder `F` can be given out once the listing has gone past every name `F` + a character
-    below `/`: only such names come later in the listing and earlier in byte order. A `block` is read in one go.
+    An object inside folder `F` can be yielded once the listing is past every name `F` + a character below `/`: only
+    such names come later in the listing and earlier in byte order. A `block` is read in one go.
 
     Raises:
         BrokenListing: the listing follows neither order.
@@ -65,7 +65,7 @@ def reordered(objects: Iterable[RemoteObject], what: str, *, block: int = BLOCK)
 
 
 class _Order:
-    """Keys as they come, in byte order or folder by folder.
+    """Checks that keys come in byte order, or folder by folder.
 
     Raises (when keys are taken):
         BrokenListing: they follow neither order.
@@ -77,7 +77,7 @@ class _Order:
         self._by_bytes = self._by_folders = True
 
     def is_flat(self, marks: list[bytes]) -> bool:
-        """Take all of these keys, if they and the one before are in no folder and ascend: alike in both orders."""
+        """Take all of these keys if they and the one before are in no folder and ascend: so they are in both orders."""
         before = marks if self._last is None else [self._last, *marks]
         if b"/" in b"".join(before) or not all(map(operator.lt, before, before[1:])):
             return False
@@ -96,12 +96,12 @@ class _Order:
 
 
 def _tree(key: bytes) -> list[bytes]:
-    """A form whose order is that of a tree walk: `/` below every byte, NUL included."""
+    """Return a form whose order is that of a tree walk: `/` below every byte, NUL included."""
     return key.split(b"/")
 
 
 def _is_past(now: bytes, key: bytes) -> bool:
-    """Whether nothing that comes after `now` can be smaller than `key`."""
+    """Return whether nothing that comes after `now` can be smaller than `key`."""
     cut = key.find(b"/")
     while cut >= 0:
         if now < key[:cut] + b"0":  # "0" is the byte after "/"

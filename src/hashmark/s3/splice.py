@@ -1,15 +1,14 @@
-"""One listing, read in several places at once, and put together only where the places provably overlap.
+"""Reads one listing in several places in parallel, and joins the places only where they provably overlap.
 
-A chain is the pages of one listing, each continued from the one before by the store's own token. The trunk begins at
-the beginning: read to its end it is the whole listing. A branch begins further on, where a local file name suggests.
-A branch is taken only where the chain that is being read comes upon the branch's first key itself, and the rest of
-that page is, key by key, how the branch goes on. So two pages that follow each other always share a key, and nothing
-is left out or repeated between them. A branch that does not meet this is dropped, and the chain is read on.
+A chain is the pages of one listing, each continued from the one before by the store's own token. The trunk starts at
+the beginning: read to its end, it is the whole listing. A branch starts further on, at a key hint. A branch is taken
+only where the chain being read contains the branch's first key itself, and the rest of that page is, key by key, how
+the branch continues. So two consecutive pages always share a key, and nothing is missing or repeated between them. A
+branch that does not fit is dropped, and reading continues with the chain.
 
-One thing is assumed of a store, and not seen here: what it lists after any name (`start-after`) is an end of its whole
-listing, every key from the first one on, in the same order. Of a store that leaves out keys further on in such a
-listing, they would be missing; `s3.probe` finds such stores out. Not assumed are the order itself, and that a listing
-begins where it was asked to. Knows nothing of requests or names on disk.
+One thing is assumed of the store: what it lists after any key (`start-after`) is the rest of its whole listing, in the
+same order. If it left out later keys there, they would be missing here; `s3.probe` detects such stores. The order, and
+where such a listing starts, are not assumed. Requests, and where hints come from, are not known here.
 """
 
 from __future__ import annotations
@@ -33,15 +32,15 @@ def spliced(
     what: str,
     on_taken: Callable[[int, int], None] = lambda _number, _rows: None,
 ) -> Iterator[RemoteObject]:
-    """What the trunk lists, in its order, read from branches where they fit.
+    """Yield what the trunk lists, in its order, read from branches where they fit.
 
-    `branches` are made when they are asked for, `ahead` of them before they are needed, in the order in which they are
-    expected. `on_taken` is told, for each branch that is taken, its number (from 0, in the order they were made in) and
-    how many rows were read of the chain before it.
+    `branches` come in the order of their first keys, and `ahead` of them are made before they are needed. `on_taken` is
+    called for each branch that is used, with its number (from 0, in the order of the iterator) and how many rows of the
+    chain before it were read.
 
     Raises:
         BrokenListing: the listing ends, and a branch has keys after its end.
-        StoreError: the chain that is being read can't be read on.
+        StoreError: the chain being read fails.
     """
     waiting: deque[_Branch] = deque()
     numbered = itertools.starmap(_Branch, enumerate(branches))
@@ -63,7 +62,7 @@ def spliced(
 
 
 class _Branch:
-    """A chain whose first page may be looked at before it is read."""
+    """A chain whose first page can be read ahead."""
 
     def __init__(self, number: int, chain: Chain) -> None:
         self.number = number
@@ -71,7 +70,7 @@ class _Branch:
         self._first: Rows | None = None
 
     def first(self) -> Rows:
-        """The first page; empty where the branch has none, or can't be read: the trunk will then say why."""
+        """Return the first page; empty if the branch has none or fails: the trunk will then raise the reason."""
         if self._first is None:
             try:
                 self._first = next(self._rest, ())
@@ -80,12 +79,12 @@ class _Branch:
         return self._first
 
     def chain(self) -> Chain:
-        """The whole branch."""
+        """Return the whole branch."""
         return itertools.chain([self.first()], self._rest)
 
 
 def _next_branch(rows: Rows, waiting: deque[_Branch]) -> tuple[int, _Branch] | None:
-    """The first branch that can be taken within this page, and where. Those that were missed are dropped."""
+    """Return the first branch that can be taken within this page, and where. Branches that were missed are dropped."""
     if not rows:
         return None
     place = {row.key: index for index, row in enumerate(rows)}
@@ -94,23 +93,23 @@ def _next_branch(rows: Rows, waiting: deque[_Branch]) -> tuple[int, _Branch] | N
         first = waiting[0].first()
         cut = place.get(first[0].key) if first else None
         if cut is None and first and key_bytes(first[0].key) > end:
-            return None  # not come upon yet
+            return None  # it starts after this page
         branch = waiting.popleft()
-        if cut is not None and _goes_on(rows, cut, first):
+        if cut is not None and _continues(rows, cut, first):
             return cut, branch
     return None
 
 
-def _goes_on(rows: Rows, cut: int, first: Rows) -> bool:
-    """Whether the branch's first page begins with the rest of this one."""
+def _continues(rows: Rows, cut: int, first: Rows) -> bool:
+    """Return whether the branch's first page begins with the rest of this one."""
     rest = len(rows) - cut
     return len(first) >= rest and all(rows[cut + n].key == first[n].key for n in range(rest))
 
 
 def _check_end(last: str, waiting: deque[_Branch], what: str) -> None:
-    """That nothing is known to come after the end.
+    """Check that no branch has keys after the end of the listing.
 
-    What still waits comes after it in byte order. In a tree's (see `s3.listing_order`) it may be long past.
+    A waiting branch is after it in byte order; in a tree's order (see `s3.listing_order`) it may be long past.
     """
     end = key_bytes(last).split(b"/")
     for branch in waiting:

@@ -1,7 +1,7 @@
-"""Uploads in parts that never ended: they are in no listing, and are paid for until somebody gives them up.
+"""Finds and aborts incomplete multipart uploads: they are in no listing, and are billed until somebody aborts them.
 
-Those of this library are remembered while they run, so its next push gives up what a kill left. Others' are only
-given up when that is asked for, and when they are old: one that is under way looks the same.
+This library's own are recorded while they run, so that its next push aborts what a killed one left. Those of others are
+aborted only on request, and only if they are old: an upload that is under way looks the same.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from hashmark.library.library import Library
 from hashmark.s3 import multipart
 from hashmark.s3.xml import Upload
 
-OLD = timedelta(days=1)
-"""An upload that began longer ago than this is taken for left behind."""
+ABANDONED_AFTER = timedelta(days=1)
+"""The age at which an upload counts as abandoned."""
 
 
 def note(library: Library, key: str, upload_id: str | None) -> None:
-    """Remember that an upload of the whole key has begun, or (None) that it has ended."""
+    """Record that an upload of the whole key has begun, or (None) that it has ended."""
     if upload_id is None:
         library.state.forget_incomplete_upload(library.bucket.store, key)
     else:
@@ -30,12 +30,12 @@ def note(library: Library, key: str, upload_id: str | None) -> None:
 
 
 def abort_own(dataset: Dataset) -> tuple[str, ...]:
-    """Give up what a killed push of this dataset has left. The dataset's lock must be held.
+    """Abort the uploads that a killed push of this dataset has left. The dataset's lock must be held.
 
-    Returns what is to be told of those that could not be given up: they stay remembered.
+    Return a note about each that could not be aborted; it stays recorded.
 
     Raises:
-        StoreError: the store can't be asked anything.
+        StoreError: the store can't be reached, or refuses everything.
     """
     library, notes = dataset.library, []
     for key, upload_id in library.state.incomplete_uploads(library.bucket.store).items():
@@ -46,32 +46,32 @@ def abort_own(dataset: Dataset) -> tuple[str, ...]:
             except StoreError as error:
                 if error.fatal and not isinstance(error, AccessDenied):
                     raise
-                notes.append(f"An unfinished upload of '{key}' could not be given up, and is paid for: {error.message}")
+                notes.append(f"Cannot abort an incomplete upload of '{key}', which is billed: {error.message}")
                 continue
             note(library, key, None)
     return tuple(notes)
 
 
 @dataclass(frozen=True, slots=True)
-class Unfinished:
-    """An upload that has not ended: whether this library began it, and whether it may be given up."""
+class IncompleteUpload:
+    """An incomplete multipart upload: whether this library began it, and whether it is old enough to be abandoned."""
 
     upload: Upload
     own: bool
     old: bool
 
 
-def unfinished(library: Library, now: datetime | None = None) -> list[Unfinished]:
-    """Every upload in parts under the library's prefix that has not ended; `now` is the time they are old by.
+def find(library: Library, now: datetime | None = None) -> list[IncompleteUpload]:
+    """Return every incomplete upload under the library's prefix. `now` is the time that ages are counted from.
 
     Raises:
         StoreError: they can't be listed.
     """
     prefix = library.settings.remote.prefix
     own = library.state.incomplete_uploads(library.bucket.store)
-    until = (now or datetime.now(UTC)) - OLD
+    until = (now or datetime.now(UTC)) - ABANDONED_AFTER
     found = library.bucket.uploads(f"{prefix}/" if prefix else "")
-    return [Unfinished(u, own.get(u.key) == u.upload_id, _began_before(u, until)) for u in found]
+    return [IncompleteUpload(u, own.get(u.key) == u.upload_id, _began_before(u, until)) for u in found]
 
 
 def _began_before(upload: Upload, until: datetime) -> bool:
@@ -82,8 +82,8 @@ def _began_before(upload: Upload, until: datetime) -> bool:
     return began.tzinfo is not None and began < until
 
 
-def abort(library: Library, found: list[Unfinished]) -> int:
-    """Give up the old ones, and this library's own unless a push of theirs is running. Returns how many.
+def abort(library: Library, found: list[IncompleteUpload]) -> int:
+    """Abort the abandoned ones, and this library's own unless their push is running. Return how many were aborted.
 
     Raises:
         StoreError: the store refuses.
@@ -100,13 +100,13 @@ def abort(library: Library, found: list[Unfinished]) -> int:
     return len(ended) + len(others)
 
 
-def told(found: list[Unfinished]) -> Iterator[str]:
-    """What there is, in words: how many, of whom, how old."""
+def describe(found: list[IncompleteUpload]) -> Iterator[str]:
+    """Describe them: how many, whose, how old."""
     own, old = sum(f.own for f in found), sum(f.old and not f.own for f in found)
-    yield f"{len(found)} uploads in parts have not ended" if len(found) > 1 else "an upload in parts has not ended"
+    yield f"{len(found)} incomplete multipart upload{'s' if len(found) > 1 else ''}"
     if own:
         yield f"{own} by this library"
     if old:
-        yield f"{old} by others, begun more than a day ago"
+        yield f"{old} by others, more than a day old"
     if rest := len(found) - own - old:
         yield f"{rest} by others that may be under way"
