@@ -84,7 +84,7 @@ def test_what_can_not_be_compared_says_why(dataset: Dataset, monkeypatch: pytest
     row = row_of(dataset)
     refused = compare_caption(dataset, row._replace(verdict=Verdict.REFUSED, reason="has a '..' segment"))
     assert (refused.pieces, refused.note) == ((), "has a '..' segment")
-    monkeypatch.setattr(diffs, "MAX_TEXT", 9)
+    monkeypatch.setattr(diffs, "MAX_DIFF_BYTES", 9)
     large = compare_caption(dataset, row)
     assert (large.pieces, large.note) == ((), "too large to compare word by word (10 bytes)")
 
@@ -99,5 +99,5 @@ def test_an_object_that_changed_after_the_listing_is_not_passed_off_as_the_liste
 def test_a_file_that_has_gone_meanwhile_is_named(dataset: Dataset) -> None:
     row = row_of(dataset)
     (dataset.path / KEY).unlink()
-    with pytest.raises(UsageError, match=r"'a\.txt' can't be read"):
+    with pytest.raises(UsageError, match=r"Cannot read 'a\.txt'"):
         compare_caption(dataset, row)

@@ -1,4 +1,4 @@
-"""The use cases, one module each; the command line, the page and the Python API call the same functions.
+"""The use cases, one module each. The command line, the page and the Python API call the same functions.
 
-They bring together what the layers below know, and return values. Nothing is printed or asked here.
+A use case combines what the layers below know and returns values. It prints nothing and asks nothing.
 """

@@ -1,4 +1,4 @@
-"""Captions on disk against captions in the bucket, word by word."""
+"""Compares captions on disk with captions in the bucket, word by word."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from hashmark.core.report import DatasetStatus
 from hashmark.core.word_diff import Piece, word_diff
 from hashmark.library.dataset import Dataset
 
-MAX_TEXT = 1 << 20
-"""Captions larger than this are not compared word by word."""
+MAX_DIFF_BYTES = 1 << 20
+"""Larger captions are not compared word by word."""
 
 
 @dataclass(frozen=True)
 class CaptionDiff:
-    """One caption on both sides. `pieces` lead from the bucket's text to the disk's; `note` says what else differs."""
+    """One caption on both sides. `pieces` are the changes from bucket to disk; `note` says what else differs."""
 
     status: FileStatus
     pieces: tuple[Piece, ...]
     note: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return {
             "key": printable(self.status.key),
             "verdict": self.status.verdict,
@@ -38,7 +38,7 @@ class CaptionDiff:
 
 
 def diff(dataset: Dataset, keys: Iterable[str] = ()) -> Iterator[CaptionDiff]:
-    """The captions that are not in sync, or those named, each as the way from the bucket's text to the disk's.
+    """Yield the captions that are not in sync, or those of `keys` that are not, with the changes from bucket to disk.
 
     Raises:
         UsageError: a key is not a caption of this dataset.
@@ -67,7 +67,7 @@ def _chosen(found: DatasetStatus, keys: list[str]) -> list[FileStatus]:
 
 
 def compare_caption(dataset: Dataset, row: FileStatus) -> CaptionDiff:
-    """One caption, in sync or not.
+    """Compare one caption, whether or not it is in sync.
 
     Raises:
         UsageError: it can't be read on disk.
@@ -76,7 +76,7 @@ def compare_caption(dataset: Dataset, row: FileStatus) -> CaptionDiff:
     if row.verdict is Verdict.REFUSED:
         return CaptionDiff(row, (), row.reason)
     size = max(row.local.size if row.local else 0, (row.remote.size or 0) if row.remote else 0)
-    if size > MAX_TEXT:
+    if size > MAX_DIFF_BYTES:
         return CaptionDiff(row, (), f"too large to compare word by word ({size} bytes)")
     disk = _read(dataset, row)
     etag = row.remote.etag if row.remote else None
@@ -92,7 +92,7 @@ def _read(dataset: Dataset, row: FileStatus) -> bytes:
     try:
         return (dataset.path / row.key).read_bytes()
     except OSError as error:
-        raise UsageError(f"'{row.key}' can't be read: {error.strerror}.") from None
+        raise UsageError(f"Cannot read '{row.key}': {error.strerror}.") from None
 
 
 def _note(row: FileStatus, old: str, new: str, *, same: bool) -> str | None:

@@ -1,7 +1,7 @@
-"""What each trainer will make of a dataset's folder: gathers the facts on disk and hands them to `core.lint`.
+"""Finds out how each trainer will read a dataset's folder: collects the facts on disk and hands them to `core.lint`.
 
-Looks at the disk alone; no bucket is asked. Facts are remembered by content, so that a second lint reads only names and
-what has changed. What is odd, and why, is not known here.
+Reads only the disk, no bucket. Facts are remembered by content, so a second lint reads only names and changed files.
+Does not know which facts are problems.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from hashmark.library.digest_cache import CAPTIONS, ROWS_PER_WRITE, hashed, reme
 from hashmark.state.state import State
 
 IMAGES = "image-1"
-"""The kind under which the facts of images are remembered; another number when what they say changes."""
+"""The kind under which the state keeps facts of images. Its number changes when their meaning does."""
 
-AHEAD = 8
-"""Images that are read while others are decoded."""
+MAX_READ_AHEAD = 8
+"""Images to read ahead while others are decoded."""
 
 T = TypeVar("T")
 
@@ -45,19 +45,19 @@ def lint(
     on_image: Callable[[int, int], None] = lambda _done, _of: None,
     cancel: threading.Event | None = None,
 ) -> LintReport:
-    """What these trainers will make of the dataset on disk. `on_image` is told how many images of how many are decoded.
+    """Return how these trainers will read the dataset on disk. `on_image` gets how many images of how many are decoded.
 
     Raises:
-        Interrupted: `cancel` was set; what was looked at is remembered.
+        Interrupted: `cancel` was set; the facts found so far are remembered.
     """
-    found = _Found(dataset)
+    found = _FilesOnDisk(dataset)
     captions = _caption_facts(found)
     images = _image_facts(found, on_image, cancel or threading.Event())
     return judge(found.folder(captions, images), trainers, found.problems)
 
 
 @dataclass
-class _Found:
+class _FilesOnDisk:
     """The files of a dataset on disk, paired."""
 
     dataset: Dataset
@@ -104,7 +104,7 @@ class _Found:
             )
 
     def _decoys(self) -> Iterator[tuple[str, str]]:
-        """Images without a caption whose caption's name is a folder's."""
+        """Yield images without a caption for which a folder has the caption's name, with that name."""
         for pair in self.paired.pairs:
             names = (split_suffix(pair.image.key)[0] + suffix for suffix in self.dataset.pairing.captions)
             if pair.caption is None:
@@ -112,7 +112,7 @@ class _Found:
 
 
 def _row(file: LocalFile, kind: Kind) -> FileStatus:
-    """A file as pairs are made of; nothing is compared, so nothing is claimed."""
+    """Return the file in the form that `pair_up` takes. Nothing was compared, so its verdict is `unverified`."""
     return FileStatus(file.key, kind, Verdict.UNVERIFIED, local=file)
 
 
@@ -120,8 +120,8 @@ def _file(file: LocalFile) -> File:
     return File(file.key, file.size, file.md5)
 
 
-def _caption_facts(found: _Found) -> dict[str, CaptionFacts]:
-    """The facts of captions by MD5: taken when they were hashed, and read here only where the state forgets."""
+def _caption_facts(found: _FilesOnDisk) -> dict[str, CaptionFacts]:
+    """Return the facts of captions by MD5: taken when they were hashed, and read here only if the state lacks them."""
     state = found.dataset.library.state
     known = _parsed(state.contents(CAPTIONS), CaptionFacts.from_text)
     facts: dict[str, CaptionFacts] = {}
@@ -140,8 +140,10 @@ def _caption_facts(found: _Found) -> dict[str, CaptionFacts]:
     return facts
 
 
-def _image_facts(found: _Found, on_image: Callable[[int, int], None], cancel: threading.Event) -> dict[str, ImageFacts]:
-    """The facts of images by MD5; those not known yet are decoded in processes of their own."""
+def _image_facts(
+    found: _FilesOnDisk, on_image: Callable[[int, int], None], cancel: threading.Event
+) -> dict[str, ImageFacts]:
+    """Return the facts of images by MD5. Unknown images are decoded in separate processes."""
     state = found.dataset.library.state
     wanted = {file.md5: file for file in found.of_kind(Kind.IMAGE) if file.md5}
     known = _parsed(state.contents(IMAGES), ImageFacts.from_text)
@@ -161,12 +163,12 @@ def _image_facts(found: _Found, on_image: Callable[[int, int], None], cancel: th
             on_image(done, len(missing))
     _remember(state, fresh)
     if cancel.is_set():
-        raise Interrupted("The lint was stopped; what was looked at is remembered.")
+        raise Interrupted("Lint cancelled; the facts found so far are remembered.")
     return facts
 
 
 def _parsed(texts: dict[str, str], make: Callable[[str], T]) -> dict[str, T]:
-    """What was remembered; what can't be understood counts as forgotten."""
+    """Return the remembered facts; values that can't be parsed are left out."""
     facts: dict[str, T] = {}
     for md5, text in texts.items():
         with contextlib.suppress(ValueError, TypeError):
@@ -179,9 +181,9 @@ def _remember(state: State, facts: dict[str, ImageFacts]) -> None:
 
 
 def _examined(
-    found: _Found, renderer: Renderer, files: dict[str, LocalFile], cancel: threading.Event
+    found: _FilesOnDisk, renderer: Renderer, files: dict[str, LocalFile], cancel: threading.Event
 ) -> Iterator[tuple[str, ImageFacts, bool]]:
-    """MD5, facts, and whether they will be the same next time. A few images are read ahead."""
+    """Yield MD5, facts, and whether a next time would find the same. Reads a few images ahead."""
     waiting: deque[tuple[str, Future[ImageFacts]]] = deque()
     for md5, file in files.items():
         if cancel.is_set():
@@ -189,7 +191,7 @@ def _examined(
         data = _read(found, file, MAX_IMAGE_BYTES)
         if data is not None:
             waiting.append((md5, renderer.examine(data)))
-        if len(waiting) > AHEAD:
+        if len(waiting) > MAX_READ_AHEAD:
             yield _settled(*waiting.popleft())
     while waiting and not cancel.is_set():
         yield _settled(*waiting.popleft())
@@ -198,18 +200,18 @@ def _examined(
 def _settled(md5: str, facts: Future[ImageFacts]) -> tuple[str, ImageFacts, bool]:
     try:
         return md5, facts.result(), True
-    except HashmarkError as error:  # a limit of time or memory, which a quieter machine may not meet
+    except HashmarkError as error:  # a limit of time or memory, which a less busy machine may not reach
         return md5, ImageFacts(trouble=error.message), False
 
 
-def _read(found: _Found, file: LocalFile, limit: int) -> bytes | None:
-    """The bytes of a file, if they are still those that were hashed; else None, and a problem that says so."""
+def _read(found: _FilesOnDisk, file: LocalFile, limit: int) -> bytes | None:
+    """Return the bytes of a file if they are still those that were hashed; else None, and add a problem."""
     try:
         read = read_file(found.dataset.path, file.key, limit)
     except HashmarkError as error:
         found.problems.append(Problem(file.key, error.code, error.message))
         return None
     if read is None or read[1] != file.stamp:
-        found.problems.append(Problem(file.key, "file-changed", "changed while it was looked at; lint again"))
+        found.problems.append(Problem(file.key, "file-changed", "changed while it was read; lint again"))
         return None
     return read[0]

@@ -1,4 +1,4 @@
-"""What the bucket holds of a dataset, as it is listed."""
+"""Lists what the bucket holds of a dataset."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from hashmark.library.remote_objects import objects_of
 
 
 def ls_remote(dataset: Dataset) -> Iterator[RemoteObject]:
-    """The objects of a dataset's folder in the bucket, in key order; complete or an error.
+    """Yield the objects of a dataset's folder in the bucket, in key order.
+
+    The listing is complete, or it ends with an error.
 
     Raises:
         StoreError: the bucket can't be reached or listed completely.

@@ -1,6 +1,6 @@
 """Reads the saved listing that `--against` names: the output of `ls-remote --json`, or a downloaded S3 Inventory.
 
-What the listing says is `core.saved_listing` and `core.inventory`. Knows no bucket.
+Parsing is the business of `core.saved_listing` and `core.inventory`. Knows no bucket.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from hashmark.library.dataset import Dataset
 
 
 def read_listing(path: Path, dataset: Dataset) -> Saved:
-    """A listing saved with `ls-remote --json`, or an S3 Inventory by its manifest.json: what it says of a dataset.
+    """Return what a listing says about a dataset: saved with `ls-remote --json`, or an S3 Inventory's manifest.json.
 
     Raises:
-        UsageError: the file can't be read, is no such listing, or is of another bucket.
+        UsageError: the file can't be read, is not such a listing, or is from another bucket.
     """
     text = _text(path)
     if _is_manifest(text):
@@ -43,9 +43,9 @@ def _text(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         hint = (
-            "Of an S3 Inventory, name the manifest.json." if path.suffix in {".gz", ".parquet"} else "Check the path."
+            "For an S3 Inventory, name its manifest.json." if path.suffix in {".gz", ".parquet"} else "Check the path."
         )
-        raise UsageError(f"The listing {path} can't be read: {why}.", hint) from None
+        raise UsageError(f"Cannot read the listing {path}: {why}.", hint) from None
 
 
 def _is_manifest(text: str) -> bool:
@@ -56,27 +56,27 @@ def _is_manifest(text: str) -> bool:
 
 
 def read_inventory(path: Path, text: str, dataset: Dataset) -> Saved:
-    """An S3 Inventory, from the manifest at `path`; its data files are looked for where AWS puts them, and beside it.
+    """Read an S3 Inventory from the manifest at `path`. Its data files may be where AWS puts them, or beside it.
 
     Raises:
-        UsageError: it is of another bucket, is incomplete or damaged, or has nothing of this dataset.
+        UsageError: it is from another bucket, is incomplete or damaged, or has nothing of this dataset.
     """
     manifest = parse_manifest(text, str(path))
     bucket = dataset.library.settings.remote.bucket
     if manifest.bucket != bucket:
         raise UsageError(
-            f"{path} is an inventory of the bucket {manifest.bucket}, not of {bucket}.", "Name another one."
+            f"{path} is an inventory of the bucket {manifest.bucket}, not of {bucket}.", "Name another manifest."
         )
     found: dict[str, RemoteObject] = {}
     for data in manifest.files:
         file = _find(path, data)
         for row in inventory.objects(_rows(file, manifest), dataset.prefix, str(file)):
             if row.key in found:
-                raise UsageError(f"{file} has '{row.key}' twice.", "Have another inventory made.")
+                raise UsageError(f"{file} lists '{row.key}' twice.", "Request another inventory.")
             found[row.key] = row
     if not found:
-        # An inventory can be of a part of a bucket and does not say of which: absence from it proves nothing.
-        raise UsageError(f"{path} has nothing under '{dataset.prefix}'.", "It may be of another part of the bucket.")
+        # An inventory may cover a part of a bucket and does not say which: absence from it proves nothing.
+        raise UsageError(f"{path} lists nothing under '{dataset.prefix}'.", "It may cover another part of the bucket.")
     rows = sorted((o for o in found.values() if not is_folder_marker(o.key)), key=lambda o: key_bytes(o.key))
     return Saved(tuple(rows), "an S3 Inventory", manifest.taken)
 
@@ -87,11 +87,13 @@ def _find(manifest: Path, data: DataFile) -> Path:
     places += [folder / data.key for folder in manifest.resolve().parents]
     file = next((place for place in places if place.is_file()), None)
     if file is None:
-        raise UsageError(f"{name} of the inventory {manifest} is missing.", "Download it into a folder `data` beside.")
+        raise UsageError(
+            f"{name} of the inventory {manifest} is missing.", "Download it into a folder `data` beside the manifest."
+        )
     with file.open("rb") as content:
         md5 = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     if (data.size is not None and file.stat().st_size != data.size) or (data.md5 is not None and md5 != data.md5):
-        raise UsageError(f"{file} is not the file that the inventory's manifest names.", "Download it again.")
+        raise UsageError(f"{file} is not the file that the inventory's manifest describes.", "Download it again.")
     return file
 
 
@@ -99,7 +101,7 @@ def _rows(file: Path, manifest: Manifest) -> Iterator[Mapping[str, Any]]:
     try:
         yield from _parquet_rows(file) if manifest.format == "Parquet" else _csv_rows(file, manifest.columns)
     except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
-        raise UsageError(f"{file} can't be read: {error}.", "Download it again.") from None
+        raise UsageError(f"Cannot read {file}: {error}.", "Download it again.") from None
 
 
 def _csv_rows(file: Path, columns: Sequence[str]) -> Iterator[Mapping[str, Any]]:
@@ -122,4 +124,4 @@ def _parquet_rows(file: Path) -> Iterator[Mapping[str, Any]]:
                 for row in batch.to_pylist():
                     yield {names[column]: value for column, value in row.items()}
     except ArrowException as error:
-        raise UsageError(f"{file} can't be read: {error}.", "Download it again.") from None
+        raise UsageError(f"Cannot read {file}: {error}.", "Download it again.") from None
