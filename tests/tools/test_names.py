@@ -96,7 +96,7 @@ def test_a_name_that_hides_its_content_is_refused(check: Check, path: str, text:
         "class Looked: ...",
         "class FirstLook: ...",
         "class A:\n    look_again: bool",
-        "def may_be_md5(text): ...",
+        "def looks_like_md5(text): ...",
         "async def run(look): ...",
         "def run(*, on_look=None): ...",
         "looking = 1",
