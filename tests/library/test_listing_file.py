@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
@@ -111,10 +111,11 @@ def save(folder: Path, rows: Sequence[dict[str, str]], sort: str = "CSV", **chan
 
 
 @pytest.fixture
-def dataset(tmp_path: Path) -> Dataset:
+def dataset(tmp_path: Path) -> Iterator[Dataset]:
     create(tmp_path / "styles", {"url": "s3://training-data/styles"})
     (tmp_path / "styles" / "82_ink").mkdir()
-    return Library.open(tmp_path / "styles").dataset("82")
+    with Library.open(tmp_path / "styles") as library:
+        yield library.dataset("82")
 
 
 def judged(dataset: Dataset, path: Path) -> dict[str, FileStatus]:
