@@ -1,4 +1,4 @@
-"""Real stores for the tests: each is started once a session, when it is first needed, and named at the end."""
+"""Fixtures for all tests. A real store starts once per session, when first needed, and is named at the end."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from support.stores import (
 )
 
 STORES = tuple(os.environ.get("HASHMARK_STORES", "seaweedfs rclone moto").split())
-"""What the tests of every store run against; `make stores` names others."""
+"""The stores of tests that run against every store; `make stores` sets others."""
 
 _started: list[str] = []
-_told: list[str] = []
+_lines: list[str] = []
 
 
-# A busy machine is slow, not wrong. CI draws the same examples each time; a contributor's runs go on finding new ones.
+# No deadline, because a busy machine is slow. CI uses the same examples every time; other runs try new ones.
 settings.register_profile(
     "hashmark", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -46,40 +46,40 @@ settings.load_profile("hashmark")
 
 
 def pytest_configure() -> None:
-    """Keep the tester's own settings out."""
+    """Ignore the user's own settings."""
     ignore_own_aws_settings()
     os.environ["COLUMNS"] = "160"
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker tells which stores it started, and the figures it saw."""
-    if (told := getattr(session.config, "workeroutput", None)) is not None:
-        told["stores"], told["figures"] = _started, _told
+    """Send the started stores and the lines to print from a worker to the controller."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["stores"], output["lines"] = _started, _lines
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     output = getattr(node, "workeroutput", {})
     _started.extend(output.get("stores", ()))
-    _told.extend(output.get("figures", ()))
+    _lines.extend(output.get("lines", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for line in _started:
         terminalreporter.write_line(f"store: {line}")
-    for line in _told:
+    for line in _lines:
         terminalreporter.write_line(line)
 
 
 @pytest.fixture
 def tell() -> Callable[[str], None]:
     """Prints a line after the last test: `tell(line)`."""
-    return _told.append
+    return _lines.append
 
 
 @contextlib.contextmanager
 def _alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """While a store starts, no other worker looks for free ports: one that is found is not taken at once."""
+    """Hold a lock while a store starts, so that no other worker finds the same free port."""
     with (tmp_path_factory.getbasetemp().parent / "starting").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -133,20 +133,20 @@ def s3rver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest) -> Store:
-    """Each of the stores in turn."""
+    """Run the test against each store."""
     found: Store = request.getfixturevalue(request.param)
     return found
 
 
 @pytest.fixture
 def prefix(request: pytest.FixtureRequest) -> str:
-    """A prefix of the bucket that no other test uses."""
+    """Return a prefix of the bucket that no other test uses."""
     return f"t{abs(hash(request.node.nodeid)):x}"
 
 
 @pytest.fixture
 def library_on(tmp_path: Path, prefix: str) -> Iterator[LibraryMaker]:
-    """Makes libraries that mirror a store under this test's prefix; `library_on(store, "name")`."""
+    """Makes libraries that mirror a store under this test's prefix: `library_on(store, "name")`."""
     opened: list[Library] = []
 
     def make(store: Store, name: str = "library") -> Library:

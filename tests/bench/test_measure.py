@@ -1,4 +1,4 @@
-"""What one run of a program is said to have cost, and what is not said because it was not measured."""
+"""The reported cost of a run, and what is not reported because it was not measured."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ before = run(small, Path(), os.environ)[0].peak
 assert run(big, Path(), os.environ, count=lambda lines: sum(1 for _ in lines))[1] == 40
 print(run(small, Path(), os.environ)[0].peak - before)
 """
-"""In a process of its own: this one may have held more than that before."""
+"""Run in a separate process, because this one may have had a higher peak before."""
 
 
 def test_what_a_program_says_raises_no_peak_that_is_measured_later() -> None:
@@ -37,7 +37,7 @@ def test_what_a_program_says_raises_no_peak_that_is_measured_later() -> None:
     assert int(done.stdout) < 10_000_000
 
 
-def test_a_peak_that_may_be_the_benchmark_s_own_is_not_told_as_the_program_s(tmp_path: Path) -> None:
+def test_a_peak_that_may_be_the_benchmark_s_own_is_not_reported_as_the_program_s(tmp_path: Path) -> None:
     small, _ = run(["/bin/true"], tmp_path, os.environ)
     big, _ = run([sys.executable, "-c", f"b'k' * {small.floor + 50_000_000}"], tmp_path, os.environ)
     assert small.peak > 2_000_000, "this process's own, for /bin/true needs no such memory"

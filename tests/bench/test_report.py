@@ -1,4 +1,4 @@
-"""The page of benchmarks: what it says of what was not measured, and of cases that were measured another time."""
+"""The benchmark page: values that were not measured, and cases kept from another run."""
 
 from __future__ import annotations
 
@@ -94,5 +94,5 @@ def test_cases_of_one_run_that_was_begun_twice_need_no_line_of_their_own(tmp_pat
     assert (tmp_path / "benchmarks.md").read_text().count("SeaweedFS") == 1
 
 
-def test_the_page_in_docs_is_the_one_that_its_json_makes() -> None:
+def test_docs_benchmarks_md_is_rendered_from_its_json() -> None:
     assert (DOCS / "benchmarks.md").read_text() == report.markdown(json.loads((DOCS / "benchmarks.json").read_text()))

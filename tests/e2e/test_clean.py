@@ -100,7 +100,7 @@ MISTAKES = {
 }
 
 
-def test_a_mistake_is_told_and_changes_nothing(shell: Shell) -> None:
+def test_a_mistake_is_reported_and_changes_nothing(shell: Shell) -> None:
     before = texts(shell)
     for arguments, said in MISTAKES.items():
         ran = shell("clean", "82", "--apply", *arguments)

@@ -74,7 +74,7 @@ def test_status_json_has_the_documented_shape(shell: Shell) -> None:
     assert [(p["key"], p["code"]) for p in dataset["problems"]] == [("alone.txt", "orphan-caption")]
 
 
-def test_odd_pairs_are_visible_in_the_json(shell: Shell) -> None:
+def test_pairing_problems_are_in_the_json(shell: Shell) -> None:
     folder = shell.cwd / "82_stellar_sketch"
     (folder / "0000.txt").unlink()
     (folder / "0001.jpg").write_bytes(b"another image of the same stem")
@@ -419,7 +419,7 @@ def test_a_library_in_a_library_is_refused(shell: Shell) -> None:
     assert "exists already" in shell("init", "--remote", "s3://bucket/inner").err
 
 
-def test_a_current_folder_that_is_gone_is_told_as_that(shell: Shell) -> None:
+def test_a_deleted_working_directory_is_reported_as_such(shell: Shell) -> None:
     gone = shell.cwd / "gone"
     gone.mkdir()
     command = f"cd '{gone}' && rmdir '{gone}' && exec '{SCRIPTS / 'hashmark'}' status"
@@ -455,7 +455,7 @@ def test_a_stream_that_is_closed_changes_no_exit_status(shell: Shell, line: str,
     assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
 
 
-def test_a_store_that_refuses_is_told_by_the_status_where_nothing_can_be_said(shell: Shell, seaweedfs: Store) -> None:
+def test_a_refusing_store_sets_the_exit_status_even_when_nothing_can_be_printed(shell: Shell, seaweedfs: Store) -> None:
     settings = shell.cwd / "hashmark.toml"
     settings.write_text(f'[remote]\nurl = "s3://nobody-made-this/p"\nendpoint_url = "{seaweedfs.endpoint_url}"\n')
     for closed in (">&-", "2>&-"):
@@ -509,7 +509,7 @@ def test_one_refused_dataset_does_not_hide_what_was_done_for_another(shell: Shel
     assert (second["dataset"], second["error"]["code"]) == ("10_ink", "refused")
 
 
-def test_a_reader_that_stops_reading_is_not_told_that_all_is_well(shell: Shell) -> None:
+def test_a_reader_that_stops_reading_does_not_get_status_0(shell: Shell) -> None:
     process = shell.start("status", "82", "--json")
     assert process.stdout
     process.stdout.close()
@@ -561,7 +561,7 @@ def test_datasets_that_overlap_in_the_bucket_are_refused(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("what", ["bundle", "profile"])
-def test_settings_of_aws_that_the_runtime_refuses_are_told_plainly(what: str, shell: Shell, tmp_path: Path) -> None:
+def test_aws_settings_that_the_runtime_refuses_are_reported_plainly(what: str, shell: Shell, tmp_path: Path) -> None:
     settings = shell.cwd / "hashmark.toml"
     if what == "bundle":
         (tmp_path / "ca.pem").write_text("not a certificate")

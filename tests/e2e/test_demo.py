@@ -68,7 +68,7 @@ def rclone_check(shell: Shell) -> list[str]:
 
 
 @pytest.mark.slow
-def test_the_demo_tells_the_story_and_ends_green(played: tuple[Shell, str]) -> None:
+def test_the_demo_runs_to_the_end_and_ends_green(played: tuple[Shell, str]) -> None:
     shell, out = played
     before, after = out.split("$ hashmark push 82")
     assert "82_stellar_sketch: upload 542" in before

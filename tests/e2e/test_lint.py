@@ -35,7 +35,7 @@ def test_a_clean_dataset_ends_with_0_and_says_what_is_to_be_known(shell: Shell) 
     assert "nothing odd" in ran.out
 
 
-def test_a_seeded_one_ends_with_1_and_groups_what_it_found(shell: Shell) -> None:
+def test_a_seeded_folder_ends_with_1_and_groups_its_findings(shell: Shell) -> None:
     ran = shell("lint", "7", "--trainer", "all")
     assert ran.status == 1
     heads = [line for line in ran.out.splitlines() if line in {"whichever trainer", *Trainer}]

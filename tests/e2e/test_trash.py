@@ -75,7 +75,7 @@ def test_another_number_empties_nothing(shell: Shell) -> None:
 # --- restore -----------------------------------------------------------------------------------------------------
 
 
-def test_a_restore_names_the_way_back_to_what_it_went_over(shell: Shell) -> None:
+def test_a_restore_says_where_the_overwritten_files_went(shell: Shell) -> None:
     """An hour's work on captions is in the way, on disk and in the bucket."""
     delete(shell, "0000.txt", "both", 2)
     caption = shell.cwd / "82_stellar_sketch" / "0000.txt"
@@ -113,7 +113,7 @@ def test_what_a_restore_leaves_of_an_undo_can_still_be_undone(shell: Shell) -> N
     assert ((folder / "0000.txt").read_bytes(), (folder / "0002.txt").exists()) == (b"a cat\n", False)
 
 
-def test_a_dataset_of_a_batch_goes_by_number_and_a_wrong_one_is_told(shell: Shell) -> None:
+def test_a_dataset_of_a_batch_is_found_by_number_and_a_wrong_one_is_reported(shell: Shell) -> None:
     delete(shell, "0000.txt", "both", 2)
     (batch,) = {row["batch"] for row in shell("trash", "list", "--json").json["entries"]}
     ran = shell("trash", "restore", batch, "--dataset", "10")

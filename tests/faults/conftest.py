@@ -1,4 +1,4 @@
-"""A world for each test of a fault."""
+"""A world for each fault test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SIGKILL at random steps and moments of every command that changes files, again and again in one library.
+"""SIGKILL at random steps and times of every command that changes files, repeatedly in one library.
 
 After each kill every file and object is whole, and every content that was there before the command is still in a file,
 an object or the trash. Every few kills all is run to its end: both machines and the bucket are equal, and doing it
@@ -26,7 +26,7 @@ from support.stores import Store
 
 FILES = [f"{n}.txt" for n in range(6)]
 SCRATCH = ".hashmark/probe-"
-"""What a killed probe of the store leaves, until the next one removes it."""
+"""List the objects that a killed probe leaves until the next one removes them."""
 Words = tuple[object, ...]
 
 
@@ -36,7 +36,7 @@ def md5(data: bytes) -> str:
 
 @dataclass
 class Machine:
-    """A library to run commands in. `lengths` are how many steps each command was last seen to take."""
+    """A library to run commands in. `lengths` holds how many steps each command took last."""
 
     root: Path
     run: Killer
@@ -47,13 +47,13 @@ class Machine:
         return self.root / NAME
 
     def __call__(self, *words: object) -> Any:
-        """Run to the end; what it says in JSON."""
+        """Run to the end; return its JSON."""
         end = self.run(*words, "--json")
         assert end.status in {0, 1}, (words, end.out)
         return json.loads(end.out)
 
     def kill(self, words: Words, chance: random.Random) -> bool:
-        """Run until a random step, or now and then a random moment; whether it was killed before it ended."""
+        """Kill the run at a random step, or sometimes after a random time; return whether it was killed."""
         length = self.lengths.get(str(words[0]), 60)
         if chance.random() < 0.75:
             end = self.run(*words, at=chance.randint(1, length))
@@ -68,7 +68,7 @@ class Machine:
 
 @dataclass
 class Yard:
-    """Two machines on one bucket. `written` has every content that a key was ever given, as it was and cleaned."""
+    """Two machines on one bucket. `written` has every content a key ever had, unchanged and cleaned."""
 
     here: Machine
     there: Machine
@@ -86,11 +86,11 @@ class Yard:
             self.written[key] |= {md5(data), md5(data.replace(b"  ", b" "))}
 
     def objects(self) -> list[str]:
-        """What the bucket has of the dataset, in key order."""
+        """List the dataset's objects in key order."""
         return [row.key for row in self.bucket.objects(f"{self.prefix}/{NAME}/")]
 
     def reachable(self) -> set[str]:
-        """The digests of all contents in files, objects (their ETags) and the trash on all sides, but for scratch."""
+        """Return the digests of all files, objects (their ETags) and both trashes, without scratch objects."""
         objects = self.bucket.objects(f"{self.prefix}/")
         digests = {str(row.etag) for row in objects if not row.key.startswith(SCRATCH)}
         for machine in (self.here, self.there):
@@ -99,7 +99,7 @@ class Yard:
         return digests
 
     def torn(self) -> list[str]:
-        """Files and objects that hold what they were never given."""
+        """Return files and objects with content that they were never given."""
         found = [
             f"object {r.key}" for r in self.bucket.objects(f"{self.prefix}/{NAME}/") if r.etag not in self.of(r.key)
         ]
@@ -113,7 +113,7 @@ class Yard:
         return self.written.get(key, set())
 
     def settle(self) -> None:
-        """Everything to its end, then everything once more, which does nothing."""
+        """Finish every command, then run all again, which does nothing."""
         push, pull = ("push", "82", "--take", "mine"), ("pull", "82", "--take", "theirs")
         for machine, *verbs in ((self.here, push, pull), (self.there, pull, push), (self.here, pull)):
             for words in verbs:
@@ -129,10 +129,10 @@ class Yard:
             assert machine.run("trash", "empty", "--yes").status == 0
 
 
-def test_killed_amid_a_copy_into_the_trash_nothing_torn_can_be_restored(
+def test_killed_during_a_copy_to_the_trash_no_torn_file_can_be_restored(
     seaweedfs: Store, tmp_path: Path, prefix: str
 ) -> None:
-    """A file with a second name is copied there, for an edit under that name would change a link too.
+    """A file with two names is copied to the trash: an edit through the other name would change a hard link.
 
     Guard: copied under its own name, the part of it is what `trash restore` puts over the whole file.
     """
@@ -188,7 +188,7 @@ def undo(_yard: Yard, _machine: Machine) -> Words:
 
 
 COMMANDS: tuple[Callable[[Yard, Machine], Words], ...] = (push, pull, restore, delete, clean, undo)
-"""What is killed: each prepares the library and gives the command's words."""
+"""The commands to kill. Each function prepares the library and returns the command line."""
 
 
 @pytest.mark.timeout(3600)

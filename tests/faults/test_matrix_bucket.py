@@ -1,4 +1,4 @@
-"""The fault matrix, rows 12 to 19 and 26: others write to the bucket, answers are lost, the store is busy."""
+"""The fault matrix, rows 12 to 19 and 26: concurrent writers, lost answers, a busy store."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_row_12_remote_edit_after_the_plan_is_not_overwritten(world: World) -> N
 def test_row_13_a_server_that_ignores_conditions_is_detected_and_a_head_precedes_each_write(
     store_name: str, request: pytest.FixtureRequest, seaweedfs: Store, prefix: str, tmp_path: Path
 ) -> None:
-    """The probe sees that conditions are ignored, the run says so, and each write is preceded by a look.
+    """The probe detects that conditions are ignored, the run says so, and a HEAD precedes each write.
 
     Guard: without the HEAD request, a change since the listing is overwritten.
     """
@@ -70,7 +70,7 @@ def test_row_13_a_server_that_ignores_conditions_is_detected_and_a_head_precedes
 def test_row_14_of_two_uploaders_of_a_new_file_one_succeeds_and_the_other_gets_a_conflict(
     world: World, races: int
 ) -> None:
-    """Both requests are held at the store's door and let in together, race after race.
+    """Both requests are held in front of the store and released together, race after race.
 
     Guard: without the condition on the PUT, both uploaders are told that they succeeded.
     """
@@ -103,7 +103,7 @@ def test_row_14_of_two_uploaders_of_a_new_file_one_succeeds_and_the_other_gets_a
 
 
 def test_row_15_where_both_sides_were_edited_both_are_kept(world: World) -> None:
-    """Neither push nor pull decides; when the user does, the losing content is in the trash.
+    """Neither push nor pull decides. When the user does, the overwritten content is in the trash.
 
     Guard: with a conflict among the uploads of a push, the remote edit is overwritten without consent.
     """
@@ -126,7 +126,7 @@ def test_row_15_where_both_sides_were_edited_both_are_kept(world: World) -> None
 
 
 def test_row_16_an_edit_survives_a_delete_on_the_other_side(world: World) -> None:
-    """Deleted here and edited there, and the other way round.
+    """Deleted on disk and edited in the bucket, and vice versa.
 
     Guard: without comparing the ETag with the base, the edited object is deleted.
     """
@@ -148,7 +148,7 @@ def test_row_16_an_edit_survives_a_delete_on_the_other_side(world: World) -> Non
 
 @pytest.mark.parametrize("kind", ["new", "replaced"])
 def test_row_17_response_lost_after_put_landed_is_recognised_as_our_own(world: World, kind: str) -> None:
-    """The PUT lands, its answer is lost with the connection; the repeated PUT meets its own condition.
+    """The PUT succeeds but the connection is lost; the repeated PUT fails its own condition.
 
     Guard: without comparing the digests after a 412, our own write becomes a conflict.
     """
@@ -157,7 +157,7 @@ def test_row_17_response_lost_after_put_landed_is_recognised_as_our_own(world: W
 
 @pytest.mark.parametrize("kind", ["new", "replaced"])
 def test_row_18_a_412_from_our_own_retry_is_no_conflict(world: World, kind: str) -> None:
-    """The PUT lands and is answered with 500; the repeated PUT is refused with 412.
+    """The PUT succeeds but is answered with 500; the repeated PUT is refused with 412.
 
     Guard: without comparing the digests after a 412, our own write becomes a conflict.
     """
@@ -182,7 +182,7 @@ def _lost_write(world: World, kind: str, fault: Fault) -> None:
 def test_row_19_a_burst_of_503_lowers_the_concurrency_and_the_run_finishes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A third of the files is refused longer than the runtime itself tries again.
+    """The store refuses a third of the files for longer than the runtime retries.
 
     Guard: without halving on SlowDown, the number of requests in flight stays the same.
     """

@@ -33,7 +33,7 @@ PULL = ("pull", "82", "--take", "theirs")
 
 @pytest.fixture
 def there(seaweedfs: Store, tmp_path: Path, prefix: str) -> Shell:
-    """A machine that has pushed `NEW`."""
+    """Return a machine that has pushed `NEW`."""
     shell = library(seaweedfs, tmp_path / "there", prefix)
     write(shell.cwd / NAME, NEW)
     assert shell("push", "82").status == 0
@@ -51,7 +51,7 @@ def to_be_killed(shell: Shell, *, small: int | None = None) -> Killer:
 
 
 def whole(folder: Path) -> dict[str, bytes]:
-    """The files, those left aside that are unfinished."""
+    """Read the files without temporary ones."""
     return {key: data for key, data in tree(folder).items() if not key.endswith(".part")}
 
 
@@ -103,10 +103,10 @@ def test_row_2_killed_before_what_was_proven_is_recorded_the_next_run_converges(
         assert second["actions"] == []
 
 
-def test_row_3_killed_amid_an_upload_in_parts_nothing_is_visible_and_the_next_push_aborts_it(
+def test_row_3_killed_during_a_multipart_upload_nothing_is_visible_and_the_next_push_aborts_it(
     seaweedfs: Store, tmp_path: Path, prefix: str
 ) -> None:
-    """SIGKILL as the parts go up, and once more as they are to be made one object.
+    """SIGKILL while the parts are sent, and again at the completion.
 
     Guard: without the recorded upload id, its parts stay forever.
     """
@@ -125,8 +125,8 @@ def test_row_3_killed_amid_an_upload_in_parts_nothing_is_visible_and_the_next_pu
     assert shell("status", "82").status == 0
 
 
-def test_row_3_killed_amid_the_store_s_probe_nothing_of_it_stays(seaweedfs: Store, tmp_path: Path, prefix: str) -> None:
-    """SIGKILL as the first push tries what the store can do: with its scratch object up, and its upload in parts.
+def test_row_3_killed_during_a_probe_no_scratch_object_stays(seaweedfs: Store, tmp_path: Path, prefix: str) -> None:
+    """SIGKILL while the first push probes the store, with a scratch object and an incomplete multipart upload.
 
     Guard: without the recorded scratch key, the objects of the killed probe stay forever.
     """
@@ -145,7 +145,7 @@ def test_row_3_killed_amid_the_store_s_probe_nothing_of_it_stays(seaweedfs: Stor
 def test_row_4_the_bytes_reach_the_device_before_their_name_and_the_name_before_the_next_file(
     there: Shell, seaweedfs: Store, tmp_path: Path, prefix: str
 ) -> None:
-    """Seen from outside, by strace: fsync of the file, link or rename, fsync of the folder. `tests/disk` has the same
+    """Observed with strace: fsync of the file, link or rename, fsync of the folder. `tests/disk` has the same
     from inside, for machines without strace.
 
     Guard: without the fsync of the temporary file, its name becomes durable first.
@@ -174,7 +174,7 @@ def test_row_4_the_bytes_reach_the_device_before_their_name_and_the_name_before_
 
 
 def _order(calls: str) -> str:
-    """What one thread asked of the system, in order: of unfinished files, and of the dataset's folder."""
+    """Return the system calls of one thread on temporary files and the dataset's folder, in order."""
     words = []
     for name, what in re.findall(r"^(fsync|link|rename)\w*\((.*)\) += 0", calls, re.MULTILINE):
         if ".part" in what:
@@ -190,8 +190,8 @@ def small(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-def test_row_5_a_full_disk_keeps_the_old_files_removes_the_unfinished_and_stops(small: Path, world: World) -> None:
-    """An 8 MiB file system, and 12 MiB to come.
+def test_row_5_a_full_disk_keeps_the_old_files_removes_the_temporary_ones_and_stops(small: Path, world: World) -> None:
+    """Download 12 MiB to an 8 MiB file system.
 
     Guard: with temporary files left in place, they fill the disk forever.
     """
@@ -227,7 +227,7 @@ def test_row_6_a_read_only_tree_fails_before_anything_is_transferred(world: Worl
 
 
 def attempt(dataset: Dataset) -> str:
-    """The code of what stopped a pull."""
+    """Return the code of the error that stopped a pull."""
     try:
         result = pull(dataset, take="theirs")
     except HashmarkError as error:
@@ -246,7 +246,7 @@ def same_size_edit(path: Path) -> None:
 
 
 def test_row_9_an_edit_that_keeps_size_and_time_is_seen(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The digest is remembered; the ctime, which nobody can put back, says that the file is another.
+    """The digest is cached; the ctime, which nobody can set, shows that the file changed.
 
     Guard: with the ctime ignored when a cached digest is trusted, the edit stays green.
     """
@@ -262,7 +262,7 @@ def test_row_9_an_edit_that_keeps_size_and_time_is_seen(world: World, monkeypatc
 
 
 def test_row_10_an_edit_within_one_tick_of_the_clock_is_seen(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system whose clock stands still for two seconds, as FAT's does: both writes have the same stamp.
+    """The file system's clock ticks every two seconds, like FAT's: both writes have the same stamp.
 
     Guard: with the digest cached before the timestamp is settled, the second write is not seen.
     """
@@ -284,7 +284,7 @@ def test_row_10_an_edit_within_one_tick_of_the_clock_is_seen(world: World, monke
 
 
 def test_row_11_a_local_edit_after_the_plan_is_left_as_it_is(world: World) -> None:
-    """The user saves while the download is on its way; one edit keeps size and time.
+    """The user saves during the download; one edit keeps size and time.
 
     Guard: without the check of the target before the rename, the edit is overwritten.
     """
@@ -349,7 +349,7 @@ def test_row_35_a_symlink_in_the_place_of_a_file_is_neither_followed_nor_replace
 
 @pytest.mark.parametrize("days", [-1, 1])
 def test_row_36_a_clock_a_day_off_changes_no_decision(world: World, days: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ours, the files' and the store's dates, each a day off; what is planned is the same.
+    """Our clock, the files' dates and the store's dates are each a day off; the plan is the same.
 
     Guard: with the newer date deciding which side wins, the plan changes with the clock.
     """

@@ -1,4 +1,4 @@
-"""The fault matrix, rows 27 to 31, 33, 34, 37 and 38: what a store says of itself, and who it is."""
+"""The fault matrix, rows 27 to 31, 33, 34, 37 and 38: wrong listings, hostile keys, credentials and redirects."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def unharmed(world: World) -> None:
 
 
 def refuses_to_list(world: World, *kinds: type[HashmarkError]) -> None:
-    """Whatever is asked, the listing is an error, and nothing is deleted on either side."""
+    """Check that every command fails at the listing and nothing is deleted on either side."""
     here = world.machine()
     (here.path / "00.txt").unlink()
     asked: list[Callable[[], object]] = [
@@ -81,7 +81,7 @@ def _without_token(body: bytes) -> bytes:
 
 
 class _SameToken:
-    """Every page names the token of the first."""
+    """Give every page the token of the first."""
 
     def __init__(self) -> None:
         self._first = b""
@@ -96,7 +96,7 @@ class _SameToken:
 def test_row_28_a_truncated_or_looping_listing_is_an_error(
     synced: World, sort: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pages of five. The page left out shows by its own count of keys.
+    """Pages of five keys. KeyCount reveals the missing page.
 
     Guard: without the checks of the token, of repeated tokens and of KeyCount, it counts as a shorter listing.
     """
@@ -158,7 +158,7 @@ def test_row_30_more_than_a_tenth_is_deleted_only_with_the_number(synced: World)
 
 @pytest.mark.parametrize("sort", ["refused", "not mentioned"])
 def test_row_31_a_batch_delete_that_fails_in_part_names_the_keys(synced: World, sort: str) -> None:
-    """The answer is 200, and says of one key that it was refused, or does not mention it.
+    """The answer is 200, but refuses one key or does not mention it.
 
     Guard: with every key that the answer does not list as an error counted as deleted, it is reported as deleted.
     """
@@ -186,7 +186,7 @@ HOSTILE = (
 
 
 def _with_rows(keys: tuple[str, ...], world: World) -> Fault:
-    """A listing with these keys put among its own, in byte order."""
+    """Insert these keys into a listing, in byte order."""
 
     def change(body: bytes) -> bytes:
         prefix = f"{world.prefix}/{NAME}/"
@@ -208,7 +208,7 @@ def _key(row: bytes) -> bytes:
 
 
 def test_row_33_hostile_keys_are_refused_by_name_and_the_rest_goes_on(synced: World) -> None:
-    """Put into the listing, since no store would take some of them; the exit status is 4.
+    """The keys are inserted into the listing, because no store accepts all of them; the exit status is 4.
 
     Guard: without the check of keys, a path outside the dataset is tried.
     """
@@ -255,7 +255,7 @@ def test_row_34_names_that_are_one_on_other_disks_are_both_refused_before_anythi
 def test_row_37_expired_credentials_or_a_wrong_region_stop_the_run_with_the_next_step_and_it_resumes(
     world: World, fault: Fault, code: str, words: str
 ) -> None:
-    """After twenty of two hundred files the store refuses; what was done is kept.
+    """The store refuses after twenty of two hundred files; the twenty are kept.
 
     Guard: without an error class for this refusal, every other file is tried too, and the message names no remedy.
     """
@@ -280,7 +280,7 @@ def test_row_37_expired_credentials_or_a_wrong_region_stop_the_run_with_the_next
 def test_row_38_a_redirect_is_refused_and_the_token_goes_nowhere(
     seaweedfs: Store, world: World, tmp_path: Path, code: int
 ) -> None:
-    """With a session token, which a client that follows would hand over.
+    """With a session token, which a client that follows the redirect would hand over.
 
     Guard: our code sends to the configured host only; if it followed the redirect, the sink would see the token.
     """
@@ -310,7 +310,7 @@ def test_row_38_a_redirect_is_refused_and_the_token_goes_nowhere(
 
 
 def test_row_7_unreadable_source_is_an_error_and_not_a_deleted_file(synced: World) -> None:
-    """Links to nothing stand for files that the system does not let us read: that works for root as well.
+    """Broken symlinks stand for unreadable files, because root can read every file.
 
     Guard: with unreadable files left out of the walk, they count as deleted on this side.
     """

@@ -1,4 +1,4 @@
-"""The fault matrix, rows 3, 20 to 25 and 32: bytes that are cut, damaged, swapped, or lie damaged at rest."""
+"""The fault matrix, rows 3, 20 to 25 and 32: truncated, damaged and swapped bytes, on the way and at rest."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ FOR_EVER = 10**6
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Uploads in parts from 5 MiB on, S3's least part size."""
+    """Upload files from 5 MiB on, S3's minimum part size, in parts."""
     monkeypatch.setattr(moves, "MAX_SINGLE_PUT_BYTES", 5 << 20)
     monkeypatch.setattr(parts, "PART_BYTES", 5 << 20)
 
@@ -57,8 +57,8 @@ def pushed(world: World, files: dict[str, bytes]) -> None:
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_row_17_an_upload_in_parts_whose_last_answer_is_lost_is_recognised_too(world: World) -> None:
-    """The completion lands, its answer is an error, and so is the repeated completion's.
+def test_row_17_a_multipart_upload_whose_last_answer_is_lost_is_recognised_too(world: World) -> None:
+    """The completion succeeds, but it and the repeated completion are answered with an error.
 
     Guard: without the check of the ETag after a refused completion, our own object becomes a conflict.
     """
@@ -77,7 +77,7 @@ def test_row_17_an_upload_in_parts_whose_last_answer_is_lost_is_recognised_too(w
 
 
 def test_row_20_an_answer_without_an_etag_proves_nothing(world: World) -> None:
-    """The object is there; whether it is ours is found out by the next comparison.
+    """The object exists; the next comparison finds out whether it is ours.
 
     Guard: without requiring an ETag in the answer, the file counts as uploaded without one.
     """
@@ -104,7 +104,7 @@ SAYS_ERROR = swap(error("AccessDenied"))
 )
 @pytest.mark.usefixtures("small_parts")
 def test_row_20_an_error_with_status_200_is_a_failure(world: World, operation: str, key: str, fault: Fault) -> None:
-    """S3 answers copies and completions with 200 before it knows how they end.
+    """S3 answers copies and completions with 200 before it knows their result.
 
     Guard: without requiring an ETag (or the root element) in the answer, the file counts as uploaded.
     """
@@ -134,7 +134,7 @@ def test_row_20_an_error_with_status_200_is_a_failure(world: World, operation: s
     ],
 )
 def test_row_21_a_reset_a_stall_or_a_slow_line_ends_in_the_whole_file(world: World, fault: Fault) -> None:
-    """The runtime tries again; it gives a connection up that stood still for half a minute.
+    """The runtime retries; it closes a connection that stalls for half a minute.
 
     Guard: the AWS runtime retries. A fault that never ends fails the run, as the next test shows.
     """
@@ -149,7 +149,7 @@ def test_row_21_a_reset_a_stall_or_a_slow_line_ends_in_the_whole_file(world: Wor
 def test_row_21_a_line_that_is_always_cut_fails_and_leaves_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A large object, read in ranges, of which the first arrive: they are on the disk by then.
+    """A large object is read in ranges; the first of them are already on the disk.
 
     Guard: with the temporary file left in place, the folder is not empty.
     """
@@ -164,7 +164,7 @@ def test_row_21_a_line_that_is_always_cut_fails_and_leaves_nothing(
 
 
 def test_row_21_what_is_fetched_after_a_reset_is_the_version_that_was_compared(world: World) -> None:
-    """Another version comes into the bucket between the cut and the retry.
+    """Another version is uploaded between the reset and the retry.
 
     Guard: without If-Match on the GET and the check of the returned ETag, another version is taken for the compared
     one.
@@ -200,7 +200,7 @@ def test_row_22_a_truncated_body_is_retried_and_never_put_in_place(world: World,
 
 @pytest.mark.parametrize("times", [1, FOR_EVER], ids=["once", "always"])
 def test_row_23_a_flipped_byte_on_the_way_down_never_reaches_the_file(world: World, times: int) -> None:
-    """The bytes are tried once more; what is still wrong is not kept, not even aside.
+    """The download is retried once; bytes that are still wrong are not kept anywhere.
 
     Guard: without the check of size and digest, the damaged bytes become the file.
     """
@@ -240,7 +240,7 @@ def test_row_24_a_flipped_byte_on_the_way_up_is_refused_by_a_store_that_checks_c
 def test_row_24_a_flipped_byte_on_the_way_up_is_found_by_reading_back_where_the_store_checks_nothing(
     moto: Store, prefix: str, tmp_path: Path
 ) -> None:
-    """moto ignores Content-MD5; the answer's ETag is another, so the object is read back.
+    """moto ignores Content-MD5; the answer has another ETag, so the object is read back.
 
     Guard: without reading back, the damaged object counts as uploaded.
     """
@@ -259,7 +259,7 @@ def test_row_24_a_flipped_byte_on_the_way_up_is_found_by_reading_back_where_the_
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_row_25_bit_rot_in_the_store_s_own_volume_is_named_by_verify(world: World, seaweedfs: Store) -> None:
-    """Listing and ETag stay as they were. SeaweedFS looks for a better copy for 13 s at each try, then says 500.
+    """Listing and ETag stay the same. SeaweedFS searches for a good copy for 13 s per request, then answers 500.
 
     Guard: with `verify` trusting the ETag instead of the body, the object stays green.
     """
@@ -273,7 +273,7 @@ def test_row_25_bit_rot_in_the_store_s_own_volume_is_named_by_verify(world: Worl
 
 
 def test_row_25_rot_that_the_store_itself_does_not_see_is_named_by_verify_too(world: World) -> None:
-    """The store serves the rotten bytes under the old ETag. The good copy on disk is pushed over them.
+    """The store serves the rotten bytes under the old ETag. A push replaces them with the good copy on disk.
 
     Guard: with `verify` trusting the ETag instead of the body, the object stays green.
     """
@@ -344,8 +344,8 @@ def _restore(world: World, batch: str | None) -> None:
     assert (len(restored.entries), restored.failures) == (2, ())
 
 
-def test_row_8_source_changed_amid_an_upload_in_parts_is_not_completed(world: World, small_parts: None) -> None:
-    """A writer changes the last part of the file, which was compared, while the first are on their way.
+def test_row_8_source_changed_during_a_multipart_upload_is_not_completed(world: World, small_parts: None) -> None:
+    """A writer changes the last part of a compared file while the first parts are sent.
 
     Guard: without the digest of the sent bytes, old and new parts become one object.
     """
@@ -355,8 +355,8 @@ def test_row_8_source_changed_amid_an_upload_in_parts_is_not_completed(world: Wo
     changed_amid_its_upload(world)
 
 
-def test_row_8_new_source_changed_amid_an_upload_in_parts_is_not_completed(world: World, small_parts: None) -> None:
-    """The same with a file that the bucket does not have: it was hashed a moment before.
+def test_row_8_new_source_changed_during_a_multipart_upload_is_not_completed(world: World, small_parts: None) -> None:
+    """The same for a file that is not in the bucket: it was hashed a moment before.
 
     Guard: without the digest sent along and the check of the parts' ETags, the object differs from the hashed
     bytes.
@@ -364,18 +364,16 @@ def test_row_8_new_source_changed_amid_an_upload_in_parts_is_not_completed(world
     changed_amid_its_upload(world)
 
 
-def test_row_8_source_cut_short_amid_an_upload_in_parts_is_not_completed(world: World, small_parts: None) -> None:
-    """A writer begins the file anew, as most do: it is empty while its first parts, hashed a moment before, travel.
+def test_row_8_source_cut_short_during_a_multipart_upload_is_not_completed(world: World, small_parts: None) -> None:
+    """A writer truncates the file first, as most do: it is empty while its first parts, already hashed, are sent.
 
     Guard: without the count of sent bytes, the parts so far become an object that is reported as the whole file.
     """
     changed_amid_its_upload(world, lambda path: os.truncate(path, 0))
 
 
-def test_row_8_source_changed_amid_parts_that_the_store_does_not_check_is_not_completed(
-    world: World, small_parts: None
-) -> None:
-    """The store looks at Content-MD5 of whole objects, but not of parts.
+def test_row_8_source_changed_while_the_store_checks_no_parts_is_not_completed(world: World, small_parts: None) -> None:
+    """The store checks Content-MD5 of whole objects, but not of parts.
 
     Guard: without the check of the parts' ETags, the object is reported as the hashed file.
     """
@@ -393,7 +391,7 @@ def overwrite_the_end(path: Path) -> None:
 def changed_amid_its_upload(world: World, change: Callable[[Path], None] = overwrite_the_end) -> None:
     here = world.machine()
     before = in_bucket(here)
-    # More parts than are under way at once: the last one is not read yet when the first arrives.
+    # More parts than are sent at once: the last one is not read yet when the first arrives.
     content = os.urandom((IN_FLIGHT + 2) * parts.PART_BYTES + (1 << 20))
     fill(here, {"big.png": content})
     before_any = meanwhile(Once(lambda: change(here.path / "big.png")))
@@ -407,7 +405,7 @@ def changed_amid_its_upload(world: World, change: Callable[[Path], None] = overw
 
 
 def test_row_8_source_changed_after_it_was_compared_is_not_uploaded(world: World) -> None:
-    """By its digest, or, if it was not read because the bucket has nothing to compare it with, by its stamp.
+    """By its digest, or by its stamp if it was not read because the bucket has nothing to compare it with.
 
     Guard: without the check of the sent bytes' digest and stamp, bytes that nobody compared are uploaded.
     """

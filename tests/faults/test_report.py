@@ -1,4 +1,4 @@
-"""The matrix is whole, and the page about it is of the tests that are there."""
+"""The matrix is complete, and its page lists exactly the existing tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_every_row_of_the_matrix_has_a_test_and_every_test_a_row() -> None:
     assert {test.row for test in row_tests()} == set(ROWS)
 
 
-def test_every_guard_is_where_it_is_said_to_be_and_has_its_test() -> None:
+def test_every_guard_is_where_it_is_quoted_from_and_has_a_test() -> None:
     assert list(guards.stale()) == []
     names = [test.name for test in row_tests()]
     for guard in guards.GUARDS:
@@ -32,5 +32,5 @@ def test_the_page_lists_exactly_the_tests_that_there_are_and_no_failure() -> Non
 
 
 @pytest.mark.parametrize("test", row_tests(), ids=lambda test: test.name)
-def test_every_test_of_a_row_says_what_its_guard_is(test: object) -> None:
+def test_every_test_of_a_row_names_its_guard(test: object) -> None:
     assert getattr(test, "guard", "")

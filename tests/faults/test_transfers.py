@@ -1,4 +1,4 @@
-"""Transfers under faults that no row of the matrix names."""
+"""Transfers under faults that are no row of the matrix."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_delete_whose_answer_is_lost_is_recognised_as_our_own(world: World) ->
 
 
 def test_a_second_try_never_puts_the_new_bytes_over_the_old_ones_in_the_trash(world: World) -> None:
-    """The answer is lost so often that the whole move is tried again; the trash must keep the old content."""
+    """The answer is lost so often that the whole move is retried; the trash must keep the old content."""
     here = world.machine()
     fill(here, {"a.txt": TEXT})
     push(here)
@@ -54,7 +54,7 @@ def test_deletes_wait_for_the_transfers_and_do_not_follow_a_failure(world: World
 
 
 def pulls_with_etag(world: World, made_up: str) -> Dataset:
-    """A machine that has nothing, and is told this ETag of the only object."""
+    """Return a machine without files whose listing has this ETag for the only object."""
     there, here = world.other(), world.machine()
     fill(there, {"a.txt": TEXT})
     push(there)
@@ -66,7 +66,7 @@ def pulls_with_etag(world: World, made_up: str) -> Dataset:
 
 
 def test_an_etag_that_may_be_random_is_no_reason_to_refuse_what_arrived(world: World) -> None:
-    """As MinIO makes them; but where the bucket's ETags were seen to be MD5s, it is one."""
+    """MinIO makes such ETags; but if the bucket's ETags are known to be MD5s, it is one."""
     here = pulls_with_etag(world, "9f8e7d6c5b4a49388271605f4e3d2c1b")
     here.library.state.record_facts(here.library.bucket.store, {"etag-md5": "yes"})
     assert [f.code for f in pull(here).failures] == ["bad-digest"]
@@ -77,7 +77,7 @@ def test_an_etag_that_may_be_random_is_no_reason_to_refuse_what_arrived(world: W
 
 
 def test_etags_that_are_no_md5s_are_pulled_once_the_doctor_has_seen_them(world: World) -> None:
-    """A store of the kind whose ETags are random: the bytes are then read twice instead."""
+    """A store with random ETags: the bytes are read twice instead."""
     here = pulls_with_etag(world, "9f8e7d6c5b4a59388271605f4e3d2c1b")
     assert [f.code for f in pull(here).failures] == ["bad-digest"]
     here.library.state.record_facts(here.library.bucket.store, {"etag-md5": "no"})

@@ -1,4 +1,4 @@
-"""What every store must let hashmark do, run against each of the real ones."""
+"""The conformance tests that hashmark needs every store to pass, run against each real one."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_a_prefix_does_not_match_its_longer_neighbour(store: Store, prefix: str)
     assert [o.key for o in bucket.objects(f"{prefix}/82/")] == ["a.txt"]
 
 
-def test_a_large_object_goes_up_in_parts_with_the_computed_etag(store: Store, prefix: str, tmp_path: Path) -> None:
+def test_a_large_object_is_uploaded_in_parts_with_the_computed_etag(store: Store, prefix: str, tmp_path: Path) -> None:
     bucket, key = store.bucket(), f"{prefix}/big.bin"
     parts = [bytes([n]) * (5 << 20) for n in range(2)] + [b"tail"]
     etag = multipart.upload(
@@ -145,7 +145,7 @@ def test_a_large_object_goes_up_in_parts_with_the_computed_etag(store: Store, pr
     assert md5(bucket.read(key)) == md5(b"".join(parts))
 
 
-def test_an_upload_in_parts_that_is_not_confirmed_leaves_nothing(store: Store, prefix: str) -> None:
+def test_a_multipart_upload_that_is_not_confirmed_leaves_nothing(store: Store, prefix: str) -> None:
     bucket, key = store.bucket(), f"{prefix}/big.bin"
 
     def refuse(_etags: list[str]) -> None:
@@ -204,7 +204,7 @@ EXPECTED: dict[str, dict[str, bool | None]] = {
     "swift": {"replace-only": False},
     "s3rver": dict.fromkeys(("etag-multipart", "checksum", "content-md5", "start-after", *_NO_CONDITIONS), False),
 }
-"""What the probe must find missing; everything else must be there."""
+"""The capabilities that the probe must find missing; it must find all others."""
 
 
 def test_the_probe_finds_what_a_store_ignores_and_cleans_up(store: Store, prefix: str) -> None:

@@ -1,4 +1,4 @@
-"""Objects that other programs wrote, around every boundary of their parts: `status --json` says what bytes say."""
+"""Objects of other programs, with sizes around every part boundary: `status --json` agrees with the bytes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RED = {"differs", "local-changed", "remote-changed", "conflict"}
 
 @dataclass
 class Between:
-    """What stands between hashmark and the store, and counts. If `mute`, nothing but plain HEADs tells of objects."""
+    """A counting proxy in front of the store. If `mute`, only plain HEAD requests describe objects."""
 
     url: str
     mute: bool = False
@@ -45,7 +45,7 @@ class Between:
 
 
 def judged(store: Store, root: Path, prefix: str, *, mute: bool = False) -> tuple[dict[str, dict[str, Any]], Between]:
-    """What a machine that never saw the bucket says of each file, and what it cost."""
+    """Run status on a machine that never saw the bucket; return its rows and the requests it needed."""
     between = Between(store.endpoint_url, mute)
     with scripted(between.answer) as server:
         shell = Shell(root, store.environment())
@@ -62,7 +62,7 @@ def judged(store: Store, root: Path, prefix: str, *, mute: bool = False) -> tupl
 
 
 def disagreements(rows: dict[str, dict[str, Any]], same: dict[str, bool]) -> dict[str, str]:
-    """Files that are green and hold other bytes, or red and hold the same."""
+    """Return green files with other bytes and red files with the same bytes."""
     assert rows.keys() == same.keys()
     lies = {"synced": False, **dict.fromkeys(RED, True)}
     return {key: row["verdict"] for key, row in rows.items() if lies.get(row["verdict"]) is same[key]}
@@ -73,7 +73,7 @@ def grey(rows: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 def like_random(rows: dict[str, dict[str, Any]], same: dict[str, bool]) -> set[str]:
-    """Changed files whose object's MD5 happens to look like a version 4 UUID, as one in 64 does.
+    """Return changed files whose object's MD5 has the form of a version 4 UUID, as one in 64 has.
 
     MinIO can make such ETags of random numbers, so without a checksum these stay grey on any store but AWS.
     """
@@ -83,7 +83,7 @@ def like_random(rows: dict[str, dict[str, Any]], same: dict[str, bool]) -> set[s
 
 
 def changed_in_parts(rows: dict[str, dict[str, Any]], same: dict[str, bool]) -> set[str]:
-    """Changed files whose object was uploaded in parts."""
+    """Return changed files whose object was uploaded in parts."""
     return {key for key, row in rows.items() if not same[key] and "-" in row["remote"]["etag"]}
 
 
@@ -139,7 +139,7 @@ def test_what_other_programs_uploaded_in_up_to_three_parts_is_judged_as_its_byte
     check(seaweedfs, tmp_path, prefix, WHOLE, tell)
 
 
-def test_what_hashmark_uploaded_in_parts_is_judged_so_by_another_machine(
+def test_multipart_objects_of_hashmark_are_judged_correctly_by_another_machine(
     seaweedfs: Store, library_on: LibraryMaker, tmp_path: Path, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(moves, "MAX_SINGLE_PUT_BYTES", 5 << 20)

@@ -1,4 +1,4 @@
-"""A library and a bucket, from the first push to the last restore, on every real store."""
+"""Whole flows on every real store, from the first push to the last restore."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_first_status_without_any_memory_is_as_right(store: Store, library_on:
 def test_a_bucket_filled_by_another_tool_is_judged_right(
     tool: str, seaweedfs: Store, library_on: LibraryMaker, prefix: str
 ) -> None:
-    """9 MiB goes up in parts with `aws` (8 MiB); the others send it whole."""
+    """`aws` uploads 9 MiB in parts of 8 MiB; the others send it whole."""
     big = os.urandom(9 << 20)
     dataset = dataset_of(library_on(seaweedfs), pairs() | {"big.png": big, "big2.png": big[::-1]})
     url = f"s3://{BUCKET}/{prefix}/{STYLE}/"
@@ -124,7 +124,7 @@ def test_a_bucket_filled_by_another_tool_is_judged_right(
 
 
 @pytest.mark.parametrize("memory", [True, False])
-def test_a_changed_file_that_went_up_in_parts_is_called_different_by_its_parts(
+def test_a_changed_multipart_file_is_different_by_its_parts(
     memory: bool, seaweedfs: Store, library_on: LibraryMaker, prefix: str
 ) -> None:
     library = library_on(seaweedfs)
@@ -136,12 +136,12 @@ def test_a_changed_file_that_went_up_in_parts_is_called_different_by_its_parts(
         list(doctor(library))
     edit_keeping_size_and_time(dataset.path / "big.png")
     (row,) = status(dataset).files
-    # `aws` has the store keep checksums of the parts, and the doctor has seen that this store checks them.
+    # `aws` makes the store keep checksums of the parts, and doctor has found that this store checks them.
     wanted = (Verdict.LOCAL_CHANGED, Evidence.RECORDED) if memory else (Verdict.DIFFERS, Evidence.CHECKSUM)
     assert (row.verdict, row.evidence) == wanted
 
 
-def test_a_file_above_the_threshold_goes_up_in_parts_and_comes_back(
+def test_a_file_above_the_threshold_is_uploaded_in_parts_and_comes_back(
     store: Store, library_on: LibraryMaker, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(moves, "MAX_SINGLE_PUT_BYTES", 6 << 20)
@@ -155,7 +155,7 @@ def test_a_file_above_the_threshold_goes_up_in_parts_and_comes_back(
     (row,) = status(dataset).files
     assert row.verdict is Verdict.SYNCED
     assert row.remote is not None
-    # rclone lists the whole file's MD5, whatever way it came.
+    # rclone lists the MD5 of the whole file, however it was uploaded.
     in_parts = (row.remote.etag or "").endswith("-3")
     assert (row.evidence, in_parts) == (
         (Evidence.ETAG_MD5, False) if store.name == "rclone" else (Evidence.RECORDED, True)
@@ -170,7 +170,7 @@ def test_a_file_above_the_threshold_goes_up_in_parts_and_comes_back(
 def test_where_etags_of_parts_are_not_made_of_md5s_an_upload_is_proven_otherwise(
     checks_md5: str, evidence: Evidence, seaweedfs: Store, library_on: LibraryMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on s3rver: by Content-MD5 with each part where that is checked, else by reading the object back."""
+    """As on s3rver: by Content-MD5 of each part if the store checks it, else by reading the object back."""
     monkeypatch.setattr(moves, "MAX_SINGLE_PUT_BYTES", 6 << 20)
     library = library_on(seaweedfs)
     dataset = dataset_of(library, {"big.png": os.urandom(7 << 20)})
@@ -189,7 +189,7 @@ def test_where_etags_of_parts_are_not_made_of_md5s_an_upload_is_proven_otherwise
 
 
 @pytest.mark.slow
-def test_a_file_of_65_mib_goes_up_in_parts_as_it_is(store: Store, library_on: LibraryMaker) -> None:
+def test_a_file_of_65_mib_is_uploaded_in_parts_unchanged(store: Store, library_on: LibraryMaker) -> None:
     assert moves.MAX_SINGLE_PUT_BYTES == 64 << 20
     dataset = dataset_of(library_on(store), {"big.png": os.urandom((65 << 20) + 1), "border.png": os.urandom(64 << 20)})
     result = push(dataset)
@@ -316,7 +316,7 @@ def test_deletes_are_capped_go_to_the_trash_and_come_back(store: Store, library_
 def test_a_store_that_refuses_if_match_on_writes_is_pushed_to_all_the_same(
     seaweedfs: Store, library_on: LibraryMaker
 ) -> None:
-    """As Swift does, with 501: each object is looked at instead, just before it is replaced."""
+    """Swift answers so, with 501: a HEAD request precedes each replacement instead."""
 
     def answer(request: Request) -> Reply:
         refused = request.method in {"PUT", "POST"} and "if-match" in request.headers
@@ -400,7 +400,7 @@ def test_hostile_keys_in_the_bucket_are_refused_by_name_and_the_rest_goes_on(
 
 
 def test_verify_reads_every_byte_and_finds_what_an_etag_hides(seaweedfs: Store, library_on: LibraryMaker) -> None:
-    """The base is made to lie, as a store with damaged content would: only the bytes tell."""
+    """The base is falsified, as a store with damaged content would do: only the bytes show it."""
     library = library_on(seaweedfs)
     dataset = dataset_of(library)
     push(dataset)
@@ -427,10 +427,10 @@ def test_verify_reads_every_byte_and_finds_what_an_etag_hides(seaweedfs: Store, 
 
 
 @pytest.mark.parametrize("probed", [False, True])
-def test_a_checksum_that_a_store_keeps_without_a_look_makes_no_false_green(
+def test_a_checksum_that_a_store_keeps_unchecked_makes_no_false_green(
     probed: bool, rclone: Store, library_on: LibraryMaker
 ) -> None:
-    """`rclone serve s3` gives back whatever checksum came with an object."""
+    """`rclone serve s3` returns whatever checksum came with an object."""
     dataset = dataset_of(library_on(rclone), {"a.txt": b"on disk\n", "b.txt": b"another\n"})
     bucket, key = dataset.library.bucket, dataset.prefix + "a.txt"
     value = base64.b64encode(zlib.crc32(b"on disk\n").to_bytes(4, "big")).decode()
@@ -451,8 +451,8 @@ COLLISION = (
 """Two blocks of 128 bytes with one MD5 (Wang and Yu, "How to Break MD5 and Other Hash Functions", 2005)."""
 
 
-def test_two_files_with_one_md5_are_told_apart_by_verify_and_stay_so(store: Store, library_on: LibraryMaker) -> None:
-    """A collision made on purpose fools every ETag; bytes are bytes."""
+def test_verify_distinguishes_two_files_with_one_md5_for_good(store: Store, library_on: LibraryMaker) -> None:
+    """A deliberate MD5 collision defeats every ETag; comparing bytes does not."""
     here, there = (bytes.fromhex(COLLISION.format(*digits)) for digits in ("87fba2", "0f732a"))
     assert here != there
     dataset = dataset_of(library_on(store), {"a.png": here})
@@ -491,7 +491,7 @@ def test_a_saved_listing_stands_in_for_the_bucket(store: Store, library_on: Libr
 
 
 def test_a_library_can_be_read_without_being_written(seaweedfs: Store, library_on: LibraryMaker) -> None:
-    """Where nothing can be remembered, a status is slower and just as right."""
+    """Without a writable state, status is slower but equally correct."""
     library = library_on(seaweedfs)
     dataset = dataset_of(library)
     push(dataset)
@@ -514,7 +514,7 @@ def test_kms_objects_are_grey_until_their_bytes_are_read(moto: Store, library_on
     assert bucket.head(dataset.prefix + "a.txt").encryption == "aws:kms"
     found = {str(row.key): row for row in status(dataset).files}
     assert found["c.txt"].verdict is Verdict.SYNCED
-    # moto keeps the MD5 as the ETag of encrypted objects: a match is proof all the same, a mismatch is none.
+    # moto keeps the MD5 as the ETag of encrypted objects: a match proves equality, a mismatch proves nothing.
     assert found["a.txt"].verdict is Verdict.SYNCED
     assert found["b.txt"].verdict in {Verdict.UNVERIFIED, Verdict.DIFFERS}
     if found["b.txt"].verdict is Verdict.DIFFERS:
@@ -524,7 +524,7 @@ def test_kms_objects_are_grey_until_their_bytes_are_read(moto: Store, library_on
 
 
 def test_what_another_program_copied_in_parts_is_never_red(seaweedfs: Store, library_on: LibraryMaker) -> None:
-    """SeaweedFS gives a copied part another ETag than its MD5, so the whole's is not what the file would have."""
+    """SeaweedFS gives copied parts ETags that are not their MD5s, so the object's ETag differs from the file's."""
     library = library_on(seaweedfs)
     data = os.urandom(17 << 20)
     dataset = dataset_of(library, {"a.png": data, "b.png": data})

@@ -1,4 +1,4 @@
-"""A bucket whose ETags only look like MD5s, as under SSE-KMS: grey for a stranger, green for who pushed."""
+"""A bucket whose ETags only look like MD5s, as under SSE-KMS: grey elsewhere, green on the machine that pushed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ETAG = re.compile(rb"[0-9a-f]{32}")
 
 @dataclass
 class Opaque:
-    """Before a store: every ETag becomes another one of the same form, and HEAD tells of KMS."""
+    """A proxy that replaces every ETag by another of the same form, and makes HEAD report KMS."""
 
     url: str
     front: str = ""
