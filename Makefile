@@ -71,6 +71,7 @@ check: $(STAMPS)/check
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/names.py
 	$(BIN)/python tools/frontend.py check
 
 format: $(STAMPS)/check
