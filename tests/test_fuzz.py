@@ -1,7 +1,7 @@
-"""Every reader of what others wrote, fed with spoilt and invented input: a value or one of our errors, never a crash.
+"""Feed every parser of foreign input with corrupted and random data: it returns a value or one of our errors.
 
-Spoilt input begins from what is right, so that it gets past the first check. A crasher that is found becomes an
-`@example` of its own. The quick run is the same each time; the long one is not.
+Corrupted input is derived from valid input, so that it passes the first check. Input that once caused a crash becomes an
+`@example`. The quick run is the same every time; the long one is not.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from support.faults.server import listing as page
 
 BUDGETS = pytest.mark.parametrize("examples", [150, pytest.param(10_000, marks=pytest.mark.slow)])
 LONG = "9" * 5000
-"""A number that Python refuses to read: it has more than 4,300 digits."""
+"""A number with more than 4,300 digits, which Python refuses to parse."""
 
 
 NO_NUMBER = [{"content-length": LONG}, {"content-length": "1", "x-amz-mp-parts-count": LONG}]
 
 
 def fuzz(check: Callable[[Any], None], strategy: st.SearchStrategy[Any], examples: int) -> None:
-    """Call `check` with this many values."""
+    """Call `check` with `examples` values."""
     bounds = settings(
         max_examples=examples, deadline=None, derandomize=examples < 1000, database=None,
         suppress_health_check=list(HealthCheck),
@@ -52,7 +52,7 @@ def fuzz(check: Callable[[Any], None], strategy: st.SearchStrategy[Any], example
 
 @st.composite
 def spoilt(draw: st.DrawFn, seeds: list[bytes], tokens: list[bytes]) -> bytes:
-    """Right input, with pieces cut out, doubled, replaced by other bytes or by tokens of the language."""
+    """Corrupt valid input: remove, double or replace pieces, by other bytes or by tokens of the language."""
     data = draw(st.sampled_from(seeds))
     for _ in range(draw(st.integers(0, 4))):
         start = draw(st.integers(0, len(data)))
@@ -147,7 +147,7 @@ def test_the_headers_of_an_object_are_read_or_refused(examples: int) -> None:
 
 @pytest.mark.parametrize("headers", NO_NUMBER)
 def test_a_number_of_thousands_of_digits_is_none(headers: dict[str, str]) -> None:
-    """Once a crash: Python refuses to read such a number, with an error of its own."""
+    """A regression test: Python raises its own error for such a number."""
     try:
         assert requests._head(Answer(200, headers, ()), "a.txt").parts is None
     except UnexpectedAnswer as told:
@@ -155,7 +155,7 @@ def test_a_number_of_thousands_of_digits_is_none(headers: dict[str, str]) -> Non
 
 
 def test_a_size_of_thousands_of_digits_is_a_broken_listing() -> None:
-    """Once a crash, as above."""
+    """A regression test, as above."""
     body = page("a").replace(b"<Size>1<", f"<Size>{LONG}<".encode())
     with pytest.raises(BrokenListing, match="no size"):
         xml.parse_page(body, "Listing")

@@ -1,8 +1,8 @@
-"""Two machines, one bucket, and everything that happens to them in any order, against an oracle that reads both sides.
+"""Two machines and one bucket under random events in any order, against an oracle that reads both sides.
 
-Held at every step: what was ever in the bucket is still in a file, an object or the trash; green means that the bytes
-are equal, and red that they are not; a run changes what its plan names, to what its plan says, and nothing else; a
-second run is empty; no secret is said.
+At every step: content that was ever in the bucket is still in a file, an object or the trash; green means that the bytes
+are equal, and red that they differ; a run changes exactly what its plan says; a second run does nothing; no output
+contains a secret.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ verbs = st.sampled_from([Direction.PUSH, Direction.PULL])
 
 
 class Model(RuleBasedStateMachine):
-    """One bucket's folder and two libraries, made anew for each example."""
+    """A bucket's folder and two libraries, created for each example."""
 
     store: Store
     proxy: Proxy
@@ -91,7 +91,7 @@ class Model(RuleBasedStateMachine):
         for library in self.libraries.values():
             library.close()
 
-    # --- the oracle: what the sides hold, read without hashmark's help -------------------------------------------
+    # --- the oracle: what the sides hold, read without hashmark ---------------------------------------------------
 
     def dataset(self, name: str) -> Dataset:
         return self.libraries[name].dataset("82")
@@ -168,7 +168,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(name=machines, verb=verbs, take=st.booleans(), at=st.integers(1, 80))
     def kill(self, name: str, verb: Direction, take: bool, at: int) -> None:
-        """SIGKILL at a step of the command line's own run; the one after it goes to the end."""
+        """Kill a run of the command line at a step; the next run finishes."""
         policy = _policy(verb, take=take, delete=False)
         before = self.snapshot()
         planned = plan(self.dataset(name), policy)
@@ -179,7 +179,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(name=machines)
     def restore(self, name: str) -> None:
-        """The newest batch comes back; what it replaces goes to the trash in turn."""
+        """Restore the newest batch; what it overwrites goes to the trash."""
         library = self.libraries[name]
         batches = sorted({entry.batch for entry in trash_entries(library)})
         if batches:
@@ -194,7 +194,7 @@ class Model(RuleBasedStateMachine):
     def check_changes(
         self, name: str, planned: Planned | None, before: tuple[Files, dict[str, Files], set[bytes]]
     ) -> None:
-        """What changed is what the plan said, and became what the plan said; nothing is lost."""
+        """Check that exactly the planned changes were made, and that nothing is lost."""
         objects, disks, reachable = before
         assert reachable <= self.reachable(), "a content is lost"
         verbs = {str(action.key): action.verb for action in planned.plan.actions} if planned else {}
@@ -246,7 +246,7 @@ def _changes(before: Files, after: Files) -> dict[str, bytes | None]:
 def test_whatever_happens_in_whatever_order_green_is_true_and_nothing_is_lost(
     seaweedfs: Store, tmp_path: Path, prefix: str, examples: int, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file system's clock here ticks in milliseconds, so digests may be remembered sooner than FAT allows."""
+    """The file system's clock ticks in milliseconds here, so digests are cached sooner than FAT would allow."""
     monkeypatch.setattr(hashing, "GRANULARITY_NS", 0)
     folder = tmp_path / prefix
     folder.mkdir()

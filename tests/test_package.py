@@ -1,4 +1,4 @@
-"""What is handed out: the wheel holds the page as it is served, the sdist what that is made from."""
+"""The packages: the wheel contains the built page, the sdist its sources."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ REGISTRIES = tuple(
 
 
 class Packages(NamedTuple):
-    """Each package's files by name, those of the sdist without its top folder."""
+    """The files of each package by name; those of the sdist without its top folder."""
 
     wheel: Mapping[str, bytes]
     wheel_of_sdist: Mapping[str, bytes]
@@ -48,7 +48,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
     for source in sources():
         (tree / source).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / source, tree / source)
-    # Left by an earlier build, and newer than every source.
+    # Files of an earlier build, newer than every source.
     web = tree / "src" / "hashmark" / "web"
     for left in ("page.js", "page.css", "licenses.txt", "page.js.map"):
         (web / "static").mkdir(exist_ok=True)
@@ -59,7 +59,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
     run("hatchling", "build", "--target", "sdist", "--directory", out, cwd=tree)
     run("hatchling", "build", "--target", "wheel", "--directory", out, cwd=tree)
     sdist = next(out.glob("*.tar.gz"))
-    # As a user's pip does: apart from this environment, with what the package says that it is built with.
+    # As a user's pip does: in an isolated environment with the package's build requirements.
     run("pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", again, sdist, cwd=again)
     with tarfile.open(sdist) as archive:
         names = frozenset(name.partition("/")[2] for name in archive.getnames())
@@ -68,7 +68,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_wheel_holds_the_page_as_the_sources_make_it(packages: Packages) -> None:
+def test_a_wheel_contains_the_page_built_from_the_sources(packages: Packages) -> None:
     page = {name for name in packages.wheel if name.startswith(f"{STATIC}/")}
     drawings = [path.name for path in sources() if path.match("src/hashmark/web/frontend/src/*.svg")]
     assert page == {f"{STATIC}/{name}" for name in ("page.js", "page.css", "licenses.txt", *drawings)}
@@ -91,7 +91,7 @@ def test_a_wheel_names_the_licences_of_what_is_in_the_page(packages: Packages) -
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_wheel_holds_nothing_that_only_its_making_needs(packages: Packages) -> None:
+def test_a_wheel_contains_nothing_that_only_its_build_needs(packages: Packages) -> None:
     assert [
         name for name in packages.wheel if "node_modules" in name or "frontend" in name or name.endswith(".ts")
     ] == []
@@ -100,7 +100,7 @@ def test_a_wheel_holds_nothing_that_only_its_making_needs(packages: Packages) ->
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_an_sdist_makes_the_same_wheel_from_sources_alone(packages: Packages) -> None:
+def test_an_sdist_builds_the_same_wheel(packages: Packages) -> None:
     made = [name for name in packages.sdist if "node_modules" in name or name.startswith(f"src/{STATIC}")]
     assert made == []
     assert {"hatch_build.py", "tools/frontend.py", "src/hashmark/web/frontend/package-lock.json"} <= packages.sdist

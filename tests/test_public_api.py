@@ -1,4 +1,4 @@
-"""The public surface is a list, and the list is what the documentation shows."""
+"""The public API is a fixed list, and the documentation shows it."""
 
 from __future__ import annotations
 

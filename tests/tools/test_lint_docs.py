@@ -1,4 +1,4 @@
-"""The document of `lint` says what the code's tables say."""
+"""docs/lint.md has the tables of the code."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from tools.lint_docs import DOC, MARK, tables
 
 
 def test_the_tables_in_the_docs_are_those_of_the_code() -> None:
-    """`python -m tools.lint_docs` writes them anew."""
+    """If this fails, run `python -m tools.lint_docs`."""
     assert DOC.read_text().endswith(MARK + "\n" + tables())

@@ -1,4 +1,4 @@
-"""Each rule on names is broken once, in a small tree."""
+"""Each rule of tools/names.py fails on a small tree that breaks it."""
 
 from __future__ import annotations
 
@@ -102,12 +102,12 @@ def test_a_name_that_hides_its_content_is_refused(check: Check, path: str, text:
         "looking = 1",
     ],
 )
-def test_a_look_is_refused(check: Check, text: str) -> None:
+def test_a_public_name_with_look_is_refused(check: Check, text: str) -> None:
     (found,) = check({"src/hashmark/core/a.py": text})
     assert "has the word 'look' in it" in found
 
 
-def test_a_module_named_look_is_refused(check: Check) -> None:
+def test_a_module_name_with_look_is_refused(check: Check) -> None:
     (found,) = check({"src/hashmark/evidence/look.py": ""})
     assert found.startswith("src/hashmark/evidence/look.py:1: 'look' has the word 'look' in it")
 
