@@ -1,7 +1,7 @@
 """Feed every parser of foreign input with corrupted and random data: it returns a value or one of our errors.
 
-Corrupted input is derived from valid input, so that it passes the first check. Input that once caused a crash becomes an
-`@example`. The quick run is the same every time; the long one is not.
+Corrupted input is derived from valid input, so that it passes the first check. Input that once caused a crash becomes
+an `@example`. The quick run is the same every time; the long one is not.
 """
 
 from __future__ import annotations

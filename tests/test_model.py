@@ -1,8 +1,8 @@
 """Two machines and one bucket under random events in any order, against an oracle that reads both sides.
 
-At every step: content that was ever in the bucket is still in a file, an object or the trash; green means that the bytes
-are equal, and red that they differ; a run changes exactly what its plan says; a second run does nothing; no output
-contains a secret.
+At every step: content that was ever in the bucket is still in a file, an object or the trash; green means that the
+bytes are equal, and red that they differ; a run changes exactly what its plan says; a second run does nothing; no
+output contains a secret.
 """
 
 from __future__ import annotations
