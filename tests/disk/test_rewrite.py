@@ -67,7 +67,7 @@ def test_many_are_flushed_at_once_and_few_one_by_one(folder: Path, monkeypatch: 
 def test_a_system_without_a_flush_of_everything_flushes_each(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on macOS."""
     monkeypatch.setattr(rewrite, "MAX_SINGLE_FLUSHES", 0)
-    monkeypatch.setattr(rewrite, "_syncfs", lambda: None)
+    monkeypatch.setattr(rewrite, "_sync_device", lambda _folder: False)
     synced: list[str] = []
     real = os.fsync
 

@@ -1,21 +1,20 @@
-"""Rewrites many small files as one batch: each holds its old or its new content at every moment, the old is kept.
+"""Rewrites many small files. Each holds its old or its new content at every moment, and the old content is kept.
 
-A file is replaced only while it holds the bytes it is expected to hold. Some hundred files at a time are done in three
-steps: keep the old content in the trash and write the new one beside it; have all of that on the device, at once; look
-again, and rename. A flush for each file would take minutes for ten thousand. What the content is, and what is
-written down about the batch, is not known here.
+A file is replaced only while it holds the bytes it is expected to hold. A few hundred files at a time go through three
+steps: keep the old content in the trash and write the new content beside the file; flush all of that to the device at
+once; check the file again and rename. Flushing each file would take minutes for ten thousand files. Knows neither what
+the content means nor what a batch records.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import functools
 import os
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -25,18 +24,18 @@ from hashmark.disk.durable import as_local_error, link_or_copy, sync_file, sync_
 from hashmark.disk.place import Slot, open_slot
 
 MAX_FILES_PER_FLUSH = 500
-"""Files between two flushes; the most that a stop has to wait for."""
+"""Files between two flushes. A cancelled run finishes at most these."""
 
 MAX_SINGLE_FLUSHES = 16
-"""Files up to which each is flushed by itself: a flush of everything also waits for what other programs write."""
+"""Up to this many files, each is flushed alone: flushing the device also waits for what other programs write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """One file: what it holds and is to hold, None for no file.
+    """One file: its content before and after, None for no file.
 
-    `source` is a file that holds `after` already, and that nobody writes to: the place gets a link to it, and so its
-    time, or a copy where that would not do.
+    `source` is a file that already holds `after` and that nobody writes to: the new file is a link to it, and so has
+    its time, or a copy with that time where a link is not possible.
     """
 
     key: str
@@ -46,16 +45,16 @@ class Rewrite:
 
 
 Done = tuple[Rewrite, LocalError | None]
-"""A file, and why it was left as it was; None where it was rewritten."""
+"""A file, and why it was not rewritten; None if it was."""
 
 
 def rewrite_all(root: Path, trash: Path, rewrites: Iterable[Rewrite], cancel: threading.Event) -> Iterator[Done]:
-    """Rewrite files of the folder `root`, keeping what they held at their keys under `trash`; tells of each.
+    """Rewrite files of the folder `root`, keep their old content at their keys under `trash`, and yield each result.
 
-    Stops early where `cancel` is set or the disk is full. An error of one file leaves that file as it was.
+    Stops early if `cancel` is set or the disk is full. A file with an error stays as it was.
 
     Raises:
-        LocalError: the device fails; the trash holds what was.
+        LocalError: the device fails; the trash holds the old content.
     """
     waiting = iter(rewrites)
     while not cancel.is_set() and (some := list(islice(waiting, MAX_FILES_PER_FLUSH))):
@@ -67,7 +66,7 @@ def rewrite_all(root: Path, trash: Path, rewrites: Iterable[Rewrite], cancel: th
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """A file whose old content is in the trash and whose new one waits as `temporary`; None where it is to go."""
+    """A file whose old content is in the trash and whose new content is in `temporary`; None if it will be deleted."""
 
     rewrite: Rewrite
     temporary: str | None
@@ -102,7 +101,7 @@ def _rewrite_some(root: Path, trash: Path, rewrites: Sequence[Rewrite]) -> list[
 
 @contextlib.contextmanager
 def _noting(errors: dict[str, LocalError], key: str) -> Iterator[None]:
-    """Note why the body could not be done for one file, and go on with the others."""
+    """Record why one file failed, so that the others go on."""
     try:
         yield
     except LocalError as error:
@@ -112,7 +111,7 @@ def _noting(errors: dict[str, LocalError], key: str) -> Iterator[None]:
 
 
 def _prepare(root: Path, trash: Path, rewrite: Rewrite) -> _Ready:
-    """Keep what is in the place and write what is to be there beside it; nothing is flushed."""
+    """Keep the old content in the trash and write the new content beside the file. Flushes nothing."""
     with open_slot(root, rewrite.key, create=rewrite.before is None) as slot:
         if (slot.stamp() is None) != (rewrite.before is None):
             raise _changed(rewrite.key)
@@ -123,33 +122,28 @@ def _prepare(root: Path, trash: Path, rewrite: Rewrite) -> _Ready:
             if facts is not None:
                 link_or_copy(slot.path_of(slot.name), kept)
             if temporary is not None:
-                _fill(slot.path_of(temporary), rewrite, facts)
+                _write_new(slot.path_of(temporary), rewrite, facts)
         except BaseException:
             _drop(slot, kept, temporary)
             raise
     return _Ready(rewrite, temporary)
 
 
-def _fill(path: str, rewrite: Rewrite, like: os.stat_result | None) -> None:
-    """Have the new content at `path`: linked, which costs no writing, or written."""
-    if rewrite.source is None:
-        _write(path, rewrite, like)
-        return
-    facts = rewrite.source.stat()
-    with contextlib.suppress(OSError):
-        os.link(rewrite.source, path, follow_symlinks=False)
-        if _holds(path, rewrite.after):
-            if like is not None and facts.st_mode != like.st_mode:
-                os.chmod(path, stat.S_IMODE(like.st_mode) & 0o777)  # noqa: PTH101 - relative to a descriptor
-            return
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)  # noqa: PTH108 - as above
-    _write(path, rewrite, like)
-    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+def _write_new(path: str, rewrite: Rewrite, like: os.stat_result | None) -> None:
+    """Create the new content at `path`: as a link, which costs no writing, or as a new file.
 
-
-def _write(path: str, rewrite: Rewrite, like: os.stat_result | None) -> None:
-    """A new file with the mode, and where we may, the owner of the one it is to replace."""
+    A new file gets the mode and, if permitted, the owner of the file it replaces.
+    """
+    source = rewrite.source.stat() if rewrite.source is not None else None
+    if rewrite.source is not None and source is not None:
+        with contextlib.suppress(OSError):
+            os.link(rewrite.source, path, follow_symlinks=False)
+            if _holds(path, rewrite.after):
+                if like is not None and source.st_mode != like.st_mode:
+                    os.chmod(path, stat.S_IMODE(like.st_mode) & 0o777)  # noqa: PTH101 - relative to a descriptor
+                return
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)  # noqa: PTH108 - as above
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, no path
         file.write(rewrite.after or b"")
@@ -158,10 +152,12 @@ def _write(path: str, rewrite: Rewrite, like: os.stat_result | None) -> None:
             if (like.st_uid, like.st_gid) != (os.geteuid(), os.getegid()):
                 with contextlib.suppress(OSError):
                     os.fchown(descriptor, like.st_uid, like.st_gid)
+    if source is not None:
+        os.utime(path, ns=(source.st_atime_ns, source.st_mtime_ns))
 
 
 def _swap(root: Path, trash: Path, step: _Ready) -> None:
-    """Put the new content in the place, if that still holds the old one."""
+    """Replace the file with its new content if it still holds the old content."""
     rewrite, temporary = step.rewrite, step.temporary
     try:
         with open_slot(root, rewrite.key) as slot:
@@ -183,7 +179,7 @@ def _swap(root: Path, trash: Path, step: _Ready) -> None:
 
 
 def _holds(path: str, data: bytes | None) -> bool:
-    """Whether a regular file is at `path` and holds exactly `data`."""
+    """Return whether `path` is a regular file that holds exactly `data`."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -194,13 +190,13 @@ def _holds(path: str, data: bytes | None) -> bool:
 
 
 def _changed(key: str) -> FileChanged:
-    return FileChanged(f"'{key}' changed on disk after it was looked at and is left as it is.", "Look again.")
+    return FileChanged(f"'{key}' changed on disk meanwhile and is left as it is.", "Run it again.")
 
 
 def _withdraw(root: Path, trash: Path, step: _Ready) -> None:
-    """Take back what `_prepare` did for a file that is not replaced after all.
+    """Undo what `_prepare` did for a file that is not replaced after all.
 
-    What the trash has of it goes only while its place on disk has something: else the trash may hold all that is left.
+    The copy in the trash is removed only if the file exists: otherwise it may be the only one left.
     """
     with contextlib.suppress(LocalError, OSError), open_slot(root, step.rewrite.key) as slot:
         gone = step.rewrite.before is not None and not os.path.lexists(slot.path_of(slot.name))
@@ -220,13 +216,12 @@ def _folders(root: Path, ready: Iterable[_Ready]) -> set[Path]:
 
 
 def _flush(root: Path, trash: Path, ready: Sequence[_Ready]) -> None:
-    """Have the old content in the trash and the new one beside the files on their devices, before any is replaced."""
+    """Flush the old content in the trash and the new content beside the files, before any file is replaced."""
     kept = {folder for folder in _folders(trash, ready) if folder.is_dir()}
-    flush_device = _syncfs()
-    if flush_device is not None and len(ready) > MAX_SINGLE_FLUSHES:
-        for folder in {os.stat(folder).st_dev: folder for folder in (root, *kept)}.values():  # noqa: PTH116
-            flush_device(folder)
-        return
+    if len(ready) > MAX_SINGLE_FLUSHES:
+        one_per_device = {os.stat(folder).st_dev: folder for folder in (root, *kept)}.values()  # noqa: PTH116
+        if all(_sync_device(folder) for folder in one_per_device):
+            return
     for step in ready:
         if step.temporary is not None:
             with open_slot(root, step.rewrite.key) as slot:
@@ -240,20 +235,16 @@ def _flush(root: Path, trash: Path, ready: Sequence[_Ready]) -> None:
             sync_folder(inner)
 
 
-@functools.cache
-def _syncfs() -> Callable[[Path], None] | None:
-    """Flushes the file system that holds a folder (Linux, syncfs(2)); None where there is no such call."""
-    call = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None) if sys.platform == "linux" else None
-    if call is None:
-        return None
-
-    def flush(folder: Path) -> None:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            if call(descriptor):
-                number = ctypes.get_errno()
-                raise OSError(number, os.strerror(number), os.fspath(folder))
-        finally:
-            os.close(descriptor)
-
-    return flush
+def _sync_device(folder: Path) -> bool:
+    """Flush the file system that holds a folder (Linux, syncfs(2)); return False if there is no such call."""
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None) if sys.platform == "linux" else None
+    if syncfs is None:
+        return False
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if syncfs(descriptor):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), os.fspath(folder))
+    finally:
+        os.close(descriptor)
+    return True
