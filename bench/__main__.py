@@ -30,7 +30,7 @@ def main() -> None:
     rounds = options.rounds or (3 if options.quick else 5)
     whole = not (options.quick or options.only or options.latency)
     out = options.out or ROOT / ("docs" if whole else "build")
-    before = report.cases_in(out) if options.beside else []
+    before = report.cases_in(out) if options.keep else []
     with tempfile.TemporaryDirectory(prefix="hashmark-bench-") as place, _bucket(Path(place)) as box:
         bench = Bench(Path(place), box, _programs(Path(place), box), rounds, options.latency / 1000)
         found: list[Case] = []
@@ -41,7 +41,7 @@ def main() -> None:
                 server=box.address.server,
                 notes=list(_notes(options.quick)),
             )
-            report.write(results, out, beside=before)
+            report.write(results, out, kept=before)
         bench.close()
     sys.stdout.write((out / "benchmarks.md").read_text())
 
@@ -57,7 +57,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--large", type=int, default=LARGE.images, metavar="N", help="number of 200 MB files (10; 40 need 60 GB)"
     )
-    parser.add_argument("--beside", action="store_true", help="keep the other cases already in the folder")
+    parser.add_argument("--keep", action="store_true", help="keep the other cases already in the folder")
     parser.add_argument("--out", type=Path, help="folder for the results")
     return parser.parse_args()
 

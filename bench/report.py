@@ -110,10 +110,10 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def write(found: dict[str, Any], folder: Path, *, beside: Sequence[dict[str, Any]] = ()) -> None:
-    """Write both forms to `folder`, together with the cases `beside` that this run did not measure."""
+def write(found: dict[str, Any], folder: Path, *, kept: Sequence[dict[str, Any]] = ()) -> None:
+    """Write both forms to `folder`, together with the `kept` cases of earlier runs."""
     folder.mkdir(parents=True, exist_ok=True)
-    cases = {_name(case): case for case in (*beside, *found["cases"])}  # a case measured again keeps its position
+    cases = {_name(case): case for case in (*kept, *found["cases"])}  # a case measured again keeps its position
     found = found | {"cases": list(cases.values())}
     (folder / "benchmarks.json").write_text(json.dumps(found, indent=1) + "\n")
     (folder / "benchmarks.md").write_text(markdown(found))

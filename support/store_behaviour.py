@@ -191,7 +191,7 @@ ODD_KEYS = {
     "control characters": "x\x1b\ny.png",
     "`+`, `%`, space": "x +%2B y.png",
     "trailing space": "x .png ",
-    "NFC beside NFD": "caf\u00e9 cafe\u0301.png",
+    "NFC and NFD": "caf\u00e9 cafe\u0301.png",
 }
 
 

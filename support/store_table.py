@@ -1,6 +1,6 @@
 """`make stores`: measure every store and write docs/stores.md. Only its first lines are written by hand.
 
-Each store is started anew and measured, and the conformance and flow tests run against it.
+Each store is started and measured, and the conformance and flow tests run against it.
 """
 
 from __future__ import annotations

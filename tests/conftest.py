@@ -72,8 +72,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture
-def tell() -> Callable[[str], None]:
-    """Prints a line after the last test: `tell(line)`."""
+def print_at_end() -> Callable[[str], None]:
+    """Print a line after the last test: `print_at_end(line)`."""
     return _lines.append
 
 

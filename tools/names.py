@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path("src/hashmark")
 OUTSIDE = ("bench", "support", "tests", "tools")
-"""The folders of Python sources beside the package."""
+"""The folders of Python sources outside the package."""
 
 SHARED_STEMS: dict[str, str] = {}
 """Stems that modules of several packages may have, each with the reason. A command in `cli/` may always share the stem

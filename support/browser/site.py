@@ -99,14 +99,14 @@ class Site:
         self._listener.join()
         assert self._process.stdout
         assert self._process.stderr
-        told = self._process.stderr.read()
+        errors = self._process.stderr.read()
         self._process.stdout.close()
         self._process.stderr.close()
         with contextlib.suppress(queue.Empty):
             while True:
                 self._links.get_nowait()
         self._process = None
-        assert "Traceback" not in told, told
+        assert "Traceback" not in errors, errors
 
     def memory(self) -> int:
         """Return the server's resident memory in bytes."""

@@ -58,8 +58,8 @@ def test_a_case_that_is_kept_says_when_and_where_it_was_measured(tmp_path: Path)
     first = described(case("Push", row("a")), notes=("A quick run.",), date="2025-01-01", machine="another machine")
     report.write(first, tmp_path)
     second = described(case("Pull", row("b")), date="2025-02-02", machine="a third machine")
-    report.write(second, tmp_path, beside=report.cases_in(tmp_path))
-    report.write(described(case("List", row("c"))), tmp_path, beside=report.cases_in(tmp_path))
+    report.write(second, tmp_path, kept=report.cases_in(tmp_path))
+    report.write(described(case("List", row("c"))), tmp_path, kept=report.cases_in(tmp_path))
     page = (tmp_path / "benchmarks.md").read_text()
     head, push, pull, listed = page.split("\n## ")
     assert "A quick run." not in head + pull + listed
@@ -71,7 +71,7 @@ def test_a_case_that_is_kept_says_when_and_where_it_was_measured(tmp_path: Path)
 
 def test_notes_alone_are_said_where_a_run_differs_in_nothing_else(tmp_path: Path) -> None:
     report.write(described(case("Push", row("a")), notes=("Of both.", "Of one.")), tmp_path)
-    report.write(described(case("Pull", row("b")), notes=("Of both.",)), tmp_path, beside=report.cases_in(tmp_path))
+    report.write(described(case("Pull", row("b")), notes=("Of both.",)), tmp_path, kept=report.cases_in(tmp_path))
     head, push, pull = (tmp_path / "benchmarks.md").read_text().split("\n## ")
     assert "\n- Of both.\n" in head
     assert "\nMeasured in another run. Of one.\n" in push
@@ -81,8 +81,8 @@ def test_notes_alone_are_said_where_a_run_differs_in_nothing_else(tmp_path: Path
 def test_a_case_that_is_measured_again_replaces_the_one_that_was_kept(tmp_path: Path) -> None:
     both = (case("Push", row("a")), case("Pull", row("a")))
     report.write(described(*both, machine="another machine"), tmp_path)
-    report.write(described(both[1]), tmp_path, beside=report.cases_in(tmp_path))
-    report.write(described(case("Push", row("b"))), tmp_path, beside=report.cases_in(tmp_path))
+    report.write(described(both[1]), tmp_path, kept=report.cases_in(tmp_path))
+    report.write(described(case("Push", row("b"))), tmp_path, kept=report.cases_in(tmp_path))
     page = (tmp_path / "benchmarks.md").read_text()
     assert (page.count("## Push"), page.count("another machine")) == (1, 0), "in its place, before the other"
     assert page.index("## Push") < page.index("## Pull")
@@ -90,7 +90,7 @@ def test_a_case_that_is_measured_again_replaces_the_one_that_was_kept(tmp_path: 
 
 def test_cases_of_one_run_that_was_begun_twice_need_no_line_of_their_own(tmp_path: Path) -> None:
     report.write(described(case("Push", row("a"))), tmp_path)
-    report.write(described(case("Pull", row("b"))), tmp_path, beside=report.cases_in(tmp_path))
+    report.write(described(case("Pull", row("b"))), tmp_path, kept=report.cases_in(tmp_path))
     assert (tmp_path / "benchmarks.md").read_text().count("SeaweedFS") == 1
 
 

@@ -88,7 +88,7 @@ def changed_in_parts(rows: dict[str, dict[str, Any]], same: dict[str, bool]) -> 
 
 
 def check(
-    store: Store, tmp_path: Path, prefix: str, uploads: Sequence[PeerUpload], tell: Callable[[str], None]
+    store: Store, tmp_path: Path, prefix: str, uploads: Sequence[PeerUpload], print_at_end: Callable[[str], None]
 ) -> None:
     folder = tmp_path / "library" / NAME
     fill(store, f"{prefix}/{NAME}", folder, uploads)
@@ -103,7 +103,7 @@ def check(
     assert left.keys() == like_random(rows, same) | other, "parts of this store may be copies with other ETags"
     kinds = Counter(row["evidence"] for row in rows.values())
     counted = cost.counted
-    tell(
+    print_at_end(
         f"corpus: {len(rows)} objects of {len(uploads)} programs, {flipped} with a byte flipped: 0 false green, "
         f"0 false red, {len(left)} grey; {counted['HEAD']} HEADs, {counted['attributes']} GetObjectAttributes; by "
         + ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
@@ -121,22 +121,22 @@ def check(
     assert left.keys() - changed_in_parts(rows, same) <= {key for key in rows if key.startswith("boto3-6/")}
     assert all("parts of unknown size" in reason for reason in left.values())
     told = len(left) + len(unsure)
-    tell(f"corpus, from a store that tells nothing of parts and checksums: 0 false, {told} of {len(rows)} grey")
+    print_at_end(f"corpus, from a store that tells nothing of parts and checksums: 0 false, {told} of {len(rows)} grey")
 
 
 @pytest.mark.timeout(600)
 def test_what_other_programs_uploaded_is_judged_as_its_bytes_are(
-    seaweedfs: Store, tmp_path: Path, prefix: str, tell: Callable[[str], None]
+    seaweedfs: Store, tmp_path: Path, prefix: str, print_at_end: Callable[[str], None]
 ) -> None:
-    check(seaweedfs, tmp_path, prefix, QUICK, tell)
+    check(seaweedfs, tmp_path, prefix, QUICK, print_at_end)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_what_other_programs_uploaded_in_up_to_three_parts_is_judged_as_its_bytes_are(
-    seaweedfs: Store, tmp_path: Path, prefix: str, tell: Callable[[str], None]
+    seaweedfs: Store, tmp_path: Path, prefix: str, print_at_end: Callable[[str], None]
 ) -> None:
-    check(seaweedfs, tmp_path, prefix, WHOLE, tell)
+    check(seaweedfs, tmp_path, prefix, WHOLE, print_at_end)
 
 
 def test_multipart_objects_of_hashmark_are_judged_correctly_by_another_machine(
