@@ -1,4 +1,4 @@
-"""Cleaning a dataset's captions: what the preview says is what is written, and nothing else is touched."""
+"""Cleaning a dataset's captions: exactly what the preview shows is written, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ blacklist = ["watermark"]
 
 @pytest.fixture(name="library")
 def fixture_library(tmp_path: Path) -> Iterator[Library]:
-    """A library whose bucket is never asked."""
+    """A library whose bucket gets no request."""
     create(tmp_path / "library", {"url": "s3://nobody-asks/p"}, TABLE)
     (tmp_path / "library" / NAME).mkdir()
     (tmp_path / "library" / "10_ink").mkdir()
@@ -196,7 +196,7 @@ def test_a_caption_that_vanishes_is_named(dataset: Dataset, monkeypatch: pytest.
 
 
 def test_captions_without_an_image_are_left_alone_unless_they_are_selected(dataset: Dataset) -> None:
-    """A file of sample prompts or notes is no caption, though its name looks like one."""
+    """A file of sample prompts or notes has the name of a caption and is not one."""
     put(dataset, a=b"a ")
     (dataset.path / "prompts.txt").write_bytes(b"a cat  --w 512")
     found = preview(dataset, PROSE)
@@ -221,7 +221,7 @@ def test_a_selection_narrows_and_a_glob_that_fits_nothing_is_an_error(dataset: D
 
 
 def test_an_order_by_frequency_counts_the_whole_dataset_clean(dataset: Dataset) -> None:
-    """Whatever is selected; and cleaned twice is cleaned once."""
+    """Whatever is selected. Cleaning twice equals cleaning once."""
     put(dataset, a=b"rare , dog", b=b"Dog, dog, cat", c=b"cat,dog", d=b"cat, bird")
     pipeline = Pipeline.parse({"profile": "tags", "order": {"by": "frequency"}})
     assert preview(dataset, pipeline, select=("a.txt",)).changes[0].after == b"dog, rare"
@@ -238,7 +238,7 @@ def test_a_dataset_that_is_not_on_disk_has_nothing_to_clean(library: Library) ->
 
 
 def test_only_files_whose_bytes_change_are_written(dataset: Dataset) -> None:
-    """The others keep their time, their inode and all."""
+    """The other files keep their time and inode."""
     put(dataset, a=b"a  cat\r\n", b=b"a cat\n", c=b"caf\xe9", sub__d=b"x")
     before = {path: stamp(path) for path in sorted(dataset.path.rglob("*")) if path.is_file()}
     applied = apply(preview(dataset, PROSE))
@@ -258,7 +258,7 @@ def test_what_no_rule_changes_stays_as_it_was_encoded(dataset: Dataset) -> None:
 
 
 def test_a_caption_that_was_edited_after_the_preview_is_left_as_it_is(dataset: Dataset) -> None:
-    """Also by as many characters, and with its old time."""
+    """Also if it has the same size and time as before."""
     put(dataset, a=b"a  cat", b=b"b ")
     found = preview(dataset, PROSE)
     facts = (dataset.path / "a.txt").stat()
@@ -348,7 +348,7 @@ def test_what_is_told_of_a_cleaning_has_its_shape(dataset: Dataset) -> None:
 
 
 def test_a_dataset_has_the_pipeline_of_its_settings(library: Library) -> None:
-    """And one of which nothing is said, the default for prose."""
+    """A dataset without settings gets the defaults for prose."""
     pipeline = pipeline_of(library.dataset("82"))
     assert pipeline.clean("dog, watermark").text == "ohwx, dog"
     assert pipeline_of(library.dataset("10")).options == PROSE.options
@@ -374,7 +374,7 @@ def test_what_is_said_for_one_run_goes_over_the_settings(dataset: Dataset) -> No
 def test_named_rules_run_alone_and_in_their_order(
     dataset: Dataset, only: list[str], told: dict[str, Any], names: tuple[str, ...]
 ) -> None:
-    """With what the settings tell them, and not the rules that the settings turn on."""
+    """With their parameters from the settings, and without the rules that the settings turn on."""
     assert pipeline_of(dataset, told, only=only).names == names
 
 

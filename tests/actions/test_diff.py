@@ -1,4 +1,4 @@
-"""A caption on both sides, in sync or not: the texts of both, and what else is to be known."""
+"""A caption on both sides, in sync or not: both texts, and what else differs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def row_of(dataset: Dataset, key: str = KEY) -> FileStatus:
 
 
 def sides(found: CaptionDiff) -> tuple[str, str]:
-    """The texts of the bucket and the disk, as the pieces spell them."""
+    """Return the texts of the bucket and of the disk, put together from the pieces."""
     bucket = "".join(piece.text for piece in found.pieces if piece.change is not PieceChange.ADDED)
     disk = "".join(piece.text for piece in found.pieces if piece.change is not PieceChange.REMOVED)
     return bucket, disk
@@ -72,7 +72,7 @@ def test_a_caption_on_one_side_alone_is_all_new_or_all_gone(side: str, note: str
 
 
 def test_the_same_text_in_another_encoding_is_told_as_that(dataset: Dataset) -> None:
-    """Else a file that differs would be shown without any difference."""
+    """Otherwise a file that differs would be shown without any difference."""
     dataset.library.bucket.put(dataset.prefix + KEY, "café\n".encode())
     fill(dataset, {KEY: "café\n".encode("cp1252")})
     found = compare_caption(dataset, row_of(dataset))

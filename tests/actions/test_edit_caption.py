@@ -1,4 +1,4 @@
-"""A caption saved by hand replaces what was shown and nothing else; what it replaces can be had again."""
+"""A caption saved by a person replaces what was shown and nothing else, and the replaced text can be restored."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def md5(data: bytes) -> str:
 
 
 def trashed(dataset: Dataset) -> list[tuple[str, bytes]]:
-    """What the trash holds: key and content, of batches of edits."""
+    """Return what the trash holds of edits: key and content."""
     found = tree(dataset.library.trash) if dataset.library.trash.exists() else {}
     assert all(path.split("/")[0].split("-")[1] == "edit" and path.split("/")[1] == NAME for path in found)
     return sorted((path.split("/", 2)[2], data) for path, data in found.items())
 
 
 def untouched(dataset: Dataset, **files: bytes) -> None:
-    """The dataset holds just these files, no temporary ones, and the trash nothing."""
+    """Check that the dataset holds just these files, no temporary ones, and the trash nothing."""
     assert tree(dataset.path) == {name.replace("_", "."): data for name, data in files.items()}
     assert trashed(dataset) == []
 
@@ -81,7 +81,7 @@ def test_a_caption_is_read_with_its_encoding_and_digest(
 
 
 def test_no_file_is_an_empty_caption_without_a_digest(dataset: Dataset) -> None:
-    """Unlike an empty file, which has one: only so can a save tell which of the two it replaces."""
+    """An empty file has one, so a save can name which of the two it replaces."""
     assert read_caption(dataset, "none.txt") == Caption("none.txt", "", "utf-8", None)
     assert read_caption(dataset, "sub/none.txt").md5 is None
 
@@ -112,7 +112,7 @@ def test_a_save_puts_the_text_in_place_and_the_old_one_in_the_trash(dataset: Dat
 
 
 def test_a_save_can_follow_a_save(dataset: Dataset) -> None:
-    """Each names the digest that the one before gave; every text between is kept."""
+    """Each names the digest that the previous save returned; every text in between is kept."""
     digest = read_caption(dataset, "a.txt").md5
     for n in range(3):
         digest = write_caption(dataset, "a.txt", f"version {n}", replaces=digest).md5
@@ -156,7 +156,7 @@ def test_the_same_bytes_are_not_written_again(dataset: Dataset) -> None:
     ],
 )
 def test_encoding_mark_and_line_ends_stay(before: bytes, text: str, after: bytes, dataset: Dataset) -> None:
-    """The text is what a browser's field gives: LF alone, and maybe without the mark that can't be seen."""
+    """The text is as a browser's field returns it: with LF only, and perhaps without the invisible byte order mark."""
     (dataset.path / "a.txt").write_bytes(before)
     saved = write_caption(dataset, "a.txt", text, replaces=md5(before))
     assert (dataset.path / "a.txt").read_bytes() == after
@@ -197,7 +197,7 @@ def test_a_save_over_a_file_that_has_gone_is_refused(dataset: Dataset) -> None:
     ],
 )
 def test_a_text_that_can_not_be_kept_is_refused(before: bytes, text: str, words: str, dataset: Dataset) -> None:
-    """Nothing is written in part, nor so long that it could not be shown again."""
+    """No part of it is written, and nothing that is too long to be read again."""
     (dataset.path / "a.txt").write_bytes(before)
     with pytest.raises(UsageError, match=words):
         write_caption(dataset, "a.txt", text, replaces=md5(before))
@@ -215,7 +215,7 @@ def test_nothing_is_written_outside_the_dataset(key: str, dataset: Dataset, tmp_
 
 
 def test_a_read_only_caption_is_read_and_not_replaced(dataset: Dataset) -> None:
-    """A rename would not ask whether it may be written; cleaning leaves it alone too."""
+    """A rename does not check the file's permissions. Cleaning leaves such a file alone too."""
     (dataset.path / "a.txt").chmod(0o444)
     assert read_caption(dataset, "a.txt").text == OLD.decode()
     with pytest.raises(ReadOnly, match=r"'a\.txt' is read-only and is left as it is"):
@@ -235,7 +235,7 @@ def test_a_symlinked_caption_is_read_and_not_replaced(dataset: Dataset, tmp_path
 
 
 def test_a_disk_that_refuses_leaves_everything_as_it_was(dataset: Dataset) -> None:
-    """Here it is the trash that can't be made: then nothing is replaced either."""
+    """Here the trash can't be created: then no file is replaced either."""
     dataset.library.trash.parent.mkdir(exist_ok=True)
     dataset.library.trash.write_text("a file where the trash should be")
     with pytest.raises(LocalError):
@@ -261,7 +261,7 @@ def overwrite_unseen(path: Path) -> None:
 
 
 def replace(path: Path) -> None:
-    """As an editor saves: another file, renamed into place."""
+    """As an editor saves: a new file, renamed into place."""
     path.with_name("b.swap").write_bytes(THEIRS)
     path.with_name("b.swap").rename(path)
 
@@ -272,7 +272,7 @@ def grow(path: Path) -> None:
 
 
 def after_look(number: int, then: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have something happen just after a save has read the file for the `number`th time."""
+    """Run an action just after a save has read the file for the `number`th time."""
     real, looks = read_file, []
 
     def looking(*args: object, **kwargs: object) -> object:
@@ -290,7 +290,7 @@ def after_look(number: int, then: Callable[[], None], monkeypatch: pytest.Monkey
 def test_an_edit_by_another_program_in_the_midst_of_a_save_is_never_lost(
     look: int, change: Callable[[Path], None], dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the comparison of the digest and the last look, and between that and the rename."""
+    """Between the comparison of the digest and the last check, and between that and the rename."""
     path = dataset.path / "a.txt"
     after_look(look, lambda: change(path), monkeypatch)
     with pytest.raises((FileChanged, Unreadable)):
@@ -311,7 +311,7 @@ def test_a_file_that_appears_in_the_midst_of_a_save_is_never_lost(
 
 
 def test_of_many_saves_of_one_text_one_wins_and_the_others_are_told(dataset: Dataset) -> None:
-    """In every round: no two of them think that they replaced the same text."""
+    """In every round: no two saves replace the same text."""
     digest = md5(OLD)
     barrier = threading.Barrier(8)
 
@@ -373,7 +373,7 @@ def test_the_text_before_an_edit_can_be_restored(seaweedfs: Store, library_on: L
 
 
 def test_an_edit_does_not_reach_into_the_trash(dataset: Dataset) -> None:
-    """What was put aside is the old bytes for good, also where it is a link to the file's old place."""
+    """The trash keeps the old bytes for good, also where it has a link to the old file."""
     digest = write_caption(dataset, "a.txt", "first", replaces=md5(OLD)).md5
     with (dataset.path / "a.txt").open("r+b") as file:
         file.write(b"FIRST")

@@ -1,4 +1,4 @@
-"""A folder with one of everything, each found by name for each trainer that minds; and hostile files."""
+"""A folder with one case of everything: each is reported for the trainers it concerns. And hostile files."""
 
 from __future__ import annotations
 

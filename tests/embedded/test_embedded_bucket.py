@@ -1,4 +1,4 @@
-"""The bucket in a box: shared while it is used, stopped when it is not, whatever happened to its users."""
+"""The embedded bucket: shared while it is used and stopped when it is not, whatever happened to its users."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_killed_supervisor_takes_the_server_with_it_and_the_next_user_starts_a
 
 
 def test_a_copied_folder_has_a_server_of_its_own(tmp_path: Path) -> None:
-    """The copy brings the original's address along, and its keys."""
+    """The copy contains the original's address and its keys."""
     folder, copy = tmp_path / "box", tmp_path / "copy"
     box = EmbeddedBucket(folder, "styles")
     bucket_of(box).put("a.txt", b"the original's")

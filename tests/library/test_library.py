@@ -1,4 +1,4 @@
-"""A library is found from anywhere inside it, and its datasets go by every name that fits one of them."""
+"""A library is found from any folder inside it, and its datasets by every name that fits only one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from support.file_trees import mounted, open_folder, permissions_count
 
 
 class Offline(Library):
-    """A library whose bucket holds these folders beside what is on disk."""
+    """A library whose bucket has these folders besides those on disk."""
 
     remote_names: tuple[str, ...] = ()
 
@@ -170,7 +170,7 @@ def test_every_id_that_is_shown_finds_its_dataset(root: Path) -> None:
 
 
 def test_a_dataset_of_the_settings_that_is_nowhere_is_told_with_the_nearest(root: Path) -> None:
-    """One that the bucket has, or may have deeper in, is fine; so is one that is only on disk."""
+    """A dataset that the bucket has, or may have deeper in, is fine; so is one that is only on disk."""
     names = ("82_sketsh", "7_far", "8_moved", "9_deep", "qqq", "12_here")
     settings = "".join(f'[datasets.{name}]\nclean = {{preset = "thorough"}}\n' for name in names)
     settings = settings.replace("[datasets.8_moved]", '[datasets.8_moved]\nprefix = "gone/8"')

@@ -1,4 +1,4 @@
-"""`--against` an S3 Inventory: found, checked, and believed as far as it proves something."""
+"""`--against` an S3 Inventory: it is found and checked, and counts only for what it proves."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def as_parquet(rows: Sequence[dict[str, str]]) -> bytes:
 
 
 def save(folder: Path, rows: Sequence[dict[str, str]], sort: str = "CSV", **changes: Any) -> Path:
-    """An inventory as `aws s3 sync` brings it: a dated folder with the manifest, and `data` beside it."""
+    """An inventory as `aws s3 sync` downloads it: a dated folder with the manifest, and `data` beside it."""
     half = len(rows) // 2
     make, suffix = (as_csv, "csv.gz") if sort == "CSV" else (as_parquet, "parquet")
     files = []

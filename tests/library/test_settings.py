@@ -1,4 +1,4 @@
-"""`hashmark.toml` is understood, or one error names the file, the setting and what to do."""
+"""`hashmark.toml` is parsed, or one error names the file, the setting and what to do."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_bytes_that_are_not_utf8_are_named_by_their_line(path: Path) -> None:
 
 
 def test_a_byte_order_mark_is_no_mistake(path: Path) -> None:
-    """Editors of Windows put one there."""
+    """Editors on Windows write a byte order mark."""
     assert read(path, BOM_UTF8 + URL.encode()) == read(path, URL)
     with pytest.raises(SettingsError, match=r"not UTF-8 \(at line 3\)"):
         read(path, BOM_UTF8 + URL.encode() + b"\xff")
@@ -258,7 +258,7 @@ def test_where_nothing_can_be_written_it_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["url", "endpoint_url"])
 def test_of_a_value_of_thousands_of_characters_a_message_has_the_ends(tmp_path: Path, name: str) -> None:
-    """Once a message of 6,000 characters, found by the fuzzer."""
+    """The message once had 6,000 characters; the fuzzer found it."""
     path = tmp_path / "hashmark.toml"
     other = "" if name == "url" else 'url = "s3://bucket"\n'
     path.write_text(f'[remote]\n{other}{name} = "={"[" * 6000}"\n')

@@ -1,4 +1,4 @@
-"""A state file that can't be used is set aside or done without, and that is said; it never stops a run."""
+"""An unusable state file is set aside or replaced by memory, and reported. It never stops a run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def filled(path: Path, count: int = 3000) -> None:
 
 
 def use(state: State) -> int:
-    """Everything a run does with its state; returns how many rows it knew."""
+    """Do everything that a run does with its state. Return how many rows it knew."""
     rows = len(list(state.bases("remote"))) + len(list(state.digests("set"))) + len(state.facts("store"))
     state.record_bases("remote", [base("new")])
     state.remember_digests("set", [digest("new")])
@@ -148,7 +148,7 @@ def test_a_mistake_of_ours_is_not_taken_for_damage(path: Path) -> None:
 
 
 def without(path: Path) -> None:
-    """Memory stands in, and it says so."""
+    """Check that a state in memory takes the place of the file, and says so."""
     with opened(path) as state:
         assert state.problem is not None
         assert (state.problem.code, state.persistent) == ("state-not-kept", False)

@@ -51,7 +51,7 @@ def fixture_old(path: Path) -> Path:
 
 
 def rows(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table, and the version of the schema."""
+    """Return every row of every table, and the version of the schema."""
     with closing(sqlite3.connect(path)) as connection:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         found = {name: list(connection.execute(f"SELECT * FROM {name}")) for name in names}

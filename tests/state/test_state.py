@@ -1,4 +1,4 @@
-"""What is remembered comes back as it was; what can't be used is set aside and costs only the memory."""
+"""The state returns what was remembered, to any number of processes, and survives a kill."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_any_key_and_stamp_comes_back_bit_by_bit_in_key_order(stamps: dict[str, 
 
 @given(st.dictionaries(KEYS, STAMPS, max_size=8), st.lists(KEYS, max_size=8))
 def test_some_keys_come_back_as_from_the_whole(stamps: dict[str, Stamp], more: list[str]) -> None:
-    """In key order and each once, however often and in whatever order they are asked for; unknown ones not at all."""
+    """In key order and each once, in whatever order they are requested; unknown keys not at all."""
     asked = [*list(stamps)[::2], *more, *list(stamps)[::-2]]
     files = [LocalFile(Key(key), stamp, MD5) for key, stamp in stamps.items()]
     with opened(Path("/dev/null/none")) as state:

@@ -1,4 +1,4 @@
-"""A journal comes back as it was written, and what is none is told from one."""
+"""A journal survives writing and parsing, and other data is refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILES = st.lists(st.builds(JournalEntry, NAMES, DIGESTS, DIGESTS), max_size=4).m
 
 @given(st.builds(Journal, st.text(), NAMES, st.text(), st.text(), FILES))
 def test_a_journal_comes_back_as_it_was_written(journal: Journal) -> None:
-    """Names that are no Unicode included."""
+    """Including names that are not valid Unicode."""
     assert Journal.parse(journal.to_bytes()) == journal
 
 

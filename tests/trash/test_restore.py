@@ -1,4 +1,4 @@
-"""Every run that puts something aside has a batch of its own, which the trash knows as one."""
+"""Every run that overwrites or deletes files has a batch of its own, whose name the trash recognises."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def test_a_name_says_when_and_what() -> None:
 
 
 def test_names_of_one_moment_differ() -> None:
-    """Saves come many a second; two in one batch could not be restored apart."""
+    """Two saves in one second in the same batch could not be restored separately."""
     assert len({new_batch_name("edit") for _ in range(2000)}) == 2000
 
 
 def test_the_trash_lists_the_batches_of_every_kind_of_run(seaweedfs: Store, library_on: LibraryMaker) -> None:
-    """A kind that it did not know would be put aside and never be found again."""
+    """A batch of an unknown kind could never be restored."""
     library = library_on(seaweedfs)
     names = [new_batch_name(kind) for kind in KINDS]
-    names.append("20260101T000000Z-push-0a1b")  # as an earlier version named them
+    names.append("20260101T000000Z-push-0a1b")  # the name an earlier version gave
     for name in names:
         path = library.trash / name / "82_x" / "a.txt"
         path.parent.mkdir(parents=True)

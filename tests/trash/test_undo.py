@@ -1,4 +1,4 @@
-"""A cleaning can be taken back: all of it, after a crash, and never over what was edited since."""
+"""A cleaning can be undone: completely, after a crash, and never over later edits."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_an_undo_brings_back_every_byte_and_time(library: Library) -> None:
 
 
 def test_an_undo_is_undone_in_turn(library: Library) -> None:
-    """`last` is the latest batch, so it goes back and forth."""
+    """`last` is the latest batch, so undoing it twice redoes it."""
     clean(library)
     for expected in (DIRTY, CLEAN, DIRTY):
         assert undo(library, "last").complete
@@ -93,7 +93,7 @@ def test_an_undo_is_undone_in_turn(library: Library) -> None:
 
 
 def test_the_last_batch_after_a_partial_undo_is_the_one_that_still_has_files(library: Library) -> None:
-    """Whoever undoes, mends what was left and undoes again means to finish, not to clean again."""
+    """A user who undoes, fixes the conflicts and undoes again wants to finish, not to clean again."""
     name = clean(library)
     (library.root / "82_x" / "1.txt").write_bytes(b"an edit\n")
     assert not undo(library, "last").complete
@@ -106,7 +106,7 @@ def test_the_last_batch_after_a_partial_undo_is_the_one_that_still_has_files(lib
 
 
 def test_a_deleted_caption_comes_back_and_goes_again(library: Library) -> None:
-    """The batch of a rule that deletes what it empties."""
+    """The batch of a rule that deletes empty captions."""
     path = library.root / "82_x" / "0.txt"
     path.write_bytes(b" , ")
     pipeline = Pipeline.parse({"profile": "tags", "empty": "delete", "rules": ["separators"]})
@@ -137,7 +137,7 @@ def test_what_was_edited_since_is_refused_with_the_difference_and_the_rest_done(
     expected = {**DIRTY, "1.txt": b"a cat, number one\n"}
     del expected["2.txt"]
     assert captions(library) == expected
-    # What it could not bring back stays in the trash, and can be asked for again.
+    # The file with a conflict stays in the trash, and a later undo can take it back.
     (library.root / "82_x" / "1.txt").write_bytes(CLEAN["1.txt"])
     again = undo(library, name)
     assert (again.outcome.done, again.unchanged, len(again.conflicts)) == (("1.txt",), 4, 1)
@@ -145,7 +145,7 @@ def test_what_was_edited_since_is_refused_with_the_difference_and_the_rest_done(
 
 
 def test_a_caption_that_cleaning_made_longer_than_any_may_be_comes_back(library: Library) -> None:
-    """The limit is on what is read first."""
+    """The limit applies to the file as it is read first."""
     path = library.root / "82_x" / "0.txt"
     path.write_bytes(b"a" * MAX_CAPTION_BYTES)
     apply(preview(dataset(library), Pipeline.parse({"trigger": "ohwx"}), select=("0.txt",)))
@@ -164,7 +164,7 @@ def test_an_older_batch_does_not_go_over_a_newer_one(library: Library) -> None:
 
 
 def test_what_the_trash_does_not_have_is_named(library: Library) -> None:
-    """Emptied, or changed by somebody."""
+    """The trash was emptied, or its copy was edited."""
     name = clean(library)
     kept = library.trash / name / "82_x"
     (kept / "0.txt").unlink()
@@ -190,7 +190,7 @@ def test_there_is_no_such_batch(library: Library, name: str) -> None:
     "journal", [b"", b"{}", b'{"format":1,"kind":"clean","dataset":"../82_x","at":"","what":"","files":[]}']
 )
 def test_a_batch_with_a_damaged_or_hostile_journal_is_none(library: Library, journal: bytes) -> None:
-    """It is left to `trash restore`."""
+    """`trash restore` can still bring it back."""
     name = clean(library)
     (library.trash / name / ".journal.json").write_bytes(journal)
     assert (undoable_batches(library), unreadable_batches(library)) == ([], [name])
@@ -245,7 +245,7 @@ def test_batches_are_listed_latest_first(library: Library) -> None:
 
 
 def test_a_clock_that_was_set_back_makes_no_older_batch_the_last(library: Library) -> None:
-    """A batch is later than all that were there when it began, whatever the clock says."""
+    """A batch counts as later than all batches that existed when it started, whatever the clock says."""
     older = clean(library)
     path = library.trash / older / ".journal.json"
     journal = undoable_batches(library)[0].journal
@@ -266,7 +266,7 @@ def test_a_journal_with_an_odd_time_stops_no_cleaning(at: str, library: Library)
 
 
 def test_a_batch_that_went_the_way_of_the_trash_is_gone(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Restored or emptied, it leaves no journal behind."""
+    """A batch that was restored or emptied leaves no journal behind."""
     monkeypatch.setattr(restore, "trash_entries", _local)
     name = clean(library)
     restored = restore.restore(library, name)
@@ -292,7 +292,7 @@ def test_a_restore_that_is_refused_leaves_nothing_in_the_dataset(
 
 
 def _local(library: Library, batch: str | None = None) -> Iterator[TrashEntry]:
-    """What the disk keeps: these tests have no bucket."""
+    """Yield the entries on disk: these tests have no bucket."""
     inside = f"{batch}/" if batch else ""
     for path in sorted((library.trash / inside).rglob("*.txt")):
         parts = path.relative_to(library.trash).as_posix().split("/", 2)
@@ -340,7 +340,7 @@ print(seen)
 
 
 def killed(root: Path, what: str, limit: int) -> int | None:
-    """Run it; how many things it asked for, or None where it was killed."""
+    """Run it. Return how many system calls it made, or None if it was killed."""
     done = subprocess.run(
         [sys.executable, "-c", KILLED, root, what, str(limit)], capture_output=True, text=True, check=False
     )
@@ -351,7 +351,7 @@ def killed(root: Path, what: str, limit: int) -> int | None:
 
 
 def points(tmp_path: Path, what: str, count: int) -> list[int]:
-    """So many moments, evenly spread over all there are."""
+    """Return this many moments, evenly spread over all of them."""
     with made(tmp_path / "whole") as library:
         if what == "undo":
             clean(library)
