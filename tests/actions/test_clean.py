@@ -140,7 +140,7 @@ def _symlink(path: Path) -> None:
         (
             lambda path: path.write_bytes("кот ".encode("utf-16-le")),
             "undecodable",
-            "looks like UTF-16 without its mark",
+            "looks like UTF-16 without a byte order mark",
         ),
         (_large, "unreadable", "too large to be read here (52428800 bytes)"),
         (lambda path: path.chmod(0o444), "read-only", "is read-only"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hashmark.core.errors import UsageError
 from hashmark.core.inventory import csv_rows, fold, is_manifest, objects, parse_manifest
-from hashmark.core.saved_listing import Saved
+from hashmark.core.saved_listing import SavedListing
 from support.core_values import any_keys, md5
 
 HEX = md5(b"")
@@ -125,6 +125,6 @@ def test_columns_are_known_in_either_spelling() -> None:
 )
 def test_a_saved_listing_says_how_old_it_is(hours: int, words: str) -> None:
     now = datetime.fromtimestamp(1732500000 + hours * 3600, UTC)
-    saved = Saved((), "an S3 Inventory", datetime.fromtimestamp(1732500000, UTC))
+    saved = SavedListing((), "an S3 Inventory", datetime.fromtimestamp(1732500000, UTC))
     assert saved.age(now) == f"an S3 Inventory of 2024-11-25 02:00 UTC, {words}"
-    assert Saved((), "an S3 Inventory", None).age(now) == "an S3 Inventory, which does not say when it was made"
+    assert SavedListing((), "an S3 Inventory", None).age(now) == "an S3 Inventory of unknown age"

@@ -108,8 +108,8 @@ def test_each_verdict_leads_to_one_action_or_is_left_alone_with_a_reason(
         (status("a", Verdict.LOCAL_ONLY), Policy(PULL), "only on disk; --delete would remove it"),
         (status("a", Verdict.CONFLICT), Policy(PUSH), "both sides changed; --take mine would overwrite it"),
         (status("a", Verdict.CONFLICT), Policy(PULL, MINE), "both sides changed; --take theirs would overwrite it"),
-        (status("a", Verdict.UNVERIFIED, reason="opaque"), Policy(PUSH), "differs (opaque); --take mine"),
-        (status("a", Verdict.REMOTE_CHANGED), Policy(PUSH), "the bucket's version is newer"),
+        (status("a", Verdict.UNVERIFIED, reason="opaque"), Policy(PUSH), "nor different (opaque); --take mine"),
+        (status("a", Verdict.REMOTE_CHANGED), Policy(PUSH), "the bucket's version changed"),
         (status("a", Verdict.LOCAL_CHANGED), Policy(PULL), "the version on disk was edited"),
         (CONFLICT_GONE_HERE, Policy(PUSH, MINE), "--delete would remove it there too"),
     ],
@@ -234,7 +234,7 @@ def test_the_limit_is_a_tenth_of_the_side_that_loses_files(
         return
     refused = refusal(rows, policy)
     assert refused.deletes == deletes
-    assert f"more than the limit of {cap}" in refused.message
+    assert f"(limit {cap})" in refused.message
     assert f"--max-delete {deletes}" in refused.hint
 
 

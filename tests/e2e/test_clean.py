@@ -92,7 +92,7 @@ def test_rules_settings_and_selection_are_the_users(shell: Shell) -> None:
 
 
 MISTAKES = {
-    ("--rule", "spaecs"): "There is no rule 'spaecs'.",
+    ("--rule", "spaecs"): "'spaecs' is not a rule.",
     ("--profile", "poetry"): "It takes 'tags' or 'prose'",
     ("--set", "trigger"): "--set trigger sets nothing.",
     ("--set", "length=3", "--set", "length.words=3"): "'length' is no table",
@@ -123,7 +123,7 @@ def test_what_can_not_be_cleaned_is_named_skipped_and_ends_with_4(shell: Shell) 
         assert ran.status == 4, ran.out
         named = dict(re.findall(r"skipped: (\S+): (.*)", ran.out))
         assert list(named) == ["0000.txt", "0001.txt", "0003.txt", "0004.txt"]
-        for name, why in zip(named, ("can't be decoded", "read-only", "folder", "too large"), strict=True):
+        for name, why in zip(named, ("cannot be decoded", "read-only", "folder", "too large"), strict=True):
             assert why in named[name]
     assert texts_but(folder, "0003.txt", "0004.txt") == {
         "0000.txt": b"\x89PNG\r\n\x1a\n\x00",

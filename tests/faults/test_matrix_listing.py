@@ -321,7 +321,7 @@ def test_row_7_unreadable_source_is_an_error_and_not_a_deleted_file(synced: Worl
     assert found["00.txt"] == "refused"
     assert not status(here, Options()).complete
     (here.path / "01.txt").unlink()
-    with pytest.raises(RefusedPlan, match="not everything could be read"):
+    with pytest.raises(RefusedPlan, match="could not be read completely"):
         push(here, delete=True, max_delete=10)
     assert exits.for_result(push(here)) == exits.Exit.PARTLY
     assert in_bucket(here) == TWENTY

@@ -20,7 +20,7 @@ from hashmark.library.dataset import Dataset
 from hashmark.library.library import Library
 
 if TYPE_CHECKING:
-    from hashmark.core.saved_listing import Saved
+    from hashmark.core.saved_listing import SavedListing
 
 ENDLESS = 1 << 60
 _NO_STAMP = Stamp(0, 0, 0, 0, 0)
@@ -30,7 +30,7 @@ MOST_PAIRED = 20_000
 
 def _selected(
     library: Library, names: list[str], *, rehash: bool, deep: bool, against: Path | None
-) -> tuple[list[Dataset], Options, Saved | None]:
+) -> tuple[list[Dataset], Options, SavedListing | None]:
     """The datasets to look at, how, and the saved listing; without names all, those only the bucket has included."""
     if against is not None:
         from hashmark.library.listing_file import read_listing  # noqa: PLC0415 - a status of the bucket needs none of it

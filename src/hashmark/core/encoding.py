@@ -1,7 +1,7 @@
-"""Caption files as text and back: which encoding a file has, and how an edit keeps it.
+"""Decodes and encodes caption files, and keeps the encoding of an edited file.
 
-An edit through the text must leave alone what the editor did not touch: encoding, byte order mark and line ends.
-What a caption ought to look like is the business of `core.cleaning`.
+An edit must preserve what the user did not change: encoding, byte order mark and line endings. What a caption should
+look like is up to `core.cleaning`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _CP1252 = {byte: bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte 
 _FROM_CP1252 = {ord(char): byte for byte, char in _CP1252.items()}
 
 MAX_CAPTION_BYTES = 1 << 20
-"""Bytes. A larger file is not read as a caption."""
+"""A larger file is not read as a caption."""
 
 MAX_CELLS = 1_000_000
-"""Pairs of lines that a diff looks at: its time grows with them, and a megabyte of empty lines would take for ever."""
+"""Pairs of lines in a diff, whose time grows with them: a megabyte of empty lines would never end."""
 
 _UTF16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
@@ -27,11 +27,11 @@ _UTF16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 def decode(data: bytes) -> tuple[str, str]:
     """Return the text of a caption file and the name of the encoding it was read as.
 
-    `utf-16` if a UTF-16 byte order mark leads and the rest fits it; else `utf-8` if the bytes are
-    strictly that, called `utf-8-sig` where they begin with a byte order mark; else `cp1252`, whose
-    five undefined bytes become the control characters of the same number. Never raises and never
-    puts in a U+FFFD. A UTF-8 mark stays in the text as U+FEFF, so that the rule `bom` can be seen to
-    drop it and `text.encode()` gives back what was read: `b"\\xef\\xbb\\xbfcat"` -> `"\\ufeffcat", "utf-8-sig"`.
+    `utf-16` if the file begins with a UTF-16 byte order mark and the rest is valid; else `utf-8` if the bytes are valid
+    UTF-8, called `utf-8-sig` with a byte order mark; else `cp1252`, whose five undefined bytes become the control
+    characters of the same number. Never raises and never inserts a U+FFFD. A UTF-8 mark stays in the text as U+FEFF, so
+    that the rule `bom` can remove it visibly and `text.encode()` restores the bytes: `b"\\xef\\xbb\\xbfcat"` ->
+    `"\\ufeffcat", "utf-8-sig"`.
     """
     if data.startswith(tuple(_UTF16)):
         try:
@@ -45,32 +45,32 @@ def decode(data: bytes) -> tuple[str, str]:
 
 
 def undecodable(data: bytes) -> str | None:
-    """Why bytes are no text at all, in words; None where `decode` reads them as one.
+    """Return why bytes are not text, or None where they are.
 
-    `decode` takes any bytes, for showing. Before a rule rewrites a file, what only looks like Windows-1252 because
-    nothing else fits must be told from it: that has no NUL, and five bytes of it stand for no character (Microsoft,
-    code page 1252). Damaged UTF-16 and images called `.txt` are found so. What is valid UTF-8 and still no text is
-    `is_unmarked_utf16`.
+    `decode` accepts any bytes, in order to show them. Before a rule rewrites a file, bytes that are Windows-1252 only
+    because nothing else fits must be recognised: Windows-1252 text has no NUL, and five bytes of it stand for no
+    character (Microsoft, code page 1252). This finds damaged UTF-16 and images called `.txt`. `is_unmarked_utf16` finds
+    valid UTF-8 that is not text.
     """
     encoding = decode(data)[1]
     if encoding == "cp1252" and data.startswith(tuple(_UTF16)):
-        return "can't be decoded: it begins as UTF-16 and is damaged"
+        return "cannot be decoded: it begins like UTF-16 and is damaged"
     if encoding in {"utf-8", "cp1252"} and is_unmarked_utf16(data):
-        return "looks like UTF-16 without its mark"
+        return "looks like UTF-16 without a byte order mark"
     if encoding != "cp1252":
         return None
     for place, byte in enumerate(data):
         if byte == 0 or byte in _UNDEFINED:
-            return f"can't be decoded: byte 0x{byte:02X} at {place} is neither UTF-8 nor Windows-1252"
+            return f"cannot be decoded: byte 0x{byte:02X} at {place} is neither UTF-8 nor Windows-1252"
     return None
 
 
 def is_unmarked_utf16(data: bytes) -> bool:
-    """Whether bytes look like UTF-16 that no byte order mark tells of (RFC 2781, section 3.2).
+    """Return whether bytes look like UTF-16 without a byte order mark (RFC 2781, section 3.2).
 
-    In that, the high bytes of the letters of Europe and the Near East, all at even places or all at odd ones, are
-    0 to 6: control characters to any other encoding. Half of either kind is enough; text has hardly one. Tab, LF and
-    CR do not count.
+    In UTF-16, the high bytes of the letters of Europe and the Near East, at all even or at all odd offsets, are 0 to 6:
+    control characters in any other encoding. If half of either are, this is UTF-16; text has hardly any. Tab, LF and CR
+    do not count.
     """
     halves = (data[0::2], data[1::2])
     return any(half and 2 * len(half.translate(None, _CONTROLS)) <= len(half) for half in halves)
@@ -83,13 +83,13 @@ _UNDEFINED = frozenset(byte for byte, char in _CP1252.items() if ord(char) == by
 
 
 def encode(text: str, like: bytes) -> bytes:
-    """The text as bytes, in the encoding that `decode` finds in `like`, the file it replaces.
+    """Encode the text in the encoding of `like`, the file that it replaces.
 
-    Where the encoding found would not be found again in the result, the text is written as UTF-8: the last odd
-    byte of a cp1252 file may just have been mended.
+    Uses UTF-8 where `decode` would not find the same encoding in the result: the edit may have fixed the last byte of a
+    cp1252 file that was not UTF-8.
 
     Raises:
-        UnicodeEncodeError: that encoding has no bytes for a character of the text.
+        UnicodeEncodeError: the encoding cannot represent a character of the text.
     """
     encoding = decode(like)[1]
     if encoding == "utf-16":
@@ -102,7 +102,7 @@ def encode(text: str, like: bytes) -> bytes:
 
 
 def _fits(text: str) -> bool:
-    """Whether every character has a byte in cp1252, its five undefined ones included."""
+    """Return whether every character has a byte in cp1252, including its five undefined ones."""
     return all(ord(char) < 0x80 or 0xA0 <= ord(char) <= 0xFF or ord(char) in _FROM_CP1252 for char in text)
 
 
@@ -125,25 +125,25 @@ def keep_line_ends(before: str, after: str) -> str:
         new[right] = (line, old[left][1] or end) if end else (line, end)
     for n in range(1, len(new)):
         if new[n] == ("", "\n") and new[n - 1][1] == "\r":
-            new[n] = ("", "\r")  # a CR and an LF that come together here would be one end, and a line would be lost
+            new[n] = ("", "\r")  # a CR next to an LF would be read as one line ending, and a line would be lost
     return "".join(line + end for line, end in new)
 
 
 def _stayed(old: list[str], new: list[str]) -> Iterator[tuple[int, int]]:
-    """Places in both of the lines that stayed: those before and after the edit, and between what a diff finds."""
+    """Yield the positions in both of each unchanged line: before, after and, by a diff, inside the edit."""
     start, tail = common_ends(old, new)
     yield from ((n, n) for n in range(start))
     yield from ((len(old) - n, len(new) - n) for n in range(tail, 0, -1))
     left, right = old[start : len(old) - tail], new[start : len(new) - tail]
     if len(left) * len(right) > MAX_CELLS:
-        return  # these lines get the usual end
+        return  # these lines get the usual ending
     matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
     for at, to, count in matcher.get_matching_blocks():
         yield from ((start + at + n, start + to + n) for n in range(count))
 
 
 def _lines(text: str) -> list[tuple[str, str]]:
-    """Lines with their ends; only CRLF, CR and LF end one, as in a browser's text field."""
+    """Split into lines with their endings; only CRLF, CR and LF end a line, as in a browser's text field."""
     found: list[tuple[str, str]] = []
     start = 0
     while start < len(text):

@@ -1,7 +1,7 @@
-"""What happens while a plan runs, as events, and what they add up to.
+"""The events of a running plan, and the state that they add up to.
 
-The command line and the page fold the same events with the same `reduce`, so they can't disagree. Time enters
-as a field of the event (seconds, any epoch): nothing here reads a clock.
+The command line and the page fold the same events with the same `reduce`, so they cannot disagree. Time is a field of
+each event (seconds, any epoch): nothing here reads a clock.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hashmark.core.display import printable
 
 
 class Started(NamedTuple):
-    """The plan begins: so many files and bytes."""
+    """The plan begins, with this many files and bytes."""
 
     files: int
     bytes: int
@@ -23,7 +23,7 @@ class Started(NamedTuple):
 
 
 class FileStarted(NamedTuple):
-    """Work on one key begins (again, after a retry). A move tells it of large files only, `verify` of every file."""
+    """Work on one key begins or, after a retry, begins again. Moves report only large files, `verify` reports all."""
 
     key: str
     verb: str
@@ -31,7 +31,7 @@ class FileStarted(NamedTuple):
 
 
 class FileProgress(NamedTuple):
-    """So many bytes of one key have been moved in all. A retry starts again from a smaller number."""
+    """The number of bytes of one key moved so far. A retry starts again from a smaller number."""
 
     key: str
     moved: int
@@ -49,7 +49,7 @@ class FileDone(NamedTuple):
 
 
 class FileFailed(NamedTuple):
-    """One key was not done; both sides are as they were."""
+    """One key failed; both sides are as they were."""
 
     key: str
     verb: str
@@ -59,7 +59,7 @@ class FileFailed(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """Nothing more will be done; `interrupted` if that was asked for."""
+    """The run has ended; `interrupted` if the user stopped it."""
 
     interrupted: bool
     at: float
@@ -78,7 +78,7 @@ _NAMES = {
 
 
 class Failure(NamedTuple):
-    """One key that was not done, and why."""
+    """One key that failed, and why."""
 
     key: str
     code: str
@@ -88,7 +88,7 @@ class Failure(NamedTuple):
 class JobState(NamedTuple):
     """Everything a progress bar or a summary needs.
 
-    `active` maps keys in work to bytes moved so far; `rate` is bytes per second since the start.
+    `active` maps keys in progress to the bytes moved so far; `rate` is bytes per second since the start.
     """
 
     files: int = 0
@@ -106,25 +106,25 @@ class JobState(NamedTuple):
 
     @property
     def bytes_moved(self) -> int:
-        """Bytes of finished files and of those in work."""
+        """Bytes of finished files and of those in progress."""
         return self.bytes_done + sum(self.active.values())
 
     @property
     def rate(self) -> float:
-        """Bytes per second on average; 0.0 before anything moved."""
+        """Average bytes per second; 0.0 before anything moved."""
         seconds = self.now - self.started_at
         return self.bytes_moved / seconds if seconds > 0 else 0.0
 
     @property
     def eta(self) -> float | None:
-        """Seconds left at that rate, or None where it can't be told."""
+        """Seconds left at that rate; None before anything moved."""
         if self.rate <= 0:
             return None
         return max(0, self.bytes - self.bytes_moved) / self.rate
 
 
 def reduce(state: JobState, event: Event) -> JobState:
-    """The state after one more event."""
+    """Return the state after one more event."""
     match event:
         case Started(files, size, at, notes):
             return JobState(files=files, bytes=size, notes=notes, started_at=at, now=at)
@@ -158,7 +158,7 @@ def _without(old: Mapping[str, int], key: str) -> Mapping[str, int]:
 
 
 def to_json(event: Event) -> dict[str, object]:
-    """The event as plain data, `event` naming its kind."""
+    """Return the event as plain data; `event` names its kind."""
     fields: dict[str, object] = event._asdict()
     if not isinstance(event, Started | Ended):
         fields["key"] = printable(event.key)
@@ -166,7 +166,7 @@ def to_json(event: Event) -> dict[str, object]:
 
 
 def state_json(state: JobState) -> dict[str, object]:
-    """What events add up to, as plain data; `rate` in bytes a second, `eta` in seconds or None."""
+    """Return the state as plain data; `rate` in bytes per second, `eta` in seconds or None."""
     return {
         "files": state.files,
         "bytes": state.bytes,

@@ -1,8 +1,8 @@
-"""S3 Inventory: AWS's own saved listings. Reads a manifest and its rows; opens no files.
+"""Reads S3 Inventories, AWS's saved listings, from a manifest and its rows. Opens no files.
 
 Format: Amazon S3 user guide, "Amazon S3 Inventory list" and "Locating your inventory list". A CSV has no header: the
-manifest's `fileSchema` names its columns, and its keys are URL-encoded. A Parquet file names its own columns, in
-`snake_case`. An inventory can be of a part of a bucket, and does not say of which.
+manifest's `fileSchema` names its columns, and its keys are URL-encoded. A Parquet file names its own columns in
+`snake_case`. An inventory can cover part of a bucket without saying which.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from hashmark.core.model import Key, RemoteObject
 
 FORMATS = ("CSV", "Parquet")
 MAX_DIGITS = 18
-"""More than any object's size has. Python refuses to read numbers of some thousand digits."""
+"""Enough for the size of any object. Python refuses to parse numbers of thousands of digits."""
 
-_HINT = "Download the inventory whole, its `data` folder included, and name its manifest.json."
+_HINT = "Download the whole inventory, including its `data` folder, and pass its manifest.json."
 
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """One file of an inventory, by its key in the bucket that inventories go to. `md5` in hex, None if not said."""
+    """One data file, by its key in the destination bucket of the inventory. `md5` in hex, None if unknown."""
 
     key: str
     size: int | None
@@ -36,7 +36,7 @@ class DataFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an inventory consists of. `columns` are those of a CSV, folded; `taken` is when AWS began it."""
+    """The contents of an inventory. `columns` are those of a CSV, folded; `taken` is when AWS started it."""
 
     bucket: str
     format: str
@@ -46,15 +46,15 @@ class Manifest:
 
 
 def is_manifest(data: Any) -> bool:
-    """Whether some JSON looks like an inventory's manifest, rather than like a listing of ours."""
+    """Return whether JSON is the manifest of an inventory and not a listing saved by hashmark."""
     return isinstance(data, dict) and "sourceBucket" in data and "fileFormat" in data
 
 
 def parse_manifest(text: str, name: str) -> Manifest:
-    """The manifest of an inventory.
+    """Parse the manifest of an inventory.
 
     Raises:
-        UsageError: it is none, is incomplete, or is of a format that can't be read.
+        UsageError: it is not a manifest, is incomplete, or has an unsupported format.
     """
     try:
         data = json.loads(text)
@@ -65,10 +65,10 @@ def parse_manifest(text: str, name: str) -> Manifest:
         raise UsageError(f"{name} is not the manifest of an S3 Inventory.", _HINT)
     sort = str(data["fileFormat"])
     if sort not in FORMATS:
-        raise UsageError(f"{name} is of an inventory in {sort}, which hashmark can't read.", "Have it made as CSV.")
+        raise UsageError(f"{name} is of an inventory in {sort}, which hashmark cannot read.", "Configure it as CSV.")
     columns = tuple(fold(column) for column in str(data.get("fileSchema", "")).split(",")) if sort == "CSV" else ()
     if sort == "CSV" and not {"key", "size"} <= set(columns):
-        raise UsageError(f"{name} names no columns Key and Size.", "Include the size in the inventory's fields.")
+        raise UsageError(f"{name} lacks the columns Key and Size.", "Include the size in the inventory's fields.")
     bucket = str(data["sourceBucket"]).rsplit(":", 1)[-1]
     return Manifest(bucket, sort, columns, tuple(_data_file(entry, name) for entry in files), _taken(data))
 
@@ -88,26 +88,26 @@ def _taken(data: Mapping[str, Any]) -> datetime | None:
 
 
 def fold(column: str) -> str:
-    """A column's name as it is compared: `ETag`, `e_tag` and `etag` are one."""
+    """Return the name of a column in the form that is compared: `ETag`, `e_tag` and `etag` are the same."""
     return column.strip().replace("_", "").lower()
 
 
 def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[str]], name: str) -> Iterator[dict[str, str]]:
-    """Rows of a CSV by column; the key is decoded.
+    """Yield the rows of a CSV by column, with the key decoded.
 
     Raises:
-        UsageError: a row has another number of fields.
+        UsageError: a row has a different number of fields.
     """
     for row in rows:
         if len(row) != len(columns):
-            raise UsageError(f"{name} has a row of {len(row)} fields, where the manifest names {len(columns)}.", _HINT)
+            raise UsageError(f"{name} has a row of {len(row)} fields, but the manifest names {len(columns)}.", _HINT)
         found = dict(zip(columns, row, strict=True))
         found["key"] = unquote_to_bytes(found["key"].replace("+", " ")).decode("utf-8", "surrogateescape")
         yield found
 
 
 def objects(rows: Iterable[Mapping[str, Any]], prefix: str, name: str) -> Iterator[RemoteObject]:
-    """The objects under `prefix`, keys without it, in the inventory's order; old versions and markers are left out.
+    """Yield the objects under `prefix`, without it, in the inventory's order, without old versions and markers.
 
     Raises:
         UsageError: a row has no key or no size.

@@ -1,8 +1,7 @@
-"""Three sides brought together in key order, a block at a time.
+"""Joins the disk, the bucket and the base in key order, a block at a time.
 
-A block ends where the first of the sides has been read to; within it the sides are joined by name, so that what is
-done for each key is done by sets and dictionaries. In constant memory: of each side, a few blocks are held. Knows
-nothing of where the sides come from, nor what follows from what they say.
+A block ends at the smallest last key read from either side. Within a block, sets and dictionaries join the sides by
+key. Memory is constant: a few blocks of each side. Knows nothing about where the sides come from or what follows.
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ from hashmark.core.model import Base, Key, Kind, LocalFile, RemoteObject, key_by
 from hashmark.core.pairs import Pairing
 
 BLOCK_KEYS = 1000
-"""Items read of each side at a time: as many as a page of a listing has."""
+"""Items read from each side at a time: as many as one page of a listing has."""
 
 T = TypeVar("T", LocalFile, RemoteObject, Base)
 
 
 class SortedSource(Generic[T]):
-    """One side, read in blocks, whose keys ascend strictly in byte order.
+    """One side, read in blocks. Its keys must ascend strictly in byte order.
 
     Raises (when reading):
-        ValueError: a key is not after the one before it; a join would silently miss keys.
+        ValueError: keys are out of order, so that a join would silently miss keys.
     """
 
     def __init__(self, items: Iterable[T], name: str, block: int = BLOCK_KEYS) -> None:
@@ -40,13 +39,13 @@ class SortedSource(Generic[T]):
         self._last: bytes | None = None
 
     def end(self) -> bytes | None:
-        """The last key that has been read, once at least one waits to be taken; None where the side is at its end."""
+        """Return the last key read, reading a block if none is pending; None at the end of the side."""
         if not self._rows:
             self._read()
         return self._marks[-1] if self._marks else None
 
     def take(self, to: bytes) -> dict[Key, T]:
-        """Everything up to this key, it included, by key."""
+        """Remove and return everything up to and including this key, by key."""
         taken: list[T] = []
         while (end := self.end()) is not None and end <= to:
             taken += self._rows
@@ -76,11 +75,11 @@ def join(
 ) -> Iterator[KeyState]:
     """Merge three streams in ascending byte order of their keys into one, in constant memory.
 
-    A key that only the base knows is gone from both sides: it is told to `on_gone` and left out. The local side is
-    read first, so that a listing may travel meanwhile.
+    A key that only the base has is gone from both sides: it is passed to `on_gone` and left out. The local side is
+    read first, while the first page of the listing is in transit.
 
     Raises:
-        ValueError: the keys of a side do not ascend.
+        ValueError: the keys of a side are out of order.
     """
     left, right, middle = (
         SortedSource(locals_, "local", block),
@@ -103,9 +102,9 @@ def _joined(here: dict[Key, LocalFile], there: dict[Key, RemoteObject], own: dic
     return [KeyState(key, here.get(key), there.get(key), own.get(key)) for key in keys]
 
 
-def relevant(joined: Iterable[KeyState], pairing: Pairing) -> Iterator[tuple[KeyState, Kind]]:
-    """The joined keys that belong to the dataset, with their kind: no folder markers, litter or state."""
-    for row in joined:
+def relevant(states: Iterable[KeyState], pairing: Pairing) -> Iterator[tuple[KeyState, Kind]]:
+    """Yield the keys that belong to the dataset with their kind: no folder markers, ignored files or state."""
+    for row in states:
         if is_folder_marker(row.key) or is_ours(row.key):
             continue
         kind = pairing.kind(row.key)

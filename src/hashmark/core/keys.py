@@ -1,8 +1,8 @@
-"""Which keys are safe to become paths on any machine, and which two would become one file.
+"""Decides which keys are safe as paths on any machine, and which two keys would become one file.
 
-Keys are hostile until checked (design promise 6). Nothing here rewrites a key: a key is used as it is, or
-refused by name. Sources: s5cmd issue 872 (`../` written outside), aws-cli issue 3370 (`//`), CVE-2023-2780
-(backslash), Microsoft's "Naming Files, Paths, and Namespaces" for the reserved names.
+Keys are hostile until checked. Nothing here rewrites a key: a key is used as it is, or refused by name. Sources: s5cmd
+issue 872 (`../` written outside), aws-cli issue 3370 (`//`), CVE-2023-2780 (backslash), Microsoft's "Naming Files,
+Paths, and Namespaces" for the reserved names.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Generic, TypeVar
 from hashmark.core.model import FileStatus, Verdict
 
 MAX_KEY_BYTES = 1024
-"""S3's limit for a whole key, prefix included (Amazon S3 user guide, "Naming Amazon S3 objects")."""
+"""S3's limit for a whole key, including the prefix (Amazon S3 user guide, "Naming Amazon S3 objects")."""
 
 MAX_NAME_BYTES = 255
 """The longest file name on ext4, XFS, APFS and NTFS (the last two count characters; bytes are stricter)."""
 
 STATE_FOLDER = ".hashmark"
-"""hashmark's own folder, in a library and in a bucket; never part of a dataset."""
+"""hashmark's own folder in a library and in a bucket; never part of a dataset."""
 
 TEMPORARY = re.compile(r"\.hashmark-[0-9]+-[0-9a-f]+\.part")
 """Names of unfinished downloads."""
@@ -34,29 +34,29 @@ T = TypeVar("T")
 _PLAIN = re.compile(r"[a-z0-9_][a-z0-9_/-]*(\.[a-z0-9]+)?")
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 _ASCII_TWINS = {"\u037e": ";", "\u1fef": "`", "\u212a": "K"}
-"""The characters outside ASCII whose canonical form is ASCII; macOS takes them for it."""
+"""Characters outside ASCII whose canonical form is ASCII; macOS treats them as equal to it."""
 
 
 def is_folder_marker(key: str) -> bool:
-    """Whether an object is a console's stand-in for a folder (`name/`), not a file.
+    """Return whether an object stands for a folder in a console (`name/`) and is not a file.
 
-    The marker of the dataset's own folder has an empty key, for keys begin after the folder's name.
+    The marker of the dataset's own folder has an empty key, since keys begin after the folder's name.
     """
     return not key or key.endswith("/")
 
 
 def is_ours(key: str) -> bool:
-    """Whether a key is hashmark's own: its state folder, or a download in progress."""
+    """Return whether a key belongs to hashmark: its state folder, or a download in progress."""
     return STATE_FOLDER in key and (key.startswith(_STATE) or is_unfinished(key))
 
 
 def is_unfinished(key: str) -> bool:
-    """Whether a key is that of a download in progress."""
+    """Return whether a key is that of a download in progress."""
     return _UNFINISHED in key and TEMPORARY.fullmatch(key.rsplit("/", 1)[-1]) is not None
 
 
 def unsafe_reason(key: str) -> str | None:
-    """Why `key` must not become a path, or None where it is safe.
+    """Return why `key` must not become a path, or None where it is safe.
 
     >>> unsafe_reason("a/../b.png")
     "has a '..' segment"
@@ -83,7 +83,7 @@ def _whole_reason(key: str) -> str | None:
         if unicodedata.category(char) == "Cc" or char in "\u2028\u2029":
             return f"contains the control character U+{ord(char):04X}"
         if char in _ASCII_TWINS:
-            return f"contains U+{ord(char):04X}, which macOS takes for '{_ASCII_TWINS[char]}'"
+            return f"contains U+{ord(char):04X}, which macOS treats as '{_ASCII_TWINS[char]}'"
     return None
 
 
@@ -105,17 +105,17 @@ def _segment_reason(part: str) -> str | None:
     if re.match(r"[A-Za-z]:", part):
         return "begins like a Windows drive letter"
     if part[-1] in " .":
-        return f"has the name '{part}', which Windows would cut at the end"
+        return f"has the name '{part}', which Windows would shorten"
     if _RESERVED.fullmatch(part):
         return f"has the name '{part}', which Windows reserves"
     return None
 
 
 def fold(key: str) -> str:
-    """The form under which macOS and Windows file systems hold two names for one: NFC, lower case.
+    """Return the form in which macOS and Windows file systems compare names: NFC, lower case.
 
-    Letters are folded one by one, and those that share a capital (`ς` and `σ`, `µ` and `μ`) into one: of a whole
-    word `str.lower` would fold the last sigma otherwise.
+    Folds letter by letter, and letters that share a capital (`ς` and `σ`, `µ` and `μ`) into one, since `str.lower`
+    treats a sigma at the end of a word differently.
     """
     if key.isascii():
         return key.lower()
@@ -128,18 +128,18 @@ def _fold_letter(char: str) -> str:
 
 
 class Collisions(Generic[T]):
-    """Finds keys that are one file on a case- or normalisation-insensitive disk.
+    """Finds keys that are the same file on a disk that ignores letter case or normalisation.
 
-    `add` returns what was stored with the earlier keys of the same `fold`. Keys must come in byte order. Only
-    keys that differ from their own fold are kept, so names in lower-case ASCII cost no memory: in byte order
-    a capital comes before its small letter, and no other key that is not refused as unsafe folds into ASCII.
+    Keys must arrive in byte order. Only keys that differ from their own fold are stored, so names in lower-case ASCII
+    take no memory: in byte order a capital precedes its small letter, and every other key that folds into ASCII is
+    refused as unsafe.
     """
 
     def __init__(self) -> None:
         self._seen: dict[str, list[tuple[str, T]]] = {}
 
     def add(self, key: str, value: T) -> list[tuple[str, T]]:
-        """Earlier (key, value) pairs that collide with `key`; empty for the first of its kind."""
+        """Store `key` and return the earlier (key, value) pairs that collide with it."""
         form = fold(key)
         earlier = list(self._seen.get(form, ()))
         if form != key or earlier or not key.isascii():
@@ -148,7 +148,7 @@ class Collisions(Generic[T]):
 
 
 def refuse_collisions(statuses: Iterable[FileStatus]) -> list[FileStatus]:
-    """The same statuses, in order, with every member of a collision turned into `refused`."""
+    """Return the same statuses in order, with `refused` for every key that collides."""
     rows = list(statuses)
     watch: Collisions[int] = Collisions()
     for index, row in enumerate(rows):
@@ -160,10 +160,10 @@ def refuse_collisions(statuses: Iterable[FileStatus]) -> list[FileStatus]:
 
 
 def as_collision(status: FileStatus, other: str) -> FileStatus:
-    """`status` refused because its key and `other` are one file on some disks."""
+    """Return `status` as refused because its key and `other` are the same file on some disks."""
     return status._replace(
         verdict=Verdict.REFUSED,
         evidence=None,
         remedy=None,
-        reason=f"is the same file as '{other}' on macOS and Windows (letter case or accents); rename one",
+        reason=f"is the same file as '{other}' on macOS and Windows (letter case or accents); rename one of them",
     )

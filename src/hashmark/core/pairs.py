@@ -1,8 +1,8 @@
-"""Which file is an image, which caption belongs to it, what is left over, what is ignored.
+"""Decides which files are images, which caption belongs to each, and which files are ignored.
 
-Rules and reasons: the pairing edge cases of trainers and caption tools, read from their sources (sd-scripts,
-musubi-tuner, ai-toolkit, OneTrainer, SimpleTuner, diffusion-pipe). Names decide, never content: this module
-does not know what is inside a file, nor whether it is in sync.
+The rules follow the sources of trainers and caption tools (sd-scripts, musubi-tuner, ai-toolkit, OneTrainer,
+SimpleTuner, diffusion-pipe). Only names decide: this module does not know what is inside a file, nor whether it is in
+sync.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ IMAGE_SUFFIXES = frozenset(
 DEFAULT_CAPTIONS = (".txt", ".caption")
 
 IGNORED_NAMES = (
-    # what trainers write beside images
+    # written by trainers
     "*.npz",
     "*_te.safetensors",
     "_latent_cache/",
@@ -35,7 +35,7 @@ IGNORED_NAMES = (
     ".aitk_size.json",
     "metadata_cache.json",
     "aspect_ratio_bucket_*",
-    # what desktops, notebooks and viewers write
+    # written by desktops, notebooks and viewers
     ".DS_Store",
     "._*",
     "Thumbs.db",
@@ -60,7 +60,7 @@ _CONTROL_FOLDERS = frozenset({"_controls", "controls", "control"})
 
 
 def split_suffix(key: str) -> tuple[str, str]:
-    """Stem with its folder, and suffix from the last dot of the name (`a.b.png` → `a.b`, `.png`)."""
+    """Return the stem with its folder, and the suffix from the last dot of the name (`a.b.png` → `a.b`, `.png`)."""
     slash = key.rfind("/")
     dot = key.rfind(".")
     return (key[:dot], key[dot:]) if dot > slash + 1 else (key, "")
@@ -68,7 +68,7 @@ def split_suffix(key: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Pairing:
-    """How a library names its captions and what it ignores. Suffixes with their dot, in order of preference."""
+    """How a library names its captions, and what it ignores. Suffixes include the dot, preferred ones first."""
 
     captions: tuple[str, ...] = DEFAULT_CAPTIONS
     ignore: tuple[str, ...] = ()
@@ -84,11 +84,11 @@ class Pairing:
         object.__setattr__(self, "_kinds", kinds)
 
     def ignores(self, key: str) -> bool:
-        """Whether `key` (with a final `/` for a folder) is litter, by the built-in list or the library's own."""
+        """Return whether `key` (with a final `/` for a folder) is ignored, by default or by the library's settings."""
         return self._ignored.match(key)
 
     def kind(self, key: str) -> Kind:
-        """What the file named `key` is for."""
+        """Return what the file named `key` is for."""
         if self._ignored.match(key) or is_unfinished(key):
             return Kind.IGNORED
         slash, dot = key.rfind("/"), key.rfind(".")
@@ -101,22 +101,22 @@ class Pairing:
         return _IMAGE if slash < 0 else _image_in(set(key.split("/")[:-1]))
 
     def preference(self, key: str) -> int:
-        """Rank of a caption's suffix: 0 is read first."""
+        """Return the rank of a caption's suffix; 0 is preferred."""
         return self._ranks.get(split_suffix(key)[1].casefold(), len(self.captions))
 
 
-_IMAGE, _OTHER = Kind.IMAGE, Kind.OTHER  # asked for each file, as in `core.compare`
+_IMAGE, _OTHER = Kind.IMAGE, Kind.OTHER  # read for each file, as in `core.compare`
 
 
 def _image_in(folders: set[str]) -> Kind:
-    """What an image is for, by the folders it is in."""
+    """Return what an image is for, by its folders."""
     if not _MASK_FOLDERS.isdisjoint(folders):
         return Kind.MASK
     return _IMAGE if _CONTROL_FOLDERS.isdisjoint(folders) else _OTHER
 
 
 class _Globs:
-    """Names and folders to leave out. Each key is held against them, so most are told without a pattern."""
+    """Names and folders to ignore. Every key is tested, so most globs avoid a regular expression."""
 
     def __init__(self, globs: Iterable[str]) -> None:
         names: set[str] = set()
@@ -147,7 +147,7 @@ class _Globs:
         self._folders = re.compile("|".join(folders)) if folders else None
 
     def match(self, key: str) -> bool:
-        """Whether a file's key, or a folder's with its final `/`, is one of these, or in one of these folders."""
+        """Return whether the key of a file, or of a folder with its final `/`, matches or is in a matching folder."""
         name = key
         if "/" in key:
             if self._folders is not None and self._folders.search(key):
@@ -162,7 +162,7 @@ _GLOB = re.compile(r"(?P<any>\*+)|(?P<one>\?)|(?P<set>\[!?\]?[^\]]*\])|.", re.DO
 
 
 def _translate(token: re.Match[str]) -> str:
-    """One token of a glob as a pattern; unlike in `fnmatch`, nothing but a `/` matches a `/`."""
+    """Translate one token of a glob into a regular expression; unlike in `fnmatch`, only `/` matches `/`."""
     if token["any"]:
         return "[^/]*"
     if token["one"]:
@@ -173,14 +173,14 @@ def _translate(token: re.Match[str]) -> str:
 
 
 class Pair(NamedTuple):
-    """An image and the caption a trainer would read with it, each with its status."""
+    """An image and the caption that a trainer would read with it, each with its status."""
 
     image: FileStatus
     caption: FileStatus | None
 
     @property
     def is_in_s3(self) -> bool:
-        """Whether the bucket is known to hold the image's bytes (by name alone, where only names are known)."""
+        """Whether the bucket is known to hold the image's bytes; by its name where only names are known."""
         return in_bucket(self.image)
 
     @property
@@ -190,29 +190,29 @@ class Pair(NamedTuple):
 
     @property
     def green(self) -> bool:
-        """Both proven: the image synced, and the caption synced or existing on neither side."""
+        """Whether both are proven: the image is synced, and the caption is synced or exists on neither side."""
         return self.image.verdict is Verdict.SYNCED and (self.caption is None or self.caption.verdict is Verdict.SYNCED)
 
 
 def in_bucket(status: FileStatus) -> bool:
-    """The `isInS3` of the HTTP API: proven, or nothing local to compare, or present in a list of names."""
+    """Return `isInS3` of the HTTP API: proven, or only in the bucket, or present in a listing of names."""
     if status.verdict in {Verdict.SYNCED, Verdict.REMOTE_ONLY, Verdict.DELETED_LOCALLY}:
         return True
     return status.verdict is Verdict.UNVERIFIED and status.evidence is Evidence.NAME
 
 
 class Paired(NamedTuple):
-    """All pairs in key order of their images, and what is odd about them."""
+    """All pairs in key order of their images, and their problems."""
 
     pairs: tuple[Pair, ...]
     problems: tuple[Problem, ...]
 
 
 def pair_up(statuses: Iterable[FileStatus], pairing: Pairing) -> Paired:
-    """Pair images with captions: exact stem first, then `a.jpg.txt`, then letter case and accents ignored.
+    """Pair images with captions: by exact stem first, then `a.jpg.txt`, then ignoring letter case and accents.
 
-    A caption may serve several images of one stem; it is then named in `problems`, as is a caption without
-    an image, an image with several captions, and every match that was not exact.
+    A caption can serve several images of one stem. `problems` has these captions, captions without an image, images
+    with several captions, and every match that is not exact.
     """
     rows = [s for s in statuses if s.kind is not Kind.IGNORED]
     images = [s for s in rows if s.kind is Kind.IMAGE]
@@ -229,7 +229,7 @@ def _loose(stem: str) -> str:
 
 
 class _Captions:
-    """Captions by stem, handed out to images; remembers what was odd."""
+    """Assigns captions to images by stem, and collects the problems."""
 
     def __init__(self, captions: list[FileStatus], pairing: Pairing) -> None:
         self._all = captions
@@ -242,7 +242,7 @@ class _Captions:
 
     @cached_property
     def _loosely(self) -> dict[str, list[FileStatus]]:
-        """Most folders need none of it."""
+        """Captions by their loose stem, which most folders never need."""
         found: dict[str, list[FileStatus]] = defaultdict(list)
         for caption in self._by_preference:
             found[_loose(split_suffix(caption.key)[0])].append(caption)

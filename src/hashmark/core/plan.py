@@ -1,7 +1,7 @@
-"""From statuses and a policy to a frozen plan, or a refusal.
+"""Turns statuses and a policy into a frozen plan, or refuses.
 
-A plan says exactly what will be done, what is left alone and why. It runs once: afterwards the world has
-changed. Deletes are refused on any doubt (design promise 4). Knows nothing of how an action is carried out.
+A plan lists exactly what will be done, what is left alone and why. It runs once, since running it changes both sides.
+Deletes are refused on any doubt. Knows nothing about how an action is carried out.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from hashmark.core.model import FileStatus, Key, Verdict
 
 
 class Direction(StrEnum):
-    """Which side is to become like the other."""
+    """Which side becomes like the other."""
 
     PUSH = "push"
     PULL = "pull"
     DELETE = "delete"
-    """Neither: what was chosen goes to the trash, on one side or on both (`make_delete_plan`)."""
+    """Neither: the selected files go to the trash, on one side or on both (`make_delete_plan`)."""
 
 
 class Side(StrEnum):
-    """Whose content wins a conflict: the disk's (`mine`) or the bucket's (`theirs`)."""
+    """Which content wins a conflict: the disk's (`mine`) or the bucket's (`theirs`)."""
 
     MINE = "mine"
     THEIRS = "theirs"
 
 
 class Location(StrEnum):
-    """The side or sides that a delete empties."""
+    """The side or sides that a delete removes files from."""
 
     DISK = "disk"
     BUCKET = "bucket"
@@ -53,39 +53,42 @@ DELETES = frozenset({Verb.DELETE_REMOTE, Verb.DELETE_LOCAL})
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which keys are meant: `select` are globs over whole keys (`*` also matches `/`), `keys` are keys themselves.
+    """The selected keys: those that match a glob of `select` (`*` also matches `/`) and are in `keys`.
 
-    What both allow is selected; one that is not given (no glob, None) allows everything.
+    Without a glob, or with `keys` None, that condition allows every key.
     """
 
     select: tuple[str, ...] = ()
     keys: frozenset[str] | None = None
 
     def selects(self, key: str) -> bool:
-        """Whether `key` is within the selection."""
+        """Return whether `key` is selected."""
         if self.keys is not None and key not in self.keys:
             return False
         return not self.select or any(fnmatch.fnmatchcase(key, glob) for glob in self.select)
 
     def check(self, keys: Iterable[Key], where: str) -> None:
-        """See that the globs select one of the keys that `where` has: a glob without a match is a slip of the pen.
+        """Require that the globs select a key of `where`, since a glob without a match is a typing error.
 
         Raises:
-            UsageError: they do not.
+            UsageError: they select none.
         """
-        if self.select and not any(self.selects(key) for key in keys):
+        present = list(keys)
+        if self.select and not any(map(self.selects, present)):
             globs = ", ".join(f"'{glob}'" for glob in self.select)
-            raise UsageError(f"Nothing in {where} matches --select {globs}.", "A * also matches /.")
+            near = [f"'{glob}.*'" for glob in self.select if any(key.startswith(f"{glob}.") for key in present)]
+            hint = f"Did you mean {' and '.join(near)}?" if near else "A * also matches /."
+            raise UsageError(f"Nothing in {where} matches --select {globs}.", hint)
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the user asked for: a push or a pull, and of what (`select` and `keys` as in `Selection`).
+    """What the user requested: a push or a pull, and of which keys (`select` and `keys` as in `Selection`).
 
-    `max_delete` is the number of deletes that is agreed to, else the cap is a tenth of the side that loses files.
+    `max_delete` is the number of deletes that the user allows; the default is a tenth of the side that loses files.
 
     Raises:
-        ValueError: the direction is a delete, which has no side to follow: `make_delete_plan` takes a `Selection`.
+        ValueError: the direction is a delete, which has no source: `make_delete_plan` takes a `Selection`.
     """
 
     direction: Direction
@@ -97,28 +100,28 @@ class Policy:
 
     def __post_init__(self) -> None:
         if self.direction is Direction.DELETE:
-            raise ValueError("a delete is planned by make_delete_plan, from a Selection")
+            raise ValueError("make_delete_plan plans deletes, from a Selection")
 
     def selects(self, key: str) -> bool:
-        """Whether `key` is within the selection; everything is where none was given."""
+        """Return whether `key` is selected; every key is without a selection."""
         return Selection(self.select, self.keys).selects(key)
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One change to one key. The status is what the user was shown: its ETag and digest are the conditions."""
+    """One change to one key. Its conditions are the ETag and digest of the status that the user saw."""
 
     verb: Verb
     status: FileStatus
 
     @property
     def key(self) -> Key:
-        """The key it is about."""
+        """The key to change."""
         return self.status.key
 
     @property
     def size(self) -> int:
-        """Bytes to move; deletes move none."""
+        """Bytes to transfer; deletes transfer none."""
         if self.verb is Verb.UPLOAD and self.status.local:
             return self.status.local.size
         if self.verb is Verb.DOWNLOAD and self.status.remote:
@@ -127,14 +130,14 @@ class Action:
 
     @property
     def replaces(self) -> bool:
-        """Whether content that exists is overwritten (it goes to the trash first)."""
+        """Whether it overwrites content, which goes to the trash first."""
         there = self.status.remote if self.verb is Verb.UPLOAD else self.status.local
         return self.verb not in DELETES and there is not None
 
 
 @dataclass(frozen=True, slots=True)
 class LeftAlone:
-    """A key that is not in sync and that this plan does not touch."""
+    """A key that is out of sync and that this plan does not change."""
 
     status: FileStatus
     reason: str
@@ -142,7 +145,7 @@ class LeftAlone:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be done, in order: transfers by key, then deletes by key."""
+    """The actions in order: transfers by key, then deletes by key."""
 
     direction: Direction
     actions: tuple[Action, ...]
@@ -150,12 +153,12 @@ class Plan:
 
     @property
     def total_bytes(self) -> int:
-        """Bytes to move."""
+        """Bytes to transfer."""
         return sum(action.size for action in self.actions)
 
     @property
     def deletes(self) -> int:
-        """How many actions delete."""
+        """Number of deletes."""
         return sum(action.verb in DELETES for action in self.actions)
 
 
@@ -174,24 +177,24 @@ _EXTRA = {
     Direction.PULL: frozenset({Verdict.LOCAL_ONLY, Verdict.DELETED_REMOTELY}),
 }
 WINNER = {Direction.PUSH: Side.MINE, Direction.PULL: Side.THEIRS}
-"""The side that a direction can take."""
+"""The side whose content a direction can take."""
 
 _WHY_LEFT = {
-    Verdict.REMOTE_CHANGED: "the bucket's version is newer than what was last in sync",
-    Verdict.LOCAL_CHANGED: "the version on disk was edited since it was last in sync",
+    Verdict.REMOTE_CHANGED: "the bucket's version changed since last in sync",
+    Verdict.LOCAL_CHANGED: "the version on disk was edited since last in sync",
     Verdict.CONFLICT: "both sides changed",
-    Verdict.UNVERIFIED: "it can't be told whether it differs",
+    Verdict.UNVERIFIED: "not proven equal, nor different",
 }
 
 
 def make_plan(statuses: Iterable[FileStatus], policy: Policy, *, complete: bool) -> Plan:
-    """Decide for every status; nothing is done yet.
+    """Decide what to do about every status; do nothing yet.
 
-    `complete` says that both sides were read without any error: without it there are no deletes.
+    `complete` says that both sides were read without any error; otherwise the plan cannot delete.
 
     Raises:
-        RefusedPlan: deletes were asked for and are not safe: a side was not read completely, the side that
-            is copied from is empty, or there are more than the cap.
+        RefusedPlan: the plan would delete and is unsafe: a side was not read completely, the source is empty, or the
+            deletes exceed the limit.
     """
     rows = list(statuses)
     moves: list[Action] = []
@@ -231,7 +234,7 @@ def _decide(row: FileStatus, policy: Policy) -> Action | LeftAlone:
 
 
 def _take(row: FileStatus, policy: Policy) -> Action | LeftAlone:
-    """A conflict, decided: the winner's content goes over; a winner that deleted the file deletes it."""
+    """Resolve a conflict: transfer the winner's content or, where the winner deleted the file, delete it."""
     push = policy.direction is Direction.PUSH
     if (row.local if push else row.remote) is not None:
         return Action(Verb.UPLOAD if push else Verb.DOWNLOAD, row)
@@ -250,33 +253,33 @@ def _check_deletes(rows: list[FileStatus], deletes: list[Action], policy: Policy
     count = len(deletes)
     if not complete:
         raise RefusedPlan(
-            f"{count} deletes were planned, but not everything could be read, so nothing was done.",
-            "Mend what `hashmark status` reports, or run without --delete.",
+            f"{count} deletes were planned, but a side could not be read completely.",
+            "Nothing was done. Fix what `hashmark status` reports, or run without --delete.",
         )
     source = sum((row.local if push else row.remote) is not None for row in rows)
     target = sum((row.remote if push else row.local) is not None for row in rows)
     if source == 0:
         where = "The folder on disk" if push else "The bucket's folder"
         raise RefusedPlan(
-            f"{where} is empty, and {count} deletes would empty the other side too; nothing was done.",
-            "Check that the right folder is mounted and that `url` is right.",
+            f"{where} is empty, and {count} deletes would also empty the other side.",
+            "Nothing was done. Check that the right folder is mounted and that `url` is right.",
         )
-    cap = target // 10 if policy.max_delete is None else policy.max_delete
-    if count > cap:
+    limit = target // 10 if policy.max_delete is None else policy.max_delete
+    if count > limit:
         raise RefusedPlan(
-            f"{count} of {target} files would be deleted, more than the limit of {cap}; nothing was done.",
-            f"If that is meant, run again with --max-delete {count}.",
+            f"This would delete {count} of {target} files (limit {limit}).",
+            f"Nothing was done. To allow it, run again with --max-delete {count}.",
             deletes=count,
         )
 
 
 def make_delete_plan(statuses: Iterable[FileStatus], chosen: Selection, where: Location, *, complete: bool) -> Plan:
-    """Every selected file that `where` holds is deleted there, whatever its verdict; refused names are left alone.
+    """Plan to delete every selected file in `where`, whatever its verdict. Refused names are left alone.
 
-    The number is for the user to confirm: no cap stands in for that.
+    There is no limit, since the user confirms the number.
 
     Raises:
-        RefusedPlan: a side was not read completely, so it is not known what would be deleted.
+        RefusedPlan: a side was not read completely, so that the deletes are not known.
     """
     remote: list[Action] = []
     local: list[Action] = []
@@ -294,8 +297,8 @@ def make_delete_plan(statuses: Iterable[FileStatus], chosen: Selection, where: L
             local.append(Action(Verb.DELETE_LOCAL, row))
     if not complete:
         raise RefusedPlan(
-            f"{len(remote) + len(local)} deletes were planned, but not everything could be read, so nothing was done.",
-            "Mend what `hashmark status` reports.",
+            f"{len(remote) + len(local)} deletes were planned, but a side could not be read completely.",
+            "Nothing was done. Fix what `hashmark status` reports.",
         )
-    # The bucket first: should it refuse, the disk still has everything.
+    # The bucket first: if it refuses, the disk still has everything.
     return Plan(Direction.DELETE, (*remote, *local), tuple(left))

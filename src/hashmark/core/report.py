@@ -1,7 +1,6 @@
-"""What a comparison adds up to, and its shape as JSON (`status --json` and the HTTP API).
+"""The result of a comparison, and its shape as JSON (`status --json` and the HTTP API).
 
-`DatasetStatus` holds everything; `Summary` folds a stream and keeps only what a person is shown. No I/O, no
-colours.
+`DatasetStatus` holds everything; `Summary` folds a stream and keeps only what the command line prints.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from hashmark.core.vocabulary import grade, reason_of
 
 @dataclass(frozen=True)
 class DatasetStatus:
-    """Everything known about one dataset at one moment. `complete`: both sides were read without error."""
+    """Everything known about one dataset at one time. `complete`: both sides were read without error."""
 
     id: str
     name: str
@@ -35,20 +34,20 @@ class DatasetStatus:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of files by verdict; verdicts without files are left out."""
+        """Number of files by verdict, without the verdicts that no file has."""
         return dict(Counter(str(f.verdict) for f in self.files))
 
     @property
     def in_sync(self) -> bool:
-        """Whether every file is proven equal on both sides and nothing was left unread."""
+        """Whether every file is proven equal on both sides and both sides were read completely."""
         return self.complete and all(f.verdict is Verdict.SYNCED for f in self.files)
 
     def of(self, *verdicts: Verdict) -> Iterator[FileStatus]:
-        """The files with one of these verdicts, in key order."""
+        """Yield the files with one of these verdicts, in key order."""
         return (f for f in self.files if f.verdict in verdicts)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data, as documented for `status --json`."""
+        """Return plain data, as documented for `status --json`."""
         return {
             "id": self.id,
             "name": self.name,
@@ -62,7 +61,7 @@ class DatasetStatus:
 
 
 def file_json(status: FileStatus) -> dict[str, Any]:
-    """One file as plain data."""
+    """Return one file as plain data."""
     local, remote = status.local, status.remote
     return {
         "key": printable(status.key),
@@ -78,7 +77,7 @@ def file_json(status: FileStatus) -> dict[str, Any]:
 
 
 def pair_json(pair: Pair) -> dict[str, Any]:
-    """One pair as plain data."""
+    """Return one pair as plain data."""
     return {
         "image": printable(pair.image.key),
         "caption": printable(pair.caption.key) if pair.caption else None,
@@ -88,12 +87,12 @@ def pair_json(pair: Pair) -> dict[str, Any]:
 
 
 def problem_json(problem: Problem) -> dict[str, str]:
-    """One problem as plain data."""
+    """Return one problem as plain data."""
     return {"key": printable(problem.key), "code": problem.code, "message": printable(problem.message)}
 
 
 class _Seen:
-    """A file as it is counted now: a later one may turn out to collide with it."""
+    """The current status of a counted file; a later file can collide with it."""
 
     __slots__ = ("status",)
 
@@ -101,15 +100,12 @@ class _Seen:
         self.status = status
 
 
-_IMAGE, _SYNCED = Kind.IMAGE, Verdict.SYNCED  # asked for each file, as in `core.compare`
+_IMAGE, _SYNCED = Kind.IMAGE, Verdict.SYNCED  # read for each file, as in `core.compare`
 
 
 @dataclass
 class Summary:
-    """A stream of statuses folded in constant memory: counts, and the first few files of each verdict.
-
-    `keep` is how many files of each verdict are kept to be shown.
-    """
+    """Folds a stream of statuses in constant memory: counts, and the first `keep` files of each verdict."""
 
     keep: int = 20
     counts: Counter[Verdict] = field(default_factory=Counter)
@@ -141,7 +137,7 @@ class Summary:
             del kept[self.keep :]
 
     def _uncount(self, status: FileStatus) -> None:
-        """Take back a file that turned out to collide."""
+        """Remove a file that turned out to collide."""
         _take_one(self.counts, status.verdict)
         if status.evidence:
             _take_one(self.evidence, status.evidence)
@@ -150,12 +146,12 @@ class Summary:
 
     @property
     def total(self) -> int:
-        """How many files there are on either side."""
+        """Number of files on either side."""
         return sum(self.counts.values())
 
     @property
     def red(self) -> int:
-        """How many files need sync."""
+        """Number of files that are out of sync."""
         return sum(self.counts[v] for v in NEEDS_SYNC)
 
     @property
@@ -165,7 +161,7 @@ class Summary:
 
     @classmethod
     def of(cls, statuses: Iterable[FileStatus], keep: int = 20) -> Summary:
-        """The summary of these."""
+        """Return the summary of these."""
         summary = cls(keep)
         for status in statuses:
             summary.add(status)

@@ -1,8 +1,7 @@
-"""A bucket's listing as JSON: what `ls-remote --json` and the HTTP API print, and what `--against` reads.
+"""A bucket's listing as JSON, as `ls-remote --json` and the HTTP API write it and `--against` reads it.
 
 Shape: `{"files": [names], "fileMap": {name: {"etag", "size", "lastModified"}}, "count": n}`. `fileMap` is
-optional to a reader: where a listing has names only, presence is all that is known. Text in, values out; it
-does not open files.
+optional: a listing of names shows only which files exist. This module does not open files.
 """
 
 from __future__ import annotations
@@ -20,30 +19,30 @@ from hashmark.core.model import Key, RemoteObject, key_bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
-    """A saved listing that stands in for a bucket: its objects in key order, what it is, and as of when."""
+class SavedListing:
+    """A saved listing in place of a bucket: its objects in key order, what it is, and when it was taken."""
 
     objects: tuple[RemoteObject, ...]
     what: str
     taken: datetime | None
 
     def age(self, now: datetime) -> str:
-        """What it is and how old, in words."""
+        """Describe what it is and how old."""
         if self.taken is None:
-            return f"{self.what}, which does not say when it was made"
+            return f"{self.what} of unknown age"
         hours = max(0, int((now - self.taken).total_seconds() // 3600))
         old = f"{hours // 24} days old" if hours >= 48 else f"{hours} hours old" if hours >= 2 else "new"
         return f"{self.what} of {self.taken.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {old}"
 
     def to_json(self) -> dict[str, Any]:
-        """What it is and as of when, as plain data."""
+        """Return what it is and when it was taken, as plain data."""
         return {"source": self.what, "takenAt": self.taken.astimezone(UTC).isoformat() if self.taken else None}
 
 
 def to_json(objects: Iterable[RemoteObject]) -> dict[str, Any]:
-    """The listing as plain data; ETags without quotes, `lastModified` in ISO 8601.
+    """Return the listing as plain data; ETags without quotes, `lastModified` in ISO 8601.
 
-    A name that is not UTF-8 is given as `printable`, for JSON can't hold it; it is refused under either form.
+    Names that are not UTF-8 are `printable`, since JSON cannot hold them; hashmark refuses either form.
     """
     rows = [(printable(row.key), row) for row in objects]
     return {
@@ -54,10 +53,10 @@ def to_json(objects: Iterable[RemoteObject]) -> dict[str, Any]:
 
 
 def parse(text: str, name: str) -> list[RemoteObject]:
-    """The objects of a saved listing, in key order.
+    """Return the objects of a saved listing in key order.
 
     Raises:
-        UsageError: not a listing of this shape, or one whose `count` contradicts its `files`.
+        UsageError: it does not have this shape, or its `count` contradicts its `files`.
     """
     try:
         data = json.loads(text)
@@ -69,7 +68,7 @@ def parse(text: str, name: str) -> list[RemoteObject]:
     if not all(isinstance(key, str) and _is_text(key) for key in names):
         raise UsageError(f"{name} has a name in 'files' that is not text.", _HINT)
     if len(set(names)) != len(names) or data.get("count", len(names)) != len(names):
-        raise UsageError(f"{name} is damaged: 'files' repeats a name or does not fit 'count'.", _HINT)
+        raise UsageError(f"{name} is damaged: 'files' repeats a name or contradicts 'count'.", _HINT)
     details = data.get("fileMap")
     if details is not None and not isinstance(details, dict):
         raise UsageError(f"'fileMap' in {name} is not an object.", _HINT)
@@ -95,5 +94,5 @@ def _object(key: str, detail: Any, name: str) -> RemoteObject:
     etag, size, modified = detail.get("etag"), detail.get("size"), detail.get("lastModified")
     size_ok = size is None or (isinstance(size, int) and not isinstance(size, bool) and size >= 0)
     if not size_ok or not isinstance(etag, str | None) or not isinstance(modified, str | None):
-        raise UsageError(f"The entry of '{key}' in {name} has an odd etag, size or lastModified.", _HINT)
+        raise UsageError(f"The entry of '{key}' in {name} has an invalid etag, size or lastModified.", _HINT)
     return RemoteObject(Key(key), size, (normal_etag(etag) or None) if etag else None, modified)

@@ -1,8 +1,8 @@
-"""What uploaders write beside an object about its bytes. A claim, never a proof: nobody checks it.
+"""Digests that uploaders store in an object's metadata. They are claims, never proofs: nobody checks them.
 
-rclone writes the MD5 in base64 as `md5chksum` on objects whose ETag is none (rclone, backend/s3); s3cmd writes
-`s3cmd-attrs`, a list of `name:value` with `md5` in hex, of what it sent before encrypting (s3cmd, S3/S3.py); s4cmd
-writes `md5` in hex.
+rclone stores the MD5 in base64 as `md5chksum` on objects whose ETag is not an MD5 (rclone, backend/s3). s3cmd stores
+`s3cmd-attrs`, a list of `name:value` with `md5` in hex, computed before encryption (s3cmd, S3/S3.py). s4cmd stores
+`md5` in hex.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _HEX = re.compile(r"[0-9a-f]{32}")
 
 
 class ClaimedDigest(NamedTuple):
-    """An MD5 in hex, and the program that says so."""
+    """An MD5 in hex, and the program that claims it."""
 
     uploader: str
     md5: str
 
 
 def claimed_digest(metadata: Mapping[str, str]) -> ClaimedDigest | None:
-    """The claim in an object's metadata (names in lower case, without `x-amz-meta-`), if there is a readable one."""
+    """Return the first readable claim in an object's metadata (names in lower case, without `x-amz-meta-`)."""
     found = (
         ("rclone", _from_base64(metadata.get("md5chksum", ""))),
         ("s3cmd", _from_attrs(metadata.get("s3cmd-attrs", ""))),

@@ -1,4 +1,4 @@
-"""The difference of two captions, word by word. Text in, pieces out; colours are the reader's affair."""
+"""Compares two captions word by word. Rendering is the caller's job."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class PieceChange(StrEnum):
-    """Where a piece of text is found."""
+    """Which of the texts has a piece."""
 
     BOTH = "both"
     REMOVED = "removed"
@@ -19,23 +19,23 @@ class PieceChange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of text, and on which side it is."""
+    """A run of text, and which of the texts has it."""
 
     change: PieceChange
     text: str
 
 
 MAX_EXACT_TOKENS = 2000
-"""Longer texts are compared line by line: word by word, the time grows with the square."""
+"""Longer texts are compared line by line: the time of a comparison by words grows with the square."""
 
 MAX_LINE_PAIRS = 4_000_000
-"""Pairs of lines that are compared, in a second or so; where more of two texts differs, it is shown as one change."""
+"""Pairs of lines that are compared, in about a second. A larger difference becomes one change."""
 
 _TOKENS = re.compile(r"\s|[\w'’]+|[^\w\s]")
 
 
 def word_diff(before: str, after: str) -> list[Piece]:
-    """Pieces that, without the added ones, spell `before`, and without the removed ones, `after`.
+    """Return pieces that spell `before` without the added ones, and `after` without the removed ones.
 
     >>> [(p.change.value, p.text) for p in word_diff("a red cat", "a blue cat")]
     [('both', 'a '), ('removed', 'red'), ('added', 'blue'), ('both', ' cat')]
@@ -68,7 +68,7 @@ def _pieces(left: list[str], right: list[str]) -> list[Piece]:
 
 
 def common_ends(left: Sequence[str], right: Sequence[str]) -> tuple[int, int]:
-    """How many items both begin with, and how many of the others both end with.
+    """Return how many items both begin with, and how many of the others both end with.
 
     >>> common_ends("abcd", "axcd")
     (1, 2)

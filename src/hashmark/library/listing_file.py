@@ -20,11 +20,11 @@ from hashmark.core.errors import UsageError
 from hashmark.core.inventory import DataFile, Manifest, is_manifest, parse_manifest
 from hashmark.core.keys import is_folder_marker
 from hashmark.core.model import RemoteObject, key_bytes
-from hashmark.core.saved_listing import Saved, parse
+from hashmark.core.saved_listing import SavedListing, parse
 from hashmark.library.dataset import Dataset
 
 
-def read_listing(path: Path, dataset: Dataset) -> Saved:
+def read_listing(path: Path, dataset: Dataset) -> SavedListing:
     """Return what a listing says about a dataset: saved with `ls-remote --json`, or an S3 Inventory's manifest.json.
 
     Raises:
@@ -34,7 +34,7 @@ def read_listing(path: Path, dataset: Dataset) -> Saved:
     if _is_manifest(text):
         return read_inventory(path, text, dataset)
     taken = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    return Saved(tuple(parse(text, str(path))), "a listing saved in a file", taken)
+    return SavedListing(tuple(parse(text, str(path))), "a listing saved in a file", taken)
 
 
 def _text(path: Path) -> str:
@@ -55,7 +55,7 @@ def _is_manifest(text: str) -> bool:
         return False
 
 
-def read_inventory(path: Path, text: str, dataset: Dataset) -> Saved:
+def read_inventory(path: Path, text: str, dataset: Dataset) -> SavedListing:
     """Read an S3 Inventory from the manifest at `path`. Its data files may be where AWS puts them, or beside it.
 
     Raises:
@@ -78,7 +78,7 @@ def read_inventory(path: Path, text: str, dataset: Dataset) -> Saved:
         # An inventory may cover a part of a bucket and does not say which: absence from it proves nothing.
         raise UsageError(f"{path} lists nothing under '{dataset.prefix}'.", "It may cover another part of the bucket.")
     rows = sorted((o for o in found.values() if not is_folder_marker(o.key)), key=lambda o: key_bytes(o.key))
-    return Saved(tuple(rows), "an S3 Inventory", manifest.taken)
+    return SavedListing(tuple(rows), "an S3 Inventory", manifest.taken)
 
 
 def _find(manifest: Path, data: DataFile) -> Path:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hashmark.core.cleaning import KAOMOJI, UNSETTLED, Pipeline, Preset, Profile, tag_rules
+from hashmark.core.cleaning import KAOMOJI, UNSTABLE, Pipeline, Preset, Profile, tag_rules
 from hashmark.core.cleaning.registry import RULES, edits
 from support.dirty_captions import FAMILY, HEART, REPLACEMENTS, TOKEN, TRIGGER, all_tables, profiles, texts
 
@@ -111,7 +111,7 @@ def test_a_preset_leaves_nothing_that_one_of_its_rules_would_change(
     """The presets settle on any text, and by each rule alone."""
     pipeline = Pipeline.parse({"profile": str(profile), "preset": str(preset)})
     found = pipeline.clean(text)
-    assert UNSETTLED not in {flag.rule for flag in found.flags}
+    assert UNSTABLE not in {flag.rule for flag in found.flags}
     if any(flag.rule == "empty" for flag in found.flags):
         return
     for name, rule in edits(pipeline.options):

@@ -11,7 +11,7 @@ import pytest
 
 from hashmark.core.cleaning import (
     RULES,
-    UNSETTLED,
+    UNSTABLE,
     Cleaned,
     CleaningOptions,
     Flag,
@@ -145,7 +145,7 @@ def test_a_text_that_does_not_settle_is_left_alone_and_flagged() -> None:
     nested = "Caption: The image shows "
     found = clean(nested * 500 + "a cat", preset="thorough")
     assert (found.text, found.by) == (nested * 500 + "a cat", ())
-    assert [flag.rule for flag in found.flags] == [UNSETTLED]
+    assert [flag.rule for flag in found.flags] == [UNSTABLE]
     assert "boilerplate-start, wrappers" in found.flags[0].message
     assert clean(nested * 20 + "a cat", preset="thorough").text == "A cat"
 
@@ -271,12 +271,12 @@ def test_flags_and_answers_are_values() -> None:
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ({"trigger": "a\u200bb"}, "'trigger' puts in 'a\u200bb', which the rule invisible would change"),
+        ({"trigger": "a\u200bb"}, "'trigger' inserts 'a\u200bb', which the rule invisible would change"),
         ({"trigger": "x[trigger]", "add": ["placeholder"]}, "which the rule placeholder would change"),
         ({"profile": "tags", "append": "My Style", "aliases": {"my style": "x"}}, "the rule aliases would change"),
         ({"profile": "tags", "trigger": "ohwx", "blacklist": ["oh*"]}, "which the rule blacklist would change"),
-        ({"profile": "tags", "aliases": {"a": "B c"}, "add": ["case"]}, "'aliases' puts in 'B c', which the rule case"),
-        ({"empty": {"token": "(x:1.2)"}, "add": ["weights"]}, "'empty' puts in '(x:1.2)', which the rule weights"),
+        ({"profile": "tags", "aliases": {"a": "B c"}, "add": ["case"]}, "'aliases' inserts 'B c', which the rule case"),
+        ({"empty": {"token": "(x:1.2)"}, "add": ["weights"]}, "'empty' inserts '(x:1.2)', which the rule weights"),
         (
             {"trigger": "ohwx", "replace": [{"find": ",", "with": " and"}]},
             "the rules replace, trigger would",

@@ -1,8 +1,8 @@
 r"""Parentheses in captions: the weights of a web UI's prompts, and the backslashes that tell names from weights.
 
-`(x:1.2)` and `((x))` tell a web UI to look harder; `saber (fate)` is a name, which it wants written `saber \(fate\)`.
-Trainers read all of it as text. BooruDatasetTagManager's threads 108, 142 and 188 (BDTM below) tell what goes wrong
-when a tool guesses. Refuses to know which of both a dataset is for.
+`(x:1.2)` and `((x))` are weights in a web UI; `saber (fate)` is a name, which it needs written as `saber \(fate\)`.
+Trainers read all of it as text. BooruDatasetTagManager's issues 108, 142 and 188 (BDTM below) show what goes wrong
+when a tool guesses. Does not know which of both a dataset is for.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _ESCAPED = re.compile(r"(?<!\\)\\+([()])")
 
 
 def weights(text: str, *, tags: bool) -> str:
-    """Take off the weights of prompts: `(red hair:1.2)` -> `red hair`, `((x))` -> `x`; leaves `name (series)`.
+    """Remove the weights of prompts: `(red hair:1.2)` -> `red hair`, `((x))` -> `x`; leaves `name (series)`.
 
-    With `tags`, plain parentheses around a whole tag are a weight as well: `(full body)` -> `full body`
-    (BDTM#142). What is escaped stays. Weights span commas, not lines; a lone parenthesis, as in `:(`, is none.
+    With `tags`, plain parentheses around a whole tag are a weight, too: `(full body)` -> `full body` (BDTM#142). Keeps
+    escaped parentheses. A weight can span commas but not lines; a single parenthesis, as in `:(`, is not one.
     """
 
     def unweigh(line: str) -> str:
@@ -52,7 +52,7 @@ def _unweigh(line: str, tags: bool) -> str:
 
 
 def _pairs(line: str) -> Iterator[tuple[int, int, int]]:
-    """Where each parenthesis opens and closes, and how many characters before its close are a weight."""
+    """Yield where each parenthesis opens and closes, and how many characters before its close are a weight."""
     opened: list[int] = []
     for token in _TOKEN.finditer(line):
         if token["open"]:
@@ -62,7 +62,7 @@ def _pairs(line: str) -> Iterator[tuple[int, int, int]]:
 
 
 def _stands_alone(line: str, start: int, end: int) -> bool:
-    """Whether nothing but blanks is between the parentheses and the commas around them."""
+    """Return whether only spaces separate the parentheses from the commas around them."""
     while start and line[start - 1] in BLANK:
         start -= 1
     end += 1
@@ -80,11 +80,11 @@ def _without(line: str, drop: list[tuple[int, int]]) -> str:
 
 
 def parentheses(text: str, mode: str, *, spare_weights: bool = False) -> str:
-    r"""Escape or unescape every parenthesis, never twice: `saber \(fate\)` <-> `saber (fate)`; faces stay as they are.
+    r"""Escape or unescape every parenthesis, never twice, except in faces: `saber \(fate\)` <-> `saber (fate)`.
 
-    Unescaping takes all the backslashes in front, for tools have doubled them (BDTM#108). With `spare_weights`, a tag
-    that would then read as a weight, such as `\(medium\)`, keeps its backslashes: the rule `weights`, which runs as
-    well, could no longer tell.
+    Unescaping removes all preceding backslashes, since tools have doubled them (BDTM#108). With `spare_weights`, a tag
+    that would become a weight, such as `\(medium\)`, keeps its backslashes, or the rule `weights` would remove the
+    parentheses.
     """
     if mode == "escape":
         return _UNESCAPED.sub(lambda m: f"\\{m[0]}" if m["bare"] else m[0], text)
@@ -98,7 +98,7 @@ def _unescape(text: str) -> str:
 
 
 def _unescape_names(line: str) -> str:
-    """Part by part, only where what comes out is no weight; nothing where all together would be one."""
+    """Unescape each part that does not become a weight, unless they would be one together."""
     if "\\" not in line:
         return line
     parts = [part if is_face(part.strip(BLANK)) else _unescape(part) for part in split(line)]

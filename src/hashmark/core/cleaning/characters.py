@@ -1,6 +1,6 @@
-"""Rules about characters, blanks and line breaks, which fit any caption.
+"""Rules for characters, spaces and line breaks, for any caption.
 
-Each is a pure, idempotent function of the text. Refuses to know tags, prose, and bytes: those are `core.encoding`'s.
+Each is a pure, idempotent function of the text. They know neither tags nor prose; `core.encoding` handles bytes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b\u2060]")
 _RUN = re.compile("[ \t]+")
 
 NEWLINES = ("keep", "space", "comma", "first", "variants")
-"""What the rule `newlines` can do with line breaks."""
+"""What the rule `newlines` does with line breaks."""
 
 FINAL_NEWLINES = ("unchanged", "none", "one")
 
@@ -43,13 +43,13 @@ def line_ends(text: str) -> str:
 def invisible(text: str) -> str:
     r"""Drop control characters except LF and TAB, and U+200B, U+2060, U+00AD: `"cat\u200b"` -> `"cat"`.
 
-    The zero-width joiner stays, for it holds emoji such as a family together.
+    The zero-width joiner stays, since it joins emoji such as a family.
     """
     return text if text.isprintable() and text.isascii() else _INVISIBLE.sub("", text)
 
 
 def nfc(text: str) -> str:
-    r"""Compose canonically: `"e\u0301"` -> `"\u00e9"`. Never NFKC, which would turn a circled one into `1`."""
+    r"""Compose canonically: `"e\u0301"` -> `"\u00e9"`. Not NFKC, which would turn a circled one into `1`."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
@@ -64,7 +64,7 @@ def smart_punctuation(text: str) -> str:
 def spaces(text: str) -> str:
     r"""Make each run of spaces and tabs one space, trim every line and both ends: `"a   cat "` -> `"a cat"`.
 
-    Line breaks after the last word become one final newline; where there was none, none is added.
+    Line breaks after the last word become one final newline; none is added.
     """
     one = _RUN.sub(" ", text) if "  " in text or "\t" in text else text
     if "\n" not in one:
@@ -78,8 +78,8 @@ def newlines(text: str, policy: str) -> str:
     r"""Follow one of `NEWLINES`: with `space`, `"a cat\n\non a mat"` -> `"a cat on a mat"`.
 
     `keep` changes nothing, `space` and `comma` join lines, `first` keeps the first line that is not blank, `variants`
-    keeps every line, each a caption of its own, as SimpleTuner and OneTrainer read them (taggui#244). All but `keep`
-    drop blank lines. A final newline stays. Where a line ends in commas, `comma` adds no second one.
+    keeps every line as a caption of its own, as SimpleTuner and OneTrainer read them (taggui#244). All but `keep`
+    drop blank lines. A final newline stays. `comma` adds no comma after a line that ends in one.
     """
     if policy == "keep" or "\n" not in text:
         return text
@@ -96,7 +96,7 @@ def newlines(text: str, policy: str) -> str:
 
 
 def without_end_commas(line: str) -> str:
-    """The line without the commas and blanks at its end, but for a comma of a face: `a cat,, ` -> `a cat`."""
+    """Return the line without commas and spaces at its end, except in a face: `a cat,, ` -> `a cat`."""
     end = len(line.rstrip(BLANK))
     while end and line[end - 1] in ", \t" and not ends_in_face(line, end):
         end -= 1
@@ -104,7 +104,7 @@ def without_end_commas(line: str) -> str:
 
 
 def final_newline(text: str, policy: str) -> str:
-    r"""End the text as one of `FINAL_NEWLINES` says: with `one`, `"a cat"` -> `"a cat\n"`; none is made of nothing."""
+    r"""End the text as one of `FINAL_NEWLINES` says: with `one`, `"a cat"` -> `"a cat\n"`; empty text stays empty."""
     if policy == "unchanged":
         return text
     body = text.rstrip("\n")

@@ -1,6 +1,6 @@
-"""What the rules of one dataset were told, as values.
+"""The settings of one dataset's rules, as values.
 
-Refuses to know how that is written down (`settings`), and what the rules make of it (`registry`).
+Does not know how they are written (`config`) or what the rules do with them (`registry`).
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from hashmark.core.cleaning.patterns import Replacement
 
 
 class Profile(StrEnum):
-    """What a dataset's captions are."""
+    """The kind of a dataset's captions."""
 
     TAGS = "tags"
     PROSE = "prose"
 
 
 class Preset(StrEnum):
-    """Which rules run where none are named."""
+    """Which rules run by default."""
 
     DEFAULT = "default"
-    """What can't take a meaning away: characters, blanks, and for tags empty and doubled ones."""
+    """Rules that keep the meaning: characters, spaces and, for tags, empty and duplicate ones."""
     THOROUGH = "thorough"
-    """Also what editors and models put around a caption: curly quotes, `Caption:`, `The image shows`, stray marks."""
+    """Also what editors and models add to captions: curly quotes, `Caption:`, `The image shows`, stray marks."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,18 @@ class Length:
 
 @dataclass(frozen=True)
 class CleaningOptions:
-    """A dataset's `[datasets."x".clean]`, understood: which rules run, and what they were told."""
+    """A dataset's parsed `[datasets."x".clean]`: which rules run, and their parameters."""
 
     profile: Profile = Profile.PROSE
     rules: frozenset[str] = frozenset()
     sequence: tuple[str, ...] = ()
-    """The order that the user wants of some rules, which run first; empty for the usual order of all."""
+    """Rules that run first, in this order; empty for the default order."""
     newlines: str = "keep"
     separators: tuple[str, ...] = (",",)
     parentheses: str = ""
     protect: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
-    """From `tag_key` to the tag that takes its place."""
+    """From `tag_key` to the tag that replaces it."""
     blacklist: tuple[str, ...] = ()
     replace: tuple[Replacement, ...] = ()
     trigger: str = ""
@@ -66,10 +66,10 @@ class CleaningOptions:
     placeholder: str = ""
     order: TagOrder | None = None
     counts: Mapping[str, int] | None = None
-    """For an order by frequency: in how many captions of the dataset each `tag_key` stands."""
+    """For an order by frequency: the number of captions of the dataset that have each `tag_key`."""
     length: Length | None = None
     empty: str = "flag"
-    """What becomes of a caption of which nothing is left: `flag`, `delete`, or `token`, which puts `token` there."""
+    """What to do with a caption that cleaning empties: `flag`, `delete`, or `token`, which writes `token`."""
     token: str = ""
     final_newline: str = "unchanged"
 
@@ -80,6 +80,6 @@ class CleaningOptions:
 
     @property
     def spared(self) -> tuple[str, ...]:
-        """Words whose spelling is the user's."""
+        """Words that rules must not respell."""
         own = (self.trigger, self.append, self.placeholder, self.token)
         return tuple(word for word in (*self.protect, *own) if word)

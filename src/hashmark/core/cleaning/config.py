@@ -1,6 +1,6 @@
-"""A dataset's `[datasets."x".clean]` as a plain table, and back with kind words where it can't be understood.
+"""Parses a dataset's `[datasets."x".clean]`, given as a plain table, into `CleaningOptions`.
 
-Makes `Options` of it. Refuses to know the file that it stands in; messages name settings as they are written there.
+Messages name settings as they are written in the file, which this module does not know.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _ORDERS = ("name", "frequency")
 _EMPTIES = ("flag", "delete")
 
 HELP: Mapping[str, str] = {
-    "profile": "'tags' or 'prose' (where left out)",
-    "preset": "'default' (where left out) or 'thorough'",
-    "rules": "the names of the rules to run in place of a preset, in this order",
-    "add": "rules to run as well",
-    "skip": "rules not to run",
-    "protect": "words whose spelling is to stay",
+    "profile": "'tags' or 'prose' (the default)",
+    "preset": "'default' (the default) or 'thorough'",
+    "rules": "names of rules to run instead of a preset, in this order",
+    "add": "rules to add to the preset",
+    "skip": "rules to leave out",
+    "protect": "words that keep their spelling",
     "newlines": f"one of {', '.join(NEWLINES)}",
     "separators": f"what separates tags, of {' '.join(SEPARATORS)}",
     "parentheses": f"one of {', '.join(PARENTHESES)}",
@@ -40,20 +40,20 @@ HELP: Mapping[str, str] = {
     "replace": "a list of { find, with, regex, unit, ignore_case, whole_word }",
     "trigger": "the tag or word to put first",
     "append": "the tag or word to put last",
-    "placeholder": "what to put for [trigger]; the trigger, where the rule is added without it",
+    "placeholder": "the text that replaces [trigger]; the trigger by default",
     "order": 'as in { by = "name", keep = 1 }; by is name or frequency',
     "length": "as in { words = 60 }, { chars = 300 } or { tags = 40 }; also truncate = true",
     "empty": 'one of flag, delete; or { token = "sketch" }',
     "final_newline": f"one of {', '.join(FINAL_NEWLINES)}",
 }
-"""Every setting of the table, and what it takes."""
+"""Every setting of the table, and its valid values."""
 
 
 def parse(table: Mapping[str, Any]) -> CleaningOptions:
-    """Understand a table of settings; each is as `HELP` says. A parameter turns its rule on.
+    """Parse a table of settings, described by `HELP`. A parameter enables its rule.
 
     Raises:
-        SettingsError: a name or a value is wrong, a rule lacks what it needs or is not for the profile.
+        SettingsError: a name or value is invalid, or a rule lacks its parameter or is not for the profile.
     """
     for name in table:
         if name not in HELP:
@@ -69,7 +69,7 @@ def parse(table: Mapping[str, Any]) -> CleaningOptions:
 
 
 def _chosen(table: Mapping[str, Any], options: CleaningOptions) -> frozenset[str]:
-    """The names of the rules that run. `empty` always does: no caption is emptied in silence."""
+    """Return the names of the rules that run. `empty` always runs, so that emptied captions are reported."""
     preset = Preset(_choice(table, "preset", tuple(Preset), Preset.DEFAULT))
     names = set(_names(table, "rules") if "rules" in table else rules_of(options.profile, preset))
     names |= {name for name, rule in RULES.items() if rule.parameter and rule.parameter in table}
@@ -79,11 +79,11 @@ def _chosen(table: Mapping[str, Any], options: CleaningOptions) -> frozenset[str
         rule = RULES[name]
         if options.profile not in rule.profiles:
             fit = " and ".join(sorted(rule.profiles))
-            raise SettingsError(f"the rule '{name}' is for {fit}, and the profile is '{options.profile}'.")
+            raise SettingsError(f"the rule '{name}' is for {fit}, but the profile is '{options.profile}'.")
         lacks = rule.needs_parameter and rule.parameter not in table
         if lacks or (name == "placeholder" and not (options.placeholder or options.trigger)):
             right = f"Add {rule.parameter} = …: {HELP[rule.parameter]}."
-            raise SettingsError(f"the rule '{name}' needs to be told '{rule.parameter}'.", right)
+            raise SettingsError(f"the rule '{name}' needs '{rule.parameter}'.", right)
     return frozenset(names)
 
 
@@ -91,18 +91,18 @@ def _names(table: Mapping[str, Any], setting: str) -> list[str]:
     found = _texts(table, setting) if setting in table else []
     for name in found:
         if name not in RULES:
-            raise _unknown(name, RULES, f"There is no rule '{name}'.")
+            raise _unknown(name, RULES, f"'{name}' is not a rule.")
     return found
 
 
 def _unknown(name: str, known: Collection[str], said: str) -> SettingsError:
     near = difflib.get_close_matches(str(name)[:40], list(known), 1)
-    hint = f"Did you mean '{near[0]}'?" if near else f"Known are: {', '.join(known)}."
+    hint = f"Did you mean '{near[0]}'?" if near else f"Valid settings: {', '.join(known)}."
     return SettingsError(said, hint)
 
 
 def _wrong(setting: str) -> SettingsError:
-    return SettingsError(f"'{setting}' can't be understood.", f"It takes {HELP[setting]}.")
+    return SettingsError(f"'{setting}' is invalid.", f"Valid: {HELP[setting]}.")
 
 
 def _choice(table: Mapping[str, Any], setting: str, known: Collection[str], default: str) -> str:
@@ -120,7 +120,7 @@ def _texts(table: Mapping[str, Any], setting: str) -> list[str]:
 
 
 def _entry(table: Mapping[str, Any], setting: str, kinds: Mapping[str, type]) -> dict[str, Any]:
-    """A table within the table, with only these names and kinds of values."""
+    """Return a nested table that has only these names and types of values."""
     value = table[setting]
     if not isinstance(value, Mapping):
         raise _wrong(setting)
@@ -133,9 +133,9 @@ def _entry(table: Mapping[str, Any], setting: str, kinds: Mapping[str, type]) ->
 
 
 def _word(value: object, setting: str) -> str:
-    """One tag: not blank, no comma, no line break."""
+    """Return a tag that is not blank and has no comma, line break or surrounding space."""
     if not isinstance(value, str) or not value.strip() or value != value.strip() or "," in value or "\n" in value:
-        raise SettingsError(f"'{setting}' must be one tag or word, without a comma or blanks around it.")
+        raise SettingsError(f"'{setting}' must be one tag or word, without a comma or surrounding spaces.")
     return value
 
 
@@ -145,13 +145,13 @@ def _read_aliases(table: Mapping[str, Any]) -> dict[str, Any]:
         raise _wrong("aliases")
     direct = {tag_key(tag): _word(to, "aliases") for tag, to in value.items()}
     if len(direct) < len(value):
-        raise SettingsError("'aliases' has one tag twice, in different spellings.", "Keep one of them.")
+        raise SettingsError("'aliases' has the same tag twice, in different spellings.", "Keep one of them.")
     found: dict[str, str] = {}
     for key, value in direct.items():
         seen, to = {key}, value
         while (after := tag_key(to)) in direct and direct[after] != to:
             if after in seen:
-                raise SettingsError(f"'aliases' leads from '{key}' in a circle.", "Take one of its lines out.")
+                raise SettingsError(f"'aliases' has a cycle at '{key}'.", "Remove one of its lines.")
             seen.add(after)
             to = direct[after]
         found[key] = to

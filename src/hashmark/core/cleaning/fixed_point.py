@@ -1,6 +1,6 @@
-"""Repeating: a step until it changes nothing more, a rule for every line.
+"""Applies a step until nothing changes, or a rule to every line.
 
-Holds what makes a rule idempotent where one run uncovers work for the next. Refuses to know any rule.
+Repetition makes a rule idempotent where one application enables the next. Knows no rule.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ Edit = Callable[[str], str]
 """A pure, idempotent rule, ready to run."""
 
 MAX_ROUNDS = 64
-"""Rounds after which a text counts as one that never settles. Two or three are usual."""
+"""A text that still changes after so many rounds counts as one that never stabilises. Two or three are usual."""
 
 BLANK = " \t"
 
 
 def apply_until_stable(step: Edit, text: str) -> str:
-    """Repeat `step` until it changes nothing; a text that has not settled by then is given back untouched.
+    """Repeat `step` until it changes nothing; return `text` unchanged if that never happens.
 
-    So the answer is either something that `step` leaves alone, or `text` itself: doing it twice is doing it
-    once, for any `step`. It ends after `MAX_ROUNDS`, or when the text has outgrown `allowed`.
+    The result is either stable under `step` or `text` itself, so this is idempotent for any `step`. It stops after
+    `MAX_ROUNDS`, or when the text exceeds `max_length`.
     """
-    after, most = text, allowed(text)
+    after, limit = text, max_length(text)
     for _ in range(MAX_ROUNDS):
         before, after = after, step(after)
         if after == before:
             return after
-        if len(after) > most:
+        if len(after) > limit:
             break
     return text
 
 
-def allowed(text: str) -> int:
-    """To how many characters a text may grow: a rule that doubles it each time must not fill the memory."""
+def max_length(text: str) -> int:
+    """Return how many characters a text may grow to, so that a rule that doubles it cannot exhaust memory."""
     return 4 * len(text) + 4096
 
 
 def each_line(rule: Edit, text: str) -> str:
-    """The text with `rule` applied to each of its lines; the ends of lines are LF and stay."""
+    """Apply `rule` to each line; line endings must be LF and do not change."""
     return "\n".join(map(rule, text.split("\n"))) if "\n" in text else rule(text)

@@ -1,8 +1,7 @@
-"""Rules that look and say, and what they measure: suspicious captions, long ones, empty ones.
+"""Rules that flag captions without editing them: refusals and captions over a length; and `truncate`, which cuts.
 
-Holds flags and lengths. Refuses to edit, but for cutting a caption where that is asked for. No text encoder's tokens
-are counted: their vocabularies are not at hand, so a limit is in words, characters or tags. CLIP reads 75 tokens,
-which is 50 to 60 English words, or fewer of rare ones.
+Lengths are in words, characters or tags, since the vocabularies of text encoders are not available to count tokens.
+CLIP reads 75 tokens, which is 50 to 60 English words, or fewer if they are rare.
 """
 
 from __future__ import annotations
@@ -24,30 +23,30 @@ _TAG_CUT = re.compile(r"[,\n]")
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """Something about a caption that a person should look at. `rule` is the name of the rule that says so."""
+    """Something about a caption that needs review. `rule` is the name of the rule that flags it."""
 
     rule: str
     message: str
 
 
 def refusal(text: str) -> str | None:
-    """What a captioning model says in place of a caption: `I can't describe this` -> a flag, and no edit.
+    """Flag what a captioning model says when it refuses: `I can't describe this`.
 
-    `I can't`, `I cannot`, `unable to` and `ASSISTANT:`, in any letter case. A bird unable to fly is suspected too.
+    Finds `I can't`, `I cannot`, `unable to` and `ASSISTANT:`, ignoring case. It also flags a bird unable to fly.
     """
     found = _REFUSAL.search(text)
-    return f"may be a refusal or a chat, not a caption: it says '{found[0]}'" if found else None
+    return f"may be a model's refusal, not a caption: it says '{found[0]}'" if found else None
 
 
 def measure(text: str, unit: str) -> int:
-    """The length of a caption in `words`, `chars` or `tags`: `a red cat, solo` -> 4, 15 or 2."""
+    """Return the length of a caption in `words`, `chars` or `tags`: `a red cat, solo` -> 4, 15 or 2."""
     if unit == "words":
         return len(text.split())
     return len(text) if unit == "chars" else sum(1 for _ in tags_of(text))
 
 
 def length(text: str, unit: str, limit: int) -> str | None:
-    """Say that a caption is longer than `limit`: 81 words where 75 are allowed -> a flag, and no edit."""
+    """Flag a caption that is longer than `limit`, such as 81 words with a limit of 75."""
     size = measure(text.strip(), unit)
     if size <= limit:
         return None
@@ -56,11 +55,11 @@ def length(text: str, unit: str, limit: int) -> str | None:
 
 
 def truncate(text: str, unit: str, limit: int, last: str = "") -> str:
-    """Cut a caption at the last separator within `limit`: `a, b, c` -> `a, b` where 2 tags are allowed.
+    """Cut a caption at the last separator within `limit`: `a, b, c` -> `a, b` with a limit of 2 tags.
 
-    Separators are `,` and line breaks; for words and characters also `;` and ends of sentences, whose mark
-    stays. Where none comes in time the caption stays, for `length` to flag. A word `last` that the caption ends in is
-    kept at the end.
+    Separators are `,` and line breaks; for words and characters also `;` and the ends of sentences, which keep their
+    mark. Without a separator in that range the caption is unchanged, and `length` flags it. If the caption ends in the
+    word `last`, the result does, too.
     """
     if measure(text.strip(), unit) <= limit:
         return text
@@ -76,7 +75,7 @@ def truncate(text: str, unit: str, limit: int, last: str = "") -> str:
 
 
 def _last_cut(body: str, unit: str, room: int) -> int:
-    """How many characters of `body` fit, up to a separator. Each piece is measured once."""
+    """Return how many characters of `body` fit, up to a separator. Measures each piece once."""
     starts = [word.start() for word in _WORD.finditer(body)] if unit == "words" else []
     best = start = used = 0
     for found in (_TAG_CUT if unit == "tags" else _CUT).finditer(body):

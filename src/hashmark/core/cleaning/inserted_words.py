@@ -1,6 +1,6 @@
-"""Rules that put the dataset's own words in: the trigger at the start, a word at the end, the placeholder.
+"""Rules that insert the dataset's own words: the trigger at the start, a word at the end, the placeholder.
 
-Refuses to know what a trigger is for, and to make a caption of an empty one.
+They do not know what a trigger is for, and never turn an empty caption into one with text.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from hashmark.core.cleaning.fixed_point import BLANK, Edit
 from hashmark.core.cleaning.tags import split, tag_key
 
 PLACEHOLDER = "[trigger]"
-"""What ai-toolkit replaces by the trigger when it trains."""
+"""ai-toolkit replaces it with the trigger during training."""
 
 
 def trigger(text: str, word: str, *, every_line: bool = False) -> str:
-    """Put the trigger first, and nowhere else on that line as a whole tag: `a cat` -> `ohwx, a cat`.
+    """Put the trigger first and remove it as a whole tag elsewhere on that line: `a cat` -> `ohwx, a cat`.
 
-    On the first line that is not blank, or on each of them where every line is a caption. The rest of the line stays
-    as it is, for prose has commas too (taggui#270). A blank caption stays blank, or it would no longer be found.
+    Edits the first line that is not blank, or every such line where every line is a caption. The rest of the line is
+    unchanged, since prose has commas too (taggui#270). A blank caption stays blank, so that checks still find it.
     """
     return _on_lines(lambda line: _first(line, word), text, every_line, backwards=False)
 
@@ -32,10 +32,10 @@ def _first(line: str, word: str) -> str:
 
 
 def append(text: str, word: str, *, every_line: bool = False, prose: bool = False) -> str:
-    """Put a word last, and nowhere else on that line as a whole tag: `a cat` -> `a cat, sketch`.
+    """Put a word last and remove it as a whole tag elsewhere on that line: `a cat` -> `a cat, sketch`.
 
-    On the last line that is not blank, or on each where every line is a caption. In prose, a sentence that has ended
-    keeps its mark: `A cat.` becomes `A cat. sketch`.
+    Edits the last line that is not blank, or every such line where every line is a caption. In prose, a sentence keeps
+    its final mark: `A cat.` becomes `A cat. sketch`.
     """
     return _on_lines(lambda line: _last(line, word, prose), text, every_line, backwards=True)
 
@@ -67,5 +67,5 @@ def _on_lines(rule: Edit, text: str, every_line: bool, *, backwards: bool) -> st
 
 
 def placeholder(text: str, word: str) -> str:
-    """Put the trigger for each `[trigger]`: `[trigger] in rain` -> `ohwx in rain`."""
+    """Replace each `[trigger]` with the trigger: `[trigger] in rain` -> `ohwx in rain`."""
     return text.replace(PLACEHOLDER, word)

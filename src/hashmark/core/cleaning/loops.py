@@ -1,6 +1,6 @@
-"""A captioning model that got stuck repeats itself until its tokens run out; here is how that end is found.
+"""Removes the repetition at the end of a caption whose model looped until its tokens ran out.
 
-Refuses to know why it repeats, and anything that repeats elsewhere than at the end of a line.
+Ignores repetition anywhere but at the end of a line.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from hashmark.core.cleaning.faces import is_face
 from hashmark.core.cleaning.fixed_point import apply_until_stable, each_line
 
 _WORD = re.compile(r"\S+")
-_ENOUGH = 3
-"""How often a phrase is to stand at the end to count as a loop."""
+_MIN_REPEATS = 3
+"""A phrase repeated this often at the end of a line is a loop."""
 
 
 def loops(text: str) -> str:
-    """Keep a phrase once that ends a line three times or more: `red, on red, on red, on` -> `red, on`.
+    """Keep one copy of a phrase repeated three times or more at the end: `red, on red, on red, on` -> `red, on`.
 
-    Words are compared without their letter case and the `,` `.` `;` behind them; the loop may break off in the middle
-    of its phrase, as it does where the model's tokens ran out (SimpleTuner#283, LAVIS#713). The last mark stays.
+    Compares words ignoring case and a trailing `,` `.` `;`. The last copy may be incomplete, where the model's tokens
+    ran out (SimpleTuner#283, LAVIS#713). The last mark stays.
     """
     return each_line(lambda line: apply_until_stable(_once, line), text)
 
 
 def _once(line: str) -> str:
     spans = [found.span() for found in _WORD.finditer(line)]
-    if len(spans) < _ENOUGH:
+    if len(spans) < _MIN_REPEATS:
         return line
     words = [_bare(line[start:end]) for start, end in spans]
     length, period = _tail(words)
@@ -43,14 +43,14 @@ def _bare(word: str) -> str:
 
 
 def _mark(word: str) -> str:
-    """The marks behind a word, but those of a separator, which separates nothing at the end."""
+    """Return the marks after a word, without separators, which separate nothing at the end."""
     return "" if is_face(word) else word[len(word.rstrip(",.;")) :].strip(",;")
 
 
 def _tail(words: list[str]) -> tuple[int, int]:
-    """How many words at the end repeat with which period; the longest such end, or (0, 0).
+    """Return how many words at the end repeat, and their period, for the longest repetition; else (0, 0).
 
-    By the Z-function of the words read backwards: at `p` it says how far the words still agree when shifted by `p`.
+    Uses the Z-function of the reversed words: at `p` it is how many words still agree when shifted by `p`.
     """
     back, count = words[::-1], len(words)
     agree = [0] * count
@@ -63,6 +63,6 @@ def _tail(words: list[str]) -> tuple[int, int]:
         agree[at] = run
         if at + run > right:
             left, right = at, at + run
-        if run >= (_ENOUGH - 1) * at and run + at > best[0]:
+        if run >= (_MIN_REPEATS - 1) * at and run + at > best[0]:
             best = (run + at, at)
     return best

@@ -1,7 +1,7 @@
-"""What users write to find things: exact tags, globs, regular expressions; and find/replace.
+"""Patterns that users write: exact tags, globs and regular expressions; and find and replace.
 
-Regular expressions are RE2's, in time that grows with the text alone; the library is loaded when one is first used.
-Raises SettingsError for a pattern that can't be understood. Refuses to know where patterns are written down.
+Regular expressions use RE2, whose time is proportional to the text; it is loaded when first used. An invalid pattern
+raises SettingsError. Does not know where patterns are configured.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hashmark.core.display import reveal
 from hashmark.core.errors import SettingsError
 
 MAX_PATTERN_CHARS = 1000
-"""Characters of a pattern; this bounds the time and memory to compile it."""
+"""Bounds the time and memory to compile a pattern."""
 
 UNITS = ("caption", "tag")
 
@@ -28,34 +28,34 @@ _GROUP = re.compile(r"\\(?:(\d)|g<(\w+)>|(.)|\Z)", re.DOTALL)
 
 
 def compiled(pattern: str, *, ignore_case: bool = False, literal: bool = False) -> Any:
-    """An RE2 pattern over UTF-8 bytes.
+    """Compile an RE2 pattern for UTF-8 bytes.
 
     Raises:
-        SettingsError: RE2 can't understand it, or it is too long.
+        SettingsError: it is not valid RE2 syntax, or is too long.
     """
-    import re2  # noqa: PLC0415 - 30 ms, only for those who use patterns
+    import re2  # noqa: PLC0415 - takes 30 ms, only patterns need it
 
     if len(pattern) > MAX_PATTERN_CHARS:
-        raise SettingsError(f"a pattern has {MAX_PATTERN_CHARS} characters at most")
+        raise SettingsError(f"a pattern can have at most {MAX_PATTERN_CHARS} characters")
     options = re2.Options()
     options.case_sensitive, options.log_errors, options.literal = not ignore_case, False, literal
     try:
         return re2.compile(pattern.encode("utf-8", "surrogatepass"), options)
     except re2.error as error:
         said = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
-        hint = "Patterns are RE2's: github.com/google/re2/wiki/Syntax."
-        raise SettingsError(f"the pattern {reveal(pattern)} is not valid ({reveal(said)})", hint) from None
+        hint = "The syntax is RE2's: github.com/google/re2/wiki/Syntax."
+        raise SettingsError(f"the pattern {reveal(pattern)} is invalid ({reveal(said)})", hint) from None
 
 
 def tag_test(entries: Iterable[str]) -> Callable[[str], bool]:
-    """A test of whole tags against a list: `watermark` exactly, `rating:*` as a glob, `/sign(ed|ature)/` by RE2.
+    """Return a test for whole tags: `watermark` exactly, `rating:*` as a glob, `/sign(ed|ature)/` by RE2.
 
-    Exact tags and globs do not look at letter case and take `_` for a space; in a glob, `*` alone is special, and an
-    entry without a letter or digit, such as `*_*`, is no glob but that face. A regular expression must fit
-    the whole tag as it is written, in any letter case.
+    Exact tags and globs ignore case and read `_` as a space. In a glob only `*` is special, and an entry without a
+    letter or digit, such as `*_*`, is a face and no glob. A regular expression must match the whole tag as written,
+    ignoring case.
 
     Raises:
-        SettingsError: an entry is blank, or a regular expression that is not valid.
+        SettingsError: an entry is blank, or an invalid regular expression.
     """
     exact: set[str] = set()
     tests: list[Callable[[str, str], bool]] = []
@@ -79,7 +79,7 @@ def tag_test(entries: Iterable[str]) -> Callable[[str], bool]:
 
 
 def _globs(key: str, pieces: list[str]) -> bool:
-    """Whether `key` is the pieces in this order with anything between them. Each is looked for once, from the left."""
+    """Return whether `key` is the pieces in this order with anything between them. Searches once, from the left."""
     first, *middle, last = pieces
     if not key.startswith(first) or not key[len(first) :].endswith(last):
         return False
@@ -94,14 +94,14 @@ def _globs(key: str, pieces: list[str]) -> bool:
 
 @dataclass(frozen=True)
 class Replacement:
-    r"""One find and replace: `(\d)boys?` by `\1girl`, `1boy` -> `1girl`.
+    r"""One find and replace: `(\d)boys?` by `\1girl` turns `1boy` into `1girl`.
 
-    Of a literal, `find` and `to` stand for themselves. Of a regular expression, `to` may have `\1` or `\g<name>`
-    for what a group found, and `\\` for a backslash. `unit` is `caption`, or `tag`, where each tag is a text of its
-    own and one that becomes empty goes. Whole words are told by Unicode's letters and digits.
+    Without `regex`, `find` and `to` are literal. With it, `to` may have `\1` or `\g<name>` for a group and `\\` for a
+    backslash. `unit` is `caption`, or `tag`, which edits each tag by itself and drops those that become empty. Whole
+    words consist of Unicode letters and digits.
 
     Raises:
-        SettingsError: the pattern or the replacement can't be understood, or the pattern would fit an empty text.
+        SettingsError: the pattern or the replacement is invalid, or the pattern matches an empty text.
     """
 
     find: str
@@ -115,7 +115,7 @@ class Replacement:
     def __post_init__(self) -> None:
         pattern = compiled(self.find, ignore_case=self.ignore_case, literal=not self.regex)
         if not self.find or pattern.search(b"") is not None:
-            raise SettingsError(f"'find' = {reveal(self.find)!r} would fit nothing at all, and so everywhere")
+            raise SettingsError(f"'find' = {reveal(self.find)!r} matches an empty text, and so everywhere")
         object.__setattr__(self, "_pattern", pattern)
         if self.regex:
             self._check_groups()
@@ -133,18 +133,18 @@ class Replacement:
         return names | {str(at): at for at in range(self._pattern.groups + 1)}
 
     def __call__(self, text: str) -> str:
-        """The text with everything replaced, until nothing more is found; untouched where that never ends.
+        """Replace until nothing is found; return the text unchanged where that never ends.
 
-        What already stands as its own replacement is left: `girl` by `girl with hat` does not give her a second one.
+        A match that is already part of its replacement stays: `girl` by `girl with hat` does not add a second hat.
         """
         return apply_until_stable(self.once, text)
 
     def once(self, text: str) -> str:
-        """One round of replacing; what it would change in `self(text)` is what never ends."""
+        """Replace once; anything it changes in the result of `self(text)` would never end."""
         return self._in_text(text) if self.unit == "caption" else each_tag(lambda tag: self._in_text(tag).strip(), text)
 
-    def settles(self, text: str) -> bool:
-        """Whether nothing is left to replace in a text that has been through."""
+    def is_stable(self, text: str) -> bool:
+        """Return whether nothing is left to replace in a text."""
         return self.once(text) == text
 
     def _in_text(self, text: str) -> str:

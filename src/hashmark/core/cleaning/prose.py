@@ -1,6 +1,6 @@
-"""Rules about what captioning models write around, before and after their answer.
+"""Rules for what captioning models write around, before and after a caption.
 
-Each is a pure, idempotent function of the text, in time that grows with its length. Refuses to know tags and trainers.
+Each is a pure, idempotent function of the text, in time proportional to its length. They know no tags and no trainers.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _BULLET = re.compile(r"^(?P<indent>[ \t]*)[-*+\u2022][ \t]+(?=[^\s*+-])", re.MUL
 
 
 def wrappers(text: str) -> str:
-    """Take off what a captioning model wraps around its answer: `Caption: "a cat"` -> `a cat`.
+    """Remove what a captioning model wraps around a caption: `Caption: "a cat"` -> `a cat`.
 
-    Removed, as often as they occur: `<think>…</think>`, the marks of a code fence, the label
-    `Caption:` at the start, and quotes that enclose everything. Quotes that only begin and end the
-    text (`"a" and "b"`) stay, as does a `<think>` or a fence that is never closed.
+    Removes every `<think>…</think>`, the marks of code fences, the label `Caption:` at the start, and quotes around the
+    whole text. Keeps quotes that only begin and end the text (`"a" and "b"`), and a `<think>` or fence that is never
+    closed.
     """
     body = text.strip(_EDGE)
     bare = apply_until_stable(_unwrap_once, body)
@@ -59,7 +59,7 @@ def _unwrap_once(body: str) -> str:
 
 
 def _without_thoughts(body: str) -> str:
-    """Each `<think>` to the next `</think>` goes; one pass, so that a million open ones cost no more than that."""
+    """Remove each `<think>` up to the next `</think>`, in one pass even for a million unclosed ones."""
     kept, start, opened = [], 0, -1
     for mark in _THINK.finditer(body):
         if not mark[1] and opened < 0:
@@ -71,7 +71,7 @@ def _without_thoughts(body: str) -> str:
 
 
 def _without_fences(body: str) -> str:
-    """Line by line: a fence that opens and a later one that closes go, what is between stays."""
+    """Remove opening fences and their closing fences, keeping the lines between them."""
     kept: list[str] = []
     held: list[str] = []
     for line in body.split("\n"):
@@ -87,12 +87,12 @@ def _without_fences(body: str) -> str:
 
 
 def boilerplate_start(text: str) -> str:
-    """Drop the opening that says only that there is a picture: `The image shows a cat.` -> `A cat.`
+    """Drop an opening that only says that there is a picture: `The image shows a cat.` -> `A cat.`
 
-    At the start, ignoring case: the/this, then image/photo/picture/illustration, then shows/depicts/
-    features/captures/showcases. A capital it began with passes to the next word, unless that is a face. An opening
-    behind the opening goes too, or a second cleaning would differ from the first; nothing but the opening stays.
-    Asked for in minigpt4-batch#1 and joycaption#15; the verbs are those that SimpleTuner's filter list drops.
+    An opening is, ignoring case: the/this, then image/photo/picture/illustration, then shows/depicts/features/captures/
+    showcases. The next word takes over its capital, unless it is a face. Further openings are dropped, too, so that a
+    second cleaning changes nothing. A caption that is only an opening stays. Requested in minigpt4-batch#1 and
+    joycaption#15; the verbs are those of SimpleTuner's filter list.
     """
     return apply_until_stable(_drop_opening, text)
 
@@ -111,7 +111,7 @@ def _drop_opening(text: str) -> str:
 def boilerplate_end(text: str) -> str:
     """Drop a final sentence that begins with `Overall,` or `The overall mood`: `A cat. Overall, calm.` -> `A cat.`
 
-    A caption that is nothing else stays, for nothing would be left.
+    A caption with nothing else stays, since it would become empty.
     """
     return apply_until_stable(_drop_summary, text)
 
@@ -129,7 +129,7 @@ def _drop_summary(text: str) -> str:
 def markdown(text: str) -> str:
     """Unwrap `**bold**` and `` `code` ``, drop the marks of headings and bullets: `**Cat** on mat` -> `Cat on mat`.
 
-    Never `_x_`: that would make `long_blonde_hair` one word. A face is no bullet.
+    Not `_x_`, which would make `long_blonde_hair` one word. A face is not a bullet.
     """
     return apply_until_stable(_unmark, text)
 

@@ -1,6 +1,6 @@
-"""Rules about commas, full stops and semicolons, which know a face when they see one.
+"""Rules for commas, full stops and semicolons that recognise faces.
 
-Refuses to know what a tag is beyond the end of a line of tags.
+They know nothing about tags but where a line of tags ends.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ _MARKS = re.compile(
     rf"|(?<![, \t])[ \t]+(?!{MARKED_FACE})(?=[.;]+(?:[\s\"',]|\Z))"
     r"|(?P<twice>,{2,}|(?<!\.)\.\.(?!\.))"
 )
-_WORTH_A_LOOK = re.compile(r"[ \t,.][,.;]")
+_CANDIDATE = re.compile(r"[ \t,.][,.;]")
 
 
 def punctuation(text: str) -> str:
-    """No space before `,` `.` `;`, and `,,` and `..` (not `...`) once: `a cat , sits..` -> `a cat, sits.`
+    """Drop spaces before `,` `.` `;`, and reduce `,,` and `..` (not `...`) to one: `a cat , sits..` -> `a cat, sits.`
 
     A space stays before a kaomoji, before a mark that begins a word (`.png`, `;d`), and after a comma.
     """
-    return apply_until_stable(_mend, text) if _WORTH_A_LOOK.search(text) else text
+    return apply_until_stable(_fixed, text) if _CANDIDATE.search(text) else text
 
 
-def _mend(text: str) -> str:
+def _fixed(text: str) -> str:
     return _MARKS.sub(lambda m: m["face"] or (m["twice"] or "")[:1], text)
 
 
 def tag_end(text: str) -> str:
-    """Drop `,` `.` `;` at the end of each line of tags, but no kaomoji: `1girl, solo.` -> `1girl, solo`.
+    """Drop `,` `.` `;` at the end of each line of tags, except in a kaomoji: `1girl, solo.` -> `1girl, solo`.
 
-    The part of the punctuation operation that holds for tags alone.
+    This part of the punctuation rule is for tags only.
     """
     return each_line(_drop_end_marks, text)
 
@@ -49,5 +49,5 @@ def _drop_end_marks(line: str) -> str:
 
 
 def tag_punctuation(text: str) -> str:
-    """`punctuation`, then `tag_end`, for tags: `1girl , solo..` -> `1girl, solo`."""
+    """Apply `punctuation` and `tag_end` to tags: `1girl , solo..` -> `1girl, solo`."""
     return apply_until_stable(lambda text: tag_end(punctuation(text)), text)

@@ -1,7 +1,6 @@
-"""Every rule of caption cleaning by its name, in the order in which they run, and what each needs to be told.
+"""Every cleaning rule by name, in the order in which they run, with its parameters.
 
-The numbers are those of the specification's table of 32 operations. Holds no rule itself and refuses to know how
-settings are written down (`settings`) and how rules are run together (`pipeline`).
+Contains no rule itself. Does not know how settings are written (`config`) or how rules run together (`pipeline`).
 """
 
 from __future__ import annotations
@@ -22,24 +21,24 @@ from hashmark.core.cleaning.tags import tag_key
 
 @dataclass(frozen=True)
 class Rule:
-    """One operation: its stable `name`, its number in the table, what it does, and for whom it is on."""
+    """One rule: its stable `name`, its stable number, what it does, and where it is enabled by default."""
 
     name: str
     number: int
     summary: str
     kind: Literal["edit", "flag"] = "edit"
     profiles: frozenset[Profile] = frozenset(Profile)
-    """Where it can be used at all."""
+    """The profiles that can use it."""
     presets: frozenset[Preset] = frozenset()
-    """Where it is on without being named, in each of its profiles."""
+    """The presets that enable it, in each of its profiles."""
     parameter: str = ""
-    """The setting that it needs, or that changes what it does; giving that turns the rule on."""
+    """The setting that it needs or that changes it, and that enables the rule."""
     needs_parameter: bool = False
     build: Callable[[CleaningOptions], Edit] | None = None
-    """Makes the edit for a dataset. None: the pipeline does it, for it is no edit of the text alone."""
+    """Builds the edit for a dataset; None where the pipeline does the work, since it needs more than the text."""
 
     def default(self, profile: Profile, preset: Preset = Preset.DEFAULT) -> bool:
-        """Whether it is on without being named."""
+        """Return whether it is enabled by default."""
         return profile in self.profiles and preset in self.presets
 
 
@@ -53,7 +52,7 @@ def _plain(rule: Edit) -> Callable[[CleaningOptions], Edit]:
 
 
 def _per_caption(rule: Edit) -> Callable[[CleaningOptions], Edit]:
-    """For a rule about the start or end of a caption: of each line, where each is one."""
+    """Build a rule for the start or end of a caption, or of each line where each line is a caption."""
     return lambda options: partial(each_line, rule) if options.every_line else rule
 
 
@@ -84,7 +83,7 @@ def _punctuation(options: CleaningOptions) -> Edit:
 
 
 def _order(options: CleaningOptions) -> Edit:
-    """The trigger stays first and the appended word last, whatever the order."""
+    """Keep the trigger first and the appended word last, whatever the order."""
     wanted = options.order or TagOrder("name")
     counts = options.counts or {}
     by_name = wanted.by == "name"
@@ -98,7 +97,7 @@ def _order(options: CleaningOptions) -> Edit:
 
 
 def _length(options: CleaningOptions) -> Edit:
-    """Only what cuts; the flag is the pipeline's."""
+    """Build the edit that cuts; the pipeline adds the flag."""
     limit = options.length
     if limit is None or not limit.truncate:
         return lambda text: text
@@ -116,17 +115,15 @@ _TABLE = (
     Rule(
         "smart-punctuation",
         6,
-        "curly quotes, dashes, … and NBSP to ASCII",
+        "convert curly quotes, dashes, … and NBSP to ASCII",
         presets=_THOROUGH,
         build=_plain(characters.smart_punctuation),
     ),
-    Rule(
-        "spaces", 7, "one space for many, none at the ends of lines", presets=_ALWAYS, build=_plain(characters.spaces)
-    ),
+    Rule("spaces", 7, "collapse spaces, trim lines", presets=_ALWAYS, build=_plain(characters.spaces)),
     Rule(
         "newlines",
         8,
-        "keep line breaks, join lines, keep the first, or take each for a caption",
+        "keep line breaks, join lines, keep the first line, or treat each line as a caption",
         presets=_ALWAYS,
         parameter="newlines",
         build=lambda options: partial(characters.newlines, policy=options.newlines),
@@ -134,7 +131,7 @@ _TABLE = (
     Rule(
         "wrappers",
         9,
-        "take off <think>…</think>, code fences, 'Caption:' and enclosing quotes",
+        "remove <think>…</think>, code fences, 'Caption:' and enclosing quotes",
         presets=_THOROUGH,
         build=_per_caption(prose.wrappers),
     ),
@@ -153,13 +150,18 @@ _TABLE = (
         profiles=frozenset({Profile.PROSE}),
         build=_per_caption(prose.boilerplate_end),
     ),
-    Rule("refusal", 12, "flag what a model says when it won't caption", "flag"),
+    Rule("refusal", 12, "flag model refusals", "flag"),
     Rule("markdown", 13, "unwrap **bold**, `code`, headings and bullets", build=_plain(prose.markdown)),
-    Rule("loops", 14, "keep a phrase once that ends a line three times or more", build=_plain(loops.loops)),
+    Rule(
+        "loops",
+        14,
+        "drop repetitions of a phrase at the end of a line",
+        build=_plain(loops.loops),
+    ),
     Rule(
         "separators",
         15,
-        "one comma and a space between tags, no empty ones",
+        "separate tags with a comma and a space, drop empty tags",
         profiles=_TAGS,
         presets=_ALWAYS,
         parameter="separators",
@@ -168,11 +170,11 @@ _TABLE = (
     Rule(
         "underscores",
         16,
-        "_ to a space, but in faces such as ^_^",
+        "convert _ to a space, except in faces such as ^_^",
         profiles=_TAGS,
         build=lambda options: partial(tag_rules.underscores, protect=options.spared),
     ),
-    Rule("weights", 18, "take off weights: (x:1.2) and ((x)) to x", build=_weights),
+    Rule("weights", 18, "remove weights: (x:1.2) and ((x)) to x", build=_weights),
     Rule(
         "parentheses",
         17,
@@ -184,7 +186,7 @@ _TABLE = (
     Rule(
         "case",
         19,
-        "lower case, but for protected words",
+        "convert to lower case, except protected words",
         profiles=_TAGS,
         build=lambda options: partial(tag_rules.case, protect=options.spared),
     ),
@@ -206,7 +208,7 @@ _TABLE = (
     Rule(
         "aliases",
         22,
-        "one tag for another, by a table",
+        "replace tags with others, by a table",
         profiles=_TAGS,
         parameter="aliases",
         needs_parameter=True,
@@ -224,7 +226,7 @@ _TABLE = (
     Rule(
         "replace",
         24,
-        "find and replace, literally or by RE2",
+        "find and replace literal text or regular expressions (RE2)",
         parameter="replace",
         needs_parameter=True,
         build=_replace,
@@ -232,23 +234,23 @@ _TABLE = (
     Rule(
         "trigger",
         25,
-        "the trigger first",
+        "put the trigger first",
         parameter="trigger",
         needs_parameter=True,
         build=lambda options: partial(inserted_words.trigger, word=options.trigger, every_line=options.every_line),
     ),
-    Rule("append", 26, "a word last", parameter="append", needs_parameter=True, build=_append),
+    Rule("append", 26, "put a word last", parameter="append", needs_parameter=True, build=_append),
     Rule(
         "placeholder",
         27,
-        "the trigger for [trigger]",
+        "replace [trigger] with the trigger",
         parameter="placeholder",
         build=lambda options: partial(inserted_words.placeholder, word=options.placeholder or options.trigger),
     ),
     Rule(
         "punctuation",
         28,
-        "no space before , . ; and none of them twice; none at the end of tags",
+        "drop spaces before , . ; and repetitions of them; drop them at the end of tags",
         presets=_THOROUGH,
         build=_punctuation,
     ),
@@ -264,17 +266,17 @@ _TABLE = (
     Rule(
         "length",
         30,
-        "flag captions over a limit of words, characters or tags; cut them if asked",
+        "flag captions over a limit of words, characters or tags; optionally cut them",
         "flag",
         parameter="length",
         needs_parameter=True,
         build=_length,
     ),
-    Rule("empty", 31, "flag a caption of which nothing is left", "flag", presets=_ALWAYS, parameter="empty"),
+    Rule("empty", 31, "flag a caption that cleaning empties", "flag", presets=_ALWAYS, parameter="empty"),
     Rule(
         "final-newline",
         32,
-        "leave the newline at the end, or have none or one",
+        "keep the final newline, or end with none or one",
         presets=_ALWAYS,
         parameter="final_newline",
         build=lambda options: partial(characters.final_newline, policy=options.final_newline),
@@ -282,22 +284,21 @@ _TABLE = (
 )
 
 RULES: Mapping[str, Rule] = MappingProxyType({rule.name: rule for rule in _TABLE})
-"""Every rule by its name, in the order in which they run.
+"""Every rule by name, in the order in which they run.
 
-That is the table's order but for `weights` (18), which runs before `parentheses` (17): an escaped weight could no
-longer be told from a name.
+That is the order of numbers, but `weights` (18) runs before `parentheses` (17), which would turn a weight into a name.
 """
 
 
 def rules_of(profile: Profile, preset: Preset = Preset.DEFAULT) -> tuple[str, ...]:
-    """The names of the rules that a profile has on without naming them, in the order in which they run."""
+    """Return the names of the rules that a profile enables by default, in the order in which they run."""
     return tuple(name for name, rule in RULES.items() if rule.default(profile, preset))
 
 
 def edits(options: CleaningOptions) -> list[tuple[str, Edit]]:
-    """The edits that a dataset's options ask for, with their names, in the order in which they run.
+    """Return the enabled edits with their names, in the order in which they run.
 
-    The user's own order comes first, then what it does not name, in the order of `RULES`.
+    The user's order comes first, then the other rules in the order of `RULES`.
     """
     names = dict.fromkeys([*options.sequence, *RULES])
     chosen = [RULES[name] for name in names if name in options.rules and RULES[name].build is not None]
@@ -305,5 +306,5 @@ def edits(options: CleaningOptions) -> list[tuple[str, Edit]]:
 
 
 def without(options: CleaningOptions, *names: str) -> CleaningOptions:
-    """The same options with some rules off."""
+    """Return the options with some rules disabled."""
     return replace(options, rules=options.rules - set(names))

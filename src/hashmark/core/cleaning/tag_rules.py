@@ -1,7 +1,7 @@
-"""Rules about tags between commas: how they are separated and spelt, which stay, and in which order.
+"""Rules for tags between commas: how they are separated and spelt, which stay, and in which order.
 
-Each is a pure, idempotent function of the text, line by line: a line is a caption of its own to some trainers, and
-none may get lost. Refuses to know settings; what a rule needs comes as an argument.
+Each is a pure, idempotent function of the text, line by line, since each line is a caption to some trainers. They take
+what they need as arguments and do not know settings.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hashmark.core.cleaning.fixed_point import BLANK, Edit, apply_until_stable, 
 from hashmark.core.cleaning.tags import split, tag_key
 
 SEPARATORS = (",", "\uff0c", "\u3001")
-"""What may separate tags; the comma always does."""
+"""Valid separators of tags; the comma always is one."""
 
 _WORDS = re.compile(r"([ \t]+)")
 _SCORE = re.compile(r"score_\d+(?:_up)?", re.IGNORECASE)
@@ -23,8 +23,8 @@ _SCORE = re.compile(r"score_\d+(?:_up)?", re.IGNORECASE)
 def separators(text: str, also: Collection[str] = ()) -> str:
     """Split each line on `,`, trim, drop empties, join with `, `: `dog,, ,solo ,` -> `dog, solo`.
 
-    `also` may name the full-width and the ideographic comma. A comma separates always, but for the one in a face such
-    as `:,(` that is a tag by itself. As img-txt_viewer does on saving.
+    `also` can have the full-width and the ideographic comma. Every comma separates, except in a face such as `:,(` that
+    is a tag of its own. img-txt_viewer does the same on saving.
     """
     for other in also:
         text = text.replace(other, ",")
@@ -38,8 +38,8 @@ def _separated(line: str) -> str:
 def underscores(text: str, protect: Collection[str] = ()) -> str:
     """Write `_` as a space: `long_hair, ^_^` -> `long hair, ^_^`.
 
-    Faces stay (wd14-tagger#7), in a weight too, as `(^_^:1.2)`; so do `score_9` and `score_8_up`, which the models
-    that know them know in this spelling, tags of underscores alone, and the whole tags in `protect`.
+    Keeps faces (wd14-tagger#7), even in a weight such as `(^_^:1.2)`; `score_9` and `score_8_up`, which models know in
+    this spelling; tags of only underscores; and the whole tags in `protect`.
     """
     kept = {word.strip(BLANK) for word in protect}
     return each_tag(lambda tag: tag if tag in kept or "_" not in tag else _spaced(tag), text)
@@ -57,9 +57,9 @@ def _spaced_word(word: str) -> str:
 
 
 def case(text: str, protect: Collection[str] = ()) -> str:
-    """Lower case, but for protected words and faces: `Solo, OhWx` -> `solo, OhWx` where `OhWx` is protected.
+    """Lower-case all but protected words and faces: `Solo, OhWx` -> `solo, OhWx` where `OhWx` is protected.
 
-    A protected word counts wherever it stands as a whole word, spelt as it is protected.
+    A protected word counts wherever it is a whole word in exactly this spelling.
     """
     if text == text.lower():
         return text
@@ -83,8 +83,8 @@ _FACE_WORDS = re.compile(r"([\s,]+)")
 def duplicates(text: str) -> str:
     """Keep the first of equal tags on a line: `1girl, solo, 1girl` -> `1girl, solo`.
 
-    Tags are equal if they agree after case folding, with `_` read as a space. A kaomoji equals only itself. Nothing
-    becomes a weight, as it did in BDTM#142.
+    Tags are equal if they agree ignoring case, with `_` read as a space. A kaomoji equals only itself. Nothing becomes
+    a weight, as it did in BDTM#142.
     """
     return _each_list(_first_of_each, text)
 
@@ -115,7 +115,7 @@ def subsumed(text: str, protect: Collection[str] = ()) -> str:
 def aliases(text: str, table: Mapping[str, str]) -> str:
     """Put one whole tag for another: `grey hair` -> `gray hair` where the table says so.
 
-    `table` maps `tag_key`s to tags, and no tag it puts in is itself to be replaced by another.
+    `table` maps `tag_key`s to tags, none of which `table` replaces in turn.
     """
     return each_tag(lambda tag: table.get(tag_key(tag), tag), text)
 
@@ -123,15 +123,15 @@ def aliases(text: str, table: Mapping[str, str]) -> str:
 def blacklist(text: str, unwanted: Callable[[str], bool]) -> str:
     """Drop the whole tags that are unwanted: `solo, watermark, rating:safe` -> `solo`.
 
-    What is unwanted, `patterns.tag_test` makes of exact tags, globs and regular expressions.
+    `patterns.tag_test` makes `unwanted` from exact tags, globs and regular expressions.
     """
     return _each_list(lambda line: _kept(line, lambda tag: not unwanted(tag)), text)
 
 
 def order(text: str, key: Callable[[str], tuple[int, str]], keep: int = 0, last: str = "") -> str:
-    """Leave the first `keep` tags of a line where they are and sort the rest: `x, b, a` -> `x, a, b` where it keeps 1.
+    """Keep the first `keep` tags of a line in place and sort the rest: `x, b, a` -> `x, a, b` with `keep` 1.
 
-    `last` names a tag that stays at the end, where it is there. Equal tags keep their order.
+    The tag `last` stays at the end if it is there. Equal tags keep their order.
     """
 
     def rule(line: str) -> str:
@@ -145,7 +145,7 @@ def order(text: str, key: Callable[[str], tuple[int, str]], keep: int = 0, last:
 
 
 def each_tag(change: Edit, text: str) -> str:
-    """The text with each tag changed; blanks around tags stay, and so do blank tags. One that becomes empty goes."""
+    """Edit each tag, keeping surrounding spaces and blank tags. A tag that becomes empty is dropped."""
 
     def rule(line: str) -> str:
         parts = split(line)
@@ -156,7 +156,7 @@ def each_tag(change: Edit, text: str) -> str:
 
 
 def _each_list(rule: Edit, text: str) -> str:
-    """`each_line` for a rule that drops parts: what then stand side by side, `:` and `(` say, may be a face."""
+    """Apply a rule that drops tags to each line; remaining neighbours such as `:` and `(` can become a face."""
 
     def whole(line: str) -> str:
         return apply_until_stable(rule, line) if ":," in line or "_," in line else rule(line)
@@ -173,7 +173,7 @@ def _changed(part: str, change: Edit) -> str | None:
 
 
 def _kept(line: str, wanted: Callable[[str], bool]) -> str:
-    """The line without its unwanted tags. Blank ones stay; what is left does not begin with a blank on that account."""
+    """Drop unwanted tags from a line. Blank tags stay; the line does not begin with a new space."""
     parts = split(line)
     kept = [part for part in parts if not part.strip(BLANK) or wanted(part.strip(BLANK))]
     if len(kept) == len(parts):

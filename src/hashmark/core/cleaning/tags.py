@@ -1,6 +1,6 @@
-"""A line of tags as a list and back, and what makes two tags the same one.
+"""Splits a line into tags, and decides when two tags are equal.
 
-The rules of `tag_rules` stand on this, and so do counts over a dataset. Refuses to know which tags are wanted.
+The rules of `tag_rules` and tag statistics use it. Does not know which tags are wanted.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from hashmark.core.cleaning.faces import KAOMOJI, is_face
 from hashmark.core.cleaning.fixed_point import BLANK
 
 _BLANKS = re.compile("[ \t_]+")
-_LONG = 100
-"""Characters from which on a tag is not worth remembering."""
+_MAX_CACHED_CHARS = 100
+"""Longer tags are not cached."""
 
 _COMMA_FACES = sorted(face for face in KAOMOJI if "," in face)
 _SPLIT = re.compile(rf"(?<![^, \t])(?P<face>{'|'.join(map(re.escape, _COMMA_FACES))})(?=[ \t]*(?:,|\Z))|,")
 
 
 def split(line: str) -> list[str]:
-    """The parts of a line between commas, blanks and all: `dog, ,cat` -> `["dog", " ", "cat"]`.
+    """Split a line at commas, keeping spaces: `dog, ,cat` -> `["dog", " ", "cat"]`.
 
-    A comma separates always, but for the one in a face that is a tag by itself, as `:,(` in `cat, :,(, dog`.
-    `",".join` brings the line back.
+    Every comma separates, except in a face that is a tag of its own, as `:,(` in `cat, :,(, dog`. `",".join` restores
+    the line.
     """
-    if ":," not in line and ",_," not in line:  # the quick way to say: none of _COMMA_FACES
+    if ":," not in line and ",_," not in line:  # a fast test that the line has none of _COMMA_FACES
         return line.split(",")
     parts, start, place = [], 0, 0
     while found := _SPLIT.search(line, place):
@@ -42,17 +42,17 @@ def split(line: str) -> list[str]:
 
 
 def tags_of(text: str) -> Iterator[str]:
-    """The tags of a text, line by line, without blanks around them and without empty ones."""
+    """Yield the tags of a text, line by line, without surrounding spaces and without empty tags."""
     for line in text.split("\n"):
         yield from filter(None, (part.strip(BLANK) for part in split(line)))
 
 
 def tag_key(tag: str) -> str:
-    """What two tags have in common when they are the same: letter case and `_` for a space do not count.
+    """Return the form that equal tags share, ignoring letter case and reading `_` as a space.
 
-    `Long_Hair` -> `long hair`. A face equals only itself, for `o_o` is not `O_O`.
+    `Long_Hair` -> `long hair`. A face equals only itself, since `o_o` is not `O_O`.
     """
-    return _key(tag) if len(tag) < _LONG else _key.__wrapped__(tag)
+    return _key(tag) if len(tag) < _MAX_CACHED_CHARS else _key.__wrapped__(tag)
 
 
 @functools.lru_cache(16_384)
@@ -63,27 +63,27 @@ def _key(tag: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TagCounts:
-    """In how many captions each tag stands, by `tag_key`."""
+    """The number of captions that have each tag, by `tag_key`."""
 
     captions: int
-    """How many captions were counted."""
+    """Number of captions counted."""
     counts: Counter[str]
     together: Counter[str]
-    """Of `counts`, the captions that have the trigger as well; empty where none was named."""
+    """The captions of `counts` that also have the trigger; empty without a trigger."""
 
     @property
     def singletons(self) -> list[str]:
-        """Tags of one caption only, by name: often a slip of the pen."""
+        """Tags that only one caption has, by name; often typing errors."""
         return sorted(tag for tag, count in self.counts.items() if count == 1)
 
     def always_with_trigger(self) -> list[str]:
-        """Tags that never stand without the trigger, the commonest first: what it may learn to stand for."""
+        """Return the tags that never occur without the trigger, most common first: the trigger may absorb them."""
         found = [tag for tag, count in self.together.items() if count == self.counts[tag] > 1]
         return sorted(found, key=lambda tag: (-self.counts[tag], tag))
 
 
 def count_tags(captions: Iterable[str], trigger: str = "") -> TagCounts:
-    """Count the tags of many captions. Twice in one caption is once; the trigger is not counted with itself."""
+    """Count tags by caption. A tag counts once per caption; the trigger is not counted together with itself."""
     counts: Counter[str] = Counter()
     together: Counter[str] = Counter()
     wanted, total = tag_key(trigger), 0
