@@ -19,7 +19,9 @@ from typing import Any
 
 _CALLS = ("open", "write", "fsync", "link", "rename", "replace", "unlink", "mkdir", "chmod", "sendfile", "rmdir")
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["support.faults.killing", "hashmark.cli.commands", "hashmark.s3.bucket"])
+_CONTEXT.set_forkserver_preload(
+    ["support.faults.killing", "hashmark.cli.commands.clean", "hashmark.cli.commands.push", "hashmark.s3.bucket"]
+)
 
 
 @dataclass(frozen=True)

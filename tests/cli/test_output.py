@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from hashmark.cli.output import TEXTS_AT_ONCE, Output, Text, pour
+from hashmark.cli.output import TEXTS_PER_WRITE, Output, Text, write_texts
 
 WORDS = st.text(st.characters(exclude_categories=["Cc", "Cs"], include_characters="\n[]"), max_size=40)
 STYLES = st.sampled_from(["", "red", "bold", "dim green", "default"])
@@ -36,7 +36,7 @@ def plain(text: Text | str, end: str = "\n") -> str:
 @given(texts(), st.sampled_from(["", "\n"]))
 def test_a_pipe_gets_what_rich_would_have_written(text: Text, end: str) -> None:
     stream = io.StringIO()
-    Console(file=stream, force_terminal=False, highlight=False, soft_wrap=True).print(text.drawn(), end=end)
+    Console(file=stream, force_terminal=False, highlight=False, soft_wrap=True).print(text.for_rich(), end=end)
     assert plain(text, end) == stream.getvalue()
 
 
@@ -81,11 +81,11 @@ def test_a_table_in_a_pipe_has_a_line_for_each_row(monkeypatch: pytest.MonkeyPat
     )
 
 
-@pytest.mark.parametrize("count", [0, 1, TEXTS_AT_ONCE, 2 * TEXTS_AT_ONCE + 1])
+@pytest.mark.parametrize("count", [0, 1, TEXTS_PER_WRITE, 2 * TEXTS_PER_WRITE + 1])
 def test_what_is_poured_arrives_whole_in_few_pieces(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     pieces: list[str] = []
     monkeypatch.setattr("sys.stdout.write", pieces.append)
-    pour(iter([f"{n}," for n in range(count)]))
+    write_texts(iter([f"{n}," for n in range(count)]))
     monkeypatch.undo()
     assert "".join(pieces) == "".join(f"{n}," for n in range(count))
-    assert len(pieces) == -(-count // TEXTS_AT_ONCE)
+    assert len(pieces) == -(-count // TEXTS_PER_WRITE)

@@ -44,7 +44,7 @@ def test_a_cleaning_is_shown_written_seen_as_red_and_taken_back(shell: Shell) ->
     before = texts(shell)
     ran = shell("clean", "82")
     assert ran.status == 1, ran.err
-    assert "82_stellar_sketch: 3 of 4 captions would change  as prose" in ran.out
+    assert "82_stellar_sketch: 3 of 4 captions would change  profile prose" in ran.out
     assert re.findall(r"^  (\S+) +(\d+)$", ran.out, re.MULTILINE) == [("line-ends", "3"), ("spaces", "3")]
     assert "0001.txt  line-ends, spaces" in ran.out
     assert "a[- -] stellar sketch , number 1[- ␍-]⏎" in ran.out
@@ -63,7 +63,7 @@ def test_a_cleaning_is_shown_written_seen_as_red_and_taken_back(shell: Shell) ->
     assert shell("clean", "82").status == 0
 
     ran = shell("undo", batch.group(1))
-    assert (ran.status, "3 captions are back" in ran.out) == (0, True)
+    assert (ran.status, "3 captions restored" in ran.out) == (0, True)
     assert (texts(shell), red(shell)) == (before, [])
     assert shell("status", "82").status == 0
 
@@ -141,8 +141,8 @@ def test_an_undo_leaves_what_was_edited_since_and_shows_it(shell: Shell) -> None
     (shell.cwd / "82_stellar_sketch" / "0001.txt").write_bytes(b"a stellar sketch , number one\n")
     ran = shell("undo", "last")
     assert ran.status == 4
-    assert "2 captions are back" in ran.out
-    assert "left as it is: 0001.txt was edited since" in ran.out
+    assert "2 captions restored" in ran.out
+    assert "left alone: 0001.txt was edited since" in ran.out
     assert "{+one+}" in ran.out
     assert (texts(shell)["0000.txt"], texts(shell)["0001.txt"]) == (DIRTY % 0, b"a stellar sketch , number one\n")
     assert shell("undo", "20260101T000000Z-clean-0a1b2c3d").status == 2
@@ -151,7 +151,7 @@ def test_an_undo_leaves_what_was_edited_since_and_shows_it(shell: Shell) -> None
 def test_each_undo_says_what_is_back(shell: Shell) -> None:
     assert shell("clean", "82", "--select", "0000.txt", "--apply").status == 0
     said = [shell("undo", "last").out.splitlines()[0] for _ in range(3)]
-    back = ("1 caption is back", "the cleaning is back in 1 caption", "1 caption is as before that undo")
+    back = ("1 caption restored", "1 caption cleaned again", "1 caption as before that undo")
     assert said == [f"82_stellar_sketch: {what}" for what in back]
 
 

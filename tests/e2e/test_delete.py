@@ -44,9 +44,9 @@ ON_DISK = ("delete", "82", "--select", "*.txt", "--from", "disk")
 def test_a_dry_run_names_every_file_and_deletes_none(shell: Shell) -> None:
     ran = shell("delete", "82", "--select", "*.txt", "--from", "both", "--dry-run")
     assert ran.status == 1, "there is something to do"
-    assert "82_stellar_sketch: delete-remote 3, delete-local 3\n" in ran.out
-    assert re.findall(r"  (delete-\w+) (\S+)", ran.out) == [
-        (verb, key) for verb in ("delete-remote", "delete-local") for key in sorted(TEXTS)
+    assert "82_stellar_sketch: delete 3 from the bucket, delete 3 from the disk\n" in ran.out
+    assert re.findall(r"^  delete (\S+) from the (\w+)$", ran.out, re.MULTILINE) == [
+        (key, where) for where in ("bucket", "disk") for key in sorted(TEXTS)
     ]
     assert disk(shell) == bucket(shell) == ALL
     (document,) = shell("delete", "82", "--select", "*.txt", "--from", "disk", "--dry-run", "--json").json["datasets"]
@@ -70,8 +70,8 @@ def test_nothing_to_delete_needs_no_consent(shell: Shell) -> None:
 def test_in_a_pipe_the_plan_is_shown_and_refused(shell: Shell) -> None:
     ran = shell(*ON_DISK)
     assert ran.status == 4
-    assert "delete-local 0000.txt" in ran.out
-    assert "3 files would be deleted" in ran.err
+    assert "delete 0000.txt from the disk" in ran.out
+    assert "This would move 3 files to the trash" in ran.err
     assert "--yes 3" in ran.err
     assert disk(shell) == ALL
 
@@ -95,7 +95,7 @@ def test_another_number_than_the_plan_s_is_refused(number: int, shell: Shell) ->
     """A plan that grew or shrank since it was looked at is another plan."""
     ran = shell(*ON_DISK, "--yes", number)
     assert ran.status == 4
-    assert f"3 files would be deleted (to the trash), but --yes says {number}" in ran.err
+    assert f"This would move 3 files to the trash, but --yes says {number}" in ran.err
     assert disk(shell) == ALL
 
 
@@ -106,7 +106,7 @@ def test_with_the_number_the_files_go_to_the_trash_and_come_back(where: str, num
     assert ran.status == 0, ran.err
     assert disk(shell) == (ALL if where == "bucket" else ALL - TEXTS)
     assert bucket(shell) == (ALL if where == "disk" else ALL - TEXTS)
-    (batch,) = re.findall(r"what was deleted is in the trash: hashmark trash restore (\S+)", ran.out)
+    (batch,) = re.findall(r"deleted files are in the trash: hashmark trash restore (\S+)", ran.out)
     assert batch in shell("trash", "list").out
     assert f"{number} restored" in shell("trash", "restore", batch).out
     assert disk(shell) == bucket(shell) == ALL
@@ -129,8 +129,8 @@ def test_with_json_the_number_is_needed_and_the_result_is_one_document(shell: Sh
 def test_on_a_terminal_the_number_is_typed(answer: str, shell: Shell) -> None:
     ran = typed(shell, answer, *ON_DISK)
     assert ran.status == 0, ran.err
-    assert "3 files would be deleted (to the trash). Type 3 to go on: " in ran.err
-    assert ran.out.index("delete-local 0000.txt") < ran.out.index("trash restore"), "the plan was shown first"
+    assert "This would move 3 files to the trash. Type 3 to go on: " in ran.err
+    assert ran.out.index("delete 0000.txt from the disk") < ran.out.index("trash restore"), "the plan was shown first"
     assert disk(shell) == ALL - TEXTS
 
 
@@ -168,7 +168,8 @@ def test_a_push_names_what_it_would_delete_and_deletes_that_alone(shell: Shell) 
 
     ran = typed(shell, "3\n", "push", "82", "--delete", meanwhile=swap)
     assert set(images) <= bucket(shell), "these were not named"
-    assert re.findall(r"  (delete-\w+) (\S+)", ran.err) == [("delete-remote", key) for key in texts]
+    assert re.findall(r"  delete (\S+) from the bucket", ran.err) == texts
+    assert f"This would delete 3 of {len(texts) + len(images)} files (limit 0). Type 3 to go on: " in ran.err
 
 
 def test_of_many_deletes_twenty_are_named(shell: Shell) -> None:
@@ -177,8 +178,8 @@ def test_of_many_deletes_twenty_are_named(shell: Shell) -> None:
     for path in sorted((shell.cwd / "10_ink").iterdir())[1:]:
         path.unlink()
     ran = typed(shell, "no\n", "push", "10", "--delete")
-    assert (ran.status, ran.err.count("  delete-remote ")) == (4, 20)
-    assert "… and 1 more (--dry-run --max-delete 21 names them)" in ran.err
+    assert (ran.status, ran.err.count(" from the bucket\n")) == (4, 20)
+    assert "… and 1 more (--dry-run --max-delete 21 lists them)" in ran.err
     assert len(shell("ls-remote", "10", "--json").json["files"]) == 22
 
 

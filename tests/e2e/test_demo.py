@@ -71,7 +71,7 @@ def rclone_check(shell: Shell) -> list[str]:
 def test_the_demo_runs_to_the_end_and_ends_green(played: tuple[Shell, str]) -> None:
     shell, out = played
     before, after = out.split("$ hashmark push 82")
-    assert "82_stellar_sketch: upload 542" in before
+    assert "82_stellar_sketch: uploaded 542" in before
     assert re.search(r"82_stellar_sketch +\S+ +271 synced · 271 local-changed", before)
     assert re.search(r"82_stellar_sketch +\S+ +542 synced", after)
     images = [p for p in (shell.cwd / STYLE).iterdir() if p.suffix in {".png", ".jpg"}]
@@ -142,7 +142,7 @@ def an_unseen_edit_is_named_shown_and_pushed_and_rclone_agrees(shell: Shell) -> 
 
     ran = end(serving, signal.SIGINT)
     assert ran.status == 0, ran.err
-    assert "Ctrl-C ends the page and the bucket" in ran.out
+    assert "Press Ctrl-C to stop the page and the bucket." in ran.out
     assert re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", ran.out)
     wait_for(lambda: processes_in(shell.cwd) == [], seconds=30)
 

@@ -38,10 +38,10 @@ def test_a_trash_that_can_not_be_seen_is_not_called_empty(shell: Shell) -> None:
     assert shell("trash", "list").out == "The trash is empty.\n"
     wrong = Shell(shell.cwd, shell.environment | {"AWS_SECRET_ACCESS_KEY": "not-the-secret"})
     ran = wrong("trash", "list")
-    assert (ran.status, ran.out) == (3, "What the bucket's trash holds is unknown.\n")
+    assert (ran.status, ran.out) == (3, "The trash in the bucket could not be listed.\n")
     delete(shell, "0000.txt", "both", 2)
     ran = wrong("trash", "list")
-    assert (ran.status, "  disk  " in ran.out, "is unknown" in ran.out) == (3, True, True)
+    assert (ran.status, "  disk  " in ran.out, "could not be listed" in ran.out) == (3, True, True)
 
 
 # --- empty -------------------------------------------------------------------------------------------------------
@@ -51,7 +51,7 @@ def test_what_comes_to_the_trash_after_the_question_stays_there(shell: Shell) ->
     """The number that is typed is that of the files that were counted, and only they go."""
     delete(shell, "0000.*", "both", 4)
     ran = typed(shell, "4\n", "trash", "empty", meanwhile=lambda: delete(shell, "0001.*", "both", 4))
-    assert (ran.status, "4 deleted for good" in ran.out) == (0, True), ran.err
+    assert (ran.status, "4 deleted permanently" in ran.out) == (0, True), ran.err
     assert trashed(shell) == [(side, f"0001.{suffix}") for side in ("disk", "bucket") for suffix in ("png", "txt")]
 
 
@@ -83,7 +83,7 @@ def test_a_restore_says_where_the_overwritten_files_went(shell: Shell) -> None:
     assert shell("push", "82").status == 0
     (first,) = {row["batch"] for row in shell("trash", "list", "--json").json["entries"]}
     ran = shell("trash", "restore", first)
-    (again,) = re.findall(r"what was in the way: hashmark trash restore (\S+)", ran.out)
+    (again,) = re.findall(r"overwritten files are in the trash: hashmark trash restore (\S+)", ran.out)
     assert caption.read_bytes() != b"an hour of work by hand\n"
     document = shell("trash", "restore", again, "--json").json
     assert caption.read_bytes() == b"an hour of work by hand\n"
@@ -107,7 +107,7 @@ def test_what_a_restore_leaves_of_an_undo_can_still_be_undone(shell: Shell) -> N
     assert shell("undo", "last").status == 0
     (batch,) = [row["batch"] for row in shell("undo", "--json").json["batches"]]
     ran = shell("trash", "restore", batch)
-    assert f"1 file that it made remains: hashmark undo {batch}\n" in ran.out
+    assert f"1 file that this batch created remains; to remove: hashmark undo {batch}\n" in ran.out
     assert ((folder / "0000.txt").read_bytes(), (folder / "0002.txt").exists()) == (b"a cat\n", True)
     assert shell("undo", batch).status == 0
     assert ((folder / "0000.txt").read_bytes(), (folder / "0002.txt").exists()) == (b"a cat\n", False)

@@ -1,4 +1,4 @@
-"""Exit statuses, all of them, and what leads to each."""
+"""All exit statuses, and what leads to each."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from hashmark.core.model import Verdict
 from hashmark.core.report import DatasetStatus, Summary
 
 if TYPE_CHECKING:
+    from hashmark.actions.clean import Applied, Preview
     from hashmark.actions.move import Result
     from hashmark.core.lint.findings import LintReport
+    from hashmark.trash.undo import UndoResult
 
 
 class Exit(IntEnum):
-    """What the shell is told."""
+    """An exit status."""
 
     DONE = 0
     NOT_IN_SYNC = 1
@@ -28,7 +30,7 @@ class Exit(IntEnum):
 
 
 def for_error(error: HashmarkError) -> Exit:
-    """The status for a command that ended with an error."""
+    """Return the status of a command that ended with an error."""
     if isinstance(error, Interrupted):
         return Exit.INTERRUPTED
     if isinstance(error, StoreError):
@@ -39,7 +41,7 @@ def for_error(error: HashmarkError) -> Exit:
 
 
 def for_status(found: DatasetStatus | Summary, *, complete: bool) -> Exit:
-    """The status for a comparison."""
+    """Return the status of a comparison."""
     refused = found.counts.get(Verdict.REFUSED, 0)
     if refused or not complete:
         return Exit.PARTLY
@@ -47,17 +49,17 @@ def for_status(found: DatasetStatus | Summary, *, complete: bool) -> Exit:
 
 
 def for_lint(found: LintReport) -> Exit:
-    """The status for a lint: 1 where something was found, 4 where something could not be looked at."""
+    """Return the status of a lint: 1 if there are findings, 4 if something could not be read."""
     if found.problems:
         return Exit.PARTLY
     return Exit.FOUND if found.findings else Exit.DONE
 
 
-_STILL_OPEN = {Verdict.CONFLICT, Verdict.UNVERIFIED, Verdict.REMOTE_CHANGED, Verdict.LOCAL_CHANGED}
+_NEEDS_DECISION = {Verdict.CONFLICT, Verdict.UNVERIFIED, Verdict.REMOTE_CHANGED, Verdict.LOCAL_CHANGED}
 
 
 def for_result(result: Result) -> Exit:
-    """The status for a push, pull or delete: 1 where something needs a decision that the user has not made."""
+    """Return the status of a push, pull or delete: 1 if something needs a decision by the user."""
     state = result.outcome.state
     if state.interrupted:
         return Exit.INTERRUPTED
@@ -66,10 +68,31 @@ def for_result(result: Result) -> Exit:
     left = {row.status.verdict for row in result.planned.plan.left_alone}
     if not result.done or Verdict.REFUSED in left or not result.planned.status.complete:
         return Exit.PARTLY
-    return Exit.NOT_IN_SYNC if left & _STILL_OPEN else Exit.DONE
+    return Exit.NOT_IN_SYNC if left & _NEEDS_DECISION else Exit.DONE
 
 
 def worst(statuses: list[Exit]) -> Exit:
-    """One status for several datasets: the one that says most."""
+    """Return one status for several datasets: the most severe."""
     order = (Exit.DONE, Exit.NOT_IN_SYNC, Exit.PARTLY, Exit.USAGE, Exit.STORE, Exit.INTERRUPTED)
     return max(statuses, key=order.index, default=Exit.DONE)
+
+
+def for_preview(preview: Preview) -> Exit:
+    """Return the status of the preview of a cleaning: 1 if something would change."""
+    if preview.skipped:
+        return Exit.PARTLY
+    return Exit.NOT_IN_SYNC if preview.changes else Exit.DONE
+
+
+def for_applied(applied: Applied) -> Exit:
+    """Return the status of a cleaning: 0 if every caption is clean now."""
+    if applied.outcome.interrupted:
+        return Exit.INTERRUPTED
+    return Exit.PARTLY if applied.failures or applied.outcome.not_tried else Exit.DONE
+
+
+def for_undone(undone: UndoResult) -> Exit:
+    """Return the status of an undo: 0 if every file is as it was."""
+    if undone.outcome.interrupted:
+        return Exit.INTERRUPTED
+    return Exit.DONE if undone.complete else Exit.PARTLY

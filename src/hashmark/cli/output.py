@@ -1,7 +1,7 @@
-"""Where text for people goes: with colours on a terminal, as it stands into a pipe.
+"""Writes text for people: with colours on a terminal, plain into a pipe.
 
-What is said is a `Text`, whoever reads it. Only a terminal, and a table's columns, are drawn by rich: a command in a
-script does not wait for its console to be imported. Knows nothing of what is said.
+Only a terminal, and a table's columns, need rich: a command in a script does not wait for its import. Does not know
+what the text is about.
 """
 # ruff: noqa: PLC0415
 
@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.text import Text as Drawn
+    from rich.text import Text as RichText
 
-TEXTS_AT_ONCE = 1000
-UNBROKEN = 1 << 16
-"""Columns of a pipe, which breaks no line."""
+TEXTS_PER_WRITE = 1000
+PIPE_WIDTH = 1 << 16
+"""Columns of a table in a pipe, so that no line is broken."""
 
 
 class Text:
-    """A text whose parts have styles, in rich's words for them; its own `style` lies under those of all its parts."""
+    """A text in parts, each with a style in rich's syntax. Its own `style` applies below those of its parts."""
 
     __slots__ = ("_parts", "style")
 
@@ -37,7 +37,7 @@ class Text:
         self._parts.append((text, style))
 
     def append_text(self, other: Text) -> None:
-        """Add the parts of another text, in the styles they have there."""
+        """Add the parts of another text, with their styles."""
         self._parts.extend((text, f"{other.style} {style}".strip()) for text, style in other._parts)
 
     def __bool__(self) -> bool:
@@ -46,81 +46,88 @@ class Text:
     def __str__(self) -> str:
         return "".join(text for text, _ in self._parts)
 
-    def drawn(self) -> Drawn:
-        """The same for rich."""
-        from rich.text import Text as Drawn
+    def for_rich(self) -> RichText:
+        """Return the same text as rich's type."""
+        from rich.text import Text as RichText
 
-        drawn = Drawn(style=self.style)
+        converted = RichText(style=self.style)
         for text, style in self._parts:
-            drawn.append(text, style or None)
-        return drawn
+            converted.append(text, style or None)
+        return converted
 
 
 class Output:
-    """A stream for people."""
+    """A stream that people read."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     @cached_property
     def is_terminal(self) -> bool:
-        """Whether there are colours and movement; variables may ask for them in a pipe too, and rich knows which."""
-        asked = os.environ.get("FORCE_COLOR") or os.environ.get("TTY_COMPATIBLE") == "1"
-        return bool(asked or self._stream.isatty()) and self.console.is_terminal
+        """Whether to use colours and animation. Environment variables can ask for them in a pipe; rich knows which."""
+        forced = os.environ.get("FORCE_COLOR") or os.environ.get("TTY_COMPATIBLE") == "1"
+        return bool(forced or self._stream.isatty()) and self.console.is_terminal
 
     @cached_property
     def console(self) -> Console:
-        """The same stream for rich."""
+        """The same stream as a rich console."""
         from rich.console import Console
 
-        class Own(Console):
+        class PipeAwareConsole(Console):
             def on_broken_pipe(self) -> None:
                 """Leave it to the command: rich would end the process with a status of its own."""
                 raise BrokenPipeError
 
-        return Own(file=self._stream, highlight=False, soft_wrap=True)
+        return PipeAwareConsole(file=self._stream, highlight=False, soft_wrap=True)
 
     def print(self, text: Text | str = "", style: str = "", end: str = "\n") -> None:
-        """Write a text, and show it now."""
+        """Write a text and flush it."""
         if self.is_terminal:
-            self.console.print((Text(text) if isinstance(text, str) else text).drawn(), style=style or None, end=end)
+            self.console.print((Text(text) if isinstance(text, str) else text).for_rich(), style=style or None, end=end)
         else:
             self._stream.write(f"{text}{end}")
             self._stream.flush()
 
     def table(self, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Write rows under the names of their columns, of which the first is never broken; in a pipe none is."""
+        """Write rows under column names. The first column is never broken; in a pipe no column is."""
         from rich.table import Column, Table
 
         table = Table(Column(names[0], no_wrap=True, overflow="fold"), *names[1:], box=None, pad_edge=False)
         for row in rows:
-            table.add_row(*(Text(cell).drawn() for cell in row))
+            table.add_row(*(Text(cell).for_rich() for cell in row))
         if not self.is_terminal:
-            self.console.width = UNBROKEN
+            self.console.width = PIPE_WIDTH
         self.console.print(table)
 
 
-def pour(texts: Iterable[str]) -> None:
-    """Write texts to standard output, many at a time: with PYTHONUNBUFFERED each write asks the system to."""
+def write_texts(texts: Iterable[str]) -> None:
+    """Write texts to standard output, many at a time: with PYTHONUNBUFFERED each write is a system call."""
     rest = iter(texts)
-    while some := list(itertools.islice(rest, TEXTS_AT_ONCE)):
-        sys.stdout.write("".join(some))
+    while batch := list(itertools.islice(rest, TEXTS_PER_WRITE)):
+        sys.stdout.write("".join(batch))
 
 
-def tell(text: str) -> None:
-    """Write a line to standard error. Where that takes nothing, it is lost: no work ends for what is said beside it."""
+def write_error_line(text: str) -> None:
+    """Write a line to standard error. If that fails, the line is lost: no command fails because of it."""
     try:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
     except OSError:
-        forget(sys.stderr)
+        discard(sys.stderr)
 
 
-def forget(stream: TextIO) -> None:
-    """Let all that a stream gets go nowhere from here on, what it has not got rid of yet included."""
+def discard(stream: TextIO) -> None:
+    """Redirect a stream to the null device, including what it has buffered."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def console() -> Output:
-    """Where results go."""
+    """Return the output for results: standard output."""
     return Output(sys.stdout)
+
+
+def confirmed(question: str, count: int) -> bool:
+    """Ask on the terminal for a number of files, and return whether it was typed."""
+    sys.stderr.write(f"{question} Type {count} to go on: ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip() == str(count)

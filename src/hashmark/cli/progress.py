@@ -1,6 +1,6 @@
-"""Shows a job while it runs: a live bar on a terminal, a line now and then in a pipe, nothing with --json.
+"""Shows the progress of a job: a live bar on a terminal, a line every two seconds in a pipe, nothing with --json.
 
-It folds events with the core's reducer and shows the result; it counts nothing itself.
+Folds events with the core's reducer and shows the result; counts nothing itself.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from hashmark.cli.output import Output, forget
-from hashmark.cli.render import size
+from hashmark.cli.output import Output, discard
+from hashmark.cli.renderers.elements import size
 from hashmark.core.events import Event, JobState, reduce
 
 if TYPE_CHECKING:
-    from hashmark.cli.bar import ProgressBar
+    from hashmark.cli.progress_bar import ProgressBar
 
-EVERY_SECONDS = 2.0
+LINE_INTERVAL_S = 2.0
 """Between two lines in a pipe."""
 
 
 def facts(state: JobState) -> str:
-    """Files, bytes, rate and time left, in words."""
+    """Return files, bytes, rate and time left as text."""
     parts = [f"{state.files_done}/{state.files} files", f"{size(state.bytes_moved)}/{size(state.bytes)}"]
     if state.rate:
         parts.append(f"{size(int(state.rate))}/s")
@@ -44,7 +44,7 @@ def _time(seconds: float) -> str:
 
 
 class ProgressDisplay:
-    """Follows one job. Use it as a context manager; pass `on_event` to the action."""
+    """Shows one job. Use it as a context manager, and pass `on_event` to the action."""
 
     def __init__(self, title: str, *, quiet: bool) -> None:
         self.state = JobState()
@@ -56,9 +56,9 @@ class ProgressDisplay:
 
     def __enter__(self) -> ProgressDisplay:
         if not self._quiet and self._out.is_terminal:
-            from hashmark.cli.bar import ProgressBar  # noqa: PLC0415 - rich, for a terminal alone
+            from hashmark.cli.progress_bar import ProgressBar  # noqa: PLC0415 - rich, for a terminal alone
 
-            with self._quiet_when_lost():
+            with self._quiet_on_error():
                 bar = ProgressBar(self._title, self._out.console)
                 bar.start(facts(self.state))
                 self._bar = bar
@@ -68,38 +68,38 @@ class ProgressDisplay:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar:
-            with self._quiet_when_lost():
+            with self._quiet_on_error():
                 self._bar.stop()
 
     @contextlib.contextmanager
-    def _quiet_when_lost(self) -> Iterator[None]:
-        """Say no more where the stream takes nothing: the job does not depend on who watches it."""
+    def _quiet_on_error(self) -> Iterator[None]:
+        """Stop showing progress if the stream can't be written: the job does not depend on it."""
         try:
             yield
         except OSError:
             self._quiet, self._bar = True, None
-            forget(sys.stderr)
+            discard(sys.stderr)
 
     def on_event(self, event: Event) -> None:
-        """One more event."""
+        """Apply one event, and show the progress."""
         self.state = reduce(self.state, event)
-        with self._quiet_when_lost():
+        with self._quiet_on_error():
             self._show()
 
     def _show(self) -> None:
-        # A file counts as much as its bytes or more: many small files are mostly requests.
+        # A file counts as its bytes plus 4096: small files cost mostly their requests.
         weight = self.state.files_done * 4096 + self.state.bytes_moved
         total = self.state.files * 4096 + self.state.bytes
         if self._bar:
             self._bar.update(weight, total, facts(self.state))
-        elif not self._quiet and (self.state.now - self._last >= EVERY_SECONDS or self.state.ended):
+        elif not self._quiet and (self.state.now - self._last >= LINE_INTERVAL_S or self.state.ended):
             self._last = self.state.now
             if self.state.files:
                 self._out.print(f"{self._title}: {facts(self.state)}")
 
 
 class Interruptible:
-    """While active, the first Ctrl-C sets `cancel`, so that files under way are finished; the second ends at once."""
+    """While active, the first Ctrl-C sets `cancel`, so that files in progress finish; the second exits at once."""
 
     def __init__(self) -> None:
         self.cancel = threading.Event()
@@ -120,6 +120,6 @@ class Interruptible:
         if self.cancel.is_set():
             os._exit(130)
         self.cancel.set()
-        # Not through a buffer, which this signal may have interrupted.
+        # Not through a buffer: the signal may have interrupted a write to it.
         with contextlib.suppress(OSError):
-            os.write(2, b"\nStopping after the files under way; Ctrl-C again to stop now.\n")
+            os.write(2, b"\nStopping after the files in progress. Press Ctrl-C again to stop now.\n")

@@ -1,4 +1,4 @@
-"""The live bar of a job on a terminal. What it shows is told to it; only a terminal needs this module, and rich."""
+"""The live progress bar of a job on a terminal; only a terminal needs this module, and rich."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Facts(ProgressColumn):
 
 
 class ProgressBar:
-    """A title, a bar and a line of facts; gone once it is stopped."""
+    """A title, a bar and a line of facts; removed when it stops."""
 
     def __init__(self, title: str, console: Console) -> None:
         room = console.width - len(title) - FACTS_WIDTH
@@ -33,14 +33,14 @@ class ProgressBar:
         self._title = escape(title)
 
     def start(self, facts: str) -> None:
-        """Show it."""
+        """Show the bar."""
         self._progress.start()
         self._task = self._progress.add_task(self._title, total=None, facts=facts)
 
     def update(self, done: int, total: int, facts: str) -> None:
-        """Show how far it is."""
+        """Show the progress."""
         self._progress.update(self._task, completed=done, total=total, facts=facts)
 
     def stop(self) -> None:
-        """Take it away."""
+        """Remove the bar."""
         self._progress.stop()

@@ -1,0 +1,104 @@
+"""`hashmark clean`: preview what cleaning rules would change, or write it as one batch."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from argparse import Namespace
+from collections.abc import Iterable
+from typing import Any
+
+from hashmark.actions.clean import Applied, Preview, apply, pipeline_of, preview
+from hashmark.cli.arguments import Parser, number
+from hashmark.cli.exits import Exit, for_applied, for_preview
+from hashmark.cli.output import console
+from hashmark.cli.progress import Interruptible, ProgressDisplay
+from hashmark.cli.renderers.caption_changes import PAGE, applied_text, preview_text
+from hashmark.cli.renderers.elements import name, print_json
+from hashmark.core.cleaning import Pipeline
+from hashmark.core.errors import UsageError
+from hashmark.library.dataset import Dataset
+from hashmark.library.library import Library
+
+
+def add_arguments(parser: Parser) -> None:
+    """Declare the captions, the rules, and what is shown."""
+    parser.dataset()
+    parser.option("--profile", "PROFILE", "What the captions are: tags or prose.")
+    parser.repeatable("--rule", "RULE", "Run only this rule; may be repeated, and the rules run in that order.")
+    parser.repeatable("--set", "NAME=VALUE", "A setting, as in hashmark.toml; may be repeated.", dest="settings")
+    parser.select()
+    parser.flag("--apply", "Write what the preview shows, as one batch.")
+    text = f"Show this page of the differences, {PAGE} files each. Default: 1."
+    parser.option("--page", "N", text, type=number(int, 1), default=1)
+    parser.flag("--all", "Show every difference.")
+    parser.common()
+    parser.examples(
+        "hashmark clean 82 --set trigger=ohwx --set length.words=60",
+        "hashmark clean 82 --rule spaces --rule newlines --apply",
+    )
+
+
+def run(arguments: Namespace) -> Exit:
+    """Show the preview, or apply it."""
+    settings = parse_settings(arguments.settings)
+    if arguments.profile is not None:
+        settings["profile"] = arguments.profile
+    with Library.open(arguments.library) as library:
+        dataset = library.dataset(arguments.dataset)
+        pipeline = pipeline_of(dataset, settings, only=arguments.rule or None)
+        found = _preview(dataset, pipeline, arguments)
+        if arguments.apply:
+            return _apply(found, as_json=arguments.json)
+        if arguments.json:
+            print_json(found.to_json())
+        else:
+            preview_text(found, console(), page=None if arguments.all else arguments.page)
+        return for_preview(found)
+
+
+def parse_settings(given: Iterable[str]) -> dict[str, Any]:
+    """Return the settings of a cleaning from `NAME=VALUE`: a TOML value, or else plain text.
+
+    Raises:
+        UsageError: there is no `=`, or no name.
+    """
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        parts = name.strip().split(".")
+        if not equals or not all(parts):
+            raise UsageError(f"--set {text} is not a setting.", "Use NAME=VALUE, such as trigger=ohwx.")
+        table = found
+        for part in parts[:-1]:
+            table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise UsageError(f"--set {text}: '{part}' is not a table.", f"Set '{part}' or its members, not both.")
+        table[parts[-1]] = _value(value)
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        found = tomllib.loads(f"value = {text}")
+    except ValueError:
+        return text
+    return found["value"] if set(found) == {"value"} else text
+
+
+def _preview(dataset: Dataset, pipeline: Pipeline, arguments: Namespace) -> Preview:
+    quiet = arguments.json or not sys.stderr.isatty()
+    with Interruptible() as stop, ProgressDisplay(f"Reading {name(dataset.name)}", quiet=quiet) as progress:
+        select = tuple(arguments.select)
+        return preview(dataset, pipeline, select=select, on_event=progress.on_event, cancel=stop.cancel)
+
+
+def _apply(found: Preview, *, as_json: bool) -> Exit:
+    title = f"Cleaning {name(found.dataset.name)}"
+    with Interruptible() as stop, ProgressDisplay(title, quiet=as_json) as progress:
+        applied: Applied = apply(found, progress.on_event, stop.cancel)
+    if as_json:
+        print_json(applied.to_json())
+    else:
+        applied_text(applied, console())
+    return for_applied(applied)

@@ -1,0 +1,44 @@
+"""`hashmark doctor`: check credentials, access, and what the store can do."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from hashmark.actions.doctor import Check, doctor
+from hashmark.cli.arguments import Parser
+from hashmark.cli.exits import Exit
+from hashmark.cli.output import Text, console
+from hashmark.cli.renderers.elements import print_json
+from hashmark.core.display import reveal
+from hashmark.library.library import Library
+
+
+def add_arguments(parser: Parser) -> None:
+    """Declare the cleanup."""
+    text = "Abort incomplete multipart uploads: this library's, and any older than a day under its prefix."
+    parser.flag("--abort-uploads", text)
+    parser.common()
+
+
+def run(arguments: Namespace) -> Exit:
+    """Write each check as soon as its result is known."""
+    out = console()
+    checks = []
+    with Library.open(arguments.library) as library:
+        for check in doctor(library, abort_uploads=arguments.abort_uploads):
+            checks.append(check)
+            if not arguments.json:
+                out.print(_check_line(check))
+    if arguments.json:
+        print_json({"checks": [check.to_json() for check in checks]})
+    failed = any(not check.ok and (check.vital or check.name == "write") for check in checks)
+    return Exit.STORE if failed else Exit.DONE
+
+
+def _check_line(check: Check) -> Text:
+    sign, style = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}[check.ok]
+    line = Text(f"{sign} ", style)
+    line.append(f"{check.name:<20}", "bold")
+    line.append(reveal(check.detail))
+    line.append(f"\n  {'':<20}{reveal(check.meaning)}" if check.meaning else "", "dim")
+    return line

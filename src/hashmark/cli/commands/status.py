@@ -1,0 +1,128 @@
+"""`hashmark status`: compare datasets; as text in constant memory, or as one JSON document."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hashmark.actions.status import Options, Scan, caption_health
+from hashmark.actions.status import status as compare
+from hashmark.cli.arguments import Parser, datasets_of
+from hashmark.cli.exits import Exit, for_status, worst
+from hashmark.cli.output import console
+from hashmark.cli.renderers.comparison import attention, health_line, status_line
+from hashmark.cli.renderers.elements import SHOWN, print_json, problems
+from hashmark.core.errors import UsageError
+from hashmark.core.model import FileStatus, Kind, LocalFile, Problem, Stamp
+from hashmark.core.pairs import pair_up
+from hashmark.core.report import Summary
+from hashmark.library.dataset import Dataset
+from hashmark.library.library import Library
+
+if TYPE_CHECKING:
+    from hashmark.core.saved_listing import SavedListing
+
+NO_LIMIT = 1 << 60
+MAX_PAIRED_FILES = 20_000
+"""Larger datasets have no pairing problems and caption issues in the text; `--json` always has them."""
+
+_NO_STAMP = Stamp(0, 0, 0, 0, 0)
+
+
+def add_arguments(parser: Parser) -> None:
+    """Declare the datasets and how they are compared."""
+    parser.argument("datasets", "DATASET", "Datasets: numbers, folder names or paths. Default: all.", nargs="*")
+    parser.flag("--rehash", "Read every file again instead of trusting remembered digests.")
+    parser.flag("--deep", "Download the files that nothing else can settle.")
+    text = "Compare with a listing saved by `ls-remote --json`, or with the manifest.json of an S3 Inventory."
+    parser.option("--against", "LISTING", text, type=Path)
+    parser.flag("--all", "List every file that is not in sync.")
+    parser.common()
+    parser.examples("hashmark status", "hashmark status 82 --all", "hashmark status 82 --against saved.json")
+
+
+def run(arguments: Namespace) -> Exit:
+    """Compare the datasets, and show what differs."""
+    names: list[str] = arguments.datasets
+    with Library.open(arguments.library) as library:
+        datasets, options, saved = _selected(library, arguments)
+        status = (_show_json if arguments.json else _show_text)(library, datasets, options, saved, arguments)
+        # A folder that can't be a dataset does not affect datasets named on the command line.
+        return worst([status, Exit.PARTLY if library.refused and not names else Exit.DONE])
+
+
+def _selected(library: Library, arguments: Namespace) -> tuple[list[Dataset], Options, SavedListing | None]:
+    """Return the datasets (all, if none is named), how to compare them, and the saved listing."""
+    names, options = arguments.datasets, Options(arguments.rehash, arguments.deep)
+    if arguments.against is not None:
+        from hashmark.library.listing_file import read_listing  # noqa: PLC0415 - only for --against
+
+        if len(names) != 1:
+            raise UsageError("--against compares one dataset with one listing.", "Name the dataset.")
+        (dataset,) = datasets_of(library, names)
+        saved = read_listing(arguments.against, dataset)
+        return [dataset], Options(arguments.rehash, arguments.deep, saved.objects), saved
+    if names:
+        return datasets_of(library, names), options, None
+    return [*library.datasets(), *library.remote_only()], options, None
+
+
+def _show_text(
+    library: Library, datasets: list[Dataset], options: Options, saved: SavedListing | None, arguments: Namespace
+) -> Exit:
+    """Write one line for each dataset; for a single one, the files that need attention as well."""
+    if saved:
+        console().print(f"Against {saved.age(datetime.now(UTC))}", style="dim")
+    if not datasets:
+        console().print(f"No datasets in {library.root}: each sub-folder with images is one.")
+    limit = NO_LIMIT if arguments.all else SHOWN
+    detailed = len(datasets) == 1 or arguments.all
+    shown: set[Problem] = set()
+    return worst([_show_dataset(Scan(dataset, options), limit, shown, detailed=detailed) for dataset in datasets])
+
+
+def _show_dataset(scan: Scan, limit: int, shown: set[Problem], *, detailed: bool) -> Exit:
+    """Write one dataset; problems that were `shown` with another one are not repeated."""
+    out = console()
+    summary = Summary(keep=limit if detailed else 0)
+    rows: list[FileStatus] = []
+    for row in scan:
+        summary.add(row)
+        if len(rows) < MAX_PAIRED_FILES:
+            rows.append(_without_details(row))
+    paired = pair_up(rows, scan.dataset.pairing) if len(rows) == summary.total else None
+    pairing_problems = paired.problems if paired and detailed else ()
+    out.print(status_line(scan.dataset, summary))
+    if paired:
+        health_line(caption_health(scan.dataset, paired.pairs), out)
+    if detailed:
+        attention(summary, out, limit)
+        if scan.ignored:
+            out.print(f"\n{scan.ignored} ignored (caches of trainers and of the desktop)", style="dim")
+    problems([problem for problem in (*scan.problems, *pairing_problems) if problem not in shown], out)
+    shown.update(scan.problems)
+    return for_status(summary, complete=scan.complete)
+
+
+def _without_details(row: FileStatus) -> FileStatus:
+    """Return what pairs and caption issues are derived from: names and digests of captions. The rest would be 25 MB."""
+    md5 = row.local.md5 if row.local and row.kind is Kind.CAPTION else None
+    local = LocalFile(row.key, _NO_STAMP, md5) if row.local else None
+    return FileStatus(row.key, row.kind, row.verdict, local=local)
+
+
+def _show_json(
+    library: Library, datasets: list[Dataset], options: Options, saved: SavedListing | None, _arguments: Namespace
+) -> Exit:
+    """Write the whole comparison as one JSON document."""
+    documents, exits = [], []
+    for dataset in datasets:
+        found = compare(dataset, options)
+        documents.append(found.to_json())
+        exits.append(for_status(found, complete=found.complete))
+    against = {"against": saved.to_json()} if saved else {}
+    remote = library.settings.remote.url
+    print_json({"library": str(library.root), "remote": remote, **against, "datasets": documents})
+    return worst(exits)

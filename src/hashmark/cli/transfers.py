@@ -1,0 +1,128 @@
+"""What `push`, `pull`, `delete` and `verify` share: one dataset after another, plans, confirmation and progress."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from hashmark.actions.move import Planned, compared, plan_from
+from hashmark.actions.move import run as run_plan
+from hashmark.cli.arguments import Parser, datasets_of, number, one_of
+from hashmark.cli.exits import Exit, for_error, for_result, worst
+from hashmark.cli.output import Output, confirmed, console, write_error_line
+from hashmark.cli.progress import Interruptible, ProgressDisplay
+from hashmark.cli.renderers.elements import error_json, error_text, name, print_json, problems
+from hashmark.cli.renderers.plans import deletes_text, plan_text, result_text
+from hashmark.core.errors import HashmarkError, RefusedPlan, UsageError
+from hashmark.core.plan import WINNER, Direction, Policy, Selection, Side
+from hashmark.library.dataset import Dataset
+from hashmark.library.library import Library
+
+Answer = tuple[dict[str, Any], Exit]
+"""What a command answers for one dataset: its JSON document, and the exit status it leads to."""
+
+_TITLES = {Direction.PUSH: "Pushing", Direction.PULL: "Pulling", Direction.DELETE: "Deleting from"}
+
+
+def add_arguments(parser: Parser) -> None:
+    """Declare the arguments of a push or a pull."""
+    parser.datasets()
+    parser.select()
+    parser.option("--take", "SIDE", "Whose content wins where both sides changed: mine or theirs.", type=one_of(Side))
+    parser.flag("--delete", "Also delete (to the trash) what the other side does not have.")
+    text = "Allow up to N deletes. Default: a tenth of the files, or the number that you type when asked."
+    parser.option("--max-delete", "N", text, type=number(int, 0))
+    parser.flag("--dry-run", "Show the plan and stop.")
+    parser.common()
+
+
+def run(direction: Direction, arguments: Namespace) -> Exit:
+    """Push or pull each dataset in turn; stop where the store refuses or the user interrupts.
+
+    Raises:
+        UsageError: the content that is to win is not that of the side that is copied.
+        NoSuchDataset: there is no dataset of a name.
+    """
+    winner = WINNER[direction]
+    if arguments.take not in {None, winner}:
+        raise UsageError(f"{direction} only takes `--take {winner}`.", f"Use --take {winner}, or leave it out.")
+    policy = Policy(direction, arguments.take, arguments.delete, arguments.max_delete, tuple(arguments.select))
+
+    def transfer(dataset: Dataset) -> Answer:
+        planned = _plan(dataset, policy, ask=not arguments.json and not arguments.dry_run)
+        return (show_plan if arguments.dry_run else carry_out)(planned, as_json=arguments.json)
+
+    with Library.open(arguments.library) as library:
+        datasets = datasets_of(library, arguments.datasets)
+        return in_turn({dataset: partial(transfer, dataset) for dataset in datasets}, as_json=arguments.json)
+
+
+def in_turn(
+    work: Mapping[Dataset, Callable[[], Answer]], *, as_json: bool, head: Mapping[str, Any] | None = None
+) -> Exit:
+    """Work on each dataset, and report its answer or its error. `head` opens the JSON document."""
+    documents: list[dict[str, Any]] = []
+    exits: list[Exit] = []
+    for dataset, start in work.items():
+        try:
+            document, status = start()
+        except HashmarkError as error:
+            # What was done for earlier datasets must be reported all the same.
+            document, status = {"dataset": dataset.name, "error": error_json(error)}, for_error(error)
+            if not as_json:
+                write_error_line(error_text(error))
+        documents.append(document)
+        exits.append(status)
+        if status in {Exit.INTERRUPTED, Exit.STORE}:
+            break
+    if as_json:
+        print_json({**(head or {}), "datasets": documents})
+    return worst(exits)
+
+
+def _plan(dataset: Dataset, policy: Policy, *, ask: bool) -> Planned:
+    """Return the plan. If only the number of deletes prevents it, the user may confirm by typing that number."""
+    found = compared(dataset)
+    try:
+        return require_match(plan_from(dataset, found, policy), policy.select)
+    except RefusedPlan as refusal:
+        if refusal.deletes is None or not ask or not sys.stdin.isatty():
+            raise
+        # From the same comparison, so that what is listed here is what is deleted.
+        planned = plan_from(dataset, found, replace(policy, max_delete=refusal.deletes))
+        deletes_text(planned.plan.actions, Output(sys.stderr))
+        if not confirmed(refusal.message, refusal.deletes):
+            raise
+        return planned
+
+
+def require_match(planned: Planned, select: tuple[str, ...]) -> Planned:
+    """Return the plan if its selection matches a file.
+
+    Raises:
+        UsageError: it matches none.
+    """
+    Selection(select).check((row.key for row in planned.status.files), planned.dataset.name)
+    return planned
+
+
+def show_plan(planned: Planned, *, as_json: bool) -> Answer:
+    """Show what would be done."""
+    if not as_json:
+        plan_text(planned, console())
+    return planned.to_json(), Exit.NOT_IN_SYNC if planned.plan.actions else Exit.DONE
+
+
+def carry_out(planned: Planned, *, as_json: bool) -> Answer:
+    """Run the plan with a progress display, and show the result."""
+    title = f"{_TITLES[planned.plan.direction]} {name(planned.dataset.name)}"
+    with Interruptible() as stop, ProgressDisplay(title, quiet=as_json) as progress:
+        result = run_plan(planned, progress.on_event, stop.cancel)
+    if not as_json:
+        result_text(result, console())
+        problems(planned.status.problems, console())
+    return result.to_json(), for_result(result)
