@@ -18,7 +18,7 @@ PACKAGE = Path("src/hashmark")
 OUTSIDE = ("bench", "support", "tests", "tools")
 """The folders of Python sources outside the package."""
 
-SHARED_STEMS: dict[str, str] = {}
+SHARED_STEMS: dict[str, str] = {"undo": "the command, and its use case in trash/"}
 """Stems that modules of several packages may have, each with the reason. A command in `cli/` may always share the stem
 of its use case in `actions/`."""
 

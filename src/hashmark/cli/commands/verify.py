@@ -24,7 +24,8 @@ def add_arguments(parser: Parser) -> None:
     """Declare the datasets and what is read."""
     parser.datasets()
     parser.select()
-    parser.flag("--anew", "Read everything, also what an interrupted run has read.")
+    text = "Read everything, also what an interrupted run has read."
+    parser.flag("--no-resume", text, dest="resume", action="store_false")
     parser.common()
     parser.examples("hashmark verify 82", "hashmark verify 82 --select '*.txt'")
 
@@ -42,7 +43,7 @@ def _verify(dataset: Dataset, arguments: Namespace) -> Answer:
     policy = Policy(Direction.PULL, select=tuple(arguments.select))
     title = f"Verifying {name(dataset.name)}"
     with Interruptible() as stop, ProgressDisplay(title, quiet=arguments.json) as progress:
-        found = verify(dataset, policy, progress.on_event, stop.cancel, resume=not arguments.anew)
+        found = verify(dataset, policy, progress.on_event, stop.cancel, resume=arguments.resume)
     if not arguments.json:
         summary = Summary.of(found.files)
         out = console()
