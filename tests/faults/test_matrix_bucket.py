@@ -216,8 +216,8 @@ def test_row_26_an_object_replaced_between_ranges_is_not_pieced_together(
 
     Guard: without If-Match on each range and the check of the returned ETag, ranges of old and new are combined.
     """
-    monkeypatch.setattr(bucket_module, "WHOLE", 1000)
-    monkeypatch.setattr(bucket_module, "RANGE", 1000)
+    monkeypatch.setattr(bucket_module, "MAX_SINGLE_GET_BYTES", 1000)
+    monkeypatch.setattr(bucket_module, "RANGE_BYTES", 1000)
     first, second = b"1" * 2500, b"2" * 2500
     there, here = world.other(), world.machine()
     fill(there, {"a.png": first})

@@ -12,7 +12,7 @@ from hashmark import Evidence, Policy, Verdict, plan, pull, push, run, status, v
 from hashmark.core.plan import Direction
 from hashmark.embedded.embedded_bucket import read_credentials
 from hashmark.s3 import bucket as bucket_module
-from hashmark.s3.multipart import IN_FLIGHT
+from hashmark.s3.multipart import MAX_OPEN_PARTS
 from hashmark.transfer import moves, parts
 from hashmark.trash import restore
 from support.datasets import fill
@@ -153,8 +153,8 @@ def test_row_21_a_line_that_is_always_cut_fails_and_leaves_nothing(
 
     Guard: with the temporary file left in place, the folder is not empty.
     """
-    monkeypatch.setattr(bucket_module, "WHOLE", 100)
-    monkeypatch.setattr(bucket_module, "RANGE", 100)
+    monkeypatch.setattr(bucket_module, "MAX_SINGLE_GET_BYTES", 100)
+    monkeypatch.setattr(bucket_module, "RANGE_BYTES", 100)
     pushed(world, {"a.txt": BODY})
     here = world.machine()
     world.proxy.on("GetObject", "a.txt", cut(70), nth=3, times=FOR_EVER)
@@ -392,7 +392,7 @@ def changed_amid_its_upload(world: World, change: Callable[[Path], None] = overw
     here = world.machine()
     before = in_bucket(here)
     # More parts than are sent at once: the last one is not read yet when the first arrives.
-    content = os.urandom((IN_FLIGHT + 2) * parts.PART_BYTES + (1 << 20))
+    content = os.urandom((MAX_OPEN_PARTS + 2) * parts.PART_BYTES + (1 << 20))
     fill(here, {"big.png": content})
     before_any = meanwhile(Once(lambda: change(here.path / "big.png")))
     world.proxy.on("UploadPart", "big", before_any, times=FOR_EVER)

@@ -19,7 +19,7 @@ from hashmark.disk.walk import stamp_of
 from hashmark.s3 import multipart
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
-from hashmark.s3.multipart import IN_FLIGHT, digested
+from hashmark.s3.multipart import MAX_OPEN_PARTS, digested
 from hashmark.s3.store_capabilities import NOTHING_KNOWN
 from hashmark.transfer import parts as parts_module
 from hashmark.transfer.parts import PartsUpload
@@ -67,8 +67,8 @@ def test_no_more_parts_are_read_than_may_be_under_way_whatever_file_they_are_of(
         uploads = [
             pool.submit(multipart.upload, client, name, digested(reading()), expect=None) for name in ("a", "b", "c")
         ]
-        wait_for(lambda: sum(request.method == "PUT" for request in server.seen) == IN_FLIGHT)
-        assert next(read) == IN_FLIGHT
+        wait_for(lambda: sum(request.method == "PUT" for request in server.seen) == MAX_OPEN_PARTS)
+        assert next(read) == MAX_OPEN_PARTS
         go.set()
         assert [upload.result(60) for upload in uploads] == [ETAG] * 3
 
@@ -85,12 +85,12 @@ def test_parts_that_fail_leave_room_for_others() -> None:
 
     with scripted(answer) as server:
         client = Bucket(Remote("b", "", server.url)).client
-        for _ in range(IN_FLIGHT + 1):
+        for _ in range(MAX_OPEN_PARTS + 1):
             with pytest.raises(HashmarkError):
                 multipart.upload(client, "a", digested(PARTS), expect=None)
     with scripted(honest) as server:
         client = Bucket(Remote("b", "", server.url)).client
-        for _ in range(IN_FLIGHT + 1):
+        for _ in range(MAX_OPEN_PARTS + 1):
             with pytest.raises(OSError, match="the disk is gone"):
                 multipart.upload(client, "a", digested(unreadable()), expect=None)
         assert multipart.upload(client, "a", digested(PARTS), expect=None) == ETAG

@@ -23,8 +23,8 @@ ETAG = "0" * 32
 def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "TESTKEY")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret-key")
-    monkeypatch.setattr(bucket_module, "WHOLE", 40)
-    monkeypatch.setattr(bucket_module, "RANGE", 10)
+    monkeypatch.setattr(bucket_module, "MAX_SINGLE_GET_BYTES", 40)
+    monkeypatch.setattr(bucket_module, "RANGE_BYTES", 10)
 
 
 def download(answer: Callable[[Request], Reply], path: Path) -> list[str]:

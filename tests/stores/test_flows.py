@@ -146,8 +146,8 @@ def test_a_file_above_the_threshold_is_uploaded_in_parts_and_comes_back(
 ) -> None:
     monkeypatch.setattr(moves, "MAX_SINGLE_PUT_BYTES", 6 << 20)
     monkeypatch.setattr(parts, "PART_BYTES", 5 << 20)
-    monkeypatch.setattr(bucket_module, "WHOLE", 6 << 20)
-    monkeypatch.setattr(bucket_module, "RANGE", 4 << 20)
+    monkeypatch.setattr(bucket_module, "MAX_SINGLE_GET_BYTES", 6 << 20)
+    monkeypatch.setattr(bucket_module, "RANGE_BYTES", 4 << 20)
     data = os.urandom((11 << 20) + 7)
     dataset = dataset_of(library_on(store, "here"), {"big.png": data})
     result = push(dataset)

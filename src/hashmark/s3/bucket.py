@@ -1,6 +1,7 @@
-"""The bucket as hashmark uses it: whole keys in, values out. Every method blocks until it is answered.
+"""The bucket as hashmark uses it: whole keys in, values out. Every method blocks until the answer has come.
 
-`requests` has single objects without blocking. What is equal, what to do about it and in which order is not known here.
+`requests` has the methods for single objects without blocking. What is equal, and what to do about it, is not known
+here.
 """
 
 from __future__ import annotations
@@ -24,30 +25,30 @@ from hashmark.s3.requests import Requests, content_md5, copy_source, expected
 from hashmark.s3.waiting import Pending, blocking
 from hashmark.s3.xml import Upload
 
-DELETE_BATCH = 1000
+KEYS_PER_DELETE = 1000
 """S3's limit of keys in one DeleteObjects request."""
 
-WHOLE = 64 << 20
-"""Objects up to here are read in one request."""
+MAX_SINGLE_GET_BYTES = 64 << 20
+"""Objects up to this size are read in one request."""
 
-MOST_ATTRIBUTES = 1 << 20
-"""Bytes of an answer about a thousand parts, with room to spare."""
+MAX_ATTRIBUTES_BYTES = 1 << 20
+"""The largest answer about a thousand parts, with room to spare."""
 
-RANGE = 16 << 20
-"""Bytes of a large object asked for at a time."""
+RANGE_BYTES = 16 << 20
+"""The part of a large object that one request reads."""
 
-RANGES = WHOLE // RANGE - 1
-"""Ranges under way at once. With the one being written, a large object takes no more memory than WHOLE."""
+MAX_OPEN_RANGES = MAX_SINGLE_GET_BYTES // RANGE_BYTES - 1
+"""Ranges requested at once. With the one being written, a large object takes no more memory than a single GET."""
 
 
 def in_ranges(size: int | None) -> TypeGuard[int]:
-    """Whether an object of so many bytes is read a range at a time, and not in one request."""
-    return size is not None and size > WHOLE
+    """Return whether an object of this size is read in ranges, not in one request."""
+    return size is not None and size > MAX_SINGLE_GET_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """What GetObjectAttributes says: the ETag, and the sizes of all parts; none where the store does not list them."""
+    """The ETag and the sizes of all parts by GetObjectAttributes; no sizes where the store does not list them."""
 
     etag: str | None
     part_sizes: tuple[int, ...]
@@ -73,7 +74,7 @@ class Bucket:
 
     @property
     def store(self) -> str:
-        """A name for store and bucket, under which what is known about them is remembered."""
+        """Return a name for store and bucket, under which facts about them are recorded."""
         return f"{self.remote.store_name or self.client.endpoint.url}/{self.remote.bucket}"
 
     def objects(self, prefix: str, hints: KeyHints | None = None, *, eager: bool = False) -> Iterator[RemoteObject]:
@@ -85,11 +86,11 @@ class Bucket:
         return list_objects(self.client, prefix, hints, eager=eager)
 
     def folders(self, prefix: str) -> list[str]:
-        """The names of the folders directly under `prefix`."""
+        """Return the names of the folders directly under `prefix`."""
         return list_folders(self.client, prefix)
 
     def attributes(self, key: str) -> Attributes:
-        """ETag and part sizes of an object, a thousand parts a request.
+        """Return the ETag and the part sizes of an object, a thousand parts per request.
 
         AWS lists the parts only of objects with an additional checksum (API reference, "GetObjectAttributes").
         """
@@ -99,21 +100,25 @@ class Bucket:
         while marker is not None:
             headers = {"x-amz-object-attributes": "ETag,ObjectParts", "x-amz-max-parts": "1000"}
             headers |= {"x-amz-part-number-marker": marker} if marker != "0" else {}
-            # Stores that don't know the question (rclone, Swift) answer with the object itself, however large.
-            asked = self.client.send(
-                "GetObjectAttributes", "GET", key, query={"attributes": ""}, headers=headers, most=MOST_ATTRIBUTES
+            # Stores that don't know this request (rclone, Swift) answer with the object itself, however large.
+            answer = self.client.call(
+                "GetObjectAttributes",
+                "GET",
+                key,
+                query={"attributes": ""},
+                headers=headers,
+                max_bytes=MAX_ATTRIBUTES_BYTES,
             )
-            answer = asked.result()
-            page = xml.parse_attributes(answer.body, f"Asking for the parts of '{key}'")
-            seen = len(sizes)
+            page = xml.parse_attributes(answer.body, f"Listing the parts of '{key}'")
+            count = len(sizes)
             sizes |= page.parts
             etag = page.etag
-            marker = page.next_marker if len(sizes) > seen else None
+            marker = page.next_marker if len(sizes) > count else None
         whole = list(sizes) == list(range(1, len(sizes) + 1))
         return Attributes(etag, tuple(sizes.values()) if whole else ())
 
     def copy_part(self, source: str, target: str, upload_id: str, count: int) -> str:
-        """Copy the first bytes of an object as the first part of an upload. Returns the part's ETag."""
+        """Copy the first bytes of an object as the first part of an upload. Return the part's ETag."""
         headers = {"x-amz-copy-source": copy_source(self.client.endpoint.bucket, source)}
         headers["x-amz-copy-source-range"] = f"bytes=0-{count - 1}"
         query = {"partNumber": "1", "uploadId": upload_id}
@@ -122,15 +127,15 @@ class Bucket:
         return normal_etag(facts.get("ETag", ""))
 
     def uploads(self, prefix: str) -> Iterator[Upload]:
-        """Uploads in parts that were begun under `prefix` and have not ended: in no listing, and paid for."""
+        """Yield the incomplete multipart uploads under `prefix`. They are in no listing of objects, and are billed."""
         key, upload_id = "", ""
         while True:
-            # Without encoding-type=url: SeaweedFS says that it encodes these keys, and does not.
+            # Without encoding-type=url: SeaweedFS claims to encode these keys, and does not.
             query = {"uploads": "", "prefix": prefix}
             query |= {"key-marker": key, "upload-id-marker": upload_id} if key else {}
             answer = self.client.call("ListMultipartUploads", "GET", query=query)
-            page = xml.parse_uploads(answer.body, f"Listing the unfinished uploads under '{prefix}'")
-            # Some stores (`rclone serve s3`) leave the prefix out of account.
+            page = xml.parse_uploads(answer.body, f"Listing the incomplete uploads under '{prefix}'")
+            # Some stores (`rclone serve s3`) ignore the prefix.
             yield from (upload for upload in page.uploads if upload.key.startswith(prefix))
             if page.next_key is None or (page.next_key, page.next_id) == (key, upload_id):
                 return
@@ -139,13 +144,13 @@ class Bucket:
     def chunks(
         self, key: str, size: int | None, *, etag: str, on_bytes: Callable[[int], None] | None = None
     ) -> Iterable[bytes]:
-        """The bytes of an object of `size` bytes in order, in bounded memory, all of the version `etag`."""
+        """Return the bytes of the version `etag` of an object, in order and in bounded memory."""
         if in_ranges(size):
             return self._pieces(key, size, etag=etag, on_bytes=on_bytes)
         return self.get(key, etag=etag or None, on_bytes=on_bytes)
 
     def digest(self, key: str, size: int, *, etag: str) -> str:
-        """The MD5 in hex of an object's bytes, read in bounded memory, all of the version `etag`."""
+        """Return the MD5, in hex, of the version `etag` of an object, read in bounded memory."""
         md5 = hashlib.md5(usedforsecurity=False)
         for piece in self._pieces(key, size, etag=etag):
             md5.update(piece)
@@ -154,13 +159,13 @@ class Bucket:
     def _pieces(
         self, key: str, size: int, *, etag: str, on_bytes: Callable[[int], None] | None = None
     ) -> Iterator[bytes]:
-        """The object's bytes in order, a range at a time, while the next ones travel."""
+        """Yield the object's bytes in order, a range at a time, while the next ranges are on their way."""
         waiting: deque[tuple[int, int, Pending[Answer]]] = deque()
-        starts = iter(range(0, size, RANGE))
+        starts = iter(range(0, size, RANGE_BYTES))
         try:
             while True:
-                for start in itertools.islice(starts, RANGES - len(waiting)):
-                    end = min(start + RANGE, size) - 1
+                for start in itertools.islice(starts, MAX_OPEN_RANGES - len(waiting)):
+                    end = min(start + RANGE_BYTES, size) - 1
                     headers = {"If-Match": f'"{etag}"', "Range": f"bytes={start}-{end}"}
                     sent = self.client.send("GetObject", "GET", key, headers=headers, on_bytes=on_bytes)
                     waiting.append((start, end, sent))
@@ -168,16 +173,16 @@ class Bucket:
                     return
                 start, end, sent = waiting.popleft()
                 answer = expected(sent.result(), key, etag)
-                # By what the answer says it is: `rclone serve s3` gives ranges with status 200.
+                # The header decides, not the status: `rclone serve s3` returns ranges with status 200.
                 wanted = f"bytes {start}-{end}/{size}"
                 if answer.headers.get("content-range") != wanted or len(answer.body) != end + 1 - start:
-                    raise UnexpectedAnswer(f"Reading '{key}': asked for {wanted}, got something else.")
+                    raise UnexpectedAnswer(f"Reading '{key}': requested {wanted}, got something else.")
                 yield answer.body
         finally:
-            wait([sent for _, _, sent in waiting])  # of a file that has failed, no more progress is told
+            wait([sent for _, _, sent in waiting])  # a file that has failed reports no more progress
 
     def delete_many(self, keys: Iterable[str]) -> dict[str, str]:
-        """Delete objects, a thousand a request. Returns the keys that were not deleted, each with the code why."""
+        """Delete objects, a thousand per request. Return the keys that were not deleted, each with the error code."""
         failed: dict[str, str] = {}
         batch: list[str] = []
         for key in keys:
@@ -186,13 +191,13 @@ class Bucket:
                 self.delete(key)
                 continue
             batch.append(key)
-            if len(batch) == DELETE_BATCH:
+            if len(batch) == KEYS_PER_DELETE:
                 failed |= self._delete_batch(batch)
                 batch = []
         return failed | (self._delete_batch(batch) if batch else {})
 
     def _delete_batch(self, keys: list[str]) -> dict[str, str]:
-        from html import escape  # noqa: PLC0415 - brings a list of every entity there is
+        from html import escape  # noqa: PLC0415 - imports a list of all HTML entities
 
         entries = "".join(f"<Object><Key>{escape(key, quote=False)}</Key></Object>" for key in keys)
         body = f'<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{entries}</Delete>'.encode()

@@ -1,4 +1,4 @@
-"""The checksums that S3 stores beside objects, computed over a local file with the runtime's implementations.
+"""Computes the checksums that S3 stores with objects for a local file, with the runtime's implementations.
 
 Encoding: base64 of the big-endian digest (Amazon S3 user guide, "Checking object integrity"). Which checksum
 proves what is not known here.
@@ -14,10 +14,10 @@ from pathlib import Path
 
 from awscrt import checksums
 
-CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 
 STRONGEST = ("sha256", "sha1", "crc64nvme", "crc32c", "crc32")
-"""The checksums known here, by S3's names, the one that proves most first."""
+"""The supported checksums, by S3's names, strongest first."""
 
 _CRCS: dict[str, tuple[Callable[..., int], int]] = {
     "crc32": (checksums.crc32, 4),
@@ -27,7 +27,7 @@ _CRCS: dict[str, tuple[Callable[..., int], int]] = {
 
 
 class _Sum:
-    """One checksum, fed bit by bit."""
+    """One checksum, computed incrementally."""
 
     def __init__(self, name: str) -> None:
         self._sha = hashlib.new(name) if name not in _CRCS else None
@@ -45,26 +45,24 @@ class _Sum:
 
 
 def file_checksum(path: Path, name: str) -> tuple[str, str]:
-    """Checksum `name` (one of STRONGEST) of a whole file, in base64 as S3 has it.
-
-    Comes with the MD5 in hex of the very bytes it was computed from.
+    """Return checksum `name` (one of STRONGEST) of a whole file in base64, and the MD5 in hex of the same bytes.
 
     Raises:
         OSError: the file can't be read.
     """
     whole, md5 = _Sum(name), hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
-        while data := file.read(CHUNK):
+        while data := file.read(CHUNK_BYTES):
             md5.update(data)
             whole.update(data)
     return _base64(whole.digest()), md5.hexdigest()
 
 
 def composite_checksum(path: Path, name: str, sizes: Sequence[int]) -> tuple[str, str]:
-    """The checksum of the checksums of a file's parts of these sizes, with the number of parts: `…==-3`.
+    """Return the checksum of the checksums of a file's parts, with their number (`…==-3`), and the MD5 of the whole.
 
-    That is what S3 keeps for an upload in parts whose checksum type is COMPOSITE (same source). Comes with the MD5
-    of the whole. A file that is longer than the sizes say is taken to have one more part.
+    That is what S3 stores for a multipart object whose checksum type is COMPOSITE (same source). A file longer than the
+    sizes counts as having one more part.
 
     Raises:
         OSError: the file can't be read.
@@ -73,7 +71,7 @@ def composite_checksum(path: Path, name: str, sizes: Sequence[int]) -> tuple[str
     with path.open("rb") as file:
         for size in [*sizes, sys.maxsize]:
             part, left = _Sum(name), size
-            while left and (data := file.read(min(CHUNK, left))):
+            while left and (data := file.read(min(CHUNK_BYTES, left))):
                 md5.update(data)
                 part.update(data)
                 left -= len(data)

@@ -1,8 +1,8 @@
-"""Sends one S3 request and returns one answer. Retries, signing and connections are the runtime's.
+"""Sends one S3 request and returns one answer. The AWS runtime retries, signs and keeps connections.
 
-No redirect is followed: the runtime reports one as an answer, so credentials go to the named host alone. There
-is one client per endpoint, because the runtime pools connections by host name without the port. What requests
-mean is not known here.
+No redirect is followed: the runtime reports one as an answer, so credentials go only to the configured host. There is
+one client per endpoint, because the runtime pools connections by host name without the port. What requests mean is not
+known here.
 """
 
 from __future__ import annotations
@@ -24,23 +24,25 @@ from hashmark.s3.endpoint import Endpoint, Remote, resolve
 from hashmark.s3.error_mapping import from_answer, from_runtime
 from hashmark.s3.waiting import Pending
 
-MEMORY_LIMIT = 1 << 30
-"""The runtime's own least: it refuses a smaller buffer pool."""
+MEMORY_LIMIT_BYTES = 1 << 30
+"""The minimum: the runtime refuses a smaller buffer pool."""
 
-CONNECTIONS = 128
-"""Requests on the wire at once, more than a run has files under way.
+MAX_CONNECTIONS = 128
+"""Requests on the wire at once: more than the files that a run has under way.
 
-Given more requests than that, the runtime prepares as many again; while that queue is full, it tells of no answer
-either, though it has come. (`s_s3_client_should_update_meta_request` of aws-c-s3's s3_client.c.)
+Given more requests, the runtime prepares as many again; while that queue is full, it does not deliver answers that have
+come. (`s_s3_client_should_update_meta_request` in s3_client.c of aws-c-s3.)
 """
 
-GBPS_EACH = 0.4
-"""What the runtime reckons for one connection: its number follows from a target alone, by default 25 from 10 Gbps.
+GBPS_PER_CONNECTION = 0.4
+"""What the runtime assumes: it derives the number of connections from a target throughput, by default 25 from 10 Gbps.
 (`s_throughput_per_connection_gbps` there.)"""
+
+CONNECT_TIMEOUT_MS = 10_000
 
 
 class Answer(NamedTuple):
-    """A successful answer; header names in lower case, the body in the pieces it came in."""
+    """A successful answer, with header names in lower case and the body in the chunks it came in."""
 
     status: int
     headers: Mapping[str, str]
@@ -48,7 +50,7 @@ class Answer(NamedTuple):
 
     @property
     def body(self) -> bytes:
-        """The body in one piece."""
+        """Return the body in one piece."""
         return b"".join(self.chunks)
 
 
@@ -71,9 +73,9 @@ class Client:
             signing_config=signing,
             tls_mode=S3RequestTlsMode.ENABLED if self.endpoint.tls else S3RequestTlsMode.DISABLED,
             tls_connection_options=tls.connection_options(remote, self.endpoint) if self.endpoint.tls else None,
-            memory_limit=MEMORY_LIMIT,
-            throughput_target_gbps=CONNECTIONS * GBPS_EACH,
-            connect_timeout_ms=10_000,
+            memory_limit=MEMORY_LIMIT_BYTES,
+            throughput_target_gbps=MAX_CONNECTIONS * GBPS_PER_CONNECTION,
+            connect_timeout_ms=CONNECT_TIMEOUT_MS,
         )
 
     def send(
@@ -86,15 +88,15 @@ class Client:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         on_bytes: Callable[[int], None] | None = None,
-        most: int | None = None,
+        max_bytes: int | None = None,
     ) -> Pending[Answer]:
-        """Start a request; the future gives the answer or one of our errors.
+        """Start a request. The future returns the answer, or raises a HashmarkError.
 
-        `operation` is S3's name for it. A body of more than `most` bytes is an error. `on_bytes` is told of bytes as
-        they move, on the runtime's thread.
+        `operation` is S3's name for it. An answer of more than `max_bytes` is an error. `on_bytes` is called with the
+        number of bytes that have moved, on the runtime's thread.
         """
         request = self._request(method, key, query or {}, headers or {}, body)
-        collector = _Collector(operation, f"'{key}'" if key else f"bucket '{self._bucket}'", self.endpoint, most)
+        collector = _Collector(operation, f"'{key}'" if key else f"bucket '{self._bucket}'", self.endpoint, max_bytes)
         try:
             collector.request = self._client.make_request(
                 type=S3RequestType.DEFAULT,
@@ -105,7 +107,7 @@ class Client:
                 on_done=collector.on_done,
                 on_progress=(lambda progress, **_: on_bytes(progress)) if on_bytes else None,
             )
-        except RuntimeError as error:  # the runtime refuses to begin: "48 (AWS_ERROR_NAME): …"
+        except RuntimeError as error:  # the runtime refuses to start: "48 (AWS_ERROR_NAME): …"
             name = re.search(r"AWS_\w+", str(error))
             collector.on_done(_Refused(name.group() if name else "unknown"), None, None, None)
         if self._watchdog:
@@ -124,7 +126,7 @@ class Client:
         return HttpRequest(method, path, HttpHeaders(pairs), io.BytesIO(body) if body is not None else None)
 
     def call(self, operation: str, method: str, key: str = "", **options: Any) -> Answer:
-        """As `send`, but wait for the answer.
+        """Send a request and wait for the answer; the arguments are those of `send`.
 
         Raises:
             StoreError: one of its subclasses, for whatever went wrong.
@@ -139,19 +141,19 @@ class _Refused(Exception):
 
 
 class _Collector:
-    """Gathers one request's callbacks, which come on the runtime's thread, into a future."""
+    """Turns the callbacks of one request, which come on the runtime's thread, into a future."""
 
-    def __init__(self, operation: str, subject: str, endpoint: Endpoint, most: int | None) -> None:
-        self._most = most
+    def __init__(self, operation: str, subject: str, endpoint: Endpoint, max_bytes: int | None) -> None:
+        self._max_bytes = max_bytes
         self.future: Pending[Answer] = Pending()
-        self.request: Any = None  # held here: the runtime cancels a request that nobody holds
+        self.request: Any = None  # referenced here: the runtime cancels a request without references
         self._about = (operation, subject, endpoint)
         self._status = 0
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
 
     def fail(self, error: HashmarkError) -> None:
-        """Give the request up: its future raises `error`."""
+        """Cancel the request; its future raises `error`."""
         request = self.request
         if not self.future.done():
             self.future.set_exception(error)
@@ -164,10 +166,10 @@ class _Collector:
 
     def on_body(self, chunk: bytes, offset: int, **_: Any) -> None:
         if offset == 0:
-            self._body.clear()  # the runtime starts again from the beginning
-        if self._most is not None and offset + len(chunk) > self._most:
+            self._body.clear()  # the runtime retries from the beginning
+        if self._max_bytes is not None and offset + len(chunk) > self._max_bytes:
             what = f"{self._about[0]} of {self._about[1]}"
-            self.fail(UnexpectedAnswer(f"{what}: the answer is longer than any that S3 would give."))
+            self.fail(UnexpectedAnswer(f"{what}: the answer is longer than any that S3 would return."))
         elif not self.future.done():
             self._body.append(bytes(chunk))
 
@@ -182,7 +184,7 @@ class _Collector:
         operation, subject, endpoint = self._about
         self.request = None
         if self.future.done():
-            return  # given up before
+            return  # cancelled
         if error is None:
             self.future.set_result(Answer(self._status, self._headers, self._body))
         elif status_code and error_headers is not None and (status_code >= 300 or error_body):

@@ -1,7 +1,7 @@
 """Finds AWS credentials in the usual places: environment, profiles, process, web identity, container, instance.
 
-The C runtime's own chain does all of that. Only IAM Identity Center (SSO) profiles need botocore, the extra
-`hashmark[sso]`. Secrets pass through to the runtime and are never kept, shown or logged.
+The chain of the C runtime does all of that. Only IAM Identity Center (SSO) profiles need botocore, the extra
+`hashmark[sso]`. Secrets are passed to the runtime, and never kept, shown or logged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SSO_KEYS = ("sso_session", "sso_start_url", "login_session")
 
 
 def provider(remote: Remote) -> AwsCredentialsProvider:
-    """The source of credentials for `remote`; they are fetched, and refreshed, when a request needs them.
+    """Return the source of credentials for `remote`, which fetches and refreshes them when a request needs them.
 
     Raises:
         NoCredentials: the profile signs in through Identity Center and botocore is not installed.
@@ -37,13 +37,13 @@ def provider(remote: Remote) -> AwsCredentialsProvider:
             # certificates that its other links read: 12 ms.
             return AwsCredentialsProvider.new_environment()
         return AwsCredentialsProvider.new_default_chain()
-    # A profile in our settings is meant: it comes before the environment.
+    # A profile in our settings is deliberate: it takes precedence over the environment.
     try:
         if "credential_process" in config:
             return AwsCredentialsProvider.new_process(remote.profile)
         return AwsCredentialsProvider.new_profile(profile_name=remote.profile)
     except RuntimeError:
-        # The runtime's own words are of its insides: what is wrong is in the profile.
+        # The runtime's message is about its internals; what is wrong is in the profile.
         raise NoCredentials(
             f"The AWS profile '{remote.profile}' can't be used.", "Check its role_arn, source_profile or process."
         ) from None
@@ -56,7 +56,7 @@ def _through_botocore(remote: Remote) -> AwsCredentialsProvider:
         raise NoCredentials(
             "The AWS profile signs in through IAM Identity Center.", "Install it with `pip install 'hashmark[sso]'`."
         ) from None
-    logging.getLogger("botocore").setLevel(logging.CRITICAL)  # what it would log is told below
+    logging.getLogger("botocore").setLevel(logging.CRITICAL)  # its errors are reported below
     session = Session(profile=remote.profile)
 
     def fetch() -> Any:
@@ -64,7 +64,7 @@ def _through_botocore(remote: Remote) -> AwsCredentialsProvider:
         return AwsCredentials(frozen.access_key, frozen.secret_key, frozen.token)
 
     try:
-        fetch()  # now, where it can be told what is wrong; afterwards the runtime asks when it needs to
+        fetch()  # now, so that an error can be explained; later the runtime calls it
     except Exception as error:  # noqa: BLE001 - botocore's errors have no common base, and None has no attributes
         why = type(error).__name__
         raise NoCredentials(f"The AWS profile gives no credentials ({why}).", "Run `aws sso login`.") from None

@@ -1,7 +1,7 @@
 """Where a bucket is and how a request names it: URL, region, path-style or virtual-hosted.
 
-Reads the environment and the AWS settings files for what the library leaves open. Knows nothing of
-credentials (`credentials`) and sends nothing.
+What the library's settings leave open comes from the environment and the AWS settings files. Credentials
+(`s3.credentials`) are not known here, and nothing is sent.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _IN_HOST_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,61}[a-z0-9]")
 _OF_S3 = re.compile(
     r"(.+\.)?s3(-[a-z0-9-]+)?(\.dualstack)?(\.[a-z]{2,}(-[a-z]+)+-\d+)?(\.vpce)?\.amazonaws\.com(\.cn)?"
 )
-"""S3's own host names (AWS General Reference, "Amazon S3 endpoints"). Others under amazonaws.com are anybody's."""
+"""S3's own host names (AWS General Reference, "Amazon S3 endpoints"). Others under amazonaws.com may be anybody's."""
 
 _HOST_AND_PORT = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
 ADDRESSING = ("auto", "path", "virtual")
@@ -34,8 +34,7 @@ ADDRESSING = ("auto", "path", "virtual")
 class Remote:
     """The settings of one remote; `prefix` has no slash at either end.
 
-    `endpoint_url` None means AWS itself. `verify` False switches certificate checks off, which is reported at
-    every run.
+    `endpoint_url` None means AWS itself. `verify` False disables certificate checks, which every run reports.
     """
 
     bucket: str
@@ -48,16 +47,16 @@ class Remote:
     verify: bool = True
     credentials_file: str | None = None
     store_name: str | None = None
-    """A name to remember the store by where its address changes from run to run."""
+    """A name under which the store is remembered if its address changes from run to run."""
 
     @property
     def url(self) -> str:
-        """`s3://bucket/prefix`, as the user writes it."""
+        """Return `s3://bucket/prefix`, as the user writes it."""
         return f"s3://{self.bucket}/{self.prefix}" if self.prefix else f"s3://{self.bucket}"
 
 
 def parse_url(url: str) -> tuple[str, str]:
-    """Bucket and prefix of `s3://bucket/prefix`.
+    """Return the bucket and the prefix of `s3://bucket/prefix`.
 
     Raises:
         SettingsError: it is not such a URL.
@@ -78,7 +77,7 @@ def parse_url(url: str) -> tuple[str, str]:
 
 
 def parse_endpoint(url: str) -> SplitResult:
-    """The parts of an endpoint's address, `http(s)://host:port`.
+    """Return the parts of an endpoint's address, `http(s)://host:port`.
 
     Raises:
         SettingsError: it is not such an address, or carries a password.
@@ -94,10 +93,10 @@ def parse_endpoint(url: str) -> SplitResult:
 
 
 class Endpoint(NamedTuple):
-    """An address resolved: what to connect to, and how to name a bucket and key in a request."""
+    """A resolved address: what to connect to, and how to name a bucket and key in a request."""
 
     host: str
-    """Host name with its port, as the Host header has it."""
+    """The host name with its port, as in the Host header."""
     tls: bool
     region: str
     bucket: str
@@ -106,27 +105,27 @@ class Endpoint(NamedTuple):
 
     @property
     def url(self) -> str:
-        """Scheme, host and port."""
+        """Return scheme, host and port."""
         return f"{'https' if self.tls else 'http'}://{self.host}"
 
     @property
     def hostname(self) -> str:
-        """The host without its port."""
+        """Return the host without its port."""
         return urlsplit(self.url).hostname or self.host
 
     @property
     def port(self) -> int:
-        """The port, given or the scheme's own."""
+        """Return the port, or the default one of the scheme."""
         return urlsplit(self.url).port or (443 if self.tls else 80)
 
     def path(self, key: str = "") -> str:
-        """Path of a key (or of the bucket) in a request, percent-encoded byte by byte and otherwise untouched."""
+        """Return the path of a key (or of the bucket) in a request, percent-encoded byte by byte, else unchanged."""
         quoted = quote(key_bytes(key), safe="-_.~/")
         return f"/{quoted}" if self.virtual else f"/{quote(self.bucket)}/{quoted}"
 
 
 def resolve(remote: Remote) -> Endpoint:
-    """Fill in what the settings leave open from the environment and the AWS settings files.
+    """Resolve the settings, with the environment and the AWS settings files for what they leave open.
 
     Raises:
         SettingsError: the endpoint is not an http or https URL, carries a password, or the profile is unknown.
@@ -170,7 +169,7 @@ def _is_address(host: str) -> bool:
 
 
 def aws_config(profile: str | None) -> dict[str, str]:
-    """The settings of a profile in `~/.aws/config` and `~/.aws/credentials`, without secrets.
+    """Return the settings of a profile in `~/.aws/config` and `~/.aws/credentials`, without secrets.
 
     Raises:
         SettingsError: a profile was named that neither file has, or a file can't be parsed.
@@ -187,7 +186,7 @@ def aws_config(profile: str | None) -> dict[str, str]:
 
 
 def _read(path: str) -> dict[str, dict[str, str]]:
-    """The sections of a settings file; none where it is missing or can't be read."""
+    """Return the sections of a settings file; none if it is missing or can't be read."""
     try:
         with open(os.path.expanduser(path), encoding="utf-8") as file:  # noqa: PTH111, PTH123 - pathlib's raises without a home
             text = file.read()
@@ -199,7 +198,7 @@ def _read(path: str) -> dict[str, dict[str, str]]:
 
 
 def _sections(text: str, path: str) -> dict[str, dict[str, str]]:
-    import configparser  # noqa: PLC0415 - many have no such file
+    import configparser  # noqa: PLC0415 - many users have no such file
 
     parser = configparser.RawConfigParser(strict=False)
     try:
@@ -210,4 +209,4 @@ def _sections(text: str, path: str) -> dict[str, dict[str, str]]:
 
 
 def _unparsed(path: str, error: Exception) -> SettingsError:
-    return SettingsError(f"{path} can't be parsed: {type(error).__name__}.", "Mend or move the file.")
+    return SettingsError(f"{path} can't be parsed: {type(error).__name__}.", "Fix or move the file.")

@@ -1,7 +1,7 @@
-"""Turns what the runtime and the store say into our errors: the one place that knows their codes.
+"""Turns errors of the runtime and the store into ours: the one place that knows their codes.
 
-Codes: Amazon S3 API reference, "Error responses"; runtime names: awscrt's `exceptions`. What a store says in
-its message may quote request headers, so it is never passed on: only its error code is.
+Codes: Amazon S3 API reference, "Error responses"; runtime names: awscrt's `exceptions`. A store's message may quote
+request headers, so only its error code is passed on.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _BY_STATUS: dict[int, type[e.StoreError]] = {
     503: e.SlowDown,
 }
 _TEXT: dict[type[e.StoreError], str] = {
-    e.AccessDenied: "The store refuses this to the credentials in use",
+    e.AccessDenied: "The store denies this to the credentials in use",
     e.BadDigest: "The bytes that arrived at the store are not those that were sent",
     e.WrongCredentials: "The store does not accept the access key or its secret",
     e.ExpiredCredentials: "The credentials have expired",
@@ -67,18 +67,18 @@ _TEXT: dict[type[e.StoreError], str] = {
     e.NoSuchBucket: "The bucket does not exist",
     e.NoSuchObject: "The object does not exist",
     e.PreconditionFailed: "The object in the bucket is not the one that was expected",
-    e.SlowDown: "The store asks to slow down",
-    e.ServerError: "The store failed inside",
-    e.Unsupported: "The store does not offer this",
+    e.SlowDown: "The store asked to slow down",
+    e.ServerError: "The store returned a server error",
+    e.Unsupported: "The store does not support this",
     e.WrongRegion: "The bucket is in another region",
-    e.UnexpectedAnswer: "The store's answer is not one S3 would give",
+    e.UnexpectedAnswer: "The store's answer is not one that S3 would give",
 }
 _CODE = re.compile(rb"<Code>\s*([A-Za-z0-9_.]{1,80})\s*</Code>")
 _REGION = re.compile(r"[a-z0-9-]{2,30}")
 
 
 def from_answer(status: int, headers: Mapping[str, str], body: bytes, operation: str, subject: str) -> e.StoreError:
-    """The error for an answer with a failing status. `subject` names the bucket or key it was about."""
+    """Return the error for an answer with an error status. `subject` names the bucket or key of the request."""
     match = _CODE.search(body[:65536])
     code = match.group(1).decode() if match else ""
     kind = _BY_CODE.get(code) or _BY_STATUS.get(status)
@@ -100,20 +100,20 @@ def _wrong_region(what: str, headers: Mapping[str, str]) -> e.StoreError:
 
 
 def from_runtime(name: str, operation: str, subject: str, host: str, *, tls: bool) -> e.HashmarkError:
-    """The error for a request that got no answer; `name` is the runtime's own name for what happened."""
+    """Return the error for a request without an answer; `name` is the runtime's name for what happened."""
     where = f"{operation} of {subject}"
     if "NO_SPACE" in name:
         return e.DiskFull(f"No space is left to write {subject}.")
     if "NO_PERMISSION" in name or "FILE_" in name:
         return e.LocalError(f"{where}: the local file can't be written ({name}).", "Check the folder's permissions.")
     if name.startswith("AWS_AUTH"):
-        return e.NoCredentials(f"No AWS credentials could be had ({name}).")
+        return e.NoCredentials(f"No AWS credentials were found ({name}).")
     if "TLS" in name:
         return e.TlsFailure(f"{where}: no trusted encrypted connection to {host} ({name}).")
     if "SLOW_DOWN" in name:
-        return e.SlowDown(f"{where}: the store asks to slow down.")
+        return e.SlowDown(f"{where}: the store asked to slow down.")
     if "INTERNAL_ERROR" in name or "NON_RECOVERABLE" in name:
-        return e.ServerError(f"{where}: the store failed inside ({name}).")
+        return e.ServerError(f"{where}: the store returned a server error ({name}).")
     if "REQUEST_TIME_TOO_SKEWED" in name:
         return e.ClockSkew(f"{where}: the store refuses the request because this machine's clock is off.")
     if name.startswith(("AWS_IO", "AWS_ERROR_HTTP")) or "CONNECTION" in name:
@@ -121,7 +121,7 @@ def from_runtime(name: str, operation: str, subject: str, host: str, *, tls: boo
             "If the store speaks plain HTTP, write its endpoint_url with http://." if tls and "CLOSED" in name else None
         )
         return e.Unreachable(f"{where}: no answer from {host} ({_plain(name)}).", hint)
-    return e.UnexpectedAnswer(f"{where}: the answer of {host} makes no sense ({name}).")
+    return e.UnexpectedAnswer(f"{where}: unexpected answer from {host} ({name}).")
 
 
 _PLAIN = {
@@ -133,7 +133,7 @@ _PLAIN = {
     "AWS_IO_SOCKET_CLOSED": "the connection was closed",
     "AWS_ERROR_HTTP_CONNECTION_CLOSED": "the connection was closed",
     "AWS_IO_SOCKET_NO_ROUTE_TO_HOST": "no route to the host",
-    "AWS_ERROR_HTTP_CHANNEL_THROUGHPUT_FAILURE": "the connection stood still",
+    "AWS_ERROR_HTTP_CHANNEL_THROUGHPUT_FAILURE": "the connection stalled",
     "AWS_ERROR_HTTP_RESPONSE_FIRST_BYTE_TIMEOUT": "it did not answer in time",
 }
 

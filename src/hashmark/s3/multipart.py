@@ -1,7 +1,7 @@
 """Uploads a large file in parts: each with Content-MD5, completed under a condition, aborted on any error.
 
-Knows nothing of why a file is uploaded, nor whether its bytes are the ones that were compared: the caller
-checks the digest before it lets the upload complete.
+Why a file is uploaded, and whether its bytes are those that were compared, is not known here: the caller checks the
+digest before the upload completes.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from hashmark.s3 import xml
 from hashmark.s3.client import Answer, Client
 from hashmark.s3.requests import Expect, content_md5, content_type
 
-IN_FLIGHT = 6
+MAX_OPEN_PARTS = 6
 """Parts on their way at once, of all files together. Each is in memory twice: here, and in the runtime."""
 
-_room = threading.BoundedSemaphore(IN_FLIGHT)
+_room = threading.BoundedSemaphore(MAX_OPEN_PARTS)
 
 
 class Part(NamedTuple):
-    """The bytes of a part, and the MD5 (16 bytes) that the store is to compare them with."""
+    """The bytes of a part, and the MD5 (16 bytes) that the store compares them with."""
 
     data: bytes
     md5: bytes
 
 
 def digested(parts: Iterable[bytes]) -> Iterator[Part]:
-    """Parts with their digests."""
-    return map(_digested, parts)
+    """Return the parts with their digests."""
+    return map(_digested, parts)  # a generator would keep the bytes of a part until the next one
 
 
 def _digested(data: bytes) -> Part:
@@ -56,14 +56,14 @@ def upload(
     on_bytes: Callable[[int], None] | None = None,
     made_of_md5s: bool = True,
 ) -> str:
-    """Upload `parts` as one object; nothing is visible before the end. Returns the ETag.
+    """Upload `parts` as one object; nothing is visible before it is complete. Return the ETag.
 
-    Where the parts' own ETags are their MD5s it is checked by arithmetic, unless `made_of_md5s` is False: then the
-    store is known to make that of something else.
+    If the ETags of the parts are their MD5s, the object's ETag must be made of them, unless `made_of_md5s` is False:
+    then the store is known to make it of something else.
 
-    `confirm` is given the parts' ETags when all are up and before they become an object; it raises to abort.
-    `on_upload` is told the upload's id when it begins, and None when it has ended either way: what a kill leaves can
-    be aborted.
+    `confirm` is called with the ETags of the parts before they are completed as one object; it raises to abort.
+    `on_upload` is called with the upload's id when it begins, and with None when it has ended either way, so that what
+    a kill leaves can be aborted.
 
     Raises:
         StoreError: the store refuses; the upload has been aborted.
@@ -78,7 +78,7 @@ def upload(
         try:
             final = _complete(client, key, upload_id, etags, expect)
         except (PreconditionFailed, NoSuchObject):
-            # It may be the echo of our own completion, answered too late and sent again.
+            # It may be the echo of our own completion, which was answered too late and sent again.
             if _etag_now(client, key) != wanted:
                 raise
             final = wanted
@@ -94,7 +94,7 @@ def upload(
 
 
 def begin(client: Client, key: str, metadata: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Begin an upload, with this metadata of the object to be; its id."""
+    """Begin an upload, with metadata for the object. Return its id."""
     headers = {"Content-Type": content_type(key), **{f"x-amz-meta-{k}": v for k, v in metadata.items()}}
     answer = client.call("CreateMultipartUpload", "POST", key, query={"uploads": ""}, headers=headers)
     what = f"Beginning '{key}'"
@@ -111,29 +111,29 @@ def _send(
 ) -> tuple[list[str], list[bytes]]:
     etags: list[str] = []
     digests: list[bytes] = []
-    flying: deque[Future[Answer]] = deque()
+    on_the_way: deque[Future[Answer]] = deque()
 
-    def land() -> None:
-        answer = flying.popleft().result()
+    def arrive() -> None:
+        answer = on_the_way.popleft().result()
         etags.append(normal_etag(answer.headers.get("etag", "")))
 
     try:
         while (part := _next_with_room(parts)) is not None:
             digests.append(part.md5)
             query = {"partNumber": str(len(digests)), "uploadId": upload_id}
-            flying.append(_send_part(client, key, query, part, on_bytes))
-            del part  # its bytes are let go when it has arrived
-            while flying and flying[0].done():
-                land()
-        while flying:
-            land()
+            on_the_way.append(_send_part(client, key, query, part, on_bytes))
+            del part  # its bytes are freed when it has arrived
+            while on_the_way and on_the_way[0].done():
+                arrive()
+        while on_the_way:
+            arrive()
     finally:
-        wait(flying)  # a part that lands after the upload was given up would stay, and cost
+        wait(on_the_way)  # a part that arrives after the abort would stay, and be billed
     return etags, digests
 
 
 def _next_with_room(parts: Iterator[Part]) -> Part | None:
-    """The next part, read once there is room for one more; None where there is none."""
+    """Return the next part, read once there is room for it; None after the last one."""
     _room.acquire()
     part = None
     try:
@@ -147,7 +147,7 @@ def _next_with_room(parts: Iterator[Part]) -> Part | None:
 def _send_part(
     client: Client, key: str, query: Mapping[str, str], part: Part, on_bytes: Callable[[int], None] | None
 ) -> Future[Answer]:
-    """Begin to send a part; there is room for another when it has arrived, or failed to."""
+    """Start sending a part. There is room for another once it has arrived or failed."""
     headers = {"Content-MD5": content_md5(part.md5.hex())}
     try:
         sent = client.send("UploadPart", "PUT", key, query=query, headers=headers, body=part.data, on_bytes=on_bytes)
@@ -184,5 +184,5 @@ def _etag_now(client: Client, key: str) -> str | None:
 
 
 def abort(client: Client, key: str, upload_id: str) -> None:
-    """Give up an upload, so that its parts cost nothing."""
+    """Abort an upload, so that its parts are deleted and no longer billed."""
     client.call("AbortMultipartUpload", "DELETE", key, query={"uploadId": upload_id})

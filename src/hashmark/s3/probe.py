@@ -1,7 +1,7 @@
-"""Finds out what a store can do by trying it on scratch objects, which it removes again.
+"""Finds out what a store supports by trying it on scratch objects, which are deleted again.
 
-Stores differ in silence: some ignore If-Match and overwrite, some ignore Content-MD5. So nothing is assumed
-from a name or a version. What a finding means for a plan is not decided here.
+Stores differ silently: some ignore If-Match and overwrite, some ignore Content-MD5. So nothing is assumed from a name
+or a version. What a result means for a plan is not known here.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from hashmark.s3.requests import Expect
 
 _WRONG = "0" * 32
 BODY = b"hashmark probe\n"
-COPIED = 8
-"""Bytes of it that are copied as a part: not all, for some stores give the whole source's ETag then."""
+COPIED_BYTES = 8
+"""How much of it is copied as a part: not all, since some stores then return the ETag of the whole source."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """One thing a store does or does not do. `ok` None: it could not be found out."""
+    """Whether a store supports something. `ok` None: it could not be found out."""
 
     name: str
     ok: bool | None
@@ -45,12 +45,12 @@ class ProbeResult:
 
 
 def scratch_key(prefix: str) -> str:
-    """A key under `prefix` that nobody else uses, for one probe."""
+    """Return a key under `prefix` that nobody else uses, for one probe."""
     return f"{prefix}probe-{secrets.token_hex(6)}.txt"
 
 
 def probe(bucket: Bucket, key: str) -> Iterator[ProbeResult]:
-    """Try each ability in turn, on `key` and keys that begin with it; these objects are deleted at the end.
+    """Try each capability in turn, on `key` and keys that begin with it, which are deleted at the end.
 
     Raises:
         StoreError: the bucket can't be reached or written at all.
@@ -59,7 +59,7 @@ def probe(bucket: Bucket, key: str) -> Iterator[ProbeResult]:
     try:
         etag = bucket.put(key, BODY)
         yield ProbeResult("write", True, "an object was written")
-        # As it is listed: some stores answer a PUT with its MD5, and list another ETag.
+        # From a HEAD request: some stores answer a PUT with the MD5, and list another ETag.
         same = bucket.head(key).etag == hashlib.md5(BODY, usedforsecurity=False).hexdigest()
         yield ProbeResult("etag-md5", same, "the ETag is the MD5" if same else "the ETag is not the MD5")
         yield from _conditions(bucket, key, etag)
@@ -79,7 +79,7 @@ def probe(bucket: Bucket, key: str) -> Iterator[ProbeResult]:
 
 
 def sweep(bucket: Bucket, key: str) -> None:
-    """Remove what a probe on `key` has left that was killed: its objects, and its upload in parts."""
+    """Remove what a killed probe on `key` has left: its objects, and its incomplete multipart upload."""
     _delete(bucket, key)
     with contextlib.suppress(StoreError):  # not every store lists them
         for upload in bucket.uploads(key):
@@ -104,7 +104,7 @@ def _conditions(bucket: Bucket, key: str, etag: str) -> Iterator[ProbeResult]:
         "replace-only", lambda: bucket.put(key, BODY, expect=Expect(_WRONG)), PreconditionFailed, "If-Match on put"
     )
     if replace.ok:
-        # Refusing everything would look like honouring the condition.
+        # Refusing everything would pass for honouring the condition.
         try:
             bucket.put(key, BODY, expect=Expect(etag))
         except StoreError as error:
@@ -114,13 +114,13 @@ def _conditions(bucket: Bucket, key: str, etag: str) -> Iterator[ProbeResult]:
 
 
 def _attempt(name: str, request: Callable[[], object], refusal: type[StoreError], detail: str) -> ProbeResult:
-    """A request that a careful store refuses with `refusal`."""
+    """Send a request that a store with this capability refuses with `refusal`."""
     try:
         request()
     except refusal:
         return ProbeResult(name, True, detail)
     except Unsupported:
-        return ProbeResult(name, False, f"{detail}: not offered")
+        return ProbeResult(name, False, f"{detail}: not supported")
     except HashmarkError as error:
         return ProbeResult(name, None, f"{detail}: {error.message}")
     return ProbeResult(name, False, f"{detail}: ignored")
@@ -136,30 +136,30 @@ def _copy(bucket: Bucket, key: str, copy: str) -> ProbeResult:
 
 
 def _in_parts(bucket: Bucket, key: str) -> ProbeResult:
-    """An upload of a single part: the last part of an upload may be as small as it likes."""
+    """Upload a single part: the last part of an upload may have any size."""
     wanted = multipart_etag(hashlib.md5(BODY, usedforsecurity=False).digest())
     try:
         multipart.upload(bucket.client, key, multipart.digested([BODY]), expect=Expect(None))
-        # As it is listed: that is what files are compared with.
+        # From a HEAD request: files are compared with the ETag that is listed.
         etag = bucket.head(key).etag
     except BadDigest:
         etag = None
     except StoreError as error:
-        return ProbeResult("etag-multipart", None, f"an upload in parts: {error.message}")
+        return ProbeResult("etag-multipart", None, f"a multipart upload: {error.message}")
     same = etag == wanted
     return ProbeResult(
-        "etag-multipart", same, f"the ETag of an upload in parts is {'' if same else 'not '}made of MD5s"
+        "etag-multipart", same, f"the ETag of a multipart object is {'' if same else 'not '}made of MD5s"
     )
 
 
 def _part_copy(bucket: Bucket, key: str, target: str) -> ProbeResult:
-    """Whether a part that is copied from a part of another object gets its MD5 as ETag, as one that is sent does."""
-    wanted = hashlib.md5(BODY[:COPIED], usedforsecurity=False).hexdigest()
-    detail = "the ETag of a part that was copied is"
+    """Try whether a part copied from another object has its MD5 as ETag, as a part that is sent has."""
+    wanted = hashlib.md5(BODY[:COPIED_BYTES], usedforsecurity=False).hexdigest()
+    detail = "the ETag of a copied part is"
     try:
         upload_id = multipart.begin(bucket.client, target)
         try:
-            etag = bucket.copy_part(key, target, upload_id, COPIED)
+            etag = bucket.copy_part(key, target, upload_id, COPIED_BYTES)
         finally:
             multipart.abort(bucket.client, target, upload_id)
     except StoreError as error:
@@ -168,7 +168,7 @@ def _part_copy(bucket: Bucket, key: str, target: str) -> ProbeResult:
 
 
 def _checksum(bucket: Bucket, key: str) -> ProbeResult:
-    """Whether the store compares a checksum that is sent along; one that only keeps it keeps the uploader's word."""
+    """Try whether the store checks a checksum that is sent along, or only keeps it as the uploader's claim."""
 
     def put(data: bytes) -> None:
         value = base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
@@ -177,18 +177,18 @@ def _checksum(bucket: Bucket, key: str) -> ProbeResult:
     try:
         put(b"other bytes")
     except StoreError as refusal:
-        if refusal.fatal or isinstance(refusal, SlowDown | ServerError):  # it says nothing of the checksum
+        if refusal.fatal or isinstance(refusal, SlowDown | ServerError):  # it says nothing about the checksum
             return ProbeResult("checksum", None, f"a wrong checksum is refused: {refusal.message}")
         try:
-            put(BODY)  # refusing everything would look like checking
+            put(BODY)  # refusing everything would pass for checking
         except StoreError as error:
-            return ProbeResult("checksum", False, f"checksums are not taken at all: {error.message}")
+            return ProbeResult("checksum", False, f"checksums are not accepted at all: {error.message}")
         return ProbeResult("checksum", True, "a wrong checksum is refused")
     return ProbeResult("checksum", False, "a wrong checksum is ignored")
 
 
 def _start_after(bucket: Bucket, prefix: str, keys: list[str]) -> ProbeResult:
-    """Whether what the store lists after a key is what follows it in its whole listing.
+    """Try whether what the store lists after a key is the rest of its whole listing.
 
     The two keys come in one order by bytes, and in the other folder by folder.
     """

@@ -1,7 +1,7 @@
-"""The requests that one bucket is sent for single objects, as coroutines that wait for the answer and check it.
+"""Requests for single objects of a bucket, as coroutines that await the answer and check it.
 
-Writes are conditional and checked by the store. A coroutine yields the futures it waits for (`s3.waiting`), so many are
-under way on few threads. What is equal, what to do about it and in which order is not known here.
+Writes are conditional and checked by the store. A coroutine yields the futures it awaits (`s3.waiting`), so that many
+run on few threads. What is equal, and what to do about it, is not known here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TYPES = {".txt": "text/plain; charset=utf-8", ".caption": "text/plain; charset=
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a HEAD says. Checksums as sent (base64); `encryption` names KMS or a customer's key, else None."""
+    """What a HEAD request returns. Checksums are in base64; `encryption` names KMS or a customer's key, else None."""
 
     status: int
     size: int
@@ -41,22 +41,22 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """The condition of a write: the ETag that must be there, or that nothing may be."""
+    """The condition of a write: the ETag of the object to replace, or None if there must be no object."""
 
     etag: str | None
 
     def headers(self) -> dict[str, str]:
-        """As request headers."""
+        """Return the condition as request headers."""
         return {"If-None-Match": "*"} if self.etag is None else {"If-Match": f'"{self.etag}"'}
 
 
 def content_md5(hex_digest: str) -> str:
-    """An MD5 in hex, as the Content-MD5 header wants it (RFC 1864: base64 of the 16 bytes)."""
+    """Return an MD5 given in hex as the Content-MD5 header has it (RFC 1864: base64 of the 16 bytes)."""
     return base64.b64encode(bytes.fromhex(hex_digest)).decode()
 
 
 def content_type(key: str) -> str:
-    """The media type by the key's suffix; captions are UTF-8 text."""
+    """Return the media type by the key's suffix; captions are UTF-8 text."""
     return _type_of("." + key.rsplit(".", 1)[-1].lower())
 
 
@@ -66,7 +66,7 @@ def _type_of(suffix: str) -> str:
 
 
 class Requests:
-    """Single objects of one bucket: whole keys in, values out.
+    """Requests for single objects of one bucket: whole keys in, values out.
 
     Raises (every method): StoreError, one of its subclasses, naming the key.
     """
@@ -76,7 +76,7 @@ class Requests:
         self._bucket = bucket
 
     async def head(self, key: str, *, part: int | None = None) -> Head:
-        """Facts about an object, stored checksums included; about its part where a number is given."""
+        """Send a HEAD request for an object, or for its part of this number, with stored checksums."""
         query = {"partNumber": str(part)} if part else {}
         headers = {"x-amz-checksum-mode": "ENABLED"}
         return _head(await self._client.send("HeadObject", "HEAD", key, query=query, headers=headers), key)
@@ -91,9 +91,9 @@ class Requests:
         metadata: Mapping[str, str] | None = None,
         on_bytes: Callable[[int], None] | None = None,
     ) -> str:
-        """Write an object; the store checks the bytes against Content-MD5. Returns the new ETag.
+        """Write an object; the store checks the bytes against Content-MD5. Return the new ETag.
 
-        `md5` is that of `data` in hex, computed here where it is not given.
+        `md5` is the digest of `data` in hex, computed here if it is not given.
         """
         digest = md5 or hashlib.md5(data, usedforsecurity=False).hexdigest()
         headers = {"Content-MD5": content_md5(digest), "Content-Type": content_type(key), **_meta(metadata)}
@@ -105,9 +105,9 @@ class Requests:
     async def get(
         self, key: str, *, etag: str | None = None, on_bytes: Callable[[int], None] | None = None
     ) -> Sequence[bytes]:
-        """The bytes of an object in the pieces they came in; only of the version with `etag`, where one is given.
+        """Return the bytes of an object in the chunks they came in; if `etag` is given, only of that version.
 
-        All are held in memory: large objects are for `Bucket.chunks`.
+        All are held in memory: use `Bucket.chunks` for large objects.
         """
         headers = {"If-Match": f'"{etag}"'} if etag else {}
         return expected(
@@ -115,11 +115,11 @@ class Requests:
         ).chunks
 
     async def read(self, key: str, *, etag: str | None = None) -> bytes:
-        """A whole (small) object in one piece."""
+        """Return a whole (small) object in one piece."""
         return b"".join(await self.get(key, etag=etag))
 
     async def copy(self, source: str, target: str, *, etag: str | None = None) -> str:
-        """Copy inside the bucket, on the server; only the version with `etag`. Returns the new ETag."""
+        """Copy inside the bucket, on the server; if `etag` is given, only that version. Return the new ETag."""
         headers = {"x-amz-copy-source": copy_source(self._bucket, source)}
         if etag:
             headers["x-amz-copy-source-if-match"] = f'"{etag}"'
@@ -131,21 +131,21 @@ class Requests:
         return copied
 
     async def delete(self, key: str, *, etag: str | None = None) -> None:
-        """Delete an object; only the version with `etag`, where one is given and the store looks at it."""
+        """Delete an object; if `etag` is given and the store honours it, only that version."""
         headers = {"If-Match": f'"{etag}"'} if etag else {}
         await self._client.send("DeleteObject", "DELETE", key, headers=headers)
 
 
 def copy_source(bucket: str, key: str) -> str:
-    """An object as the source of a copy, percent-encoded."""
+    """Return an object as the source of a copy, percent-encoded."""
     return f"/{quote(bucket)}/{quote(key_bytes(key), safe='-_.~/')}"
 
 
 def expected(answer: Answer, key: str, etag: str | None) -> Answer:
-    """The answer, if it is of the version that was asked for: some stores ignore If-Match on reads.
+    """Return the answer if it is of the requested version: some stores ignore If-Match on reads.
 
     Raises:
-        PreconditionFailed: it is not.
+        PreconditionFailed: it is of another.
     """
     if etag and normal_etag(answer.headers.get("etag", "")) != etag:
         raise PreconditionFailed(f"'{key}' is not the version in the bucket that was expected.")
@@ -159,7 +159,7 @@ def _meta(metadata: Mapping[str, str] | None) -> dict[str, str]:
 def _etag(answer: Answer, what: str) -> str:
     etag = normal_etag(answer.headers.get("etag", ""))
     if not etag:
-        raise UnexpectedAnswer(f"{what}: the answer has no ETag, so it can't be told what was stored.")
+        raise UnexpectedAnswer(f"{what}: the answer has no ETag, so what was stored is unknown.")
     return etag
 
 
@@ -182,7 +182,7 @@ def _head(answer: Answer, key: str) -> Head:
 
 
 def _is_full_object(headers: Mapping[str, str]) -> bool:
-    """Whether the stored checksums are of the whole object. Stores that do not say so mark composites by `-N`."""
+    """Return whether the stored checksums are of the whole object. Some stores only mark composites, by `-N`."""
     if sort := headers.get("x-amz-checksum-type"):
         return sort == "FULL_OBJECT"
     composite = any("-" in headers.get(f"x-amz-checksum-{name}", "") for name in STRONGEST)

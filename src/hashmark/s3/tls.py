@@ -1,8 +1,8 @@
-"""Encrypted connections: whom to trust, and an early word where trust fails.
+"""Encrypted connections: which certificates to trust, and an early error where that fails.
 
-The runtime's TLS library answers a failed handshake with a deliberate delay of 10 to 30 s (s2n's "blinding"),
-and the runtime tries six times. So a request that gets no answer within moments has its handshake tried once
-more, by Python, which says at once what is wrong. Knows nothing of what requests are for.
+The runtime's TLS library delays a failed handshake deliberately, by 10 to 30 s (s2n's "blinding"), and the runtime
+tries six times. So if a request gets no answer within PATIENCE_S, Python tries the same handshake and says at once what
+is wrong. What requests are for is not known here.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from awscrt.io import ClientTlsContext, TlsContextOptions
 from hashmark.core.errors import HashmarkError, SettingsError, TlsFailure
 from hashmark.s3.endpoint import Endpoint, Remote
 
-PATIENCE_SECONDS = 2.0
+PATIENCE_S = 2.0
 
 
 def connection_options(remote: Remote, endpoint: Endpoint) -> Any:
-    """The runtime's TLS options: the system's authorities, or those of `ca_bundle` alone.
+    """Return the runtime's TLS options: the system's certificate authorities, or only those of `ca_bundle`.
 
     Raises:
         SettingsError: the bundle is not a file, or holds no certificates.
@@ -50,7 +50,7 @@ def _bundle(remote: Remote) -> Path | None:
 
 
 class Watchdog:
-    """Watches the first request over TLS; once one was answered, trust is known to be right."""
+    """Watches the first request over TLS. Once one was answered, the certificate is known to be trusted."""
 
     def __init__(self, remote: Remote, endpoint: Endpoint) -> None:
         self._bundle = _bundle(remote)
@@ -58,10 +58,10 @@ class Watchdog:
         self._trusted = False
 
     def watch(self, future: Future[Any], fail: Callable[[HashmarkError], None]) -> None:
-        """Call `fail` if `future` stays without an answer because the certificate is not trusted."""
+        """Call `fail` if `future` gets no answer because the certificate is not trusted."""
         if self._trusted:
             return
-        timer = threading.Timer(PATIENCE_SECONDS, self._look, (future, fail))
+        timer = threading.Timer(PATIENCE_S, self._check, (future, fail))
         timer.daemon = True
         timer.start()
 
@@ -71,14 +71,14 @@ class Watchdog:
 
         future.add_done_callback(answered)
 
-    def _look(self, future: Future[Any], fail: Callable[[HashmarkError], None]) -> None:
+    def _check(self, future: Future[Any], fail: Callable[[HashmarkError], None]) -> None:
         why = None if future.done() else self._handshake()
         if why:
             text = f"The certificate of {self._endpoint.host} is not trusted ({why})."
             fail(TlsFailure(text))
 
     def _handshake(self) -> str | None:
-        """What is wrong with the certificate, or None: it is fine, or it can't be told."""
+        """Return what is wrong with the certificate; None if nothing is, or if that can't be found out."""
         import socket  # noqa: PLC0415 - both only where something is slow or wrong
         import ssl  # noqa: PLC0415
 

@@ -1,7 +1,7 @@
-"""Coroutines that wait for answers without an event loop: each yields the future it waits for.
+"""Runs coroutines without an event loop: each yields the future that it awaits.
 
-Whoever runs one may wait for that future on the spot, as `finish` does, or go on with others until it is done. What is
-waited for is not known here.
+The caller can wait for that future at once, as `finish` does, or continue with other coroutines until it is done. What
+is awaited is not known here.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 Steps = Coroutine[Future[Any], None, T]
-"""A coroutine that can be run by sending it None whenever the future it yielded is done."""
+"""A coroutine that is run by sending it None whenever the future that it yielded is done."""
 
 
 class Pending(Future[T]):
     """A future that such coroutines can await."""
 
     def __await__(self) -> Generator[Future[Any], None, T]:
-        """Yield itself until it is done; then its result."""
+        """Yield itself until it is done, then return its result."""
         try:
             while not self.done():
                 yield self
@@ -32,7 +32,7 @@ class Pending(Future[T]):
 
 
 def finish(steps: Steps[T]) -> T:
-    """Run `steps` to their end on this thread."""
+    """Run `steps` to their end on this thread, and return their result."""
     try:
         while True:
             steps.send(None).exception()
@@ -42,7 +42,7 @@ def finish(steps: Steps[T]) -> T:
 
 
 def blocking(method: Callable[Concatenate[Any, P], Steps[T]]) -> Callable[Concatenate[Any, P], T]:
-    """The coroutine of `self.requests` as a method that returns when it is done."""
+    """Turn a coroutine of `self.requests` into a method that returns its result."""
 
     @functools.wraps(method)
     def call(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -1,7 +1,7 @@
-"""Strict readers of the few XML answers hashmark needs. Bytes in, values out.
+"""Parses the few XML answers that hashmark needs, strictly. Bytes in, values out.
 
-An answer that is not the expected element is an error, never an empty result: a login page with status 200
-must not look like an empty bucket (design promise 5).
+An answer that is not the expected element is an error, never an empty result: a login page with status 200 must not
+pass for an empty bucket.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from hashmark.core.errors import BrokenListing, UnexpectedAnswer
 from hashmark.core.etags import normal_etag
 from hashmark.core.model import Key, RemoteObject
 
-DIGITS = 18
-"""More than any size or count has. Python refuses to read numbers of some thousand digits."""
+MAX_DIGITS = 18
+"""More than any size or count has. Python refuses to parse numbers of some thousand digits."""
 
 
 def parse(body: bytes, root: str, what: str, *, also: str = "") -> ET.Element:
-    """The root element of `body`, which must be called `root` (or `also`) in whatever namespace.
+    """Return the root element of `body`, which must have the name `root` (or `also`) in any namespace.
 
     Raises:
         UnexpectedAnswer: it is not XML, or another document.
     """
     if b"<!DOCTYPE" in body:
-        # S3 never sends a document type; HTML and entity bombs do. Read as UTF-8, whatever it says it is, the document
-        # can't hide one.
+        # S3 never sends a document type; HTML and entity bombs have one. The document is parsed as UTF-8, whatever it
+        # declares, so that it can't hide one in another encoding.
         raise UnexpectedAnswer(f"{what}: the answer is not S3's XML (a document type).")
     try:
         parser = ET.XMLParser(encoding="utf-8")  # noqa: S314 - document types, and so entities, were refused
@@ -41,12 +41,12 @@ def parse(body: bytes, root: str, what: str, *, also: str = "") -> ET.Element:
 
 
 def local(tag: str) -> str:
-    """A tag without its namespace."""
+    """Return a tag without its namespace."""
     return tag.rsplit("}", 1)[-1]
 
 
 def children(element: ET.Element) -> dict[str, str]:
-    """The texts of an element's children by name; the first of each."""
+    """Return the texts of an element's children by name; the first of each."""
     found: dict[str, str] = {}
     for child in element:
         found.setdefault(local(child.tag), child.text or "")
@@ -54,12 +54,12 @@ def children(element: ET.Element) -> dict[str, str]:
 
 
 def number(text: str) -> int | None:
-    """A size or count as S3 writes it; None for anything else."""
-    return int(text) if text.isdecimal() and len(text) <= DIGITS else None
+    """Return a size or count as S3 writes it; None for anything else."""
+    return int(text) if text.isdecimal() and len(text) <= MAX_DIGITS else None
 
 
 class Page(NamedTuple):
-    """One page of a listing. `objects` have their keys without the prefix; `folders` are whole common prefixes."""
+    """One page of a listing. `objects` have keys without the prefix; `folders` are whole common prefixes."""
 
     objects: tuple[RemoteObject, ...]
     folders: tuple[str, ...]
@@ -67,10 +67,10 @@ class Page(NamedTuple):
 
 
 def parse_page(body: bytes, what: str, prefix: str = "") -> Page:
-    """One page of ListObjectsV2 for `prefix`.
+    """Parse one page of ListObjectsV2 for `prefix`.
 
     Raises:
-        BrokenListing: it is not one, it contradicts itself, or it has a key that does not begin with the prefix.
+        BrokenListing: it is not one, contradicts itself, or has a key that does not begin with the prefix.
     """
     try:
         root = parse(body, "ListBucketResult", what)
@@ -114,12 +114,12 @@ def _sorted(root: ET.Element, space: str) -> tuple[dict[str, str], list[ET.Eleme
 def _objects(
     entries: list[ET.Element], space: str, text: Callable[[str], str], prefix: str, what: str
 ) -> Iterator[RemoteObject]:
-    """The objects, each by four `findtext` in C: a long listing spends its time here."""
+    """Yield the objects, each by four calls of `findtext`, which is C: a long listing spends its time here."""
     names = [f"{space}{name}" for name in ("Key", "Size", "ETag", "LastModified")]
     cut = len(prefix)
     for entry in entries:
         key, size, etag, modified = map(entry.findtext, names)
-        if key is None or size is None or not size.isdecimal() or len(size) > DIGITS:
+        if key is None or size is None or not size.isdecimal() or len(size) > MAX_DIGITS:
             raise BrokenListing(f"{what}: an entry has no key or no size.")
         whole = text(key)
         if not whole.startswith(prefix):
@@ -128,14 +128,14 @@ def _objects(
 
 
 def _begun(key: str, prefix: str, what: str) -> str:
-    """The key, which must begin with the prefix."""
+    """Return the key, which must begin with the prefix."""
     if not key.startswith(prefix):
         raise _strange(key, what)
     return key
 
 
 def _strange(key: str, what: str) -> BrokenListing:
-    return BrokenListing(f"{what}: the answer has '{key}', which does not begin so.")
+    return BrokenListing(f"{what}: the answer has '{key}', which does not begin with the prefix.")
 
 
 def _plain(raw: str) -> str:
@@ -143,14 +143,14 @@ def _plain(raw: str) -> str:
 
 
 def _decoded(raw: str) -> str:
-    """A key as listed with encoding-type=url. S3 writes a space as `+` then (botocore decodes it so as well)."""
+    """Decode a key listed with encoding-type=url. S3 writes a space as `+` there (botocore decodes it too)."""
     if "%" not in raw and "+" not in raw:
         return raw
     return unquote_to_bytes(raw.replace("+", " ")).decode("utf-8", "surrogateescape")
 
 
 class PartsPage(NamedTuple):
-    """One page of an object's attributes. `parts` are sizes by number; `next_marker` None on the last page."""
+    """One page of an object's attributes. `parts` are sizes by number; `next_marker` is None on the last page."""
 
     etag: str | None
     parts: dict[int, int]
@@ -158,7 +158,7 @@ class PartsPage(NamedTuple):
 
 
 def parse_attributes(body: bytes, what: str) -> PartsPage:
-    """One page of GetObjectAttributes with ETag and ObjectParts.
+    """Parse one page of GetObjectAttributes with ETag and ObjectParts.
 
     Raises:
         UnexpectedAnswer: it is not one.
@@ -180,7 +180,7 @@ def parse_attributes(body: bytes, what: str) -> PartsPage:
 
 
 class Upload(NamedTuple):
-    """An upload in parts that has not ended. `initiated` as the store says it (ISO 8601), or None."""
+    """An incomplete multipart upload. `initiated` is in ISO 8601, as the store sends it, or None."""
 
     key: str
     upload_id: str
@@ -188,7 +188,7 @@ class Upload(NamedTuple):
 
 
 class UploadsPage(NamedTuple):
-    """One page of unfinished uploads; `next_key` None on the last one."""
+    """One page of incomplete uploads; `next_key` is None on the last one."""
 
     uploads: tuple[Upload, ...]
     next_key: str | None
@@ -196,7 +196,7 @@ class UploadsPage(NamedTuple):
 
 
 def parse_uploads(body: bytes, what: str) -> UploadsPage:
-    """One page of ListMultipartUploads.
+    """Parse one page of ListMultipartUploads.
 
     Raises:
         UnexpectedAnswer: it is not one, or an entry is incomplete.
