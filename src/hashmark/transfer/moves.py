@@ -132,7 +132,17 @@ class Mover:
                 message = f"'{key}' changed in the bucket after it was compared and was not overwritten."
                 raise PreconditionFailed(message) from None
             etag = md5
-        evidence = await self._prove(key, etag, md5)
+        if etag == md5:
+            evidence = Evidence.ETAG_MD5
+        elif self._capabilities.content_md5 is SUPPORTED:
+            # The store compared the bytes with Content-MD5 and returned this ETag: the two belong together.
+            evidence = Evidence.RECORDED
+        else:
+            body = await self._requests.read(key, etag=etag)
+            if hashlib.md5(body, usedforsecurity=False).hexdigest() != md5:
+                # Not a BadDigest: a retry would meet our own object.
+                raise UnexpectedAnswer(f"'{key}' was uploaded, but reading it back gave other bytes.", "Push it again.")
+            evidence = Evidence.BODY
         return ActionResult(action, evidence, Base(action.key, md5, etag, file.size), file, from_content)
 
     async def _clear_the_way(self, action: Action, *, guarded: bool) -> None:
@@ -158,19 +168,6 @@ class Mover:
             return await self._requests.head(key)
         except NoSuchObject:
             return None
-
-    async def _prove(self, key: str, etag: str, md5: str) -> Evidence:
-        """Return what proves that the object just written has the bytes that were sent; at worst, read it back."""
-        if etag == md5:
-            return Evidence.ETAG_MD5
-        if self._capabilities.content_md5 is SUPPORTED:
-            # The store compared the bytes with Content-MD5 and returned this ETag: the two belong together.
-            return Evidence.RECORDED
-        body = await self._requests.read(key, etag=etag)
-        if hashlib.md5(body, usedforsecurity=False).hexdigest() != md5:
-            # Not a BadDigest: a retry would meet our own object.
-            raise UnexpectedAnswer(f"'{key}' was uploaded, but reading it back gave other bytes.", "Push it again.")
-        return Evidence.BODY
 
     async def download(self, action: Action, on_bytes: OnBytes) -> ActionResult:
         """Put an object's bytes in the file's place, checked, synced, and only over what was compared.
