@@ -70,7 +70,8 @@ class _FilesOnDisk:
         files = [read or file for file, read in hashed(dataset, known, unread, self.problems.append)]
         self.problems += walk.problems
         self.files: dict[str, LocalFile] = {file.key: file for file in files}
-        rows = [_row(file, dataset.pairing.kind(file.key)) for file in files]
+        # Nothing was compared, so no verdict is claimed.
+        rows = [FileStatus(f.key, dataset.pairing.kind(f.key), Verdict.UNVERIFIED, local=f) for f in files]
         self.paired: Paired = pair_up(rows, dataset.pairing)
         self.kinds: dict[str, Kind] = {row.key: row.kind for row in rows}
 
@@ -109,11 +110,6 @@ class _FilesOnDisk:
             names = (split_suffix(pair.image.key)[0] + suffix for suffix in self.dataset.pairing.captions)
             if pair.caption is None:
                 yield from ((pair.image.key, name) for name in names if os.path.isdir(self.dataset.path / name))  # noqa: PTH112
-
-
-def _row(file: LocalFile, kind: Kind) -> FileStatus:
-    """Return the file in the form that `pair_up` takes. Nothing was compared, so its verdict is `unverified`."""
-    return FileStatus(file.key, kind, Verdict.UNVERIFIED, local=file)
 
 
 def _file(file: LocalFile) -> File:
