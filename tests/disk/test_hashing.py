@@ -191,7 +191,7 @@ def test_a_file_that_vanished_has_its_trouble_told_and_the_others_their_digests(
     files = list(Walk(tmp_path))
     (tmp_path / "a.txt").unlink()
     gone, there = read(tmp_path, files)
-    why = "can't be read: No such file or directory"
+    why = "cannot be read: No such file or directory"
     assert gone == Hashed(files[0]._replace(trouble=why), settled=False)
     assert there.file.md5 == md5(b"b.txt")
 
@@ -202,7 +202,7 @@ def test_a_file_without_read_permission_has_its_trouble_told() -> None:
         (root / "a.txt").chmod(0)
         with permissions_count():
             (found,) = hashed(root)
-    assert (found.file.md5, found.file.trouble) == (None, "can't be read: Permission denied")
+    assert (found.file.md5, found.file.trouble) == (None, "cannot be read: Permission denied")
 
 
 def test_a_file_that_changes_meanwhile_is_reported_and_not_recorded(
@@ -212,7 +212,7 @@ def test_a_file_that_changes_meanwhile_is_reported_and_not_recorded(
     _edit_once_while_hashing(monkeypatch, lambda: (tmp_path / "a.txt").write_bytes(b"A.TXT"))
     (found,) = hashed(tmp_path, clock=lambda: 2**62)
     assert (found.file.md5, found.settled) == (None, False)
-    assert found.file.trouble == "can't be read: it changed while it was read"
+    assert found.file.trouble == "cannot be read: it changed while it was read"
 
 
 def test_a_digest_goes_with_the_stamp_held_while_reading_not_with_the_walks(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_a_file_that_appears_in_the_last_instant_is_left_as_it_is(
     root: Path, trash: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _before(monkeypatch, "link", lambda: fill(root, "a.txt"))
-    with pytest.raises(FileChanged, match="appeared on disk meanwhile"):
+    with pytest.raises(FileChanged, match="appeared on disk in the meantime"):
         place(root, "a.txt", b"new", None, trash)
     assert tree(root.parent) == {"set/a.txt": b"a.txt"}
 

@@ -216,7 +216,7 @@ def test_a_fault_of_the_disk_is_reported_for_that_folder_alone(tmp_path: Path, m
     monkeypatch.setattr(os, "scandir", failing)
     walk = Walk(tmp_path)
     assert keys_of(walk) == ["b/x.txt"]
-    assert walk.problems == [Problem("a/", "unreadable", "the folder can't be read: Input/output error")]
+    assert walk.problems == [Problem("a/", "unreadable", "the folder cannot be read: Input/output error")]
 
 
 def test_pipes_and_sockets_are_reported_and_not_opened(tmp_path: Path) -> None:

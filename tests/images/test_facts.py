@@ -115,7 +115,7 @@ def test_a_workflow_longer_than_the_head_hides_nothing(renderer: Renderer, mode:
 
 def test_a_tiff_whose_header_is_at_its_end_says_so(renderer: Renderer) -> None:
     (why,) = facts(renderer, encoded(noise(), "TIFF", compression="tiff_lzw"))
-    assert why == "The beginning of this TIFF file does not tell its size, or is damaged."
+    assert why == "This TIFF is damaged and can't be read."
 
 
 def test_the_size_of_an_image_that_is_too_large_is_told(renderer: Renderer) -> None:
@@ -127,7 +127,7 @@ def test_each_of_a_batch_has_its_own_answer_in_its_place(renderer: Renderer) -> 
     good, svg, empty, broken = facts(renderer, encoded(quarters(), "PNG"), b"<svg/>", b"", b"\xff\xd8\xff\xe0")
     assert isinstance(good, Facts)
     assert svg == empty == heads.NOT_AN_IMAGE
-    assert broken == "The beginning of this JPEG file does not tell its size, or is damaged."
+    assert broken == "This JPEG is damaged and can't be read."
     assert facts(renderer) == []
 
 

@@ -66,12 +66,12 @@ def test_what_is_cut_short_is_refused(renderer: Renderer, name: str, part: float
     """Not shown half grey: it would look as if the file were whole."""
     noise = Image.frombytes("RGB", (100, 100), random.Random(1).randbytes(30_000))
     data = encoded(noise, name)
-    assert "damaged or cut short" in refusal(renderer, data[: int(len(data) * part)])
+    assert "damaged or incomplete" in refusal(renderer, data[: int(len(data) * part)])
 
 
 @pytest.mark.parametrize("name", heads.FORMATS)
 def test_a_format_s_first_bytes_alone_are_refused(renderer: Renderer, name: str) -> None:
-    assert "damaged or cut short" in refusal(renderer, encoded(quarters(), name)[:24])
+    assert "damaged or incomplete" in refusal(renderer, encoded(quarters(), name)[:24])
 
 
 @pytest.mark.parametrize("name", heads.FORMATS)

@@ -264,7 +264,7 @@ def test_a_head_that_takes_its_worker_down_harms_no_other(tmp_path: Path, monkey
     with Renderer(tmp_path, 1) as fragile:
         before, bad, after = fragile.facts([GOOD, b"poison", GOOD]).result(60)
         assert before == after == Facts(120, 80, "PNG", "RGB", None, 1, alpha=False)
-        assert bad == "It can't be read within the limits. Its process ended with status 7."
+        assert bad == "It cannot be read within the limits. Its process ended with status 7."
 
 
 # --- the end -----------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
-"""Writes that outlive a crash: sends files and folders to the device, copies under unfinished names, words the errors.
+"""Writes that survive a crash: syncs files and folders, and copies files under temporary names.
 
-What is written, and which place it is for, is not known here.
+Does not know what is written or where it belongs.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from hashmark.disk.hashing import CHUNK_BYTES
 
 
 def as_local_error(error: OSError, path: str) -> LocalError:
-    """An operating system error, in our words."""
+    """Return an operating system error as the matching `LocalError`."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return DiskFull(f"No space is left to write '{path}'.")
+        return DiskFull(f"Cannot write '{path}': no space is left.")
     if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
-        return ReadOnly(f"'{path}' can't be written: {error.strerror}.")
+        return ReadOnly(f"Cannot write '{path}': {error.strerror}.")
     return LocalError(f"'{path}': {error.strerror or error}.", "Check the path and the disk.")
 
 
 def write_all(descriptor: int, chunks: Iterable[bytes]) -> int:
-    """Write all the chunks; the number of their bytes.
+    """Write all chunks and return their number of bytes.
 
     Raises:
-        OSError: they can't be written.
+        OSError: they cannot be written.
     """
     size = 0
     for chunk in chunks:
@@ -40,13 +40,13 @@ def write_all(descriptor: int, chunks: Iterable[bytes]) -> int:
         while rest:
             rest = rest[os.write(descriptor, rest) :]
         if len(chunk) >= CHUNK_BYTES:
-            page_cache.begin(descriptor, size, len(chunk))
+            page_cache.start_write_back(descriptor, size, len(chunk))
         size += len(chunk)
     return size
 
 
 def hash_descriptor(descriptor: int, hasher: MultipartHasher, likely: int) -> int:
-    """Feed the hasher with the whole file, of probably `likely` bytes; the number of its bytes."""
+    """Hash the whole file, of probably `likely` bytes, and return its number of bytes."""
     # No larger than needed: the memory is cleared, which takes longer than the MD5 of a small file.
     buffer = memoryview(bytearray(min(likely + 1, CHUNK_BYTES)))
     size = 0
@@ -57,12 +57,12 @@ def hash_descriptor(descriptor: int, hasher: MultipartHasher, likely: int) -> in
 
 
 def temporary_name() -> str:
-    """A fresh name for unfinished content, recognised by `core.keys.TEMPORARY`."""
+    """Return a new name for unfinished content, which `core.keys.TEMPORARY` matches."""
     return f".hashmark-{os.getpid()}-{secrets.token_hex(6)}.part"
 
 
 def sync_file(path: str) -> None:
-    """Have the file's bytes written to the device."""
+    """Sync the file to the device."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -71,10 +71,10 @@ def sync_file(path: str) -> None:
 
 
 def keep_in_trash(path: str, trash: Path) -> None:
-    """`link_or_copy`, and have it on the device.
+    """Link or copy the file at `path` to `trash`, and sync it to the device.
 
     Raises:
-        OSError: it could not be made.
+        OSError: neither is possible.
     """
     if not link_or_copy(path, trash):
         sync_file(os.fspath(trash))
@@ -82,12 +82,12 @@ def keep_in_trash(path: str, trash: Path) -> None:
 
 
 def link_or_copy(path: str, trash: Path) -> bool:
-    """Give the file at `path` a second place at `trash`: a hard link (then True), or a copy where that would not do.
+    """Link the file at `path` to `trash` and return True, or copy it where that is impossible or unsafe.
 
-    A file with other names already is copied: an edit under one of them would change the trash too.
+    A file with several names is copied, since an edit under another name would change the trash, too.
 
     Raises:
-        OSError: neither could be made.
+        OSError: neither is possible.
     """
     trash.parent.mkdir(parents=True, exist_ok=True)
     trash.unlink(missing_ok=True)
@@ -96,7 +96,7 @@ def link_or_copy(path: str, trash: Path) -> bool:
     unfinished = trash.with_name(temporary_name())
     try:
         shutil.copy2(path, unfinished, follow_symlinks=False)
-        # A copy that is cut off must not be taken for the content: `trash restore` would put it over the whole file.
+        # An incomplete copy must not look like the content: `trash restore` would replace the whole file with it.
         unfinished.replace(trash)
     except BaseException:
         unfinished.unlink(missing_ok=True)
@@ -117,7 +117,7 @@ def _linked(path: str, trash: Path) -> bool:
 
 
 def sync_folder(path: Path) -> None:
-    """Have the folder's entries written to the device."""
+    """Sync the folder's entries to the device."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -129,7 +129,7 @@ def replace_file(path: Path, data: bytes) -> None:
     """Write a whole file so that a reader sees the old or the new content, never a part.
 
     Raises:
-        LocalError: it can't be written; the old content is untouched.
+        LocalError: it cannot be written; the old content is untouched.
     """
     temporary = path.with_name(temporary_name())
     try:

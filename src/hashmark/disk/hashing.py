@@ -1,9 +1,8 @@
-"""Digests of files, on all cores, with the rule that says when a digest may be remembered.
+"""Hashes files on all cores, and decides when a digest may be cached.
 
-A digest is remembered only if the file was already settled when it was hashed: its newest timestamp is older
-than the file system's own clock by more than the coarsest granularity in use (2 s, FAT). Otherwise a second
-edit within the same tick would go unseen (git's "racy clean" problem: git, Documentation/technical/racy-git).
-Where digests are kept is not known here.
+A digest is cached only if the file was settled when it was hashed: its newest timestamp is older than the file system's
+clock by more than the coarsest granularity in use (2 s, FAT). Otherwise a second edit within the same tick would be
+missed (git's "racy clean" problem: git, Documentation/technical/racy-git). Does not know where digests are cached.
 """
 
 from __future__ import annotations
@@ -26,26 +25,26 @@ from hashmark.disk import page_cache
 from hashmark.disk.walk import stamp_of
 
 GRANULARITY_NS = 2_000_000_000
-"""The coarsest timestamp still in use: FAT's 2 seconds."""
+"""The coarsest timestamp in use: FAT's 2 seconds."""
 
 CHUNK_BYTES = 1 << 20
-"""Bytes read at a time; hashing releases the interpreter's lock for each."""
+"""Bytes read at a time; hashing them releases the interpreter lock."""
 
 BATCH_FILES = 32
 BATCH_BYTES = 8 << 20
-"""A thread is given so many files at a time, or as few as hold so much, since handing over costs something too."""
+"""A thread gets up to so many files or bytes at a time, since each handover takes time."""
 
 BATCHES_AHEAD = 256
-"""Batches that are begun while the first is read, so that the walk and the listing go on."""
+"""Batches started while the first is read, so that the walk and the listing continue."""
 
 
 T = TypeVar("T")
 
 
 class Hashed(NamedTuple):
-    """A file that was read, with its digest, and whether the digest may be remembered for its stamp.
+    """A file that was read, with its digest, and whether the digest may be cached for its stamp.
 
-    `result` is what the `on_content` of `hash_all` made of its bytes; None where it has more than `CHUNK_BYTES`.
+    `result` is what `on_content` of `hash_all` returned for its bytes; None for a file larger than `CHUNK_BYTES`.
     """
 
     file: LocalFile
@@ -54,11 +53,11 @@ class Hashed(NamedTuple):
 
 
 def file_system_now(folder: Path) -> int | None:
-    """The clock of the file system that holds `folder`, in ns, read off a file made for it; None if read-only.
+    """Return the clock of the file system of `folder` in ns, by creating a file there; None if it is read-only.
 
-    The machine's own clock may differ from a network file system's.
+    The machine's clock can differ from that of a network file system.
     """
-    import tempfile  # noqa: PLC0415 - only where a file is read at all
+    import tempfile  # noqa: PLC0415 - only needed when a file is read
 
     try:
         with tempfile.TemporaryFile(dir=folder) as probe:
@@ -68,15 +67,15 @@ def file_system_now(folder: Path) -> int | None:
 
 
 def is_settled(stamp: Stamp, now_ns: int | None) -> bool:
-    """Whether a file with this stamp, hashed at `now_ns` of its file system, can't change unseen any more."""
+    """Return whether every later change of a file hashed at `now_ns` of its file system changes its stamp."""
     return now_ns is not None and max(stamp.mtime_ns, stamp.ctime_ns) + GRANULARITY_NS < now_ns
 
 
 _Batch = list[tuple[T, Hashed | None]] | Future[list[tuple[T, Hashed | None]]]
-"""Rows with what was read of them, or that will be."""
+"""Rows with their hashed files, or the future of them."""
 
 OnContent = Callable[[str, bytes], object]
-"""Gets a key and the bytes of that file, on one of many threads, and makes something of them."""
+"""Receives a key and the bytes of its file, on any of several threads; its result is kept in `Hashed`."""
 
 
 def hash_file(
@@ -86,14 +85,14 @@ def hash_file(
     own: bool = False,
     on_content: Callable[[bytes], None] | None = None,
 ) -> tuple[str, Stamp]:
-    """MD5 of the file in lower-case hex, with the stamp that held before and after reading.
+    """Return the MD5 of a file in lower-case hex, with its stamp, which is the same before and after reading.
 
-    An `own` file is a temporary one of ours, whose digest is not remembered: its pages need not be on the disk yet.
-    `on_content` is given the bytes of a file that has no more than `CHUNK_BYTES`, if there is no `hasher`.
+    An `own` file is a temporary file of hashmark, whose digest is not cached, so its pages need not be written back.
+    `on_content` receives the bytes of a file of at most `CHUNK_BYTES`, if there is no `hasher`.
 
     Raises:
-        OSError: it can't be opened or read.
-        ChangedWhileReading: its stamp was another one afterwards, or its size is not what was read.
+        OSError: it cannot be opened or read.
+        ChangedWhileReading: its stamp changed, or its size differs from what was read.
     """
     with _opened(path) as descriptor:
         before = _first_stamp(descriptor, path, own=own)
@@ -111,13 +110,13 @@ def hash_file(
 
 
 def read_whole(path: str, most: int) -> tuple[bytes, str, Stamp]:
-    """The bytes of a file, their MD5 in lower-case hex, and the stamp that held before and after reading.
+    """Return the bytes of a file, their MD5 in lower-case hex, and the stamp, the same before and after reading.
 
-    Of a file that has grown meanwhile, `most` bytes and one are read.
+    Reads at most `most` + 1 bytes, if the file has grown.
 
     Raises:
-        OSError: it can't be opened or read.
-        ChangedWhileReading: its stamp was another one afterwards, or its size is not what was read.
+        OSError: it cannot be opened or read.
+        ChangedWhileReading: its stamp changed, or its size differs from what was read.
     """
     with _opened(path) as descriptor:
         before = _first_stamp(descriptor, path)
@@ -128,8 +127,8 @@ def read_whole(path: str, most: int) -> tuple[bytes, str, Stamp]:
     return data, hashlib.md5(data, usedforsecurity=False).hexdigest(), before
 
 
-class _opened:  # noqa: N801 - used as a function; contextlib's would cost a small file a tenth of its hashing
-    """A file's descriptor, not buffered, and without waiting for a writer, should the file have become a pipe."""
+class _opened:  # noqa: N801 - used as a function; contextlib's takes a tenth of the time to hash a small file
+    """Opens a file unbuffered, and without waiting for a writer if it has become a pipe."""
 
     def __init__(self, path: str) -> None:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -142,9 +141,9 @@ class _opened:  # noqa: N801 - used as a function; contextlib's would cost a sma
 
 
 def _first_stamp(descriptor: int, path: str, *, own: bool = False) -> Stamp:
-    """The stamp of a regular file, once its mapped pages are on the disk if it is not ours."""
+    """Return the stamp of a regular file, after writing back its mapped pages unless it is `own`."""
     if not own:
-        page_cache.settle(descriptor)
+        page_cache.write_back(descriptor)
     facts = os.fstat(descriptor)
     if not stat.S_ISREG(facts.st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file", path)
@@ -152,7 +151,7 @@ def _first_stamp(descriptor: int, path: str, *, own: bool = False) -> Stamp:
 
 
 def _read(descriptor: int, size: int) -> bytes:
-    """The first `size` bytes, and one more if the file has grown. A read allocates what it asks for, so no more."""
+    """Read the first `size` bytes, plus one if the file has grown. A read allocates all that it requests."""
     data = os.read(descriptor, size + 1)
     while len(data) < size and (more := os.read(descriptor, size + 1 - len(data))):
         data += more
@@ -169,7 +168,7 @@ def _stream(descriptor: int, hasher: MultipartHasher) -> tuple[str, int]:
 
 
 class ChangedWhileReading(OSError):
-    """The file was written to while it was read."""
+    """The file changed while it was read."""
 
     def __init__(self, path: str) -> None:
         super().__init__(None, "it changed while it was read", path)
@@ -184,12 +183,12 @@ def hash_all(
     workers: int | None = None,
     on_content: OnContent | None = None,
 ) -> Iterator[tuple[T, Hashed | None]]:
-    """The rows in the same order, each with the digest of the file that is `unread` in it, on all cores.
+    """Yield the rows in order, each with the digest of its file to read, using all cores.
 
-    `unread` is asked once for each row; None where nothing is to be read. `clock` is asked once, before the first file
-    is read, as `file_system_now`: by it a digest may be remembered. A file that can't be read, or that changes while it
-    is read, comes with `trouble` instead of a digest. At most a few thousand rows are held at once, and no more than a
-    batch where nothing is read. What is read is shown to `on_content` as well.
+    `unread` is called once per row and returns the file to read or None. `clock` is called once, before the first file
+    is read (see `file_system_now`), and decides which digests may be cached. A file that cannot be read, or that
+    changes meanwhile, has `trouble` instead of a digest. Holds at most a few thousand rows, or one batch where nothing
+    is read. `on_content` receives the bytes of small files.
     """
     base = os.fspath(root)
     now_ns = functools.cache(clock)
@@ -204,13 +203,13 @@ def hash_all(
         for batch in _ahead(starmap(begin, _batches(rows, unread)), BATCHES_AHEAD):
             yield from batch.result() if isinstance(batch, Future) else batch
     finally:
-        pool.shutdown(cancel_futures=True)  # whoever gave up waits for no file that nobody has begun to read
+        pool.shutdown(cancel_futures=True)  # a caller that stops early does not wait for files that are not started
 
 
 def _batches(
     rows: Iterable[T], unread: Callable[[T], LocalFile | None]
 ) -> Iterator[tuple[list[T], list[LocalFile | None]]]:
-    """The rows in batches, with the files that are to be read in them; a batch ends once it has enough to read."""
+    """Yield batches of rows with their files to read; a batch ends when it has `BATCH_BYTES` to read."""
     source = iter(rows)
     while lot := list(islice(source, BATCH_FILES)):
         files = list(map(unread, lot))
@@ -236,21 +235,21 @@ def _hash_one(base: str, file: LocalFile, now_ns: int | None, on_content: OnCont
     try:
         digest, stamp = hash_file(f"{base}/{file.key}", on_content=receive)
     except OSError as error:
-        why = f"can't be read: {error.strerror or error}"
+        why = f"cannot be read: {error.strerror or error}"
         return Hashed(file._replace(trouble=why), settled=False)
     settled = is_settled(stamp, now_ns)
     return Hashed(LocalFile(file.key, stamp, digest), settled=settled, result=results[0] if results else None)
 
 
 def _ahead(batches: Iterable[_Batch[T]], depth: int) -> Iterator[_Batch[T]]:
-    """The same batches; while one is in work, up to `depth` more are taken, and so begun."""
+    """Yield the batches, starting up to `depth` more while the first is in progress."""
     waiting: deque[_Batch[T]] = deque()
     for batch in batches:
         waiting.append(batch)
-        while waiting and (len(waiting) > depth or not _in_work(waiting[0])):
+        while waiting and (len(waiting) > depth or not _in_progress(waiting[0])):
             yield waiting.popleft()
     yield from waiting
 
 
-def _in_work(batch: object) -> bool:
+def _in_progress(batch: object) -> bool:
     return isinstance(batch, Future) and not batch.done()

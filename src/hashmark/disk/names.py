@@ -1,7 +1,7 @@
-"""Puts the names of one folder in byte order, however many there are, in little memory.
+"""Sorts the names of one folder in byte order, using little memory however many there are.
 
-A million names as Python objects are 60 MB. So they are sorted in runs, the runs kept packed, and merged as they are
-read; sorted names pack to a tenth. What the names are of is not known here.
+A million names take 60 MB as Python objects. They are sorted in runs, which are compressed to a tenth and merged as
+they are read.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 NAMES_PER_RUN = 100_000
-"""Names held as objects at once; a folder with fewer is not packed at all."""
+"""Names kept as objects at a time; a folder with fewer is not compressed."""
 
 NAMES_PER_BLOCK = 2_000
-"""Names unpacked at a time, of each run."""
+"""Names decompressed at a time from each run."""
 
 
 def in_byte_order(names: Iterable[bytes]) -> Iterator[bytes]:
-    """The same names, sorted. They are all taken at once; none has a NUL, which no system allows in a name."""
+    """Return the names sorted. Reads all of them; none can have a NUL, which no system allows."""
     source = iter(names)
     runs: list[list[bytes]] = []
     while run := sorted(itertools.islice(source, NAMES_PER_RUN)):

@@ -1,7 +1,4 @@
-"""Has a file's pages sent to the disk, on Linux; other systems have no such call. Nothing here makes them durable.
-
-Which files, and why, is not known here.
-"""
+"""Writes a file's dirty pages back to the disk, on Linux; other systems have no such call. Makes nothing durable."""
 
 from __future__ import annotations
 
@@ -10,22 +7,22 @@ import sys
 from collections.abc import Callable
 
 _BEGIN, _WAIT = 2, 7
-"""Flags of sync_file_range(2): begin to write; wait for what is under way, write, and wait for that."""
+"""Flags of sync_file_range(2): start writing; wait for writes in progress, write, and wait."""
 
 
-def settle(descriptor: int) -> None:
-    """Have pages written through a memory map sent to the disk, and wait for it.
+def write_back(descriptor: int) -> None:
+    """Write dirty pages of memory maps back to the disk, and wait for it.
 
-    Until then the kernel does not see, nor stamp, further writes through the same map: a remembered digest would
-    outlive them (Linux stamps a mapped page when it is first made writable). It costs nothing where no page is
-    dirty, unlike fsync, which flushes the device. Elsewhere `--rehash` reads everything.
+    Until then the kernel does not notice further writes through the same map, nor change the file's stamp, so a cached
+    digest would be wrong (Linux stamps a mapped page when it first becomes writable). It takes no time where no page is
+    dirty, unlike fsync, which flushes the device. On other systems `--rehash` reads everything.
     """
     if call := _sync_file_range():
         call(descriptor, 0, 0, _WAIT)
 
 
-def begin(descriptor: int, start: int, count: int) -> None:
-    """Begin to send these bytes to the disk, so that an fsync later finds less to do."""
+def start_write_back(descriptor: int, start: int, count: int) -> None:
+    """Start writing these bytes back, so that a later fsync has less to do."""
     if call := _sync_file_range():
         call(descriptor, start, count, _BEGIN)
 
@@ -34,7 +31,7 @@ def begin(descriptor: int, start: int, count: int) -> None:
 def _sync_file_range() -> Callable[..., int] | None:
     if sys.platform != "linux":
         return None
-    import ctypes  # noqa: PLC0415 - only where a file is read or written at all
+    import ctypes  # noqa: PLC0415 - only needed when a file is read or written
 
     call = getattr(ctypes.CDLL(None, use_errno=True), "sync_file_range", None)
     if call is not None:

@@ -1,9 +1,9 @@
-"""Puts files in their place so that every path holds the old or the new content at every moment.
+"""Replaces files so that every path has either the old or the new content at any time.
 
-Paths are resolved one folder at a time, from an open descriptor of the dataset, refusing symlinks, so that no
-key and no swapped folder can lead outside. New content goes to a temporary name in the same folder and is
-synced; the target is checked again; then it is renamed and the folder is synced. What stands in the way is
-kept in the trash first. Where content comes from is not known here.
+Paths are resolved one folder at a time from an open descriptor of the dataset, refusing symlinks, so that no key and no
+swapped folder can lead outside. New content is written to a temporary name in the same folder and synced; the target is
+checked again; then the file is renamed and the folder is synced. The old content goes to the trash first. Does not know
+where content comes from.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BY_DESCRIPTOR = Path("/proc/self/fd").is_dir()
 
 
 class Slot:
-    """A file's place: an open folder and a name in it."""
+    """The place of a file: an open folder and a name in it."""
 
     def __init__(self, root: Path, key: str, folder: int) -> None:
         self.key = key
@@ -38,24 +38,24 @@ class Slot:
         self._root = root
 
     def path_of(self, name: str) -> str:
-        """A path to `name` in this folder that no renaming of parents can redirect, where the system has one."""
+        """Return a path to `name` in this folder that renaming parents cannot redirect, where the system has one."""
         if _BY_DESCRIPTOR:
             return f"/proc/self/fd/{self._folder}/{name}"
         return os.fspath((self._root / self.key).with_name(name))
 
     def facts(self) -> os.stat_result:
-        """What the system knows of the file in the place, before it is replaced.
+        """Return the stat of the file before it is replaced.
 
         Raises:
-            ReadOnly: nobody may write it, which a rename would not ask.
+            ReadOnly: nobody may write it, which a rename would not check.
         """
         facts = os.stat(self.name, dir_fd=self._folder, follow_symlinks=False)
         if not facts.st_mode & 0o222:
-            raise ReadOnly(f"'{self.key}' is read-only and is left as it is.", "Allow writing to it, then run again.")
+            raise ReadOnly(f"'{self.key}' is read-only and is left as it is.", "Make it writable, then run again.")
         return facts
 
     def stamp(self, name: str | None = None) -> Stamp | None:
-        """The stamp of what is in the place now (or at `name` in its folder), or None if nothing is.
+        """Return the current stamp of the file (or of `name` in its folder), or None if there is none.
 
         Raises:
             UnsafePath: it is a symlink, a folder or a device, which must not be replaced.
@@ -70,26 +70,24 @@ class Slot:
         return stamp_of(facts)
 
     def temporary(self) -> str:
-        """A fresh name for unfinished content in this place's folder."""
+        """Return a new name for unfinished content in this folder."""
         return temporary_name()
 
     def check_writable(self) -> None:
-        """Find out before anything is fetched whether a file could be made here.
+        """Check that a file can be created here, before anything is downloaded.
 
         Raises:
-            ReadOnly: it could not.
+            ReadOnly: it cannot.
         """
         if not os.access(".", os.W_OK, dir_fd=self._folder, effective_ids=os.access in os.supports_effective_ids):
-            raise ReadOnly(f"'{self.key}' can't be written: its folder is read-only.")
+            raise ReadOnly(f"'{self.key}' cannot be written: its folder is read-only.")
 
     def fill(self, temporary: str, chunks: Iterable[bytes], hasher: MultipartHasher | None = None) -> int:
-        """Write a new file of that name and have it on the device; then feed `hasher` with what it holds.
-
-        Returns the number of bytes that were written.
+        """Write a new file with this name, sync it, hash what it holds with `hasher`, and return its number of bytes.
 
         Raises:
             FileChanged: it does not hold what was written.
-            LocalError: it can't be written. Either way nothing is left of it.
+            LocalError: it cannot be written. In either case the new file is removed.
         """
         try:
             descriptor = os.open(temporary, _NEW, 0o666, dir_fd=self._folder)
@@ -97,7 +95,7 @@ class Slot:
                 size = write_all(descriptor, chunks)
                 os.fsync(descriptor)
                 if hasher and hash_descriptor(descriptor, hasher, size) != size:
-                    raise FileChanged(f"'{self.key}' was changed by another program before it was in its place.")
+                    raise FileChanged(f"'{self.key}' was changed by another program before it was complete.")
             finally:
                 os.close(descriptor)
         except BaseException as error:
@@ -116,21 +114,21 @@ class Slot:
         *,
         synced: bool = False,
     ) -> None:
-        """Move finished content from `temporary` into place; it is sent to the device first if it is not `synced`.
+        """Move finished content from `temporary` into place, after syncing it unless it is `synced`.
 
-        `expected` is what the user was shown there (None: nothing), and `md5` its digest. What is replaced is kept
-        at `trash`.
+        `expected` is the stamp that the user saw (None: no file), and `md5` its digest. The old content is kept at
+        `trash`.
 
         Raises:
-            FileChanged: something else is in the place now.
-            LocalError: the system refuses; the place is as it was.
+            FileChanged: the place has something else now.
+            LocalError: the system refuses; the place is unchanged.
         """
         try:
             if not synced:
                 sync_file(self.path_of(temporary))
             self._check_whole(expected, md5)
             if expected is None:
-                # Unlike a rename, a link fails where something has appeared meanwhile.
+                # Unlike a rename, a link fails if a file has appeared meanwhile.
                 self.link_new(temporary)
             else:
                 self._inherit_mode(temporary)
@@ -144,17 +142,17 @@ class Slot:
 
     @contextlib.contextmanager
     def _kept(self, expected: Stamp, trash: Path) -> Iterator[None]:
-        """Keep the old content at `trash` while the body replaces it; undone if that does not come to pass."""
+        """Keep the old content at `trash` while the body replaces it; remove it again if the body fails."""
         began = False
         try:
             keep_in_trash(self.path_of(self.name), trash)
-            # The inode's ctime moves when a hard link to it is made, which keeping it in the trash does.
+            # A hard link, such as that of the trash, changes the ctime of the inode.
             self._check(expected)
             began = True
             yield
         except BaseException:
-            # A part of a copy, or still the live file: a second name for that would change along with it. But
-            # once the live file is gone, whatever was reported, the trash holds all that is left of it.
+            # It is an incomplete copy, or a second name of the live file, which would change with it. But once the
+            # live file is gone, whatever the error said, the trash has the only copy.
             if not (began and self._is_gone(expected)):
                 with contextlib.suppress(OSError):
                     trash.unlink(missing_ok=True)
@@ -168,19 +166,19 @@ class Slot:
         return now is None or (now.inode, now.device) != (expected.inode, expected.device)
 
     def link_new(self, temporary: str) -> None:
-        """Give `temporary` this place as well, where nothing is.
+        """Link `temporary` to this place, which must be empty.
 
         Raises:
-            FileChanged: something has appeared there.
+            FileChanged: a file has appeared there.
         """
         try:
             os.link(temporary, self.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         except FileExistsError:
-            raise FileChanged(f"'{self.key}' appeared on disk meanwhile and is left as it is.") from None
+            raise FileChanged(f"'{self.key}' appeared on disk in the meantime and is left as it is.") from None
         except OSError as error:
             if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}:
                 raise
-            self._check(None)  # a file system without hard links: the gap is as small as it can be
+            self._check(None)  # without hard links, a small gap remains between this check and the rename
             os.rename(temporary, self.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
 
     def _inherit_mode(self, temporary: str) -> None:
@@ -188,7 +186,7 @@ class Slot:
         os.chmod(self.path_of(temporary), mode & 0o777)  # noqa: PTH101 - the path is relative to a descriptor
 
     def _check(self, expected: Stamp | None) -> None:
-        """That the place holds `expected`, its ctime aside."""
+        """Check that the place holds `expected`, ignoring its ctime."""
         now = self.stamp()
         if now is None and expected is None:
             return
@@ -196,9 +194,9 @@ class Slot:
             raise FileChanged(f"'{self.key}' changed on disk after it was compared and is left as it is.")
 
     def _check_whole(self, expected: Stamp | None, md5: str | None) -> None:
-        """That the place holds `expected`, its ctime included.
+        """Check that the place holds `expected`, including its ctime.
 
-        Hard links, permissions and renames move the ctime too. So where nothing else moved, the bytes decide.
+        Hard links, permissions and renames also change the ctime. If nothing else changed, the bytes decide.
         """
         self._check(expected)
         now = self.stamp()
@@ -207,11 +205,11 @@ class Slot:
         raise FileChanged(f"'{self.key}' changed on disk after it was compared and is left as it is.")
 
     def remove(self, expected: Stamp, trash: Path, md5: str | None = None) -> None:
-        """Move the file to `trash`, if it is still what the user was shown (`md5` is the digest of that).
+        """Move the file to `trash`, if it is still the one that the user saw (`md5` is its digest).
 
         Raises:
-            FileChanged: it is not.
-            LocalError: the system refuses; the file is where it was.
+            FileChanged: it is another one.
+            LocalError: the system refuses; the file is still in its place.
         """
         try:
             self._check_whole(expected, md5)
@@ -222,14 +220,14 @@ class Slot:
             raise as_local_error(error, self.key) from None
 
     def drop(self, temporary: str) -> None:
-        """Remove unfinished content, if it is still there; what can't be removed is left for `walk.leftovers`."""
+        """Remove unfinished content if it exists; what cannot be removed is left for `walk.leftovers`."""
         with contextlib.suppress(OSError):
             os.unlink(temporary, dir_fd=self._folder)
 
 
 @contextlib.contextmanager
 def open_slot(root: Path, key: str, *, create: bool = False) -> Iterator[Slot]:
-    """The place of `key` under `root`, its folders made where `create` says so.
+    """Open the place of `key` under `root`, with `create` making its folders.
 
     Raises:
         UnsafePath: the key is unsafe, or one of its folders is a symlink or a file.
@@ -251,7 +249,7 @@ def open_slot(root: Path, key: str, *, create: bool = False) -> Iterator[Slot]:
 
 
 def _open_root(root: Path, *, create: bool) -> int:
-    flags = _FOLDER & ~os.O_NOFOLLOW  # the dataset itself may be a symlink, set by its owner
+    flags = _FOLDER & ~os.O_NOFOLLOW  # the dataset's own folder may be a symlink that its owner made
     try:
         return os.open(root, flags)
     except FileNotFoundError:
@@ -266,7 +264,7 @@ def _enter(folder: int, part: str, key: str, *, create: bool) -> int:
         if create:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(part, dir_fd=folder)
-                os.fsync(folder)  # a synced file in a folder that is lost is lost too
+                os.fsync(folder)  # a synced file is lost if its folder is lost
         inner = os.open(part, _FOLDER, dir_fd=folder)
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENOTDIR}:

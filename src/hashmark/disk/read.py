@@ -1,6 +1,6 @@
-"""Reads whole small files of a dataset for showing and editing, never through a symlinked folder.
+"""Reads small files of a dataset to show and edit them, never through a symlinked folder.
 
-What the bytes mean is not known here; hashing large files is `disk.hashing`.
+Does not know what the bytes mean. `disk.hashing` hashes large files.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from hashmark.disk.walk import stamp_of
 
 
 def read_file(root: Path, key: str, limit: int, *, head: bool = False) -> tuple[bytes, Stamp] | None:
-    """The file's bytes with its stamp, or None where there is no such file.
+    """Return the file's bytes with its stamp, or None if it does not exist.
 
-    A file of more than `limit` bytes is an error, or with `head` is cut off there.
+    A file of more than `limit` bytes is an error; with `head`, only its first `limit` bytes are read.
 
     Raises:
         UnsafePath: the key is unsafe, or one of its folders is a symlink.
-        Unreadable: it can't be read, is no regular file, or is too large.
+        Unreadable: it cannot be read, is not a regular file, or is too large.
     """
     try:
         with open_slot(root, key) as slot:
@@ -35,13 +35,13 @@ def read_file(root: Path, key: str, limit: int, *, head: bool = False) -> tuple[
     except LocalError:
         if _is_missing(root / key):
             return None
-        raise Unreadable(f"'{key}' can't be read: its folder can't be opened.") from None
+        raise Unreadable(f"'{key}' cannot be read: its folder cannot be opened.") from None
     except OSError as error:
-        raise Unreadable(f"'{key}' can't be read: {error.strerror}.") from None
+        raise Unreadable(f"'{key}' cannot be read: {error.strerror}.") from None
 
 
 def _is_missing(path: Path) -> bool:
-    """Whether it is sure that nothing is there; a folder that may not be looked into hides the answer."""
+    """Return whether certainly nothing is there; a folder without search permission hides the answer."""
     try:
         path.lstat()
     except OSError as error:
@@ -50,20 +50,20 @@ def _is_missing(path: Path) -> bool:
 
 
 def _read(path: str, key: str, limit: int, *, head: bool) -> tuple[bytes, Stamp]:
-    # Without waiting for a writer, should it be a pipe. Not `open`: that fails on a folder before it can be told.
+    # Does not wait for a writer if it is a pipe. Not `open`, which fails on a folder before its type is known.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
-            raise Unreadable(f"'{key}' can't be read: it is not a regular file.")
+            raise Unreadable(f"'{key}' cannot be read: it is not a regular file.")
         if facts.st_size > limit and not head:
-            raise Unreadable(f"'{key}' is too large to be read here ({facts.st_size} bytes).")
+            raise Unreadable(f"'{key}' is too large to be read ({facts.st_size} bytes).")
         with open(descriptor, "rb", closefd=False) as file:
-            data = file.read(min(limit, facts.st_size) + 1)  # asked for the limit, it would make room for that
+            data = file.read(min(limit, facts.st_size) + 1)  # a read allocates all that it requests
             if len(data) > facts.st_size:
                 data += file.read(limit + 1 - len(data))
     finally:
         os.close(descriptor)
-    if len(data) > limit and not head:  # it grew meanwhile: a part must not pass for the whole
-        raise Unreadable(f"'{key}' is too large to be read here (more than {limit} bytes).")
+    if len(data) > limit and not head:  # it grew meanwhile, and a part must not be taken for the whole
+        raise Unreadable(f"'{key}' is too large to be read (more than {limit} bytes).")
     return data[:limit], stamp_of(facts)

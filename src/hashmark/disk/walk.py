@@ -1,8 +1,7 @@
-"""Walks a dataset's folder in key order and says what it could not read.
+"""Walks a dataset's folder in key order and reports what it cannot read.
 
-The order is that of S3: UTF-8 bytes of the whole key, in which a folder sorts as its name plus `/`. Symlinks
-to folders are never followed; symlinks to files are read. Knows nothing of what the files are for, beyond the
-filter it is given.
+The order is S3's: by the UTF-8 bytes of the whole key, so a folder sorts as its name plus `/`. Symlinks to folders are
+not followed; symlinks to files are read. Does not know what the files are for.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ _STATE = f"{STATE_FOLDER}/"
 
 
 def stamp_of(facts: os.stat_result) -> Stamp:
-    """The part of a stat that identifies content in the digest cache."""
+    """Return the part of a stat that identifies content in the digest cache."""
     return Stamp(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, facts.st_dev)
 
 
 class Walk:
-    """One walk over `root`: iterate it for the files; `problems` grows with what could not be read.
+    """One walk over `root`. Iterate it for the files; `problems` collects what could not be read.
 
-    `ignores` gets a key (folders with a final `/`) and says whether to leave it out; `ignored` counts those.
-    A root that does not exist is an empty dataset.
+    `ignores` decides whether to ignore a key (folders have a final `/`); `ignored` counts those. A root that does not
+    exist is an empty dataset.
     """
 
     def __init__(self, root: Path, ignores: Callable[[str], bool] = lambda _key: False) -> None:
@@ -44,7 +43,7 @@ class Walk:
         except FileNotFoundError:
             is_folder = False
         except OSError as error:
-            self._problem("", "unreadable", f"{self.root} can't be read: {error.strerror}")
+            self._problem("", "unreadable", f"{self.root} cannot be read: {error.strerror}")
             return
         if is_folder:
             yield from self._tree()
@@ -52,8 +51,8 @@ class Walk:
             self._problem("", "not-a-folder", f"{self.root} is not a folder")
 
     def names(self) -> Iterator[str]:
-        """The keys alone, in order, without a look at any file; also of what will turn out not to be one."""
-        # A list of open folders, not recursion: a path has room for more folders than Python's stack.
+        """Yield the keys in order without a stat of any file, including those of what is not a regular file."""
+        # A list of open folders, not recursion: a path can have more folders than Python's stack has frames.
         folders = [self._keys("")]
         while folders:
             key = next(folders[-1], None)
@@ -70,15 +69,15 @@ class Walk:
         return (file for key in self.names() if (file := self._file(key)) is not None)
 
     def _keys(self, prefix: str) -> Iterator[str]:
-        """The keys of a folder's entries in byte order, those of folders with their final `/`.
+        """Return the keys of a folder's entries in byte order, folders with a final `/`.
 
-        Names are held as bytes, packed, and nothing else of an entry is: a flat folder may have a million.
+        Keeps only the names, packed as bytes, since a flat folder can have a million.
         """
         try:
             with os.scandir(os.fsencode(self._path(prefix))) as scan:
                 names = in_byte_order(map(self._sort_name, scan))
         except OSError as error:
-            self._problem(prefix, "unreadable", f"the folder can't be read: {error.strerror}")
+            self._problem(prefix, "unreadable", f"the folder cannot be read: {error.strerror}")
             return iter(())
         return (prefix + os.fsdecode(name) for name in names)
 
@@ -104,8 +103,8 @@ class Walk:
         try:
             facts = os.stat(self._path(key))  # noqa: PTH116 - a Path for each of a million files costs seconds
         except OSError as error:
-            # A dangling or circular symlink, or a file that vanished: it is there, and it can't be read.
-            return self._unreadable(key, f"can't be read: {error.strerror}")
+            # A dangling or circular symlink, or a file that vanished: it exists and cannot be read.
+            return self._unreadable(key, f"cannot be read: {error.strerror}")
         if stat.S_ISREG(facts.st_mode):
             return LocalFile(Key(key), stamp_of(facts))
         if stat.S_ISDIR(facts.st_mode):
@@ -123,10 +122,9 @@ class Walk:
 
 
 class SelectedWalk(Walk):
-    """A walk over some keys alone, for those that hold a file now; in key order like any other.
+    """A walk over chosen keys, for those that have a file now, in key order.
 
-    What the whole walk would not reach is not seen here either: ignored names, and what lies behind a symlinked
-    folder.
+    Like the complete walk, it does not reach ignored names or what is behind a symlinked folder.
     """
 
     def __init__(self, root: Path, keys: Iterable[str], ignores: Callable[[str], bool] = lambda _key: False) -> None:
@@ -139,13 +137,13 @@ class SelectedWalk(Walk):
                 yield file
 
     def _there(self, key: str) -> LocalFile | None:
-        """The file at `key`; None where it is sure that there is none, or a folder, in which no file has this key."""
+        """Return the file at `key`; None where there is certainly none, or a folder."""
         try:
             facts = os.lstat(self._path(key))
-        except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: a NUL, which no file's name has
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL, which no file name has
             return None
         except OSError as error:
-            return self._unreadable(key, f"can't be read: {error.strerror}")
+            return self._unreadable(key, f"cannot be read: {error.strerror}")
         return None if stat.S_ISDIR(facts.st_mode) else self._file(key)
 
     def _reached(self, key: str) -> bool:

@@ -1,6 +1,6 @@
-"""Finished thumbnails in a folder, by what they show and how large. All of it can be lost at any time.
+"""Caches finished thumbnails in a folder, by content and size. The cache can be lost at any time.
 
-So nothing is synced, and what can't be written is left out. How thumbnails are made is not known here.
+So nothing is synced, and a thumbnail that cannot be written is not cached. Does not know how thumbnails are made.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ import secrets
 from pathlib import Path
 
 MAX_SIDE_PX = 4096
-"""Pixels; a thumbnail is not larger."""
+"""The largest side of a thumbnail."""
 
 _DIGEST = re.compile(r"[0-9a-f-]{8,80}")
 
 
 class Cache:
-    """Thumbnails under `folder`, which is made when the first is kept."""
+    """Thumbnails under `folder`, which is created with the first one."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def path(self, digest: str, side: int) -> Path:
-        """Where the thumbnail of these pixels is kept.
+        """Return the path of a thumbnail.
 
         Raises:
-            ValueError: `digest` is no digest (it becomes part of a path), or `side` is not 1 to `MAX_SIDE_PX` pixels.
+            ValueError: `digest`, which becomes part of a path, is invalid, or `side` is not 1 to `MAX_SIDE_PX`.
         """
         if not _DIGEST.fullmatch(digest):
             raise ValueError(f"{digest!r} is not a digest")
@@ -36,7 +36,7 @@ class Cache:
         return self._folder / digest[:2] / f"{digest}-{side}.webp"
 
     def read(self, digest: str, side: int) -> bytes | None:
-        """The thumbnail, or None. A damaged one is dropped.
+        """Return the thumbnail, or None. A damaged one is deleted.
 
         Raises:
             ValueError: as `path`.
@@ -46,7 +46,7 @@ class Cache:
             data = path.read_bytes()
         except OSError:
             return None
-        # Its own length shows a file whose end never reached the disk.
+        # Its length field reveals a file whose end never reached the disk.
         if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and int.from_bytes(data[4:8], "little") + 8 == len(data):
             return data
         with contextlib.suppress(OSError):
@@ -54,7 +54,7 @@ class Cache:
         return None
 
     def write(self, digest: str, side: int, data: bytes) -> None:
-        """Keep the thumbnail, if the disk lets us.
+        """Cache the thumbnail, if it can be written.
 
         Raises:
             ValueError: as `path`.

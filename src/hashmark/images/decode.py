@@ -1,8 +1,7 @@
-"""Pictures out of untrusted bytes: a thumbnail, or the facts of the header. Runs inside the worker processes.
+"""Decodes untrusted images: thumbnails, and facts of the header. Runs in worker processes.
 
-Only here is Pillow imported, and only here are images parsed. Whatever a decoder does with hostile bytes comes out as
-an `ImageRefused` that says why in words. The process around it (`images.processes`) limits time, memory and crashes;
-it is not known here, nor are files.
+Only this module imports Pillow and parses images. Whatever a decoder does with hostile bytes becomes an `ImageRefused`
+that says why. `images.processes` limits time and memory and contains crashes. Does not know files.
 """
 
 from __future__ import annotations
@@ -34,16 +33,16 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What shows an image of each EXIF orientation upright."""
+"""The transposition that turns an image of each EXIF orientation upright."""
 
 _HASHED = 8
-"""Sides of the grid of a difference hash, which has twice as many bits as the grid has places."""
+"""The side of the grid of a difference hash, which has two bits per cell."""
 
 _HASHED_SIDE = 256
-"""A JPEG need not be decoded larger to be hashed, and is read to its end all the same."""
+"""A JPEG is decoded at this size to be hashed, and still read to its end."""
 
 _LEAST_BITS = 16
-"""A hash with fewer bits set is that of a blank sheet with something small on it."""
+"""A hash with fewer bits set is that of an almost empty image."""
 
 _OPAQUE = 255
 
@@ -52,8 +51,7 @@ _OPAQUE = 255
 class Facts:
     """An image as stored. `width` and `height` are pixels before EXIF rotation; `orientation` is EXIF's 1 to 8.
 
-    Only what the given bytes hold is known: `orientation` is None and `frames` a lower bound where the rest of the
-    file would say more.
+    Where the rest of the file is needed, `orientation` is None and `frames` is a lower bound.
     """
 
     width: int
@@ -66,44 +64,44 @@ class Facts:
 
 
 def prepare() -> None:
-    """Set Pillow up, once in each worker."""
+    """Set up Pillow, once in each worker."""
     Image.preinit()
     for plugin in ("Avif", "Bmp", "Gif", "Jpeg", "Mpo", "Png", "Tiff", "WebP"):
-        import_module(f"PIL.{plugin}ImagePlugin")  # Pillow would load those of all formats to find one
+        import_module(f"PIL.{plugin}ImagePlugin")  # Pillow would load the plugins of all formats
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     ImageFile.LOAD_TRUNCATED_IMAGES = False
-    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread's stack and heap would count against the memory limit
-    warnings.simplefilter("ignore")  # odd metadata is nothing to tell anyone
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the stack and heap of each thread count against the memory limit
+    warnings.simplefilter("ignore")  # unusual metadata needs no warning
     warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 def thumbnail(data: bytes, side: int) -> bytes:
-    """A WebP of the image (its first frame) that fits in `side` x `side` pixels, upright, without metadata.
+    """Return a WebP of the first frame that fits in `side` x `side` pixels, upright, without metadata.
 
-    Smaller images keep their size. Colours are taken as sRGB, as training tools take them: profiles are not applied.
+    Smaller images keep their size. Colours are read as sRGB, ignoring profiles, as training tools do.
 
     Raises:
-        ImageRefused: the data is no image of `heads.FORMATS`, too large, or damaged.
+        ImageRefused: the data is not an image of `heads.FORMATS`, too large, or damaged.
     """
-    with _in_words(), _opened(data) as image:
-        image.draft(None, (2 * side, 2 * side))  # a JPEG can be decoded at a fraction of its size, which is quick
+    with _as_refusals(), _opened(data) as image:
+        image.draft(None, (2 * side, 2 * side))  # decodes a JPEG at a fraction of its size, which is faster
         image.load()
-        upright = _TURNS.get(_orientation(image) or 1)  # a TIFF has turned itself by now, and says so
+        upright = _TURNS.get(_orientation(image) or 1)  # Pillow has already turned a TIFF
         shown = _eight_bits(image)
         shown.thumbnail((side, side))
         if upright is not None:
             shown = shown.transpose(upright)
-        shown.info = {}  # a colour profile would be kept
+        shown.info = {}  # drop the colour profile
         result = io.BytesIO()
         shown.save(result, "WEBP", quality=80, method=2)
         return result.getvalue()
 
 
 def examine(data: bytes) -> ImageFacts:
-    """What an image is once its first frame is decoded, or in `trouble` why it can't be; never raises for bad data."""
+    """Return the facts of the decoded first frame; `trouble` says why it cannot be decoded. Bad data does not raise."""
     seen = ImageFacts(format=heads.kind(data) or "")
     try:
-        with _in_words(), _opened(data) as image:
+        with _as_refusals(), _opened(data) as image:
             orientation, frames, (width, height) = _orientation(image), _frames(image), image.size
             if seen.format == "TIFF" and (orientation or 1) >= 5:
                 width, height = height, width  # as in `_facts_by_pillow`
@@ -120,7 +118,7 @@ def examine(data: bytes) -> ImageFacts:
 
 
 def _likeness(image: Image.Image) -> int | None:
-    """The difference hash of an image, as 128 bits, or None where it is so plain that many others would have it."""
+    """Return the 128-bit difference hash of an image, or None for one so plain that many others would share it."""
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     grays = image.convert("L").resize((_HASHED + 1, _HASHED + 1), Image.Resampling.LANCZOS)
@@ -129,7 +127,7 @@ def _likeness(image: Image.Image) -> int | None:
 
 
 def facts(given: Sequence[bytes]) -> list[Facts | str]:
-    """The facts of each image from its first bytes, or why they can't be told, in words. Nothing is decoded."""
+    """Return the facts of each image from its first bytes, or why they cannot be read. Decodes nothing."""
     return [_facts(head) for head in given]
 
 
@@ -137,11 +135,11 @@ def _facts(head: bytes) -> Facts | str:
     name = heads.kind(head)
     if name is None:
         return heads.NOT_AN_IMAGE
-    with contextlib.suppress(Exception):  # most often the head ends before Pillow has what it wants
+    with contextlib.suppress(Exception):  # usually the head ends before Pillow has what it needs
         return _facts_by_pillow(name, head)
     found = heads.read(name, head)
     if found is None:
-        return f"The beginning of this {name} file does not tell its size, or is damaged."
+        return f"This {name} is damaged and can't be read."
     return Facts(found.width, found.height, name, found.mode, None, found.frames, found.alpha)
 
 
@@ -149,20 +147,20 @@ def _facts_by_pillow(name: str, head: bytes) -> Facts:
     with _header(name, head) as image:
         orientation, (width, height) = _orientation(image), image.size
         if name == "TIFF" and (orientation or 1) >= 5:
-            width, height = height, width  # Pillow gives the size that the image will have once it is loaded
+            width, height = height, width  # Pillow gives the size after rotation
         alpha = image.has_transparency_data
         return Facts(width, height, name, image.mode, orientation, _frames(image), alpha)
 
 
 def _frames(image: ImageFile.ImageFile) -> int:
-    with contextlib.suppress(Exception):  # frames are counted by walking through them, to where the head ends
+    with contextlib.suppress(Exception):  # Pillow counts frames up to the end of the head
         return max(int(getattr(image, "n_frames", 1)), 1)
     return 1
 
 
 def _orientation(image: Image.Image) -> int | None:
-    # Not PngImageFile's own getexif: that decodes the image to look for EXIF behind the pixels.
-    with contextlib.suppress(Exception):  # broken EXIF is as good as none
+    # Not PngImageFile.getexif, which decodes the image to find EXIF after the pixels.
+    with contextlib.suppress(Exception):  # invalid EXIF counts as none
         value = Image.Image.getexif(image).get(_ORIENTATION)
         if isinstance(value, int) and 1 <= value <= 8:
             return value
@@ -175,14 +173,14 @@ def _opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
     if name is None:
         raise ImageRefused(heads.NOT_AN_IMAGE)
     if found := heads.read(name, data):
-        _check_size(found.width, found.height)  # Pillow makes room for a whole WebP before it tells the size
+        _check_size(found.width, found.height)  # Pillow allocates a whole WebP before it reports the size
     with _header(name, data) as image:
         _check_size(*image.size)
         yield image
 
 
 def _header(name: str, data: bytes) -> ImageFile.ImageFile:
-    """The image, not decoded yet, and however large it says it is: its size is wanted in words."""
+    """Open the image without decoding it or limiting its size, so that errors can state the size."""
     Image.MAX_IMAGE_PIXELS = None
     try:
         return Image.open(io.BytesIO(data), formats=(name,))
@@ -192,31 +190,29 @@ def _header(name: str, data: bytes) -> ImageFile.ImageFile:
 
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
-        raise ImageRefused(
-            f"It is {width} x {height} pixels large, and more than {MAX_PIXELS // 1_000_000} megapixels aren't decoded."
-        )
+        raise ImageRefused(f"It has {width} x {height} pixels; the limit is {MAX_PIXELS // 1_000_000} megapixels.")
 
 
 @contextlib.contextmanager
-def _in_words() -> Iterator[None]:
+def _as_refusals() -> Iterator[None]:
     try:
         yield
     except ImageRefused:
         raise
     except MemoryError:
-        raise ImageRefused("Decoding it takes more memory than one image may have.") from None
+        raise ImageRefused("Decoding it takes more memory than one image may use.") from None
     except UnidentifiedImageError:
-        raise ImageRefused("Its header is damaged or cut short.") from None
-    except Exception as error:  # noqa: BLE001 - a decoder that is given nonsense may raise anything
+        raise ImageRefused("Its header is damaged or incomplete.") from None
+    except Exception as error:  # noqa: BLE001 - a decoder may raise anything for invalid data
         if "out of memory" in str(error).lower():
-            raise ImageRefused("Decoding it takes more memory than one image may have.") from None
-        raise ImageRefused(f"It is damaged or cut short ({str(error)[:120] or type(error).__name__}).") from None
+            raise ImageRefused("Decoding it takes more memory than one image may use.") from None
+        raise ImageRefused(f"It is damaged or incomplete ({str(error)[:120] or type(error).__name__}).") from None
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """The image in a mode that a WebP can hold: L, RGB or RGBA."""
+    """Convert the image to a mode that WebP supports: L, RGB or RGBA."""
     if image.mode.startswith("I;16"):
-        # Not stretched: a 16-bit picture shows what its 8-bit version would.
+        # Not stretched: a 16-bit image looks like its 8-bit version.
         return image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
     if image.mode in {"I", "F"}:
         return _stretched(image)
@@ -228,7 +224,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _stretched(image: Image.Image) -> Image.Image:
-    """From black to white, where nothing says which values those are (depth maps and the like)."""
+    """Stretch values to the range from black to white, which such images (depth maps, for example) do not define."""
     low, high = (float(value) for value in image.getextrema() if isinstance(value, int | float))
     scale = 255 / (high - low) if high > low else 0.0
     return image.convert("F").point(lambda value: value * scale + (-low * scale)).convert("L")

@@ -1,7 +1,7 @@
-"""What the first bytes of an image say by themselves: its format, and its size where Pillow wants the whole file.
+"""Reads an image's format, and its size where Pillow needs the whole file, from its first bytes.
 
-Each format lays out its head in its own way, and these are read by hand because the rest of the file is not there.
-Everything here may be cut short or made up. Pixels, and what decodes them (`images.decode`), are not known here.
+The headers are parsed by hand because the rest of the file is not available. Any of it may be incomplete or forged.
+Does not know pixels or how they are decoded (`images.decode`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
-"""The formats that are decoded, by Pillow's names. Nothing else is even tried."""
+"""The formats that hashmark decodes, by Pillow's names; it tries no others."""
 
 NOT_AN_IMAGE = f"This is not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image."
 
@@ -28,7 +28,7 @@ _STARTS = (
 
 
 class Header(NamedTuple):
-    """What the head of a file says of the whole image. `mode` is Pillow's; `frames` counts those in the head."""
+    """What the head of a file says about the image. `mode` is Pillow's; `frames` counts those in the head."""
 
     width: int
     height: int
@@ -38,7 +38,7 @@ class Header(NamedTuple):
 
 
 def kind(data: bytes) -> str | None:
-    """Which of `FORMATS` the data begins like, or None."""
+    """Return which of `FORMATS` the data begins like, or None."""
     for start, name in _STARTS:
         if data.startswith(start):
             return name
@@ -51,14 +51,14 @@ def kind(data: bytes) -> str | None:
 
 
 def read(name: str, data: bytes) -> Header | None:
-    """The header of a `name` image whose end may be missing; None where it is not told, or not by this module."""
+    """Return the header of a `name` image whose end may be missing; None if it is missing or not supported here."""
     reader = _READERS.get(name)
     found = reader(data) if reader else None
     return found if found and found.width and found.height else None
 
 
 def _png(data: bytes) -> Header | None:
-    """The first chunk tells it; generators write whole workflows between that and the pixels."""
+    """Read the first chunk; generators write whole workflows between it and the pixels."""
     if data[12:16] != b"IHDR" or len(data) < 29:
         return None
     depth, colours = data[24], data[25]
@@ -67,7 +67,7 @@ def _png(data: bytes) -> Header | None:
 
 
 def _webp(data: bytes) -> Header | None:
-    """RFC 9649: a canvas with flags, or one lossy (VP8, RFC 6386) or lossless frame at once."""
+    """Read RFC 9649: a canvas with flags, or a single lossy (VP8, RFC 6386) or lossless frame."""
     chunk, body = data[12:16], data[20:]
     if chunk == b"VP8X" and len(body) >= 10:
         width, height = int.from_bytes(body[4:7], "little") + 1, int.from_bytes(body[7:10], "little") + 1
@@ -95,7 +95,7 @@ def _webp_frames(data: bytes) -> int:
 
 
 def _avif(data: bytes) -> Header | None:
-    """ISO/IEC 23008-12: `ispe` boxes give sizes, of which the image itself has the largest; an `auxC` tells alpha."""
+    """Read ISO/IEC 23008-12: the largest `ispe` box is the image's size; an `auxC` box means alpha."""
     properties = _box(_box(_box(data, b"meta")[4:], b"iprp"), b"ipco")
     sizes = [
         (int.from_bytes(body[4:8]), int.from_bytes(body[8:12]))

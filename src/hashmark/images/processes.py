@@ -1,7 +1,7 @@
-"""Processes with limits, and the patience they take: whatever becomes of one, the next task finds a working one.
+"""Runs tasks in processes with limits. If a process dies, the next task gets a new one.
 
-A task that takes too long, or its process with it, fails by itself. The limits keep broken and greedy input in bounds;
-they are no sandbox against code that has taken a worker over. What the tasks do is not known here.
+A task that exceeds its limits, or whose process dies, fails alone. The limits contain damaged and oversized input; they
+are not a sandbox against code that has taken over a worker. Does not know what the tasks do.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _MAX_TASKS = 500
-"""After so many, a worker is replaced: a fragmented heap would meet the memory limit early."""
+"""A worker is replaced after so many tasks, since a fragmented heap would reach the memory limit early."""
 
 _GRACE_S = 30.0
-"""Seconds that a task may wait for a worker to start. Each task has a free one, so a longer wait means it is lost."""
+"""Seconds that a task waits for a worker to start. Every task has a free worker, so a longer wait means it is lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """For one task: `seconds` of time, and bytes of `memory`, which is the address space of its process."""
+    """Limits of one task: `seconds` of time, and bytes of `memory`, the address space of its process."""
 
     seconds: float = 15.0
     memory: int = 2 << 30
 
 
 class WorkerProcesses:
-    """`count` processes, started when the first task comes. Each calls `prepare` once before it works.
+    """`count` processes, started with the first task. Each calls `prepare` once before its first task.
 
-    They are spawned, not forked: threads and the AWS runtime don't survive a fork, and a fork server would outlive us
-    for little (it starts a worker as fast). The caller may have no more than `count` tasks running at once.
+    They are spawned, not forked: threads and the AWS runtime do not survive a fork, and a fork server would outlive
+    this process without starting workers faster. The caller may run at most `count` tasks at once.
     """
 
     def __init__(self, count: int, limits: Limits, prepare: Callable[[], None]) -> None:
@@ -56,14 +56,14 @@ class WorkerProcesses:
         self._closed = False
 
     def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The result of the function, called in a worker. Blocks.
+        """Call the function in a worker and return its result. Blocks.
 
         Raises:
-            Died: it took too long, or its process with it.
-            ImageRefused: the workers are closed, or can't be kept running.
+            Died: it took too long, or its process died.
+            ImageRefused: the workers are closed, or keep dying.
             Exception: what the function raised.
         """
-        for _ in range(2):  # a worker that dies while idle takes the pool along, with others' tasks
+        for _ in range(2):  # a worker that dies while idle breaks the pool, with the tasks of others
             with contextlib.suppress(_Lost):
                 pool = self._running()
                 try:
@@ -105,7 +105,7 @@ class WorkerProcesses:
 
     def _result(self, pool: ProcessPool, task: ProcessFuture[T]) -> T:
         deadline = time.monotonic() + self._limits.seconds + _GRACE_S
-        # A pool that breaks or is ended leaves some tasks without an answer, so it has to be looked after.
+        # A pool that breaks or is stopped leaves some tasks without a result, so it must be polled.
         while not wait([task], timeout=0.1).done:
             if not pool.active or time.monotonic() > deadline:
                 raise _Lost
@@ -120,11 +120,11 @@ class WorkerProcesses:
 
 
 class Died(Exception):
-    """The task took too long, or its process with it. The text says which, as a sentence about the task."""
+    """The task took too long, or its process died; the message says which."""
 
 
 class _Lost(Exception):
-    """The pool broke, and the task with it, for no fault of its own."""
+    """The pool broke, and the task with it, for another reason than the task."""
 
 
 def _schedule(
@@ -132,18 +132,18 @@ def _schedule(
 ) -> ProcessFuture[T]:
     try:
         return pool.schedule(function, args, kwargs, timeout=seconds)
-    except RuntimeError:  # it broke, or was ended, since the last task
+    except RuntimeError:  # it broke, or was stopped, since the last task
         raise _Lost from None
 
 
 def _end(pool: ProcessPool) -> None:
     """End a pool and its workers.
 
-    They are killed here: pebble removes their locks first, and one that is just starting then says so in a stack trace.
+    Kills the workers, since pebble removes their locks first and a starting worker would then print a stack trace.
     """
     pool.stop()  # type: ignore[no-untyped-call]
-    if loop := pool._pool_manager_loop:  # noqa: SLF001 - pebble tells of its workers nowhere else
-        loop.join()  # it starts no more of them
+    if loop := pool._pool_manager_loop:  # noqa: SLF001 - pebble has no public access to its workers
+        loop.join()  # it starts no more workers
     workers = list(pool._pool_manager.worker_manager.workers.values())  # noqa: SLF001 - as above
     for worker in workers:
         worker.kill()
@@ -153,7 +153,7 @@ def _end(pool: ProcessPool) -> None:
 
 
 def _ending(exitcode: int) -> str:
-    """How a process ended, in words: negative numbers are signals."""
+    """Describe how a process ended; negative exit codes are signals."""
     if exitcode == -signal.SIGKILL:
         return "was killed, perhaps because the machine ran out of memory"
     with contextlib.suppress(ValueError):
@@ -162,8 +162,8 @@ def _ending(exitcode: int) -> str:
 
 
 def _limit(memory: int, prepare: Callable[[], None]) -> None:
-    """Runs in each worker before its first task. Ctrl-C is ignored there already: pebble leaves it to the parent."""
-    prepare()  # first, because it may import modules
+    """Set the limits of a worker, before its first task. Pebble already makes workers ignore Ctrl-C."""
+    prepare()  # first, since it may import modules
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # at once: a handler in Python would wait for the decoder
     for which, most in (
         (resource.RLIMIT_CORE, 0),

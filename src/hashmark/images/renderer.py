@@ -1,7 +1,7 @@
-"""Thumbnails and facts of images, in the background: one queue, a few processes with limits, a cache on the disk.
+"""Makes thumbnails and reads facts of images in the background: a queue, processes with limits, and a cache.
 
-It takes bytes and gives futures. Where the bytes come from, and who looks at the result, is not known here; nor how
-an image is decoded (`images.decode`), except that this happens in another process.
+Takes bytes and returns futures. Does not know where the bytes come from, nor how `images.decode` decodes them, except
+that it runs in another process.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from hashmark.images.decode import Facts
 from hashmark.images.processes import Died, Limits, WorkerProcesses
 
 HEAD_BYTES = 64 << 10
-"""How much of a file's beginning `Renderer.facts` reads; more is cut off."""
+"""`Renderer.facts` reads at most this much of the beginning of a file."""
 
 MAX_IMAGE_BYTES = 256 << 20
 """The largest file that is sent to a worker."""
 
 
 class Renderer:
-    """Worker processes with limits. A context manager; or call `close`.
+    """Worker processes with limits. Use it as a context manager or call `close`.
 
-    `cache` is a folder for finished thumbnails, and `workers` the number of processes. Nothing is started, and no
-    folder made, until it is needed. All methods may be called from any thread.
+    `cache` is the folder for finished thumbnails, `workers` the number of processes. Both are created when first
+    needed. All methods may be called from any thread.
     """
 
     def __init__(self, cache: Path, workers: int | None = None, *, limits: Limits | None = None) -> None:
         count = workers or min(4, os.cpu_count() or 1)
         self._cache = Cache(cache)
         self._workers = WorkerProcesses(count, limits or Limits(), decode.prepare)
-        # One thread waits for each process. What is queued here has not begun, so that it can still be cancelled.
+        # One thread waits for each process. Tasks in this queue have not started, so they can still be cancelled.
         self._queue = ThreadPoolExecutor(count, thread_name_prefix="image")
 
     def cached(self, digest: str, side: int) -> bytes | None:
-        """The finished WebP, or None where there is none yet, or only a damaged one (which is dropped).
+        """Return the finished WebP, or None. A damaged one is deleted.
 
         Raises:
             ValueError: as `render`.
@@ -49,10 +49,10 @@ class Renderer:
         return self._cache.read(digest, side)
 
     def render(self, data: bytes, digest: str, side: int) -> Future[bytes]:
-        """A WebP of the image (its first frame) that fits in `side` x `side` pixels, also kept in the cache.
+        """Return a WebP of the image's first frame that fits in `side` x `side` pixels, and cache it.
 
-        It is upright, has alpha where the image has it, is never enlarged, and carries no metadata. The future fails
-        with `ImageRefused` where no thumbnail can be made; cancelled before its turn, it is never begun.
+        It is upright, keeps alpha, is never enlarged, and has no metadata. The future fails with `ImageRefused` if the
+        image cannot be decoded. A future cancelled in the queue never starts.
 
         Raises:
             ValueError: `digest` is not 8 to 80 of `0-9a-f-`, or `side` is not 1 to 4096 pixels.
@@ -62,7 +62,7 @@ class Renderer:
         return self._queue.submit(self._render, data, digest, side)
 
     def facts(self, heads: Sequence[bytes]) -> Future[list[Facts | str]]:
-        """The facts of each image from its first `HEAD_BYTES` bytes, or why they can't be told, in words.
+        """Return the facts of each image from its first `HEAD_BYTES` bytes, or why they cannot be read.
 
         Raises:
             RuntimeError: it is closed.
@@ -70,9 +70,9 @@ class Renderer:
         return self._queue.submit(self._facts, [bytes(head[:HEAD_BYTES]) for head in heads])
 
     def examine(self, data: bytes) -> Future[ImageFacts]:
-        """What the image is once it is decoded; what the data is to blame for is told in its `trouble`.
+        """Return the facts of the decoded image; its `trouble` says why damaged data cannot be decoded.
 
-        The future fails with `ImageRefused` where a limit was met, which another try may not meet.
+        The future fails with `ImageRefused` if a limit is exceeded, which may not happen on a retry.
 
         Raises:
             RuntimeError: it is closed.
@@ -80,7 +80,7 @@ class Renderer:
         return self._queue.submit(self._examine, data)
 
     def close(self) -> None:
-        """End the processes at once. What is queued is cancelled; what is being decoded fails with `ImageRefused`."""
+        """End the processes at once. Queued tasks are cancelled; running ones fail with `ImageRefused`."""
         self._queue.shutdown(wait=False, cancel_futures=True)
         self._workers.close()
         self._queue.shutdown(wait=True)
@@ -99,7 +99,7 @@ class Renderer:
         try:
             thumbnail = self._workers.run(decode.thumbnail, data, side)
         except Died as why:
-            raise ImageRefused(f"It can't be decoded within the limits. {why}") from None
+            raise ImageRefused(f"It cannot be decoded within the limits. {why}") from None
         self._cache.write(digest, side, thumbnail)
         return thumbnail
 
@@ -107,13 +107,13 @@ class Renderer:
         try:
             return self._workers.run(decode.examine, data)
         except Died as why:
-            raise ImageRefused(f"It can't be decoded within the limits. {why}") from None
+            raise ImageRefused(f"It cannot be decoded within the limits. {why}") from None
 
     def _facts(self, heads: list[bytes]) -> list[Facts | str]:
         try:
             return self._workers.run(decode.facts, heads)
         except Died as why:
             if len(heads) == 1:
-                return [f"It can't be read within the limits. {why}"]
-        # One of them broke its worker; the others are not to suffer for it.
+                return [f"It cannot be read within the limits. {why}"]
+        # One of them broke its worker, so retry each by itself.
         return [found for head in heads for found in self._facts([head])]
