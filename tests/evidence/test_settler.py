@@ -243,7 +243,7 @@ def test_an_object_that_changed_or_vanished_after_the_listing_is_grey(rig: Rig) 
 def test_a_refused_head_is_grey_with_its_reason(rig: Rig) -> None:
     rig.odd.answers["a.txt"] = Reply(403)
     row = rig.judge({"a.txt": md5(OTHER)}, trusted=True)["a.txt"]
-    assert (row.verdict, "refuses" in (row.reason or "")) == (Verdict.UNVERIFIED, True)
+    assert (row.verdict, "denies" in (row.reason or "")) == (Verdict.UNVERIFIED, True)
 
 
 def test_an_etag_of_no_known_kind_is_grey(rig: Rig) -> None:

@@ -72,6 +72,7 @@ MEANING = {
         "an object that changes in the instant before its deletion is deleted too (a copy of the old one is kept)",
     ),
 }
+"""What each result of the probe means: where the store supports it, where it does not, and where that is unknown."""
 
 
 _INCOMPLETE = (

@@ -1,1 +1,1 @@
-"""Evidence beyond the listing: who needs it (`settle`), requests and reads (`look`), downloads (`body`)."""
+"""Evidence beyond the listing: rows that need it (`settler`), requests and reads (`inspection`), downloads (`body`)."""

@@ -96,11 +96,15 @@ class Requests:
         `md5` is the digest of `data` in hex, computed here if it is not given.
         """
         digest = md5 or hashlib.md5(data, usedforsecurity=False).hexdigest()
-        headers = {"Content-MD5": content_md5(digest), "Content-Type": content_type(key), **_meta(metadata)}
+        headers = {"Content-MD5": content_md5(digest), "Content-Type": content_type(key)}
+        headers |= {f"x-amz-meta-{name}": value for name, value in (metadata or {}).items()}
         if expect:
             headers |= expect.headers()
         answer = await self._client.send("PutObject", "PUT", key, headers=headers, body=data, on_bytes=on_bytes)
-        return _etag(answer, f"Writing '{key}'")
+        etag = normal_etag(answer.headers.get("etag", ""))
+        if not etag:
+            raise UnexpectedAnswer(f"Writing '{key}': the answer has no ETag, so what was stored is unknown.")
+        return etag
 
     async def get(
         self, key: str, *, etag: str | None = None, on_bytes: Callable[[int], None] | None = None
@@ -150,17 +154,6 @@ def expected(answer: Answer, key: str, etag: str | None) -> Answer:
     if etag and normal_etag(answer.headers.get("etag", "")) != etag:
         raise PreconditionFailed(f"'{key}' is not the version in the bucket that was expected.")
     return answer
-
-
-def _meta(metadata: Mapping[str, str] | None) -> dict[str, str]:
-    return {f"x-amz-meta-{name}": value for name, value in (metadata or {}).items()}
-
-
-def _etag(answer: Answer, what: str) -> str:
-    etag = normal_etag(answer.headers.get("etag", ""))
-    if not etag:
-        raise UnexpectedAnswer(f"{what}: the answer has no ETag, so what was stored is unknown.")
-    return etag
 
 
 def _head(answer: Answer, key: str) -> Head:

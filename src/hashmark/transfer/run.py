@@ -2,7 +2,7 @@
 
 Transfers come first, then deletes in the bucket, then deletes on disk; each phase runs only if all before it went well.
 The calling thread decides what begins, and reports every event and every result in the order they happen; the threads
-of a pool do the work. What is recorded, shown or asked is not known here.
+of a pool do the work. What is recorded or shown is not known here.
 """
 
 from __future__ import annotations
