@@ -19,7 +19,7 @@ from hashmark._version import __version__
 from hashmark.core.display import printable
 from hashmark.core.model import Verdict
 from hashmark.core.plan import DELETES, Direction
-from hashmark.core.vocabulary import CAPTION_ISSUES, COLOURS, grade, pair_colour, reason_of, why
+from hashmark.core.vocabulary import CAPTION_ISSUES, COLOURS, grade, pair_colour, why
 from hashmark.search.items import item_id
 from hashmark.search.query import HELP
 from hashmark.web.session.jobs import MAX_REFUSED_SHOWN, Job
@@ -34,6 +34,29 @@ from hashmark.web.views.serializers import remote_name
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 MAX_JOBS_SHOWN = 5
+
+JOB_LABELS = {
+    "push": "Upload",
+    "pull": "Download",
+    "delete": "Delete",
+    "verify": "Verify",
+    "clean": "Clean",
+    "undo": "Undo",
+}
+
+PIXEL_MODES = {
+    "1": "black and white",
+    "L": "greyscale",
+    "LA": "greyscale with alpha",
+    "I": "greyscale, 32 bits",
+    "I;16": "greyscale, 16 bits",
+    "F": "greyscale, floating point",
+    "P": "palette",
+    "PA": "palette with alpha",
+    "RGB": "RGB",
+    "RGBA": "RGB with alpha",
+}
+"""Pillow's pixel modes in words; others, such as CMYK, are shown by their own name."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +122,7 @@ def templates() -> jinja2.Environment:
         duration=duration,
         why=why,
         grade=grade,
-        reason=reason_of,
+        pixel_mode=lambda mode: PIXEL_MODES.get(mode, mode),
     )
     issue_labels = {code: issue.label for code, issue in CAPTION_ISSUES.items()}
     environment.globals.update(
@@ -110,6 +133,7 @@ def templates() -> jinja2.Environment:
         help=HELP,
         caption_issues=CAPTION_ISSUES,
         issue_labels=issue_labels,
+        job_labels=JOB_LABELS,
         max_refused_shown=MAX_REFUSED_SHOWN,
         picture_version=picture_version,
         remote_version=remote_version,

@@ -1,4 +1,4 @@
-// Asks the server: JSON in, JSON out. Knows the shapes of the API, and nothing of the page.
+// Requests to the server: JSON in, JSON out. Knows the shapes of the API and nothing of the page.
 
 export type Colour = "green" | "red" | "grey" | "cloud" | "conflict" | "refused";
 
@@ -42,8 +42,8 @@ export interface Piece {
   text: string;
 }
 
-/** An answer that is an error; `body` holds what the server adds to it. */
-export class Failed extends Error {
+/** An error response; `body` holds what the server adds to the message. */
+export class RequestFailed extends Error {
   readonly status: number;
   readonly code: string;
   readonly body: Record<string, unknown>;
@@ -56,35 +56,35 @@ export class Failed extends Error {
   }
 }
 
-/** No answer came. */
-export class Lost extends Error {
+/** The server did not answer. */
+export class ServerUnreachable extends Error {
   constructor() {
     super("The server does not answer. Is it still running?");
   }
 }
 
-/** Asks for JSON. Rejects with `Failed`, `Lost`, or an `AbortError` where it was given up. */
+/** Get JSON. Rejects with `RequestFailed`, `ServerUnreachable`, or an `AbortError` after `signal.abort()`. */
 export async function get<T>(url: string, signal?: AbortSignal): Promise<T> {
-  return read<T>(await reach(url, { headers: { accept: "application/json" }, signal: signal ?? null }));
+  return read<T>(await request(url, { headers: { accept: "application/json" }, signal: signal ?? null }));
 }
 
-/** Asks for a page's fragment: elements whose text the server has escaped. */
+/** Get a fragment of a page: elements whose text the server has escaped. */
 export async function fragment(url: string): Promise<ChildNode[]> {
-  const answer = await reach(url, { headers: { accept: "text/html" } });
+  const answer = await request(url, { headers: { accept: "text/html" } });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  if (!answer.ok) throw new Failed(answer.status, "http", page.querySelector("p")?.textContent ?? "It is not there.", {});
+  if (!answer.ok) throw new RequestFailed(answer.status, "http", page.querySelector("p")?.textContent ?? "Not found.", {});
   return [...page.body.childNodes];
 }
 
-async function reach(url: string, request: RequestInit): Promise<Response> {
+async function request(url: string, options: RequestInit): Promise<Response> {
   try {
-    return await fetch(url, request);
+    return await fetch(url, options);
   } catch (error) {
-    throw error instanceof TypeError ? new Lost() : error;
+    throw error instanceof TypeError ? new ServerUnreachable() : error;
   }
 }
 
-/** Sends JSON. The header marks the request as this page's own: no form and no other site can send it. */
+/** Send JSON. The header proves that the request is this page's own: no form and no other site can send it. */
 export async function send<T>(
   method: "POST" | "PUT" | "DELETE",
   url: string,
@@ -92,7 +92,7 @@ export async function send<T>(
   signal: AbortSignal | null = null,
 ): Promise<T> {
   const headers = { accept: "application/json", "content-type": "application/json", "x-hashmark": "1" };
-  return read<T>(await reach(url, { method, headers, body: JSON.stringify(body), signal }));
+  return read<T>(await request(url, { method, headers, body: JSON.stringify(body), signal }));
 }
 
 async function read<T>(answer: Response): Promise<T> {
@@ -100,10 +100,10 @@ async function read<T>(answer: Response): Promise<T> {
   const body = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
   const error = (body["error"] ?? {}) as { code?: string; message?: string; hint?: string };
   const message = [error.message ?? `The server answered ${answer.status}.`, error.hint].filter(Boolean).join(" ");
-  throw new Failed(answer.status, error.code ?? "http", message, body);
+  throw new RequestFailed(answer.status, error.code ?? "http", message, body);
 }
 
-/** The address of the dataset that this page shows, for `path` under it. */
+/** Return the address of `path` under the dataset that this page shows. */
 export function ofDataset(path: string): string {
   return `/api/datasets/${encodeURIComponent(datasetId())}/${path}`;
 }

@@ -1,5 +1,5 @@
-// The dialog that cleans captions: rules or one bulk change, a live preview, and then exactly what was previewed.
-import { datasetId, Failed, fragment, get, Lost, ofDataset, send, type Piece } from "./api.ts";
+// The dialog that cleans captions: rules or one bulk change, a live preview, and a button that applies exactly that.
+import { datasetId, fragment, get, ofDataset, RequestFailed, send, ServerUnreachable, type Piece } from "./api.ts";
 import { readForm, type Mode } from "./cleanform.ts";
 import { drawPieces } from "./editor.ts";
 import { Pager } from "./pager.ts";
@@ -7,8 +7,9 @@ import { dialog } from "./sheet.ts";
 import { trying } from "./toast.ts";
 import { offerUndo } from "./undo.ts";
 
-const PAGE = 50;
-const PAUSE = 250;
+const PAGE_ROWS = 50;
+const DEBOUNCE_MS = 250;
+const LOADING = "Loading preview …";
 const LISTS = ["changes", "flags", "skipped"] as const;
 type List = (typeof LISTS)[number];
 
@@ -35,7 +36,7 @@ interface Preview {
   skipped: Entry[];
 }
 
-/** Whose captions are meant: these items, or all (null); `words` says it, as in "of this filter". */
+/** Which captions to clean: those of these items, or all (null). `words` describes them, as in "of this filter". */
 export interface Scope {
   items: string[] | null;
   words: string;
@@ -47,21 +48,21 @@ export class Clean {
   private scope: Scope = { items: null, words: "" };
   private mode: Mode = "rules";
   private list: List = "changes";
-  /** Which list the reader wants to see, where it is not empty. */
+  /** The list to show if it is not empty. */
   private wanted: List = "changes";
-  private asking: AbortController | null = null;
+  private request: AbortController | null = null;
   private timer = 0;
   private preview: Preview | null = null;
   private pager: Pager | null = null;
 
   constructor() {
     this.dialog.addEventListener("click", (event) => this.clicked(event.target as Element));
-    this.dialog.addEventListener("input", () => this.lookSoon());
+    this.dialog.addEventListener("input", () => this.previewSoon());
     this.dialog.addEventListener("keydown", (event) => {
-      // Enter looks; it never applies what was not looked at.
+      // Enter updates the preview; it never applies what was not previewed.
       if (event.key !== "Enter" || !(event.target as Element).matches("input")) return;
       event.preventDefault();
-      void this.look();
+      void this.loadPreview();
     });
     this.dialog.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -70,7 +71,7 @@ export class Clean {
     this.dialog.addEventListener("close", () => this.stop());
   }
 
-  /** Open it for these captions; `fill` puts values into fields of that mode. */
+  /** Open the dialog for these captions; `fill` sets fields of that mode. */
   async open(scope: Scope, mode: Mode, fill: Record<string, string> = {}): Promise<void> {
     this.scope = scope;
     this.wanted = "changes";
@@ -78,13 +79,13 @@ export class Clean {
     if (!drawn) return;
     this.body.replaceChildren(...drawn);
     this.preview = null;
-    this.pager = new Pager(this.find(".pager"), PAGE, (start) => void this.turn(start));
+    this.pager = new Pager(this.find(".pager"), PAGE_ROWS, (start) => void this.turn(start));
     if (!this.dialog.open) this.dialog.showModal();
     this.profile(this.form.dataset["profile"] ?? "prose");
     this.turnTo(mode);
     for (const [name, value] of Object.entries(fill))
       this.find<HTMLInputElement>(`[data-of=${mode}] [data-setting=${name}]`).value = value;
-    void this.look();
+    void this.loadPreview();
   }
 
   private get form(): HTMLFormElement {
@@ -103,7 +104,7 @@ export class Clean {
     if (profile) this.profile(profile);
     if (list) this.turnList(list as List);
     if (act === "add-replacement") addReplacement(button);
-    if (mode || profile) void this.look();
+    if (mode || profile) void this.loadPreview();
   }
 
   private press(name: string, value: string): void {
@@ -120,7 +121,7 @@ export class Clean {
     this.find(mode === "rules" ? "button[data-mode=rules]" : `[data-of=${mode}] input`).focus();
   }
 
-  /** Tags or prose: which rules there are, and which of them are on. */
+  /** Show the rules for tags or for prose, and switch on those that the dataset has on. */
   private profile(profile: string): void {
     this.form.dataset["profile"] = profile;
     this.press("profile", profile);
@@ -133,63 +134,63 @@ export class Clean {
 
   // ---- the preview
 
-  private lookSoon(): void {
+  private previewSoon(): void {
     clearTimeout(this.timer);
-    this.asking?.abort();
-    this.unsure("Looking …");
-    this.timer = window.setTimeout(() => void this.look(), PAUSE);
+    this.request?.abort();
+    this.block(LOADING);
+    this.timer = window.setTimeout(() => void this.loadPreview(), DEBOUNCE_MS);
   }
 
   private stop(): void {
     clearTimeout(this.timer);
-    this.asking?.abort();
-    this.asking = null;
+    this.request?.abort();
+    this.request = null;
   }
 
-  /** Nothing can be applied until a preview is there. */
-  private unsure(said: string, bad = false): void {
+  /** Show a message and disable Apply. */
+  private block(message: string, bad = false): void {
     this.find<HTMLButtonElement>("[type=submit]").disabled = true;
     const place = this.find("#clean-said");
-    place.textContent = said;
+    place.textContent = message;
     place.classList.toggle("bad", bad);
-    place.classList.toggle("busy", said === "Looking …");
+    place.classList.toggle("busy", message === LOADING);
   }
 
-  private async look(): Promise<void> {
+  private async loadPreview(): Promise<void> {
     this.stop();
-    const asking = (this.asking = new AbortController());
+    const request = (this.request = new AbortController());
     const { table, lacking } = readForm(this.form, this.mode);
     this.showParameters();
-    this.unsure("Looking …");
+    this.block(LOADING);
     try {
       const body = { items: this.scope.items, table };
-      const found = await send<Preview>("POST", ofDataset("clean/preview"), body, asking.signal);
-      if (asking !== this.asking) return;
+      const found = await send<Preview>("POST", ofDataset("clean/preview"), body, request.signal);
+      if (request !== this.request) return;
       this.take(found, lacking);
     } catch (error) {
-      if ((error as Error).name === "AbortError" || asking !== this.asking) return;
+      if ((error as Error).name === "AbortError" || request !== this.request) return;
       this.fail(error as Error);
     }
   }
 
-  /** Say what went wrong here: a message of the page would be behind the dialog. */
+  /** Show an error within the dialog: a toast would be behind it. */
   private fail(error: Error): void {
-    if (!(error instanceof Failed || error instanceof Lost)) console.error(error);
-    this.unsure(error.message, true);
+    if (!(error instanceof RequestFailed || error instanceof ServerUnreachable)) console.error(error);
+    this.block(error.message, true);
   }
 
   private take(found: Preview, lacking: string[]): void {
     this.preview = found;
     const count = (n: number): string => `${n.toLocaleString()} ${n === 1 ? "caption" : "captions"}`;
     this.find("#clean-scope").textContent = `${count(found.looked)} ${this.scope.words}`;
-    this.unsure(found.changed ? `${count(found.changed)} would change.` : this.idle(lacking));
+    this.block(found.changed ? `${count(found.changed)} would change.` : this.idle(lacking));
     const apply = this.find<HTMLButtonElement>("[type=submit]");
     apply.disabled = found.changed === 0;
     apply.textContent = found.changed ? `Apply to ${count(found.changed)}` : "Apply";
     this.tally(found, lacking);
     const orphans = this.find("#clean-orphans");
     orphans.hidden = found.totals.orphans === 0;
-    orphans.textContent = `${count(found.totals.orphans)} without an image left alone; select them to clean them too.`;
+    orphans.textContent = `${count(found.totals.orphans)} without an image skipped. Select them to clean them too.`;
     for (const name of LISTS) this.find(`[data-list=${name}] b`).textContent = found.totals[name].toLocaleString();
     this.list = [this.wanted, ...LISTS].find((name) => found.totals[name] > 0) ?? "changes";
     this.press("list", this.list);
@@ -198,8 +199,8 @@ export class Clean {
 
   private idle(lacking: string[]): string {
     if (this.mode === "replace" && !this.find<HTMLInputElement>("[data-of=replace] [data-part=find]").value)
-      return "Say what to find.";
-    if (lacking.length) return `Nothing would change. ${lacking.join(", ")}: tell what it needs.`;
+      return "Enter the text to find.";
+    if (lacking.length) return `Nothing would change. Enter a value for: ${lacking.join(", ")}.`;
     return "Nothing would change.";
   }
 
@@ -209,7 +210,7 @@ export class Clean {
       if (parameter) parameter.hidden = !row.querySelector<HTMLInputElement>("[role=switch]")?.checked;
     }
     const on = this.body.querySelectorAll(".rule:not([hidden]) [role=switch]:checked").length;
-    this.find("#clean-on").textContent = this.mode === "rules" ? `${on} rules are on` : "What to change";
+    this.find("#clean-on").textContent = this.mode === "rules" ? `${on} ${on === 1 ? "rule is" : "rules are"} on` : "What to change";
   }
 
   private tally(found: Preview, lacking: string[]): void {
@@ -217,7 +218,10 @@ export class Clean {
       const name = row.dataset["rule"] ?? "";
       const changed = this.mode === "rules" ? (found.counts[name] ?? 0) : 0;
       const flagged = this.mode === "rules" ? (found.flagCounts[name] ?? 0) : 0;
-      const said = [changed ? changed.toLocaleString() : "", flagged ? `${flagged.toLocaleString()} to look at` : ""];
+      const said = [
+        changed ? `${changed.toLocaleString()} changed` : "",
+        flagged ? `${flagged.toLocaleString()} to review` : "",
+      ];
       const place = row.querySelector<HTMLElement>(".tally");
       if (place) place.textContent = lacking.includes(name) ? "needs a value" : said.filter(Boolean).join(", ");
     }
@@ -234,10 +238,10 @@ export class Clean {
     const name = this.preview?.preview;
     if (!name) return;
     try {
-      const found = await get<Preview>(ofDataset(`clean/preview/${name}?start=${start}&count=${PAGE}`));
+      const found = await get<Preview>(ofDataset(`clean/preview/${name}?start=${start}&count=${PAGE_ROWS}`));
       if (name === this.preview?.preview) this.draw(found, start);
     } catch (error) {
-      if (error instanceof Failed && error.status === 404) await this.look(); // too old: another is made
+      if (error instanceof RequestFailed && error.status === 404) await this.loadPreview(); // expired
       else this.fail(error as Error);
     }
   }
@@ -258,7 +262,7 @@ export class Clean {
       this.dialog.close();
       offerUndo(job);
     } catch (error) {
-      if (error instanceof Failed && error.status === 404) await this.look();
+      if (error instanceof RequestFailed && error.status === 404) await this.loadPreview();
       else {
         this.fail(error as Error);
         button.disabled = false;
@@ -284,7 +288,7 @@ function entryView(entry: Entry): HTMLLIElement {
   row.append(thumbnail(entry));
   const head = document.createElement("p");
   const name = document.createElement("b");
-  name.textContent = entry.key || "the folder";
+  name.textContent = entry.key || "The folder";
   const why = document.createElement("span");
   why.className = "quiet";
   why.textContent = [...(entry.rules ?? []), entry.rule ?? ""].filter(Boolean).join(", ");

@@ -1,9 +1,9 @@
-// The form of a cleaning as the table of settings that the server takes, as in hashmark.toml.
+// Reads the cleaning form into the table of settings that the server takes, as in hashmark.toml.
 
 export type Mode = "rules" | "replace" | "tags";
 export type Table = Record<string, unknown>;
 
-/** What is to be asked for; `lacking` are rules that are on and were not told what they need. */
+/** The settings to preview; `lacking` names rules that are on but lack a value they need. */
 export interface Wanted {
   table: Table;
   lacking: string[];
@@ -31,7 +31,7 @@ function length(root: Element): Table | undefined {
   return limit ? { [part(root, "unit")?.value ?? "words"]: limit, ...cut } : undefined;
 }
 
-/** What an editor holds; undefined where that is nothing. */
+/** Return the value of a field; undefined where it is empty. */
 function read(editor: HTMLElement, own: unknown): unknown {
   const value = (editor as HTMLInputElement).value ?? "";
   if (editor instanceof HTMLSelectElement && editor.selectedOptions[0]?.dataset["own"] !== undefined) return own;
@@ -61,7 +61,7 @@ function ruled(form: HTMLFormElement): Wanted {
   for (const row of form.querySelectorAll<HTMLElement>(".rule:not([hidden])")) {
     const name = row.dataset["rule"] ?? "";
     const parameter = row.dataset["parameter"];
-    if (parameter) delete table[parameter]; // given, it would turn its rule on
+    if (parameter) delete table[parameter]; // its presence would turn the rule on
     if (!row.querySelector<HTMLInputElement>("[role=switch]")?.checked) continue;
     const editor = row.querySelector<HTMLElement>("[data-setting]");
     const value = !parameter ? undefined : editor ? read(editor, own[parameter]) : own[parameter];
@@ -76,7 +76,7 @@ function ruled(form: HTMLFormElement): Wanted {
   return { table: { ...table, rules }, lacking };
 }
 
-/** The table for what the form says under this mode. */
+/** Return the settings that the form has in this mode. */
 export function readForm(form: HTMLFormElement, mode: Mode): Wanted {
   if (mode === "rules") return ruled(form);
   const table: Table = { rules: [] };

@@ -1,5 +1,5 @@
 // The dataset page: joins search, grid, selection, keys, plans and the detail view.
-import { get, ofDataset, send, Failed, type Found, type Row } from "./api.ts";
+import { get, ofDataset, RequestFailed, send, type Found, type Row } from "./api.ts";
 import { Clean, type Scope } from "./clean.ts";
 import type { Mode } from "./cleanform.ts";
 import { Detail } from "./detail.ts";
@@ -11,7 +11,7 @@ import { Rows } from "./rows.ts";
 import { Selection } from "./selection.ts";
 import { anyDialogOpen, isTyping } from "./sheet.ts";
 import { TagPanel } from "./tags.ts";
-import { shown, showTimes } from "./times.ts";
+import { formatTime, showTimes } from "./times.ts";
 import { say, toast, trying } from "./toast.ts";
 
 const byId = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
@@ -28,7 +28,7 @@ class DatasetPage {
   private readonly lint = new LintPanel(() => this.pressChips());
   private readonly tags = new TagPanel(() => this.pressChips());
   private readonly detail: Detail;
-  private asking: AbortController | null = null;
+  private request: AbortController | null = null;
   private typing = 0;
   private typed = false;
 
@@ -57,7 +57,7 @@ class DatasetPage {
     this.setView((address.get("view") ?? localStorage.getItem("hashmark-view")) === "list" ? "list" : "grid");
   }
 
-  /** Put the search in the address: as a new step that Back undoes, or in place of the one before. */
+  /** Put the search in the address: as a new step that Back undoes, or replacing the last one. */
   private writeAddress(step: boolean): void {
     const address = new URLSearchParams();
     if (this.field.value.trim()) address.set("q", this.field.value.trim());
@@ -69,7 +69,7 @@ class DatasetPage {
     else history.replaceState(null, "", url);
   }
 
-  /** Back or Forward: the search of that step, in the view that is shown now. */
+  /** After Back or Forward, run the search of that step; the view stays. */
   private stepped(): void {
     const address = new URLSearchParams(location.search);
     this.field.value = address.get("q") ?? "";
@@ -81,15 +81,15 @@ class DatasetPage {
   }
 
   private async search(): Promise<void> {
-    this.asking?.abort();
-    const asking = (this.asking = new AbortController());
+    this.request?.abort();
+    const request = (this.request = new AbortController());
     const address = new URLSearchParams({ q: this.field.value.trim(), sort: this.sort.value });
     try {
-      const found = await get<Found>(ofDataset(`search?${address}`), asking.signal);
+      const found = await get<Found>(ofDataset(`search?${address}`), request.signal);
       this.complain("");
       this.take(found);
     } catch (error) {
-      if (error instanceof Failed && error.code === "filter") this.complain(error.message);
+      if (error instanceof RequestFailed && error.code === "filter") this.complain(error.message);
       else await trying(() => Promise.reject(error as Error));
     }
   }
@@ -117,7 +117,7 @@ class DatasetPage {
     this.field.setAttribute("aria-invalid", String(Boolean(message)));
   }
 
-  /** Search for this; `step` makes it one that Back undoes. */
+  /** Run a search; `step` lets Back undo it. */
   private filter(text: string, step: boolean): void {
     this.field.value = text;
     this.writeAddress(step);
@@ -140,14 +140,14 @@ class DatasetPage {
     this.grid.follow();
   }
 
-  // ---- what is heard
+  // ---- events
 
   private listen(): void {
     this.field.addEventListener("input", () => {
       clearTimeout(this.typing);
       this.typing = window.setTimeout(() => {
         this.filter(this.field.value, !this.typed);
-        this.typed = true; // what is typed on without a pause elsewhere is one step
+        this.typed = true; // typing until the field loses the focus is one step
       }, 120);
     });
     this.field.addEventListener("blur", () => (this.typed = false));
@@ -163,7 +163,7 @@ class DatasetPage {
     this.box.addEventListener("dblclick", (event) => this.openTile(event));
     document.addEventListener("keydown", (event) => this.key(event));
     for (const dialog of document.querySelectorAll("dialog")) {
-      // What had the focus may be gone meanwhile; then the keys are the grid's again.
+      // If the element that had the focus is gone, keys go to the grid again.
       dialog.addEventListener("close", () => {
         if (document.activeElement === document.body) this.box.focus({ preventScroll: true });
       });
@@ -174,7 +174,7 @@ class DatasetPage {
       this.tags.changed();
     });
     onEvent("structure", () => {
-      this.rows.age();
+      this.rows.markStale();
       void this.search();
       this.detail.refresh();
       this.tags.changed();
@@ -189,16 +189,16 @@ class DatasetPage {
   private times(): void {
     showTimes(document);
     const time = document.querySelector<HTMLTimeElement>("#summary time");
-    this.grid.checkedAt = time ? `Compared ${shown(new Date(time.dateTime), new Date())}` : "";
+    this.grid.checkedAt = time ? `Compared ${formatTime(new Date(time.dateTime), new Date())}` : "";
   }
 
   private clicked(event: MouseEvent): void {
     const target = event.target as Element;
     const chip = target.closest<HTMLElement>("[data-filter]");
     if (chip) {
-      // A second press takes it back.
+      // A second press removes the filter.
       this.filter(chip.getAttribute("aria-pressed") === "true" ? "" : (chip.dataset["filter"] ?? ""), true);
-      if (chip.matches(".tag") && window.innerWidth <= 720) this.act(chip.closest(".panel")?.id ?? ""); // it would hide what was found
+      if (chip.matches(".tag") && window.innerWidth <= 720) this.act(chip.closest(".panel")?.id ?? ""); // the panel would hide the results
     }
     const act = target.closest<HTMLElement>("[data-act]")?.dataset["act"];
     if (act && !target.closest("dialog")) this.act(act);
@@ -232,7 +232,7 @@ class DatasetPage {
     void this.detail.open(id, edit);
   }
 
-  /** Select nothing but say how much is. */
+  /** Update everything that depends on the selection. */
   private selected(): void {
     const count = this.selection.chosen.size;
     byId("selected-count").textContent = count.toLocaleString();
@@ -276,7 +276,7 @@ class DatasetPage {
   private chosen(): string[] | null {
     const ids = [...this.selection.chosen];
     if (ids.length > 0) return ids;
-    toast("Nothing is selected. Ctrl A selects all in this filter.");
+    toast("Nothing is selected. Press Ctrl+A to select all.");
     return null;
   }
 
@@ -290,7 +290,7 @@ class DatasetPage {
     if (items) void trying(() => send("POST", ofDataset("verify"), { items }));
   }
 
-  /** Clean what is selected, or else what the filter shows. */
+  /** Clean the selection; without one, everything that the filter shows. */
   private cleanUp(mode: Mode): void {
     void this.clean.open(this.scope(), mode);
   }
@@ -321,7 +321,7 @@ class DatasetPage {
     const run = this.command(event) ?? this.movement(event);
     if (!run) return;
     event.preventDefault();
-    // Where nothing has the focus, the keys are the grid's; a dialog that is closed then gives it back there.
+    // If nothing has the focus, give it to the grid, so that a dialog returns it there when it closes.
     if (document.activeElement === document.body) this.box.focus({ preventScroll: true });
     run();
   }
@@ -379,7 +379,7 @@ class DatasetPage {
     };
   }
 
-  /** Move to the next item that needs sync; the server knows which are, for the page holds few. */
+  /** Move to the next item that is out of sync. The server finds it: the page holds only a few rows. */
   private async nextRed(): Promise<void> {
     const query = this.field.value.trim();
     const q = query ? `(${query}) sync:red` : "sync:red";
@@ -389,7 +389,7 @@ class DatasetPage {
     const places = found.ids.map((id) => this.selection.place(id)).filter((at) => at >= 0);
     const next = places.find((at) => at > this.selection.cursor) ?? places[0];
     if (next === undefined) {
-      toast("Nothing here needs sync.");
+      toast("Nothing here is out of sync.");
       return;
     }
     this.selection.move(next, false);

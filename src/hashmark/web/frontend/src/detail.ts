@@ -1,4 +1,5 @@
-// One item, large: picture, evidence, caption. The server draws it; here it is opened, moved through and kept fresh.
+// The dialog of one item: picture, evidence, caption. The server renders it; this opens it, steps through items and
+// refreshes it.
 import { datasetId, fragment, type Row } from "./api.ts";
 import { Editor } from "./editor.ts";
 import type { Action, Take } from "./plans.ts";
@@ -8,7 +9,7 @@ import { trying } from "./toast.ts";
 import { makeZoomable } from "./zoom.ts";
 
 interface Page {
-  /** The id of the item so many places on in the filter, where the cursor then is; null at an end. */
+  /** Move the cursor by `step` items and return the id of that item; null at the end of the list. */
   neighbour(step: number): Promise<string | null>;
   plan(action: Action, id: string, take: Take): void;
 }
@@ -24,7 +25,7 @@ export class Detail {
   constructor(page: Page) {
     this.page = page;
     this.dialog.addEventListener("click", (event) => this.clicked(event));
-    // Of the document: when the button that has the focus can't be pressed any more, nothing in the dialog has it.
+    // On the document: when the focused button becomes disabled, nothing in the dialog has the focus.
     document.addEventListener("keydown", (event) => {
       if (this.dialog.open && document.querySelectorAll("dialog[open]").length === 1) this.key(event);
     });
@@ -36,7 +37,7 @@ export class Detail {
     });
   }
 
-  /** Open an item; with `edit`, its caption at once. */
+  /** Open an item; with `edit`, focus its caption. */
   async open(id: string, edit: boolean): Promise<void> {
     this.id = id;
     await this.draw();
@@ -44,14 +45,14 @@ export class Detail {
     if (edit) this.editor?.focus();
   }
 
-  /** Show another item in the open dialog; one that was closed meanwhile stays closed. */
+  /** Show another item in the open dialog. If the dialog was closed meanwhile, it stays closed. */
   private async go(id: string, edit: boolean): Promise<void> {
     this.id = id;
     await this.draw();
     if (edit && this.dialog.open) this.editor?.focus();
   }
 
-  /** Items changed: what is shown of one is asked for again, unless it is being edited. */
+  /** Refresh if the shown item is among those that changed, unless it is being edited. */
   changed(items: readonly Row[]): void {
     if (items.some((row) => row.id === this.id)) this.refresh();
   }
@@ -68,21 +69,21 @@ export class Detail {
     await trying(async () => {
       const url = `/d/${encodeURIComponent(datasetId())}/items/${wanted}`;
       const drawn = await fragment(url);
-      if (drawing !== this.drawing) return; // asked anew meanwhile: this may be of before
+      if (drawing !== this.drawing) return; // a newer request is under way
       const same = this.body.querySelector("article")?.dataset["item"] === wanted;
       if (same && this.editor?.dirty) {
-        this.editor.stale(); // typed while this was asked for
+        this.editor.stale(); // the reader typed while this was loading
         return;
       }
       const said = same ? this.editor?.said : undefined;
       const typing = this.editor?.focused ?? false;
       const view = this.body.querySelector<HTMLElement>(".stage")?.dataset["view"];
-      const held = this.held();
+      const focused = this.focusedSelector();
       this.body.replaceChildren(...drawn);
-      if (held) this.body.querySelector<HTMLElement>(`${held}:not(:disabled)`)?.focus();
+      if (focused) this.body.querySelector<HTMLElement>(`${focused}:not(:disabled)`)?.focus();
       showTimes(this.body);
       for (const zoom of this.body.querySelectorAll<HTMLElement>(".zoom")) makeZoomable(zoom);
-      if (view) this.look(view);
+      if (view) this.showSide(view);
       const article = this.body.querySelector<HTMLElement>("article");
       this.editor = article?.dataset["caption"] === "yes" ? new Editor(this.body, wanted, article) : null;
       await this.editor?.load(said);
@@ -90,15 +91,15 @@ export class Detail {
     });
   }
 
-  /** What has the focus, as a selector: it is drawn anew, and the keys go on only where the focus stays within. */
-  private held(): string | null {
+  /** Return a selector for the focused element: it is replaced, and keys only work while the focus stays inside. */
+  private focusedSelector(): string | null {
     const focused = document.activeElement as HTMLElement | null;
     if (!focused || !this.body.contains(focused)) return null;
     return focused.dataset["act"] ? `[data-act=${focused.dataset["act"]}]` : focused.matches(".zoom") ? ".zoom" : "[data-act=next]";
   }
 
   private leave(): boolean {
-    return !this.editor?.dirty || window.confirm("The caption is not saved. Leave it?");
+    return !this.editor?.dirty || window.confirm("Discard unsaved changes?");
   }
 
   private async step(by: number): Promise<void> {
@@ -113,7 +114,7 @@ export class Detail {
     if (!button || !act) return;
     if (act === "previous") void this.step(-1);
     if (act === "next") void this.step(1);
-    if (act === "view") this.look(button.dataset["view"] ?? "disk");
+    if (act === "view") this.showSide(button.dataset["view"] ?? "disk");
     if (act === "save") void this.editor?.save();
     if (act === "overwrite") void this.editor?.overwrite();
     if (act === "reload") void this.editor?.load();
@@ -121,8 +122,8 @@ export class Detail {
     if (act === "close" && !this.leave()) event.stopPropagation();
   }
 
-  /** Show the picture of one side, or both beside each other. */
-  private look(view: string): void {
+  /** Show the picture of one side, or both side by side. */
+  private showSide(view: string): void {
     const stage = this.body.querySelector<HTMLElement>(".stage");
     if (!stage?.querySelector(".views")) return;
     stage.dataset["view"] = view;

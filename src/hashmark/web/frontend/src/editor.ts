@@ -1,13 +1,13 @@
-// The caption of one item as raw text. A save names the file's digest, so that no edit of others is overwritten.
-import { Failed, get, ofDataset, send, type Caption, type Piece } from "./api.ts";
+// Edits the caption of one item as raw text. A save names the file's digest, so it never overwrites another edit.
+import { get, ofDataset, RequestFailed, send, type Caption, type Piece } from "./api.ts";
 import { say, trying } from "./toast.ts";
 
-/** Text as a text field holds it: browsers turn every line end into LF. */
+/** Return text as a text field holds it: browsers turn every line end into LF. */
 export function asField(text: string): string {
   return text.replace(/\r\n?/g, "\n");
 }
 
-/** Pieces of a difference as elements; text stays text. */
+/** Show the pieces of a difference as elements. */
 export function drawPieces(place: Element, pieces: readonly Piece[]): void {
   const tags = { both: "span", removed: "del", added: "ins" } as const;
   place.replaceChildren(
@@ -19,7 +19,7 @@ export function drawPieces(place: Element, pieces: readonly Piece[]): void {
   );
 }
 
-/** What can't be seen, spelled out: a difference that shows nothing would puzzle. */
+/** Spell out invisible characters: a difference in nothing but blanks would look like none. */
 export function visible(text: string): string {
   return text
     .replace(/^ +$/, (blanks) => "␣".repeat(blanks.length))
@@ -31,6 +31,7 @@ export function visible(text: string): string {
 }
 
 const SAVED = "Saved";
+const UNSAVED = "Unsaved changes";
 
 export class Editor {
   private readonly field: HTMLTextAreaElement;
@@ -71,10 +72,10 @@ export class Editor {
 
   /** The file may have changed on disk while it is edited here. */
   stale(): void {
-    this.state.textContent = "Changed on disk or in the bucket meanwhile. Saving tells whether it clashes.";
+    this.state.textContent = "Changed on disk or in the bucket meanwhile. You'll be warned before anything is overwritten.";
   }
 
-  /** What was said of the last save, which is still so while the caption is not touched. */
+  /** The message of the last save, which stays until the caption is edited. */
   get said(): string {
     return this.state.textContent === SAVED ? SAVED : "";
   }
@@ -83,7 +84,7 @@ export class Editor {
   async load(said = ""): Promise<void> {
     const caption = await trying(() => get<Caption>(this.url));
     if (!caption) {
-      this.state.textContent = "It can't be read.";
+      this.state.textContent = "The caption can't be read.";
       return;
     }
     this.adopt(caption);
@@ -92,7 +93,7 @@ export class Editor {
     if (this.wantsDifference) await this.compare();
   }
 
-  /** Save; false where that did not come to pass. */
+  /** Save; false if it was not saved. */
   async save(): Promise<boolean> {
     if (this.field.disabled) return false;
     if (!this.dirty && this.md5 !== null) return true;
@@ -101,20 +102,20 @@ export class Editor {
       const caption = await send<Caption>("PUT", this.url, { text, replaces: this.md5 });
       const typed = this.field.value;
       this.adopt(caption);
-      if (typed !== text) this.field.value = typed; // written on while it was saved
+      if (typed !== text) this.field.value = typed; // the reader typed while it was being saved
       this.clash.hidden = true;
       this.changed();
-      this.state.textContent = this.dirty ? "Not saved" : SAVED;
+      this.state.textContent = this.dirty ? UNSAVED : SAVED;
       say("Caption saved");
       return true;
     } catch (error) {
-      if (error instanceof Failed && error.body["current"]) this.showClash(error);
+      if (error instanceof RequestFailed && error.body["current"]) this.showClash(error);
       else await trying(() => Promise.reject(error as Error));
       return false;
     }
   }
 
-  /** Save over what is on disk now, which was shown. */
+  /** Save over the version on disk that was shown. */
   async overwrite(): Promise<void> {
     this.md5 = this.clash.dataset["md5"] || null;
     await this.save();
@@ -133,11 +134,11 @@ export class Editor {
   private changed(): void {
     this.field.classList.toggle("dirty", this.dirty);
     this.saveButton.disabled = !this.dirty;
-    if (this.dirty) this.state.textContent = "Not saved";
-    else if (this.state.textContent === "Not saved") this.state.textContent = "";
+    if (this.dirty) this.state.textContent = UNSAVED;
+    else if (this.state.textContent === UNSAVED) this.state.textContent = "";
   }
 
-  private showClash(error: Failed): void {
+  private showClash(error: RequestFailed): void {
     const current = error.body["current"] as Caption;
     this.clash.dataset["md5"] = current.md5 ?? "";
     this.clash.hidden = false;

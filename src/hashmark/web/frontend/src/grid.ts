@@ -1,5 +1,5 @@
-// The items as a virtual grid or list: only what is in view exists, every cell has the same size, so that a place is
-// one multiplication away. What is shown in a cell is `tile`'s affair.
+// The items as a virtual grid or list: only what is in view exists. Every cell has the same size, so a position is one
+// multiplication. What a cell shows is decided in `tile`.
 import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
 import type { Rows } from "./rows.ts";
 import type { Selection } from "./selection.ts";
@@ -7,25 +7,26 @@ import { Tile } from "./tile.ts";
 
 export type View = "grid" | "list";
 
-/** Browsers lay out no element higher than some 16 million device pixels; beyond that, rows would be out of reach. */
-const HIGHEST = 15_000_000;
-const LIST_ROW = 56;
-const GAP = 10;
+/** Browsers lay out no element higher than about 16 million device pixels; rows beyond that could not be reached. */
+const MAX_HEIGHT_PX = 15_000_000;
+const LIST_ROW_PX = 56;
+const GAP_PX = 10;
+const REQUEST_INTERVAL_MS = 40;
 
 interface Layout {
   columns: number;
   height: number;
 }
 
-/** Columns, and the height of a row with its gap, for a width in CSS pixels. */
+/** Return the number of columns and the height of a row with its gap, for a width in CSS pixels. */
 export function layoutFor(view: View, width: number, count: number, ratio: number): Layout {
-  const list = { columns: 1, height: LIST_ROW };
+  const list = { columns: 1, height: LIST_ROW_PX };
   if (view === "list") return list;
   const narrow = width < 520;
-  const columns = Math.max(1, Math.floor((width + GAP) / ((narrow ? 108 : 176) + GAP)));
-  const cell = (width - GAP * (columns - 1)) / columns;
-  const height = Math.round(cell + (narrow ? 40 : 62) + GAP);
-  return Math.ceil(count / columns) * height > HIGHEST / ratio ? list : { columns, height };
+  const columns = Math.max(1, Math.floor((width + GAP_PX) / ((narrow ? 108 : 176) + GAP_PX)));
+  const cell = (width - GAP_PX * (columns - 1)) / columns;
+  const height = Math.round(cell + (narrow ? 40 : 62) + GAP_PX);
+  return Math.ceil(count / columns) * height > MAX_HEIGHT_PX / ratio ? list : { columns, height };
 }
 
 class Line {
@@ -50,15 +51,15 @@ class Line {
     }
   }
 
-  /** Show nothing until it is needed again. */
-  rest(): void {
+  /** Hide the line until it is needed again. */
+  hide(): void {
     if (this.element.hidden) return;
     this.element.hidden = true;
     for (const tile of this.tiles) tile.release();
   }
 }
 
-/** Draws the selection's items into `box`, which scrolls within `scroller`. */
+/** Draws the items into `box`, which scrolls within `scroller`. */
 export class Grid {
   view: View = "grid";
   checkedAt = "";
@@ -69,8 +70,8 @@ export class Grid {
   private readonly virtual: Virtualizer<HTMLElement, HTMLElement>;
   private readonly lines = new Map<number, Line>();
   private readonly spare: Line[] = [];
-  private layout: Layout = { columns: 1, height: LIST_ROW };
-  private asked = 0;
+  private layout: Layout = { columns: 1, height: LIST_ROW_PX };
+  private requestTimer = 0;
 
   constructor(box: HTMLElement, scroller: HTMLElement, selection: Selection, rows: Rows) {
     this.box = box;
@@ -87,16 +88,16 @@ export class Grid {
     return this.layout.columns;
   }
 
-  /** How many lines are in view. */
+  /** The number of lines in view. */
   get page(): number {
     return Math.max(1, Math.floor(this.scroller.clientHeight / this.layout.height));
   }
 
-  /** The items, the view or the width changed. */
+  /** Lay out again after the items, the view or the width changed. */
   measure(): void {
     const count = this.selection.ids.length;
     this.layout = layoutFor(this.view, this.box.clientWidth, count, window.devicePixelRatio || 1);
-    this.box.classList.toggle("as-list", this.layout.columns === 1 && this.layout.height === LIST_ROW);
+    this.box.classList.toggle("as-list", this.layout.columns === 1 && this.layout.height === LIST_ROW_PX);
     this.box.style.setProperty("--columns", String(this.layout.columns));
     this.virtual.setOptions(this.options());
     this.virtual.measure();
@@ -104,7 +105,7 @@ export class Grid {
     this.draw();
   }
 
-  /** Bring the cursor's item into view. */
+  /** Scroll the cursor's item into view. */
   follow(): void {
     if (this.selection.cursor < 0) return;
     this.virtual.scrollToIndex(Math.floor(this.selection.cursor / this.layout.columns), { align: "auto" });
@@ -122,8 +123,8 @@ export class Grid {
     }
     this.box.style.height = `${this.virtual.getTotalSize()}px`;
     for (const item of items) this.drawLine(item.index, item.start);
-    for (const line of this.spare) line.rest();
-    this.askSoon();
+    for (const line of this.spare) line.hide();
+    this.requestSoon();
     const under = this.selection.ids[this.selection.cursor];
     if (under !== undefined && this.lines.has(Math.floor(this.selection.cursor / this.layout.columns)))
       this.box.setAttribute("aria-activedescendant", `item-${under}`);
@@ -158,17 +159,17 @@ export class Grid {
     return line;
   }
 
-  /** Ask for the rows in view, once in a while: a flight over ten thousand lines asks for few. */
-  private askSoon(): void {
-    if (this.asked) return;
-    this.asked = window.setTimeout(() => {
-      this.asked = 0;
+  /** Request the rows in view at intervals, so that scrolling past ten thousand lines requests only a few. */
+  private requestSoon(): void {
+    if (this.requestTimer) return;
+    this.requestTimer = window.setTimeout(() => {
+      this.requestTimer = 0;
       const places = [...this.lines.keys()].sort((a, b) => a - b);
       const ids = places.flatMap((line) =>
         this.selection.ids.slice(line * this.layout.columns, (line + 1) * this.layout.columns),
       );
-      void this.rows.want(ids).catch(() => undefined); // given up, or asked again at the next draw
-    }, 40);
+      void this.rows.want(ids).catch(() => undefined); // aborted, or requested again at the next draw
+    }, REQUEST_INTERVAL_MS);
   }
 
   private options() {
@@ -177,8 +178,8 @@ export class Grid {
       getScrollElement: () => this.scroller,
       estimateSize: () => this.layout.height,
       overscan: 3,
-      paddingStart: GAP,
-      paddingEnd: GAP,
+      paddingStart: GAP_PX,
+      paddingEnd: GAP_PX,
       scrollToFn: elementScroll,
       observeElementRect,
       observeElementOffset,

@@ -1,4 +1,4 @@
-// The list of datasets: searched and sorted in the page, for there are few; kept so when the server sends it anew.
+// Searches and sorts the list of datasets in the page, also after the server sends it again.
 import { send } from "./api.ts";
 import { anyDialogOpen, isTyping } from "./sheet.ts";
 import { trying } from "./toast.ts";

@@ -1,10 +1,10 @@
-// What trainers will make of the files, beside the grid: one card for each finding; a click on it searches for its files.
+// The trainer check, beside the grid: one card for each finding; a click on it searches for its files.
 import { get, ofDataset, send } from "./api.ts";
 import { Panel } from "./panel.ts";
-import { shown } from "./times.ts";
+import { formatTime } from "./times.ts";
 import { trying } from "./toast.ts";
 
-const AGAIN = 600;
+const POLL_INTERVAL_MS = 600;
 const WORST = ["error", "warning", "note"];
 const SIGNS: Record<string, [string, string]> = {
   error: ["red", "red"],
@@ -39,38 +39,38 @@ export class LintPanel extends Panel {
   private found: Lint | null = null;
   private timer = 0;
 
-  /** `drawn` is told when there are other findings to press. */
+  /** `drawn` is called after the findings changed. */
   constructor(drawn: () => void) {
     super("lint");
     this.drawn = drawn;
     this.panel.addEventListener("change", () => this.draw());
     this.panel.addEventListener("click", (event) => {
-      if ((event.target as Element).closest("[data-act=lint-again]")) void this.look();
+      if ((event.target as Element).closest("[data-act=lint-again]")) void this.start();
     });
   }
 
   protected opened(): void {
     this.part("trainer").focus();
-    void this.ask();
+    void this.load();
   }
 
-  /** Show what is known; where that is nothing, have it looked. */
-  private async ask(): Promise<void> {
+  /** Show the last result; without one, start a check. */
+  private async load(): Promise<void> {
     clearTimeout(this.timer);
     const found = await trying(() => get<Lint>(ofDataset("lint")));
     if (!found || !this.open) return;
-    if (found.at === null && !found.looking && !found.error) await this.look();
+    if (found.at === null && !found.looking && !found.error) await this.start();
     else this.take(found);
   }
 
-  private async look(): Promise<void> {
+  private async start(): Promise<void> {
     const found = await trying(() => send<Lint>("POST", ofDataset("lint")));
     if (found) this.take(found);
   }
 
   private take(found: Lint): void {
     this.found = found;
-    if (found.looking) this.timer = window.setTimeout(() => void this.ask(), AGAIN);
+    if (found.looking) this.timer = window.setTimeout(() => void this.load(), POLL_INTERVAL_MS);
     const select = this.part("trainer") as unknown as HTMLSelectElement;
     if (select.options.length === 1) for (const trainer of found.trainers) select.append(new Option(trainer, trainer));
     this.draw();
@@ -88,8 +88,8 @@ export class LintPanel extends Panel {
     this.find(".findings").replaceChildren(...cards.map((group) => card(group, WORST[worst(group)] ?? "note", trainer)));
     this.find(".busy-said").hidden = !found.looking;
     this.find(".busy-said").textContent = found.looking?.of
-      ? `Looking at images: ${found.looking.images.toLocaleString()} of ${found.looking.of.toLocaleString()}`
-      : "Looking …";
+      ? `Checking images: ${found.looking.images.toLocaleString()} of ${found.looking.of.toLocaleString()}`
+      : "Checking …";
     this.find("#lint-said").textContent = said(found, cards.length);
     this.drawn();
   }
@@ -98,9 +98,11 @@ export class LintPanel extends Panel {
 function said(found: Lint, cards: number): string {
   if (found.error) return found.error.message;
   if (found.at === null) return "";
-  const missed = found.problems.length ? ` ${found.problems.length} files could not be looked at.` : "";
-  const when = shown(new Date(found.at * 1000), new Date());
-  return `${cards === 0 ? "Nothing was found" : `${cards} kinds of findings`}, ${when}.${missed}`;
+  const failed = found.problems.length;
+  const missed = failed ? ` ${failed.toLocaleString()} ${failed === 1 ? "file" : "files"} could not be checked.` : "";
+  const when = formatTime(new Date(found.at * 1000), new Date());
+  const count = cards === 0 ? "No findings" : `${cards} ${cards === 1 ? "kind of finding" : "kinds of findings"}`;
+  return `${count}. Checked ${when}.${missed}`;
 }
 
 function element(tag: string, cls: string, ...content: (string | Node)[]): HTMLElement {
@@ -122,7 +124,7 @@ function sign(severity: string): SVGSVGElement {
   return svg;
 }
 
-/** The trainers that make the same of it, together. */
+/** Group the findings on which trainers agree. */
 function alike(group: Finding[]): Finding[][] {
   const found = new Map<string, Finding[]>();
   for (const one of group) {
@@ -132,7 +134,7 @@ function alike(group: Finding[]): Finding[][] {
   return [...found.values()];
 }
 
-/** One kind of finding: how many files, then what each trainer makes of them. */
+/** One kind of finding: how many files, and what each trainer does with them. */
 function card(group: Finding[], severity: string, trainer: string): HTMLLIElement {
   const first = group[0] as Finding;
   const count = Math.max(...group.map((one) => one.count));

@@ -1,12 +1,11 @@
-// The page's stream of events: htmx puts the fragments in their place; here it is told when the server is gone
-// or is another than before.
+// The page's event stream. htmx puts the fragments in place; this notices when the server is gone or has restarted.
 import { send } from "./api.ts";
 import { toast, trying } from "./toast.ts";
 
 let epoch: string | null = null;
 let refused = false;
 
-/** What the server sends beside fragments, as it arrives. */
+/** Call `then` with each event of this name; fragments are htmx's. */
 export function onEvent<T>(name: string, then: (data: T) => void): void {
   document.getElementById("events")?.addEventListener(name, (event) => {
     const detail = (event as CustomEvent<{ data: string }>).detail;
@@ -23,21 +22,21 @@ export function startLive(): void {
   document.addEventListener("htmx:sse:error", (event) => {
     const status = (event as CustomEvent<{ status?: number }>).detail.status;
     connected(false);
-    if (status === 403 && !refused) toast("The server was started anew. Open the link that it printed.", "bad");
+    if (status === 403 && !refused) toast("The server restarted. Open the link that it printed.", "bad");
     refused = status === 403;
   });
   document.addEventListener("htmx:sse:after:connection", () => connected(true));
   document.addEventListener("click", (event) => void pressed(event));
 }
 
-/** Say whether what is shown is what is so. */
+/** Show whether the page is up to date. */
 function connected(yes: boolean): void {
   const place = document.getElementById("connection");
-  const text = yes ? "" : "not connected";
+  const text = yes ? "" : "Not connected";
   if (place && place.textContent !== text) place.textContent = text;
 }
 
-/** The buttons of the jobs, which are on every page. */
+/** Handle the buttons of jobs, which every page has. */
 async function pressed(event: MouseEvent): Promise<void> {
   const button = (event.target as Element).closest<HTMLElement>("[data-job]");
   const job = button?.dataset["job"];

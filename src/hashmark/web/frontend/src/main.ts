@@ -1,5 +1,5 @@
-// Starts what the page at hand needs; each behaviour is a module of its own.
-// htmx's module puts itself on `window`, where its extension looks for it, so their order matters.
+// Starts what this page needs; each behaviour is its own module.
+// htmx puts itself on `window`, where its extension expects it, so the order of imports matters.
 import "htmx.org";
 import "htmx.org/dist/ext/hx-sse.js";
 import { startDataset } from "./dataset.ts";

@@ -1,6 +1,6 @@
-// Goes through a long list page by page: only the page that is seen is asked for.
+// Pages through a long list; only the page that is shown is requested.
 
-/** Draws "1–50 of 271" and two buttons into `place`; `go` is told where the wanted page starts. */
+/** Draws "1–50 of 271" and two buttons into `place`; `go` is called with the start of the requested page. */
 export class Pager {
   private readonly place: HTMLElement;
   private readonly size: number;
@@ -18,7 +18,7 @@ export class Pager {
     this.show(0, 0);
   }
 
-  /** Say which page of how many entries is shown. */
+  /** Show which page of how many entries this is. */
   show(start: number, total: number): void {
     this.start = start;
     const end = Math.min(start + this.size, total);

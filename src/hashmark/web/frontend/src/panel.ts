@@ -1,4 +1,4 @@
-// A panel beside the grid; one at a time. Escape closes it and gives the keys back to the grid.
+// A panel beside the grid, one at a time. Escape closes it and returns the focus to the grid.
 
 export abstract class Panel {
   protected readonly panel: HTMLElement;
@@ -12,7 +12,7 @@ export abstract class Panel {
     });
   }
 
-  /** It was opened: show what there is. */
+  /** Load the panel's content; called when it was opened. */
   protected abstract opened(): void;
 
   get open(): boolean {

@@ -1,4 +1,4 @@
-// Shows what would be done before it is done: the server plans, the reader confirms, the server runs that very plan.
+// Shows what would be done before it is done: the server plans, the reader confirms, the server runs that plan.
 import { datasetId, fragment, ofDataset, send } from "./api.ts";
 import { dialog } from "./sheet.ts";
 import { trying } from "./toast.ts";
@@ -6,7 +6,7 @@ import { trying } from "./toast.ts";
 export type Action = "push" | "pull" | "delete";
 export type Take = "mine" | "theirs" | null;
 
-const OTHER: Record<string, string> = { both: "disk and bucket", disk: "disk only", bucket: "bucket only" };
+const SIDES: Record<string, string> = { both: "disk and bucket", disk: "disk only", bucket: "bucket only" };
 
 /** The dialog of one plan at a time. */
 export class Plans {
@@ -36,7 +36,7 @@ export class Plans {
     });
   }
 
-  /** Plan an action on these items, and show what it would do. */
+  /** Plan an action on these items and show the plan. */
   async open(action: Action, items: string[], take: Take): Promise<void> {
     if (action === "delete" && this.action !== "delete") this.where = "both";
     this.action = action;
@@ -70,13 +70,13 @@ export class Plans {
     first.find((element) => element !== null)?.focus();
   }
 
-  /** A choice of what is emptied: the plan is made anew for each. */
+  /** Offer to delete from one side only; each choice makes a new plan. */
   private offerSides(): void {
     const label = document.createElement("label");
     label.className = "confirm";
     const select = document.createElement("select");
     select.id = "where";
-    for (const [value, text] of Object.entries(OTHER)) select.append(new Option(text, value, false, value === this.where));
+    for (const [value, text] of Object.entries(SIDES)) select.append(new Option(text, value, false, value === this.where));
     label.append("Delete from ", select);
     this.body.querySelector("header")?.after(label);
   }
@@ -94,10 +94,10 @@ export class Plans {
     if (!form || !submit || submit.disabled) return;
     submit.disabled = true;
     const confirm = this.action === "delete" ? { confirm: Number(form.dataset["deletes"]) } : {};
-    const begun = await trying(() =>
+    const started = await trying(() =>
       send<{ job: string }>("POST", ofDataset(this.action), { plan: form.dataset["plan"], ...confirm }),
     );
-    if (begun) this.dialog.close();
+    if (started) this.dialog.close();
     else submit.disabled = false;
   }
 }

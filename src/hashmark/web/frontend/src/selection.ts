@@ -1,6 +1,6 @@
-// Which items are selected, and where the cursor is: a value that knows ids in an order, and nothing of the page.
+// Which items are selected, and where the cursor is. Knows ids in an order, and nothing of the page.
 
-/** A selection within the items of a filter, in its order. It never holds what the filter does not. */
+/** A selection within the items of a filter, in order. It never holds an item that the filter does not show. */
 export class Selection {
   ids: readonly string[] = [];
   readonly chosen = new Set<string>();
@@ -9,19 +9,19 @@ export class Selection {
   private anchor = -1;
   private places = new Map<string, number>();
 
-  /** The items of another filter, or of the same one anew: what is in both stays selected, and the cursor's item. */
+  /** Replace the items. Those in both lists stay selected, and the cursor stays on its item. */
   show(ids: readonly string[]): void {
     const under = this.ids[this.cursor];
     this.ids = ids;
     this.places = new Map();
-    for (let at = 0; at < ids.length; at++) this.places.set(ids[at] as string, at); // a hundred thousand: no pairs made
+    for (let at = 0; at < ids.length; at++) this.places.set(ids[at] as string, at); // no array of pairs for a hundred thousand items
     for (const id of this.chosen) if (!this.places.has(id)) this.chosen.delete(id);
     const place = under === undefined ? undefined : this.places.get(under);
     this.cursor = place ?? Math.min(Math.max(this.cursor, 0), ids.length - 1);
     this.anchor = this.cursor;
   }
 
-  /** The position of an item, -1 where the filter does not hold it. */
+  /** Return the position of an item; -1 where the filter does not show it. */
   place(id: string): number {
     return this.places.get(id) ?? -1;
   }
@@ -43,7 +43,7 @@ export class Selection {
     this.mark(this.anchor, this.cursor, true);
   }
 
-  /** Select the item at the cursor, or not any more. */
+  /** Toggle the selection of the item at the cursor. */
   toggle(): void {
     const id = this.ids[this.cursor];
     if (id === undefined) return;
@@ -51,7 +51,7 @@ export class Selection {
     this.anchor = this.cursor;
   }
 
-  /** Select this one alone. */
+  /** Select only this item. */
   only(at: number): void {
     this.chosen.clear();
     this.cursor = at;

@@ -1,10 +1,10 @@
-// Dialogs: the sheet of keys and signs, and whatever closes one.
+// Dialogs: the help sheet, and the buttons and keys that open and close dialogs.
 
 export function dialog(id: string): HTMLDialogElement {
   return document.getElementById(id) as HTMLDialogElement;
 }
 
-/** Whether a dialog is open, so that keys are its own. */
+/** Whether a dialog is open; it then receives the keys. */
 export function anyDialogOpen(): boolean {
   return document.querySelector("dialog[open]") !== null;
 }
@@ -22,7 +22,7 @@ export function startSheet(): void {
   });
 }
 
-/** Whether a key is meant for a field. */
+/** Whether a key press goes to a form field. */
 export function isTyping(event: KeyboardEvent): boolean {
   const target = event.target;
   return target instanceof HTMLElement && target.matches("input, textarea, select, [contenteditable]");

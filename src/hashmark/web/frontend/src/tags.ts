@@ -1,12 +1,12 @@
-// Statistics of the tags, beside the grid: counted by the server, shown page by page; a click on a tag searches for it.
+// Tag statistics, beside the grid: counted by the server, shown page by page; a click on a tag searches for it.
 import { get, ofDataset } from "./api.ts";
 import { Pager } from "./pager.ts";
 import { Panel } from "./panel.ts";
 import { trying } from "./toast.ts";
 
-const PAGE = 100;
-const PAUSE = 200;
-const LATER = 1000;
+const PAGE_ROWS = 100;
+const DEBOUNCE_MS = 200;
+const RELOAD_DELAY_MS = 1000;
 
 interface Tag {
   tag: string;
@@ -27,20 +27,20 @@ interface Tags {
 
 export class TagPanel extends Panel {
   private readonly list = this.find(".tag-list");
-  private readonly pager = new Pager(this.find(".pager"), PAGE, (start) => void this.show(start));
+  private readonly pager = new Pager(this.find(".pager"), PAGE_ROWS, (start) => void this.show(start));
   private readonly drawn: () => void;
-  private asking: AbortController | null = null;
+  private request: AbortController | null = null;
   private timer = 0;
-  /** What is counted beside; null until the server has said what the dataset's own is. */
+  /** The trigger; null until the server has sent the dataset's own. */
   private trigger: string | null = null;
 
-  /** `drawn` is told when there are other tags to press. */
+  /** `drawn` is called after the tags changed. */
   constructor(drawn: () => void) {
     super("tags");
     this.drawn = drawn;
     this.panel.addEventListener("input", (event) => {
       if (event.target === this.part("trigger")) this.trigger = this.part("trigger").value;
-      this.soon(PAUSE);
+      this.showSoon(DEBOUNCE_MS);
     });
     this.find(".tag-tools").addEventListener("submit", (event) => event.preventDefault());
   }
@@ -50,24 +50,24 @@ export class TagPanel extends Panel {
     void this.show(0);
   }
 
-  /** Captions may have changed. */
+  /** Reload soon: captions may have changed. */
   changed(): void {
-    if (this.open) this.soon(LATER);
+    if (this.open) this.showSoon(RELOAD_DELAY_MS);
   }
 
-  private soon(pause: number): void {
+  private showSoon(delay: number): void {
     clearTimeout(this.timer);
-    this.timer = window.setTimeout(() => void this.show(0), pause);
+    this.timer = window.setTimeout(() => void this.show(0), delay);
   }
 
   private async show(start: number): Promise<void> {
-    this.asking?.abort();
-    const asking = (this.asking = new AbortController());
-    const address = new URLSearchParams({ start: String(start), count: String(PAGE) });
+    this.request?.abort();
+    const request = (this.request = new AbortController());
+    const address = new URLSearchParams({ start: String(start), count: String(PAGE_ROWS) });
     for (const name of ["q", "only", "sort"]) address.set(name, this.part(name).value);
     if (this.trigger !== null) address.set("trigger", this.trigger);
-    const found = await trying(() => get<Tags>(ofDataset(`tags?${address}`), asking.signal));
-    if (!found || asking !== this.asking) return;
+    const found = await trying(() => get<Tags>(ofDataset(`tags?${address}`), request.signal));
+    if (!found || request !== this.request) return;
     if (this.trigger === null) this.part("trigger").value = this.trigger = found.trigger;
     this.find("#tags-said").textContent = summary(found);
     this.list.replaceChildren(...found.tags.map((tag) => row(tag, found)));
@@ -80,7 +80,7 @@ export class TagPanel extends Panel {
 function summary(found: Tags): string {
   const n = (count: number): string => count.toLocaleString();
   const trigger = found.withTrigger === null ? "" : ` The trigger is in ${n(found.withTrigger)}.`;
-  return `${n(found.distinct)} tags in ${n(found.captions)} captions, ${n(found.singletons)} of them in one only.${trigger}`;
+  return `${n(found.distinct)} tags in ${n(found.captions)} captions, ${n(found.singletons)} used only once.${trigger}`;
 }
 
 function row(tag: Tag, found: Tags): HTMLLIElement {
@@ -97,7 +97,7 @@ function row(tag: Tag, found: Tags): HTMLLIElement {
     const together = document.createElement("span");
     together.className = "quiet";
     together.textContent = `${tag.together.toLocaleString()} with`;
-    together.title = `${tag.together.toLocaleString()} of ${tag.count.toLocaleString()} beside ${found.trigger}`;
+    together.title = `${tag.together.toLocaleString()} of ${tag.count.toLocaleString()} captions also have ${found.trigger}`;
     button.append(together);
   }
   button.append(count);

@@ -1,4 +1,4 @@
-// One item in the grid or list. Names and captions are text nodes: whatever they hold is shown as text.
+// One item in the grid or list. Names and captions are text nodes, so whatever they contain is shown as text.
 import { ofDataset, type Badge, type Colour, type Row } from "./api.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -33,10 +33,10 @@ function issueLabel(code: string): string {
   return issueLabels[code] ?? code;
 }
 
-const seen = new Set<string>();
-const REMEMBERED = 20_000;
+const loaded = new Set<string>();
+const MAX_LOADED = 20_000;
 
-/** The badge of one file. Most tiles have the same ones, and a drawing that stays costs nothing. */
+/** The badge of one file. It is redrawn only if it changes: most tiles have the same ones. */
 class BadgeView {
   readonly element = part("span", "badge");
   private readonly sort = icon("none", "sort");
@@ -57,15 +57,19 @@ class BadgeView {
       this.sign.firstElementChild?.setAttribute("href", `#i-${colour}`);
     }
     const what = sort === "text" ? "Caption" : sort === "image" ? "Image" : "File";
-    const evidence = badge?.evidence ? `, by ${badge.evidence}` : "";
-    const time = checkedAt ? `\n${checkedAt}` : "";
-    const grade = badge?.grade ? `\n(${badge.grade})` : "";
-    const title = badge ? `${what}: ${badge.verdict}${evidence}\n${badge.why}${grade}${time}` : `${what}: none`;
+    const title = badge ? describe(what, badge, checkedAt) : `${what}: none`;
     if (title !== this.element.title) this.element.title = title;
   }
 }
 
-/** An element that shows one item at a time, and is used again for others. */
+/** Return a badge's tooltip: one plain sentence, then the verdict and its evidence by name, then the time. */
+function describe(what: string, badge: Badge, checkedAt: string): string {
+  const evidence = badge.evidence ? `, evidence ${badge.evidence}` : "";
+  const grade = badge.grade ? ` (${badge.grade})` : "";
+  return [`${what}: ${badge.why}`, `Verdict ${badge.verdict}${evidence}${grade}`, checkedAt].filter(Boolean).join("\n");
+}
+
+/** An element that shows one item at a time and is reused for others. */
 export class Tile {
   readonly element = part("div", "tile");
   private readonly picture = part("span", "picture");
@@ -77,7 +81,7 @@ export class Tile {
   private readonly badges = part("span", "badges");
   private readonly lead = new BadgeView();
   private readonly caption = new BadgeView();
-  /** What is shown; null before anything was. */
+  /** The row that is shown; null before the first. */
   private shownRow: Row | undefined | null = null;
   private wanted = "";
 
@@ -87,18 +91,18 @@ export class Tile {
     this.image.decoding = "async";
     this.image.draggable = false;
     this.image.onload = () => {
-      if (seen.size > REMEMBERED) seen.clear();
-      seen.add(this.wanted);
+      if (loaded.size > MAX_LOADED) loaded.clear();
+      loaded.add(this.wanted);
       this.image.classList.add("here");
     };
     this.image.onerror = () => this.picture.classList.add("broken");
     this.badges.append(this.lead.element, this.caption.element);
     this.picture.append(icon("image", "ghost"), this.image);
-    this.badges.setAttribute("aria-hidden", "true"); // said by `spoken`, in fewer words
+    this.badges.setAttribute("aria-hidden", "true"); // `spoken` says it in fewer words
     this.element.append(this.picture, this.badges, this.name, this.text, this.spoken);
   }
 
-  /** Show an item, or an empty place while it is asked for. */
+  /** Show an item, or a placeholder while its row is loading. */
   show(id: string, row: Row | undefined, place: number, total: number, checkedAt: string): void {
     const element = this.element;
     element.id = `item-${id}`;
@@ -110,7 +114,7 @@ export class Tile {
     const greened = row?.colour === "green" && before?.id === row.id && before.colour !== "green";
     this.shownRow = row;
     const cls = `tile ${row?.colour ?? "waiting"}${greened ? " greened" : ""}`;
-    if (cls !== element.className) element.className = cls; // the cursor is marked afterwards
+    if (cls !== element.className) element.className = cls; // `mark` adds the cursor afterwards
     this.name.textContent = row?.name ?? "";
     this.name.title = row?.name ?? "";
     const health = (row?.health ?? []).map(issueLabel);
@@ -123,19 +127,19 @@ export class Tile {
     this.spoken.textContent = row ? verdicts(row) : "loading";
   }
 
-  /** Load the picture. While the reader scrolls past, only what was seen before is asked for. */
+  /** Load the picture. While the reader scrolls, only pictures that were loaded before are requested. */
   load(scrolling: boolean): void {
     const row = this.shownRow;
     const url = row?.version ? ofDataset(`items/${row.id}/picture?side=320&v=${row.version}`) : "";
     if (url === this.wanted) return;
     this.release();
     this.picture.classList.toggle("none", !url);
-    if (!url || (scrolling && !seen.has(url))) return;
+    if (!url || (scrolling && !loaded.has(url))) return;
     this.wanted = url;
     this.image.src = url;
   }
 
-  /** Give up a picture that is on its way. */
+  /** Abort the loading of the picture. */
   release(): void {
     if (this.wanted === "") return;
     this.wanted = "";
@@ -144,7 +148,7 @@ export class Tile {
     this.picture.classList.remove("broken");
   }
 
-  /** Mark as selected, and as where the cursor is. */
+  /** Show whether the item is selected, and whether the cursor is on it. */
   mark(selected: boolean, cursor: boolean): void {
     this.element.setAttribute("aria-selected", String(selected));
     this.element.classList.toggle("cursor", cursor);

@@ -1,13 +1,16 @@
-// Short messages that come and go, read aloud by screen readers.
-import { Failed, Lost } from "./api.ts";
+// Short messages, also read aloud by screen readers.
+import { RequestFailed, ServerUnreachable } from "./api.ts";
 
-/** Something that can be done about a message. */
+const INFO_MS = 5000;
+const OFFER_MS = 20_000;
+
+/** An action that a message offers. */
 export interface Offer {
   label: string;
   run: () => void;
 }
 
-/** Show a message: errors stay until they are dismissed, and what offers something stays longer. */
+/** Show a message. Errors stay until they are dismissed; messages with an offer stay longer than others. */
 export function toast(message: string, sort: "info" | "bad" = "info", offer?: Offer): void {
   const box = document.getElementById("toasts");
   if (!box) return;
@@ -31,22 +34,22 @@ export function toast(message: string, sort: "info" | "bad" = "info", offer?: Of
   close.onclick = () => item.remove();
   item.append(close);
   box.append(item);
-  if (sort === "info") setTimeout(() => item.remove(), offer ? 20_000 : 5000);
+  if (sort === "info") setTimeout(() => item.remove(), offer ? OFFER_MS : INFO_MS);
 }
 
-/** Say something to screen readers only. */
+/** Announce something to screen readers only. */
 export function say(message: string): void {
   const live = document.getElementById("live");
   if (live) live.textContent = message;
 }
 
-/** Run something that asks the server, and show what goes wrong. */
+/** Run a request and show its error, if it fails. */
 export async function trying<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
     if ((error as Error).name === "AbortError") return undefined;
-    if (!(error instanceof Failed || error instanceof Lost)) console.error(error);
+    if (!(error instanceof RequestFailed || error instanceof ServerUnreachable)) console.error(error);
     toast((error as Error).message, "bad");
     return undefined;
   }

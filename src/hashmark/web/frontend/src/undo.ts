@@ -1,28 +1,28 @@
-// One click takes a batch back: offered when a cleaning ends, and for as long as its job is shown.
+// Undoes a batch with one click: offered when a cleaning ends, and on its job's card.
 import { send } from "./api.ts";
 import { toast, trying } from "./toast.ts";
 
-const waited = new Set<string>();
+const pending = new Set<string>();
 
-/** Once this job of the page's own has ended, say what it did, and offer the way back. */
+/** When this job has ended, show what it did and offer to undo it. */
 export function offerUndo(job: string): void {
-  waited.add(job);
-  look();
+  pending.add(job);
+  offerEnded();
 }
 
 export function startUndo(): void {
-  document.addEventListener("htmx:after:swap", look);
+  document.addEventListener("htmx:after:swap", offerEnded);
   document.addEventListener("click", (event) => {
     const button = (event.target as Element).closest<HTMLElement>("[data-act=undo][data-batch]");
     if (button) void undo(button.dataset["batch"] ?? "");
   });
 }
 
-function look(): void {
-  for (const job of waited) {
+function offerEnded(): void {
+  for (const job of pending) {
     const card = document.getElementById(`job-${job}`);
     if (card?.dataset["ended"] !== "yes") continue;
-    waited.delete(job);
+    pending.delete(job);
     const count = Number(card.dataset["done"]);
     const batch = card.dataset["batch"];
     const said = `${count.toLocaleString()} ${count === 1 ? "caption" : "captions"} changed.`;

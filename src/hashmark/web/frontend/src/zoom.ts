@@ -1,4 +1,4 @@
-// Zooms a picture with the wheel, the keys + - 0 or a double click, and moves it by dragging.
+// Zooms a picture with the wheel, the keys + - 0 or a double-click, and moves it by dragging.
 
 interface Place {
   scale: number;
@@ -6,7 +6,7 @@ interface Place {
   y: number;
 }
 
-/** Where a picture is after it was scaled by `factor` about a point, which stays where it is. */
+/** Return the place of a picture after scaling it by `factor` around a point that does not move. */
 export function scaled(place: Place, factor: number, x: number, y: number): Place {
   const scale = Math.min(16, Math.max(1, place.scale * factor));
   if (scale === 1) return { scale: 1, x: 0, y: 0 };

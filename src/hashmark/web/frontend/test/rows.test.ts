@@ -55,7 +55,7 @@ test("what is told before a question is replaced by its answer", async () => {
   want(rows, "a");
   rows.put([row("a", "red")]);
   await asked[0]!.answer([row("a", "grey")]);
-  rows.age();
+  rows.markStale();
   want(rows, "a");
   await asked[1]!.answer([row("a", "green")]);
   assert.equal(rows.get("a")?.colour, "green");
@@ -65,7 +65,7 @@ test("what may have changed while it was asked for is asked for again", async ()
   const asked = server();
   const rows = new Rows(() => undefined);
   want(rows, "a", "b");
-  rows.age();
+  rows.markStale();
   want(rows, "a", "b");
   assert.deepEqual(asked.map(({ ids }) => ids), [["a", "b"], ["a", "b"]]);
   await asked[0]!.answer([row("a", "green"), row("b", "green")]);
