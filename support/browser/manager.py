@@ -23,8 +23,8 @@ class Manager:
         self.site = site
         self.grid = page.get_by_role("listbox", name="Items")
         self.tiles = page.locator("#items .tile:visible")
-        self.search = page.get_by_role("searchbox", name="Search")
-        self.plan = page.get_by_role("dialog", name="What will be done")
+        self.search = page.get_by_role("searchbox", name="Search", exact=True)
+        self.plan = page.get_by_role("dialog", name="Plan")
         self.detail = page.get_by_role("dialog", name="Item")
         self.cleaning = page.get_by_role("dialog", name="Clean captions")
         self.jobs = page.get_by_role("complementary", name="Jobs")
@@ -65,7 +65,7 @@ class Manager:
         return self.page.get_by_role("contentinfo", name="Actions").get_by_role("button", name=name, exact=True)
 
     def selected(self, count: int, of: int) -> None:
-        expect(self.page.locator("#selected")).to_have_text(f"{count:,} of {of:,} in this filter")
+        expect(self.page.locator("#selected")).to_have_text(f"{count:,} of {of:,} selected")
 
     def upload(self, *, by_key: bool = False) -> Locator:
         """Open the plan for an upload of the selection."""

@@ -58,7 +58,7 @@ def sheet(manager: Manager) -> None:
 def plan(manager: Manager) -> None:
     manager.press("Control+a", "u")
     expect(manager.plan.get_by_role("button", name="Upload to S3", exact=True)).to_be_visible()
-    manager.plan.get_by_text("271 actions").click()
+    manager.plan.locator("summary", has_text="271 files").click()
 
 
 def delete(manager: Manager) -> None:

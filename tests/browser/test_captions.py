@@ -15,7 +15,7 @@ def test_ctrl_enter_saves_a_caption_and_goes_on_to_the_next(make_site: SiteMaker
     expect(manager.caption).to_be_focused()
     expect(manager.caption).to_have_value("a stellar sketch, number 1\n")
     manager.caption.fill("ein Stern, gezeichnet – ¹\n")
-    expect(manager.detail.get_by_role("status")).to_have_text("Not saved")
+    expect(manager.detail.get_by_role("status")).to_have_text("Unsaved changes")
     assert site.read("0001.txt") == b"a stellar sketch, number 1\n"
     manager.press("Control+Enter")
     expect(manager.detail.get_by_role("heading", name="0002.png")).to_be_visible()
@@ -49,14 +49,14 @@ def test_saving_over_a_caption_that_changed_on_disk_is_refused_and_both_texts_ca
     expect(manager.caption).to_have_value("what I wrote here\n")
     assert site.read("0001.txt") == b"what another tool wrote\n"
 
-    clash.get_by_role("button", name="Take what is on disk").click()
+    clash.get_by_role("button", name="Discard mine, reload").click()
     expect(manager.caption).to_have_value("what another tool wrote\n")
     expect(clash).to_be_hidden()
 
     manager.caption.fill("what I wrote here\n")
     site.write("0001.txt", "another tool again\n")
     manager.detail.get_by_role("button", name="Save", exact=True).click()
-    clash.get_by_role("button", name="Save mine over it").click()
+    clash.get_by_role("button", name="Overwrite with mine").click()
     expect(manager.detail.get_by_role("status")).to_have_text("Saved")
     assert site.read("0001.txt") == b"what I wrote here\n"
     trashed = [path.read_bytes() for path in (site.root / ".hashmark" / "trash").rglob("0001.txt")]
@@ -77,7 +77,7 @@ def test_leaving_an_unsaved_caption_asks_first(make_site: SiteMaker, visit: Visi
     manager.caption.fill("not saved\n")
     manager.detail.get_by_role("button", name="Close").click()
     expect(manager.caption).to_have_value("not saved\n")
-    assert asked == ["The caption is not saved. Leave it?"]
+    assert asked == ["Discard unsaved changes?"]
     manager.detail.get_by_role("button", name="Next").click()
     expect(manager.detail.get_by_role("heading", name="0001.png")).to_be_visible()
     assert site.read("0001.txt") == b"a stellar sketch, number 1\n"

@@ -77,7 +77,7 @@ def test_the_whole_story_goes_by_keys_alone(story: Site, new_context: Callable[.
     press("Enter")
     expect(manager.chip("Captions", 271, "synced")).to_be_visible()
     press("n")
-    expect(page.get_by_text("Nothing here needs sync.")).to_be_visible()
+    expect(page.get_by_text("Nothing here is out of sync.")).to_be_visible()
     assert story.objects() == story.on_disk()
 
 
@@ -131,7 +131,7 @@ def test_enter_opens_arrows_go_on_and_closing_gives_the_focus_back(make_site: Si
 
 def test_the_sheet_of_keys_and_the_list_open_by_their_keys(make_site: SiteMaker, visit: Visit) -> None:
     manager = visit(make_site(3), items=3)
-    sheet = manager.page.get_by_role("dialog", name="Keys, signs and the search language")
+    sheet = manager.page.get_by_role("dialog", name="Keys, signs and search")
     manager.press("ArrowRight", "?")
     expect(sheet).to_be_visible()
     manager.press("u", "Delete")

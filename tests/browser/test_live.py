@@ -70,4 +70,4 @@ def test_a_check_finds_what_another_machine_did_to_the_bucket(make_site: SiteMak
     site.put("0002.txt", "captioned elsewhere\n")
     manager.press("r")
     manager.expect_badges("0002.png", "green", "red")
-    expect(manager.tile("0002.png").get_by_title("Caption: remote-changed")).to_be_visible()
+    expect(manager.tile("0002.png").get_by_title("Verdict remote-changed")).to_be_visible()

@@ -34,7 +34,7 @@ def test_nothing_scrolls_sideways_and_every_action_is_in_reach(gallery: Site, vi
     for name in ("All", "Invert", "Open", "Upload to S3", "Download", "Verify", "Delete"):
         expect_within(manager.button(name))
         expect(manager.button(name)).to_be_enabled()
-    for name in ("Check", "Keys, signs and search", "Grid", "List"):
+    for name in ("Check", "Help: keys, signs and search", "Grid", "List"):
         expect_within(manager.page.get_by_role("button", name=name))
     expect_within(manager.search)
     expect_within(manager.page.get_by_role("combobox", name="Sort"))
@@ -48,7 +48,7 @@ def test_nothing_scrolls_sideways_and_every_action_is_in_reach(gallery: Site, vi
     expect_within(manager.plan.get_by_role("button", name="Upload to S3", exact=True))
     expect_no_sideways_scroll(manager.page)
     manager.press("Escape")
-    manager.page.get_by_role("button", name="Keys, signs and search").click()
+    manager.page.get_by_role("button", name="Help: keys, signs and search").click()
     expect_no_sideways_scroll(manager.page)
     manager.press("Escape")
 

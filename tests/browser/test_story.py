@@ -26,14 +26,14 @@ def test_the_printed_link_leads_through_271_red_captions_to_a_proven_upload(
     expect(manager.chip("Captions", 271, "out of sync")).to_be_visible()
     manager.expect_badges("0001.jpg", "green", "red")
     expect(manager.tile("0001.jpg").locator(".badge").nth(1)).to_have_attribute(
-        "title", re.compile("^Caption: local-changed")
+        "title", re.compile("^Caption: Edited on disk since last in sync")
     )
 
     manager.button("All").click()
     manager.selected(271, of=271)
     plan = manager.upload()
     expect(plan).to_contain_text("271 files")
-    expect(plan).to_contain_text("0 new, 271 replaced")
+    expect(plan).to_contain_text("replaces 271")
     assert story.objects() == before, "a plan changes nothing"
     manager.confirm()
     expect(manager.job().get_by_role("progressbar", name="Upload")).to_be_visible()

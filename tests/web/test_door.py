@@ -18,7 +18,7 @@ from hashmark.actions.move import push
 from hashmark.core.errors import UsageError
 from hashmark.library.library import Library
 from hashmark.library.settings import create
-from hashmark.web.server.guard import MAX_BODY
+from hashmark.web.server.guard import MAX_BODY_BYTES
 from hashmark.web.server.http_server import ListenAddress
 from support.certificates import make_certificate
 from support.datasets import write_pairs
@@ -172,7 +172,7 @@ def test_every_answer_carries_the_headers(served: Served, address: str, allowed:
 
 
 def test_a_request_that_is_too_large_is_refused_also_in_pieces(served: Served) -> None:
-    body = b'{"rehash": false, "x": "' + b"a" * MAX_BODY + b'"}'
+    body = b'{"rehash": false, "x": "' + b"a" * MAX_BODY_BYTES + b'"}'
     assert served.ask("POST", "/api/check", content=body).status_code == 413
     pieces = (body[at : at + (1 << 20)] for at in range(0, len(body), 1 << 20))
     assert served.ask("POST", "/api/check", content=pieces).status_code == 413
@@ -233,7 +233,7 @@ def test_no_other_value_opens_the_door(served: Served, name: str, value: str) ->
 def test_beyond_this_machine_a_token_and_encryption_are_needed(host: str) -> None:
     with pytest.raises(UsageError, match="no token is set"):
         ListenAddress(host=host).check()
-    with pytest.raises(UsageError, match="read on the way"):
+    with pytest.raises(UsageError, match="not be encrypted"):
         ListenAddress(host=host, token=TOKEN).check()
     ListenAddress(host=host, token=TOKEN, insecure_http=True).check()
 
@@ -245,11 +245,11 @@ def test_a_certificate_that_can_not_be_used_is_named_before_any_link(tmp_path: P
     (tmp_path / "other").mkdir()
     _, stranger = make_certificate(tmp_path / "other")
     for pair, said in [
-        ((missing, key), f"{missing} can't be read: No such file"),
-        ((cert, missing), f"{missing} can't be read: No such file"),
-        ((text, text), f"{text} holds no certificate"),
-        ((cert, text), f"{text} holds no private key that goes with {cert}"),
-        ((cert, stranger), f"{stranger} holds no private key that goes with {cert}"),
+        ((missing, key), f"Cannot read {missing}: No such file"),
+        ((cert, missing), f"Cannot read {missing}: No such file"),
+        ((text, text), f"{text} contains no certificate"),
+        ((cert, text), f"{text} contains no private key that matches {cert}"),
+        ((cert, stranger), f"{stranger} contains no private key that matches {cert}"),
     ]:
         with pytest.raises(UsageError, match=re.escape(said)):
             ListenAddress(cert=pair[0], key=pair[1]).check()

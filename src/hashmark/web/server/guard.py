@@ -1,8 +1,8 @@
-"""The door of the server: who may ask, from where, and what every answer carries.
+"""Access control: who may send a request, from where, and which headers every response carries.
 
-It stands before every route, static files and event streams included, and decides from the request alone. A
-server on loopback is still reachable by every page that the user's browser opens: hence Host (against DNS
-rebinding), Origin and Sec-Fetch-Site (against other sites and other ports), and a header on unsafe methods that no
+It wraps every route, static files and event streams included, and decides from the request alone. A server on
+loopback is still reachable by every page that the user's browser opens: hence the checks of Host (against DNS
+rebinding), of Origin and Sec-Fetch-Site (against other sites and ports), and the header on unsafe methods that no
 form can send. What a route does is not known here.
 """
 
@@ -24,11 +24,11 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-MAX_BODY = 8 << 20
-"""Bytes of the largest request: the ids of some 400,000 items."""
+MAX_BODY_BYTES = 8 << 20
+"""The largest request body: the ids of about 400,000 items."""
 
-MARK = "x-hashmark"
-"""The header that every unsafe request must have; its value does not matter."""
+REQUIRED_HEADER = "x-hashmark"
+"""The header that every unsafe request must have, with any value: forms can't send it."""
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -51,9 +51,9 @@ HEADERS = {
 
 
 class Keys:
-    """What opens the door: links that work once, the sessions they became, and a fixed token if one was set.
+    """What grants access: links that work once, the sessions they started, and a fixed token if one was set.
 
-    Only digests are kept. `on_used` is told when a link was used, so that the next one can be shown.
+    Only digests are kept. `on_used` is called after a link was used, so that the next one can be printed.
     """
 
     def __init__(self, fixed: str | None = None, on_used: Callable[[], None] = lambda: None) -> None:
@@ -63,13 +63,13 @@ class Keys:
         self._on_used = on_used
 
     def new_link(self) -> str:
-        """A token that can be exchanged once for a session; those not used yet still can."""
+        """Return a token that can be exchanged once for a session. Earlier unused ones stay valid."""
         token = secrets.token_urlsafe(32)
         self._links.add(_digest(token))
         return token
 
     def exchange(self, token: str) -> str | None:
-        """A new session for a token, which is then used up; None for a wrong one. The fixed one is not used up."""
+        """Exchange a token for a new session; None if it is wrong. The fixed token can be exchanged many times."""
         digest = _digest(token)
         if digest not in self._links and not self.is_fixed(token):
             return None
@@ -95,7 +95,7 @@ def _digest(secret: str) -> bytes:
 
 
 class RequestRefused(Exception):
-    """The request goes no further."""
+    """The request is not passed on."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -104,9 +104,9 @@ class RequestRefused(Exception):
 
 
 class Guard:
-    """Wraps an ASGI application. `hosts` are the values of Host that are ours, with their port.
+    """Wraps an ASGI application. `hosts` are the accepted values of Host, with their port.
 
-    Other than HTTP (and the server's own lifespan) nothing is let through.
+    Only HTTP and the server's own lifespan are passed on.
     """
 
     def __init__(self, app: App, keys: Keys, hosts: Iterable[str], *, cookie: str, tls: bool = False) -> None:
@@ -117,54 +117,56 @@ class Guard:
         self._scheme = "https" if tls else "http"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or pass it on."""
+        """Refuse a request or pass it on."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         if scope["type"] != "http":
             raise RuntimeError("only HTTP is served here")
         headers = _Headers(scope["headers"])
-        send = _dressed(send)
+        send = _with_headers(send)
         try:
-            self._check_place(headers)
+            self._check_origin(headers)
             if (token := _token(scope)) is not None:
                 await self._exchange(token, send)
                 return
-            self._check_key(headers)
+            self._check_access(headers)
             if scope["method"] not in _SAFE:
                 _check_unsafe(headers)
             await self._app(scope, _limited(receive, headers), send)
         except RequestRefused as refused:
-            await _tell(refused, headers, send)
+            await _refuse(refused, headers, send)
 
-    def _check_place(self, headers: _Headers) -> None:
+    def _check_origin(self, headers: _Headers) -> None:
         host = headers.one("host").lower()
         if host not in self._hosts:
-            raise RequestRefused(403, "This address is not one of this server's.")
+            raise RequestRefused(403, "This server does not answer to this host name. Use the address that it printed.")
         origin = headers.get("origin")
         if origin is not None and origin.lower() != f"{self._scheme}://{host}":
-            raise RequestRefused(403, "Requests from other sites are not answered.")
+            raise RequestRefused(403, "Requests from other sites are refused.")
         if headers.get("sec-fetch-site") not in {None, "same-origin", "none"}:
-            raise RequestRefused(403, "Requests from other sites are not answered. Open the address itself.")
+            raise RequestRefused(403, "Requests from other sites are refused. Open the address directly.")
 
-    def _check_key(self, headers: _Headers) -> None:
+    def _check_access(self, headers: _Headers) -> None:
         bearer = headers.get("authorization") or ""
         if bearer.lower().startswith("bearer ") and self._keys.is_fixed(bearer[7:].strip()):
             return
         if not any(self._keys.is_session(value) for name, value in _cookies(headers) if name == self._cookie):
-            raise RequestRefused(403, "Open the link that hashmark printed: it works once, and lets this browser in.")
+            raise RequestRefused(403, "Open the link that hashmark printed. It works once and signs this browser in.")
 
     async def _exchange(self, token: str, send: Send) -> None:
         session = self._keys.exchange(token)
         if session is None:
-            raise RequestRefused(403, "This link was used before, or is of another run. hashmark printed a new one.")
+            raise RequestRefused(
+                403, "This link was already used or is from an earlier run. Open the newest link that hashmark printed."
+            )
         secure = "; Secure" if self._scheme == "https" else ""
         cookie = f"{self._cookie}={session}; Path=/; HttpOnly; SameSite=Strict{secure}"
         await _answer(send, 303, b"", {"location": "/", "set-cookie": cookie, "cache-control": "no-store"})
 
 
 class _Headers:
-    """A request's headers; one that is sent twice counts as neither."""
+    """A request's headers. A header that was sent twice is refused when it is read."""
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
         self._all: dict[str, list[str]] = {}
@@ -183,19 +185,19 @@ class _Headers:
         return self.get(name) or ""
 
     def every(self, name: str) -> str:
-        """All values of a header that may be sent more than once."""
+        """Return all values of a header that may be sent more than once."""
         return ", ".join(self._all.get(name, ()))
 
 
 def _check_unsafe(headers: _Headers) -> None:
-    if headers.get(MARK) is None:
-        raise RequestRefused(403, f"A request that changes something needs the header {MARK}.")
+    if headers.get(REQUIRED_HEADER) is None:
+        raise RequestRefused(403, f"A request that changes something needs the header {REQUIRED_HEADER}.")
     if headers.one("content-type").split(";")[0].strip().lower() != "application/json":
         raise RequestRefused(415, "A request that changes something must be JSON (content-type: application/json).")
 
 
 def _token(scope: Scope) -> str | None:
-    """The token of a link: on the first page only, so that it is never part of another address."""
+    """Return the token of a link. Only the first page takes one, so that it is never part of another address."""
     if scope["path"] != "/" or scope["method"] != "GET":
         return None
     values = parse_qs(scope["query_string"].decode("latin-1")).get("token")
@@ -203,34 +205,34 @@ def _token(scope: Scope) -> str | None:
 
 
 def _cookies(headers: _Headers) -> Iterator[tuple[str, str]]:
-    """Every cookie as it stands. Those of other programs on this machine come along, whatever is in them."""
+    """Yield every cookie unparsed: those of other programs on this machine arrive too, with any content."""
     for cookie in headers.one("cookie").split(";"):
         name, _, value = cookie.partition("=")
         yield name.strip(), value.strip()
 
 
 def _limited(receive: Receive, headers: _Headers) -> Receive:
-    """The same body, up to the limit."""
+    """Limit the size of the request's body."""
     length = headers.one("content-length")
-    if length.isdecimal() and int(length[:12]) > MAX_BODY:
-        raise RequestRefused(413, f"A request has at most {MAX_BODY} bytes.")
+    if length.isdecimal() and int(length[:12]) > MAX_BODY_BYTES:
+        raise RequestRefused(413, f"The request is too large: the limit is {MAX_BODY_BYTES} bytes.")
     seen = 0
 
     async def limited() -> Message:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > MAX_BODY:  # within the application by now, which would take any other error for a malformed body
-            raise HTTPException(413, f"A request has at most {MAX_BODY} bytes.")
+        if seen > MAX_BODY_BYTES:  # the application would treat any other error as a malformed body
+            raise HTTPException(413, f"The request is too large: the limit is {MAX_BODY_BYTES} bytes.")
         return message
 
     return limited
 
 
-def _dressed(send: Send) -> Send:
-    """Adds our headers to the answer; nothing but what says so itself may be kept by a cache."""
+def _with_headers(send: Send) -> Send:
+    """Add our headers to responses. Nothing may be cached unless the response itself says so."""
 
-    async def dressed(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             own = {name.lower() for name, _ in message.get("headers", [])}
             extra = dict(HEADERS)
@@ -240,10 +242,10 @@ def _dressed(send: Send) -> Send:
             message = {**message, "headers": [*message.get("headers", []), *added]}
         await send(message)
 
-    return dressed
+    return send_with_headers
 
 
-async def _tell(refused: RequestRefused, headers: _Headers, send: Send) -> None:
+async def _refuse(refused: RequestRefused, headers: _Headers, send: Send) -> None:
     if "text/html" in headers.every("accept"):
         page = _PAGE.format(html.escape(refused.message))
         await _answer(send, refused.status, page.encode(), {"content-type": "text/html; charset=utf-8"})

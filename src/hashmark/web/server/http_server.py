@@ -1,6 +1,6 @@
-"""Serves the page: where it listens, who is let in, how it is told, how it ends.
+"""Serves the page: listens on an address, prints links, and shuts down.
 
-What it serves is `app`, and what it lets through is `guard`.
+What it serves is `app`; who has access is decided in `guard`.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from hashmark.web.session.services import Services
 TOKEN = "HASHMARK_TOKEN"  # noqa: S105 - the name of a variable
 """The environment variable that holds a fixed token, for scripts and for other hosts."""
 
-SHORTEST = 32
-"""Characters of a fixed token, at least."""
+MIN_TOKEN_CHARS = 32
+"""The shortest accepted fixed token."""
 
 
 @dataclass(frozen=True)
 class ListenAddress:
-    """Where to listen. Beyond this machine only with a fixed token, and with TLS or `insecure_http`.
+    """Where to listen. An address that other machines can reach needs a fixed token, and TLS or `insecure_http`.
 
-    `names` are more values of Host to answer to, for a proxy or another name of this machine. With `or_any_port`
-    it listens on a free port where the given one is taken.
+    `names` are further accepted values of Host, for a proxy or another name of this machine. With `or_any_port` it
+    listens on a free port if the given one is taken.
     """
 
     host: str = "127.0.0.1"
@@ -53,17 +53,17 @@ class ListenAddress:
 
     @property
     def tls(self) -> bool:
-        """Whether it speaks https."""
+        """Whether it serves HTTPS."""
         return self.cert is not None
 
     def check(self) -> None:
-        """Refuse what would let strangers in.
+        """Refuse an unsafe address.
 
         Raises:
-            UsageError: it would, or the certificate can't be used; and how to do it properly.
+            UsageError: other machines could get access, or the certificate can't be used.
         """
-        if self.token is not None and len(self.token) < SHORTEST:
-            raise UsageError(f"{TOKEN} is too short.", f"Take {SHORTEST} random characters or more.")
+        if self.token is not None and len(self.token) < MIN_TOKEN_CHARS:
+            raise UsageError(f"{TOKEN} is too short.", f"Use {MIN_TOKEN_CHARS} random characters or more.")
         if (self.cert is None) != (self.key is None):
             raise UsageError("TLS needs both --tls-cert and --tls-key.")
         if self.cert and self.key:
@@ -73,36 +73,36 @@ class ListenAddress:
         if self.token is None:
             raise UsageError(
                 f"{self.host} can be reached from other machines, and no token is set.",
-                f"Set {TOKEN} to {SHORTEST} random characters or more: `openssl rand -hex 32`.",
+                f"Set {TOKEN} to {MIN_TOKEN_CHARS} random characters or more: `openssl rand -hex 32`.",
             )
         if not self.tls and not self.insecure_http:
             raise UsageError(
-                f"{self.host} can be reached from other machines, and what is sent could be read on the way.",
-                "Give --tls-cert and --tls-key, or agree with --insecure-http.",
+                f"{self.host} can be reached from other machines, and traffic would not be encrypted.",
+                "Give --tls-cert and --tls-key, or accept that with --insecure-http.",
             )
 
 
 def _check_pair(cert: Path, key: Path) -> None:
-    """Refuse files that TLS can't use, by name: once the server runs, its link has been told, and no file is named."""
+    """Refuse files that TLS can't use, and name them: uvicorn would fail after the link was printed, and name none."""
     for file in (cert, key):
         try:
             file.open("rb").close()
         except OSError as error:
-            raise UsageError(f"{file} can't be read: {error.strerror}.", "Give another file.") from None
+            raise UsageError(f"Cannot read {file}: {error.strerror}.", "Give another file.") from None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_verify_locations(cert)
     except ssl.SSLError:
-        raise UsageError(f"{cert} holds no certificate.", "Give --tls-cert a file in PEM.") from None
+        raise UsageError(f"{cert} contains no certificate.", "Give --tls-cert a PEM file.") from None
     try:
         context.load_cert_chain(cert, key)
     except ssl.SSLError as error:
-        wrong = f"{key} holds no private key that goes with {cert} ({error.reason or error})."
-        raise UsageError(wrong, "Give --tls-key the certificate's own, in PEM.") from None
+        wrong = f"{key} contains no private key that matches {cert} ({error.reason or error})."
+        raise UsageError(wrong, "Give --tls-key the certificate's own key, as a PEM file.") from None
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach that address; decided from the address, never from a request."""
+    """Whether only this machine can reach that address. Decided from the address, never from a request."""
     if host == "localhost":
         return True
     try:
@@ -112,14 +112,14 @@ def is_loopback(host: str) -> bool:
 
 
 class Server(uvicorn.Server):
-    """Ends open event streams when it is asked to end, so that it does not wait for them."""
+    """Ends open event streams when it is told to shut down, so that it does not wait for them."""
 
     def __init__(self, config: uvicorn.Config, on_exit: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_exit = on_exit
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal: the first one ends gently, the second at once."""
+        """Handle a signal: the first shuts down gracefully, the second at once."""
         self._on_exit()
         super().handle_exit(sig, frame)
 
@@ -127,18 +127,18 @@ class Server(uvicorn.Server):
 def serve(
     library: Library,
     where: ListenAddress,
-    tell: Callable[[str], None],
+    on_link: Callable[[str], None],
     *,
     against: Mapping[str, tuple[RemoteObject, ...]] | None = None,
     every: float | None = None,
     on_ready: Callable[[str], None] = lambda _url: None,
 ) -> None:
-    """Serve until a signal comes; Ctrl-C is the ordinary end.
+    """Serve until a signal arrives; Ctrl-C is the ordinary way to stop.
 
-    `tell` is given each link that lets a browser in, `on_ready` the first one, once it can be opened.
+    `on_link` is called with each link that signs a browser in, `on_ready` with the first one, once it can be opened.
 
     Raises:
-        UsageError: the address can't be used, or would let strangers in.
+        UsageError: the address can't be used or is unsafe.
     """
     where.check()
     sock = _listen(where)
@@ -150,7 +150,7 @@ def serve(
     def link() -> str:
         return f"{base}/?token={keys.new_link()}"
 
-    keys = Keys(where.token, on_used=lambda: tell(link()))
+    keys = Keys(where.token, on_used=lambda: on_link(link()))
     app = create_app(library, against=against, every=every)
     guarded = Guard(app, keys, hosts(where, port), cookie=f"hashmark-{port}", tls=where.tls)
     config = uvicorn.Config(
@@ -166,9 +166,9 @@ def serve(
     )
     server = Server(config, on_exit=lambda: end_streams(app))
     first = link()
-    tell(first)
+    on_link(first)
     threading.Thread(target=_when_ready, args=(server, lambda: on_ready(first)), daemon=True).start()
-    with closing(sock), suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has ended
+    with closing(sock), suppress(KeyboardInterrupt):  # uvicorn raises the signal again after it has shut down
         server.run(sockets=[sock])
 
 
@@ -188,7 +188,7 @@ def _when_ready(server: uvicorn.Server, then: Callable[[], None]) -> None:
 
 
 def hosts(where: ListenAddress, port: int) -> list[str]:
-    """The values of Host that are ours."""
+    """Return the accepted values of Host."""
     own = [where.host, *where.names]
     if is_loopback(where.host):
         own += ["127.0.0.1", "localhost", "::1"]
@@ -203,8 +203,8 @@ def _listen(where: ListenAddress) -> socket.socket:
     except OSError as error:
         if where.or_any_port and error.errno == errno.EADDRINUSE:
             return _bind(where.host, 0)
-        taken = f"{where.host}:{where.port} can't be listened on: {error.strerror}."
-        raise UsageError(taken, "Choose another with --port.") from None
+        message = f"Cannot bind to {where.host}:{where.port}: {error.strerror}."
+        raise UsageError(message, "Choose another port with --port.") from None
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -212,7 +212,7 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))
-        sock.listen()  # whoever follows the link at once waits until it is answered, and is not turned away
+        sock.listen()  # a browser that opens the link at once waits for its answer instead of being refused
     except OSError:
         sock.close()
         raise
@@ -220,5 +220,5 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 def token_from_environment() -> str | None:
-    """The fixed token, if one is set."""
+    """Return the fixed token, if one is set."""
     return os.environ.get(TOKEN) or None

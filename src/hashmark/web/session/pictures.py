@@ -56,11 +56,17 @@ class Pictures:
         await asyncio.to_thread(self._renderer.close)
 
     async def picture(
-        self, live: LiveDataset, row: FileStatus, *, remote: bool, side: int, gone: Callable[[], Awaitable[bool]]
+        self,
+        live: LiveDataset,
+        row: FileStatus,
+        *,
+        remote: bool,
+        side: int,
+        disconnected: Callable[[], Awaitable[bool]],
     ) -> tuple[bytes, str]:
         """Return a WebP that fits in `side` pixels, and the version of the bytes it shows.
 
-        `gone` is called when it is this picture's turn; true means that the client has disconnected.
+        `disconnected` is called when it is this picture's turn: whether the client is gone.
 
         Raises:
             NotWanted: the client has disconnected.
@@ -75,7 +81,7 @@ class Pictures:
         if cached is not None and await self._background.run_short(_unchanged, live, row):
             return cached, known
         async with self._slots:
-            if await gone():
+            if await disconnected():
                 raise NotWanted
             # In a separate thread pool: a slow bucket must not delay captions.
             loop = asyncio.get_running_loop()
@@ -84,7 +90,7 @@ class Pictures:
             return await asyncio.wrap_future(self._renderer.render(data, version, side)), version
 
     def measure(self, live: LiveDataset) -> None:
-        """Start to measure all images on disk whose size is not known yet; pages are told as sizes come in."""
+        """Start to measure all images on disk whose size is not known yet; pages are notified as sizes come in."""
         running = self._measuring.get(live.dataset.name)
         if running is None or running.done():
             self._measuring[live.dataset.name] = asyncio.get_running_loop().create_task(self._measure(live))

@@ -21,7 +21,7 @@ from hashmark.web.session.live_dataset import LiveDataset
 from hashmark.web.session.live_library import LiveLibrary
 
 POLL_INTERVAL_S = 5.0
-"""How often new datasets are looked for, and the first pause after the system refused to watch."""
+"""How often datasets are listed again, and the first pause after the system refused to watch."""
 MAX_RETRY_PAUSE_S = 300.0
 """The longest pause before another attempt to watch."""
 

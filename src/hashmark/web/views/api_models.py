@@ -1,4 +1,4 @@
-"""The bodies that the HTTP API takes and gives, for checking and for OpenAPI. No behaviour."""
+"""The bodies of requests and responses, for validation and for OpenAPI. No behaviour."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
 class RequestBody(BaseModel):
-    """A request's body: unknown names are errors, not surprises."""
+    """A request's body. Unknown names are errors."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Nothing(RequestBody):
-    """There is nothing to be said."""
+    """An empty body."""
 
 
 class SelectionBody(RequestBody):
-    """Which items are meant; all of the dataset where `items` is null."""
+    """The selected items; the whole dataset if `items` is null."""
 
     items: list[ItemId] | None = None
 
 
 class MoveBody(SelectionBody):
-    """A push or pull: by a plan that was shown (it runs once), or planned and run at once."""
+    """A push or pull: of a plan that was shown, which runs once, or planned and run at once."""
 
     plan: str | None = None
     take: Annotated[Side | None, Field(description="Whose content wins: `mine` to push, `theirs` to pull.")] = None
 
 
 class DeleteBody(RequestBody):
-    """A delete: only by a plan that was shown, with the number of its deletes typed again."""
+    """A delete: only of a plan that was shown, with its number of deletes as confirmation."""
 
     plan: str
     confirm: Annotated[int, Field(strict=True)]
 
 
 class PlanBody(SelectionBody):
-    """What a plan is wanted for."""
+    """What to plan."""
 
     action: Literal["push", "pull", "delete"]
     take: Side | None = None
@@ -51,15 +51,15 @@ class PlanBody(SelectionBody):
 
 
 class PreviewBody(SelectionBody):
-    """Which captions are to be cleaned, and how."""
+    """Which captions to clean, and how."""
 
     table: Annotated[
-        dict[str, Any], Field(description="As `[datasets.NAME.clean]` of hashmark.toml, which it takes the place of.")
+        dict[str, Any], Field(description="Like `[datasets.NAME.clean]` of hashmark.toml, which it replaces.")
     ] = {}
 
 
 class CleanBody(RequestBody):
-    """A cleaning: only by a preview that was shown. It runs once."""
+    """A cleaning: only of a preview that was shown, which runs once."""
 
     preview: str
 
@@ -71,14 +71,14 @@ class CheckBody(RequestBody):
 
 
 class CaptionBody(RequestBody):
-    """A caption's new text, and the MD5 of the file it replaces (null: there was none)."""
+    """A caption's new text, and the MD5 of the file it replaces (null: there was no file)."""
 
     text: str = Field(max_length=1 << 20)
     replaces: Digest | None
 
 
 class Error(BaseModel):
-    """What went wrong, to what, and what to do next."""
+    """What went wrong, with which file, and what to do."""
 
     code: str
     message: str
@@ -86,19 +86,19 @@ class Error(BaseModel):
 
 
 class ErrorResponse(BaseModel):
-    """An answer that is an error."""
+    """An error response."""
 
     error: Error
 
 
 class JobStarted(BaseModel):
-    """A job has begun."""
+    """A job was started."""
 
     job: str
 
 
 class S3Listing(BaseModel):
-    """What the bucket holds. `fileMap` maps a name to its etag, size and lastModified."""
+    """What the bucket lists. `fileMap` maps a name to its etag, size and lastModified."""
 
     files: list[str]
     fileMap: dict[str, dict[str, Any]]  # noqa: N815 - a name of the interface
@@ -106,7 +106,7 @@ class S3Listing(BaseModel):
 
 
 class Image(BaseModel):
-    """An image with what is known of it and its caption."""
+    """An image, with what is known about it and its caption."""
 
     filename: str
     md5: str | None
@@ -127,7 +127,7 @@ class Images(BaseModel):
 
 
 class FoundIds(BaseModel):
-    """The ids of the items that a search found. `unmeasured`: images whose size is still being found out."""
+    """The ids of the items that a search found. `unmeasured`: images whose size is still being measured."""
 
     revision: int
     total: int
@@ -136,7 +136,7 @@ class FoundIds(BaseModel):
 
 
 class CaptionText(BaseModel):
-    """A caption on disk; `md5` is null where it has no file."""
+    """A caption on disk; `md5` is null where there is no file."""
 
     key: str
     text: str

@@ -190,7 +190,8 @@ export class Clean {
     this.tally(found, lacking);
     const orphans = this.find("#clean-orphans");
     orphans.hidden = found.totals.orphans === 0;
-    orphans.textContent = `${count(found.totals.orphans)} without an image skipped. Select them to clean them too.`;
+    const [are, them] = found.totals.orphans === 1 ? ["is", "it"] : ["are", "them"];
+    orphans.textContent = `${count(found.totals.orphans)} without an image ${are} skipped. Select ${them} to clean ${them} too.`;
     for (const name of LISTS) this.find(`[data-list=${name}] b`).textContent = found.totals[name].toLocaleString();
     this.list = [this.wanted, ...LISTS].find((name) => found.totals[name] > 0) ?? "changes";
     this.press("list", this.list);

@@ -4,7 +4,7 @@ import { afterEach, test } from "node:test";
 import type { Colour, Row } from "../src/api.ts";
 import { Rows } from "../src/rows.ts";
 
-/** A question that the page asked; it is answered when the test says so. */
+/** A request of the page; the test decides when it is answered. */
 interface Asked {
   ids: string[];
   answer(rows: Row[]): Promise<void>;
@@ -39,7 +39,7 @@ function want(rows: Rows, ...ids: string[]): void {
   rows.want(ids).catch((error: Error) => assert.equal(error.name, "AbortError"));
 }
 
-test("an answer does not replace what the server told of a row since it was asked", async () => {
+test("an answer does not replace a row that the server pushed since the request", async () => {
   const asked = server();
   const rows = new Rows(() => undefined);
   want(rows, "a", "b");
@@ -49,7 +49,7 @@ test("an answer does not replace what the server told of a row since it was aske
   assert.equal(rows.get("b")?.colour, "green");
 });
 
-test("what is told before a question is replaced by its answer", async () => {
+test("a pushed row is replaced by the answer to a later request", async () => {
   const asked = server();
   const rows = new Rows(() => undefined);
   want(rows, "a");
@@ -61,7 +61,7 @@ test("what is told before a question is replaced by its answer", async () => {
   assert.equal(rows.get("a")?.colour, "green");
 });
 
-test("what may have changed while it was asked for is asked for again", async () => {
+test("rows that may have changed during a request are requested again", async () => {
   const asked = server();
   const rows = new Rows(() => undefined);
   want(rows, "a", "b");
@@ -74,7 +74,7 @@ test("what may have changed while it was asked for is asked for again", async ()
   assert.equal(rows.get("a")?.colour, "red");
 });
 
-test("rows that are known and not old are not asked for, nor twice at a time", async () => {
+test("known and fresh rows are not requested, nor any row twice at a time", async () => {
   const asked = server();
   const rows = new Rows(() => undefined);
   want(rows, "a");

@@ -50,7 +50,7 @@ async def get_picture(
     remote = of == "bucket" or (of == "any" and found.lead.local is None)
     try:
         data, version = await services.pictures.picture(
-            live, found.lead, remote=remote, side=int(side), gone=request.is_disconnected
+            live, found.lead, remote=remote, side=int(side), disconnected=request.is_disconnected
         )
     except NotWanted:
         return Response(status_code=499)
