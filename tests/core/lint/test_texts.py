@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hashmark.core.cleaning.flags import refusal
 from hashmark.core.lint.facts import CaptionFacts, ImageFacts
-from hashmark.core.lint.texts import caption_facts, least_tokens
+from hashmark.core.lint.texts import caption_facts, min_tokens
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_blank_line_before_the_caption_is_seen(data: bytes, starts: bool) -> N
     ],
 )
 def test_each_piece_of_a_text_takes_a_token_or_more(text: str, tokens: int) -> None:
-    assert least_tokens(text) == tokens
+    assert min_tokens(text) == tokens
 
 
 def test_what_is_suspect_is_what_cleaning_flags() -> None:

@@ -1,6 +1,6 @@
-"""What each trainer will make of a folder: facts as values go in, findings with their sources come out.
+"""Finds out how each trainer will read a folder: turns facts into findings with their sources.
 
-`facts` holds the values, `texts` makes them of a caption's bytes, `checks` says which files are concerned, `claims`
-what that means to which trainer, `sources` where it is written, `alike` finds near duplicates, `report` joins them, and
-`health` counts captions. Refuses to know files, processes and how anything is shown.
+`facts` defines the values, `texts` extracts them from a caption's bytes, `checks` selects the affected files, `claims`
+says what that means for which trainer, `sources` where that is documented, `alike` finds near duplicates, `findings`
+joins them, and `health` counts caption issues. Does not know files, processes or rendering.
 """

@@ -1,7 +1,7 @@
-"""Near duplicates among perceptual hashes, without comparing each with each. How a hash is made is not known here.
+"""Finds near duplicates among perceptual hashes without comparing every pair. Does not know how a hash is made.
 
-Two hashes that differ in at most N bits agree in at least one of N + 1 slices, so only hashes that share a slice are
-compared (multi-index hashing: Norouzi, Punjani, Fleet, "Fast Search in Hamming Space", 2012).
+Two hashes that differ in at most N bits are equal in at least one of N + 1 slices, so only hashes that share a slice
+are compared (multi-index hashing: Norouzi, Punjani, Fleet, "Fast Search in Hamming Space", 2012).
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 
 HASH_BITS = 128
 MAX_DISTANCE_BITS = 2
-"""Bits in which hashes of near duplicates differ at most: what dhash's author found to have almost no false hits."""
+"""The largest distance of near duplicates; the author of dhash found almost no false matches with it."""
 
 MAX_BUCKET_SIZE = 2000
-"""Hashes of one slice that are compared with each other; more are alike in what does not tell them apart."""
+"""Hashes that share a slice are compared up to this number; a more common slice does not distinguish images."""
 
 
 def near_groups(hashes: Mapping[str, int]) -> list[list[str]]:
-    """Keys whose hashes are near each other, directly or through others; sorted, groups of two or more.
+    """Return sorted groups of two or more keys whose hashes are near each other, directly or through others.
 
     >>> near_groups({"a": 0b1011, "b": 0b1010, "c": 0xFFFF0000})
     [['a', 'b']]

@@ -1,6 +1,6 @@
-"""Which files each thing concerns: a function for each code of `core.lint.claims`, from a folder to keys with details.
+"""Selects the files of each issue: a function per code of `core.lint.claims`, from a folder to keys with details.
 
-Some depend on the trainer, which looks for other suffixes than the next. What it means is not known here.
+Some depend on the trainer, since trainers read different suffixes. Does not know what an issue means.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from hashmark.core.lint.facts import UNMARKED, CaptionFacts, File, Folder, Image
 from hashmark.core.pairs import AGGREGATES, split_suffix
 
 Hits = dict[str, str | None]
-"""Keys, each with what more is to be said of it."""
+"""Keys, each with a detail or None."""
 
 Check = Callable[[Folder, Trainer | None], Hits]
 T = TypeVar("T")
@@ -33,9 +33,9 @@ READS: Mapping[Trainer, frozenset[str]] = MappingProxyType(
         Trainer.ONETRAINER: frozenset({".bmp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}),
     }
 )
-"""Suffixes of images that a trainer looks for; diffusion-pipe and SimpleTuner try whatever Pillow opens.
+"""Suffixes of images that a trainer reads; diffusion-pipe and SimpleTuner try whatever Pillow opens.
 
-kohya reads .avif and .jxl too where a plugin for them is installed, musubi .jxl.
+With plugins installed, kohya also reads .avif and .jxl, and musubi .jxl.
 """
 
 _CONTENT = MappingProxyType(
@@ -58,7 +58,7 @@ _ODD = {
 
 
 def _captioned(folder: Folder) -> Iterator[tuple[File, CaptionFacts]]:
-    """Captions that were looked into, each once."""
+    """Yield captions that were read, each once."""
     seen: set[str] = set()
     for pair in folder.pairs:
         caption = pair.caption
@@ -69,8 +69,8 @@ def _captioned(folder: Folder) -> Iterator[tuple[File, CaptionFacts]]:
         yield caption, facts
 
 
-def _looked_at(folder: Folder) -> Iterator[tuple[File, ImageFacts]]:
-    """Images that decode."""
+def _decoded(folder: Folder) -> Iterator[tuple[File, ImageFacts]]:
+    """Yield images that decode."""
     for pair in folder.pairs:
         facts = folder.images.get(pair.image.md5 or "")
         if facts is not None and not facts.trouble:
@@ -82,7 +82,7 @@ def _paired(folder: Folder) -> Iterator[tuple[File, PairFacts]]:
 
 
 def _missing(folder: Folder, trainer: Trainer | None) -> Hits:
-    """Without a caption by the letter of its name. kohya looks whether a caption is a file, and may borrow another."""
+    """Select images without a caption of exactly their name. kohya can borrow another image's caption."""
     kohya = trainer is Trainer.KOHYA
     elsewhere = _borrowed(folder, trainer) if kohya else folder.decoys
     found: Hits = {p.image.key: None for p in folder.pairs if p.caption is None and p.image.key not in elsewhere}
@@ -159,7 +159,7 @@ def _suffix_case(folder: Folder, trainer: Trainer | None) -> Hits:
 
 def _wrong_suffix(folder: Folder, _: Trainer | None) -> Hits:
     found: Hits = {}
-    for image, facts in _looked_at(folder):
+    for image, facts in _decoded(folder):
         suffix = split_suffix(image.key)[1].lower()
         if facts.format != _CONTENT.get(suffix, facts.format):
             found[image.key] = f"is {'an' if facts.format[0] == 'A' else 'a'} {facts.format}"
@@ -167,7 +167,7 @@ def _wrong_suffix(folder: Folder, _: Trainer | None) -> Hits:
 
 
 def _undecodable(folder: Folder, _: Trainer | None) -> Hits:
-    """Of formats that are decoded here alone: a JPEG XL is not called damaged."""
+    """Select only formats that hashmark decodes, so that a JPEG XL is not called damaged."""
     seen = ((p.image.key, folder.images.get(p.image.md5 or "")) for p in folder.pairs)
     return {
         key: facts.trouble
@@ -179,7 +179,7 @@ def _undecodable(folder: Folder, _: Trainer | None) -> Hits:
 def _animated(folder: Folder, trainer: Trainer | None) -> Hits:
     return {
         image.key: f"{facts.frames} frames"
-        for image, facts in _looked_at(folder)
+        for image, facts in _decoded(folder)
         if facts.frames > 1 and (trainer is None or (facts.format == "WEBP" and image.key.endswith(".webp")))
     }
 
@@ -193,12 +193,12 @@ def _duplicates(folder: Folder, _: Trainer | None) -> Hits:
 
 
 def _near_duplicates(folder: Folder, _: Trainer | None) -> Hits:
-    one_each = {image.md5: (image.key, facts.hash) for image, facts in reversed([*_looked_at(folder)])}
+    one_each = {image.md5: (image.key, facts.hash) for image, facts in reversed([*_decoded(folder)])}
     return _in_groups(near_groups({key: value for key, value in one_each.values() if value is not None}))
 
 
 def _in_groups(groups: Iterable[list[str]]) -> Hits:
-    """Every key of each group, with the names of the others."""
+    """Return every key of each group, with the names of the others."""
     found: Hits = {}
     for group in groups:
         for key in group:
@@ -230,7 +230,7 @@ def _number(folder: str) -> tuple[int | None, str]:
 
 
 def _where(rows: Callable[[Folder], Iterable[tuple[File, T]]], wanted: Callable[[T], str | bool | None]) -> Check:
-    """A check for the files of which something is so, with what is said of it."""
+    """Return a check that selects the files for which `wanted` returns True or a detail."""
 
     def check(folder: Folder, _: Trainer | None) -> Hits:
         said = ((file.key, wanted(fact)) for file, fact in rows(folder))
@@ -281,12 +281,12 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "unreadable-image": _undecodable,
         "wrong-suffix": _wrong_suffix,
         "exif-rotation": _where(
-            _looked_at, lambda facts: (facts.orientation or 1) > 1 and f"EXIF orientation {facts.orientation}"
+            _decoded, lambda facts: (facts.orientation or 1) > 1 and f"EXIF orientation {facts.orientation}"
         ),
         "animated": _animated,
-        "alpha": _where(_looked_at, lambda facts: facts.alpha),
-        "tiny": _where(_looked_at, _small),
-        "extreme-aspect": _where(_looked_at, _aspect),
+        "alpha": _where(_decoded, lambda facts: facts.alpha),
+        "tiny": _where(_decoded, _small),
+        "extreme-aspect": _where(_decoded, _aspect),
         "duplicate": _duplicates,
         "near-duplicate": _near_duplicates,
         "repeats": _repeats,
@@ -296,4 +296,4 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         ),
     }
 )
-"""By code, in the order in which they are told."""
+"""By code, in the order of the report."""

@@ -1,4 +1,4 @@
-"""The shape of a claim: what something in a folder means, and how bad that is. The claims are not known here."""
+"""The shape of a claim: what an issue of a folder means, and its severity."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """An error stops training or loses a file; a warning trains on other than it seems; a note is to be known."""
+    """An error stops training or loses a file; a warning changes what is trained; a note is good to know."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -16,9 +16,9 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What happens, why it matters, what to do, and the source's name in `sources.SOURCES`.
+    """What happens, why it matters, what to do, and the name of its source in `sources.SOURCES`.
 
-    `what` reads on after the file's name. A note is no finding.
+    `what` continues a sentence that begins with the file's name. A note is not a finding.
     """
 
     severity: Severity

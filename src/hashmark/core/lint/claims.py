@@ -1,8 +1,7 @@
-"""What each thing that may be odd in a folder means, to which trainer.
+"""What each issue of a folder means for which trainer.
 
-The whole of the two tables and nothing else: `core.lint.checks` says which files are concerned. Every claim names its
-source. Trainers change, so a claim that no longer holds is corrected in the tables; `docs/lint.md` is checked against
-them.
+Joins the two tables; `core.lint.checks` selects the affected files. Every claim names its source. Trainers change, so a
+claim that no longer holds is corrected in the tables; `docs/lint.md` is checked against them.
 """
 
 from __future__ import annotations
@@ -16,4 +15,4 @@ from hashmark.core.lint.facts import Trainer
 from hashmark.core.lint.image_claims import IMAGES
 
 CLAIMS: Mapping[str, Mapping[Trainer | None, Claim]] = MappingProxyType({**CAPTIONS, **IMAGES})
-"""By code and trainer; None for what does not depend on the trainer."""
+"""By code and trainer; None where the claim does not depend on the trainer."""

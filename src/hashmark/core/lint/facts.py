@@ -1,6 +1,6 @@
-"""What is known of a folder before it is judged: its files, pairs, captions and images, as plain values.
+"""The facts of a folder: its files, pairs, captions and images, as plain values.
 
-Refuses to know what a fact means to anyone; `core.lint.checks` and `core.lint.claims` say that.
+Does not know what a fact means; `core.lint.checks` and `core.lint.claims` do.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 from hashmark.core.model import EMPTY_MD5
 
 UNMARKED = "utf-16 without its mark"
-"""The encoding of a caption that can be read as UTF-8, and is not meant so."""
+"""The encoding of a caption that is valid UTF-8 but probably UTF-16."""
 
 
 class Trainer(StrEnum):
-    """The trainers whose reading of a folder is known."""
+    """Trainers for which hashmark knows how they read a folder."""
 
     KOHYA = "kohya"
     MUSUBI = "musubi"
@@ -30,12 +30,10 @@ class Trainer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CaptionFacts:
-    """A caption's bytes. `encoding` is `core.encoding.decode`'s name for it, or `UNMARKED`.
+    """Facts of a caption. `encoding` is the name that `core.encoding.decode` gives, or `UNMARKED`.
 
-    `lines` counts those that are not blank.
-
-    `starts_blank`: the first line is blank, and a later one is not. `tokens` is how many CLIP tokens it takes at least.
-    `suspect` says why it reads like a refusal (`core.cleaning.flags.refusal`).
+    `lines` counts lines that are not blank. `starts_blank`: the first line is blank and a later one is not. `tokens` is
+    a lower bound on its CLIP tokens. `suspect` says why it reads like a refusal (`core.cleaning.flags.refusal`).
     """
 
     encoding: str = "utf-8"
@@ -46,7 +44,7 @@ class CaptionFacts:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """What is not well, of `core.vocabulary.CAPTION_FLAGS`; empty where all is."""
+        """The caption's issues, of `core.vocabulary.CAPTION_FLAGS`."""
         said = {
             "blank": not self.lines,
             "multi-line": self.lines > 1,
@@ -56,26 +54,26 @@ class CaptionFacts:
         return tuple(name for name, is_so in said.items() if is_so)
 
     def to_text(self) -> str:
-        """As it is remembered."""
-        # Not `astuple`, which copies every value deeply: ten thousand captions would take half a second more.
+        """Return the form that is stored."""
+        # Not `astuple`, whose deep copies take half a second more for ten thousand captions.
         return json.dumps([self.encoding, self.lines, self.starts_blank, self.tokens, self.suspect])
 
     @classmethod
     def from_text(cls, text: str) -> CaptionFacts:
-        """What `to_text` wrote.
+        """Parse what `to_text` wrote.
 
         Raises:
-            ValueError: it did not.
+            ValueError: it is something else.
         """
         return cls(*_fields(text, 5))
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """An image as it decodes, or in `trouble` why it does not: then the other facts may be missing (0, empty).
+    """Facts of a decoded image. `trouble` says why it does not decode; then other facts can be missing (0, empty).
 
-    Pixels before EXIF rotation; `orientation` is EXIF's 1 to 8. `alpha`: some pixel is not opaque. `hash` is its
-    difference hash (128 bits), None where the image is too plain to have one that says anything.
+    Sizes are before EXIF rotation; `orientation` is EXIF's 1 to 8. `alpha`: some pixel is not opaque. `hash` is its
+    difference hash (128 bits), None where the image is too plain for a significant one.
     """
 
     format: str = ""
@@ -88,15 +86,15 @@ class ImageFacts:
     trouble: str | None = None
 
     def to_text(self) -> str:
-        """As it is remembered."""
+        """Return the form that is stored."""
         return json.dumps(astuple(self))
 
     @classmethod
     def from_text(cls, text: str) -> ImageFacts:
-        """What `to_text` wrote.
+        """Parse what `to_text` wrote.
 
         Raises:
-            ValueError: it did not.
+            ValueError: it is something else.
         """
         return cls(*_fields(text, 8))
 
@@ -133,11 +131,11 @@ class PairFacts:
 
 @dataclass(frozen=True)
 class Folder:
-    """Everything a lint looks at. Facts are by MD5; a file without any was not looked into.
+    """Everything that a lint needs. Facts are by MD5; a file without facts was not read.
 
-    `orphans` are captions without an image, `extras` the keys of other files, `decoys` images whose caption's name is a
-    folder's, `odd` the images whose match `core.pairs` calls `double-suffix` or `inexact-match`, by that code.
-    `huge` captions are larger than is read.
+    `orphans` are captions without an image, `extras` the keys of other files, `decoys` images with a folder in place of
+    their caption, `odd` the images whose match `core.pairs` calls `double-suffix` or `inexact-match`, by that code.
+    `huge` captions are too large to be read.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Findings: what the checks hit, joined with what it means. The shape of `lint --json`. Colours are not known here."""
+"""Joins the hits of checks with their claims into findings, in the shape of `lint --json`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from hashmark.core.report import problem_json
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that concerns some files, for one trainer, or for all with `trainer` None.
+    """One issue of some files, for one trainer, or for every trainer if `trainer` is None.
 
-    `keys` are in key order; `details` says more of some of them.
+    `keys` are in key order; `details` adds information about some of them.
     """
 
     code: str
@@ -32,16 +32,16 @@ class Finding:
 
     @property
     def severity(self) -> Severity:
-        """How bad it is."""
+        """The severity of the claim."""
         return self.claim.severity
 
     @property
     def source(self) -> str:
-        """Where it is written."""
+        """Where the claim is documented."""
         return SOURCES[self.claim.source]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return {
             "code": self.code,
             "severity": self.severity,
@@ -58,7 +58,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class LintReport:
-    """What a lint found. Notes are to be known, and are no findings; `problems` kept files from being looked at."""
+    """The result of a lint. Notes are information, not findings; `problems` kept files from being checked."""
 
     name: str
     trainers: tuple[Trainer, ...]
@@ -68,7 +68,7 @@ class LintReport:
     problems: tuple[Problem, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data, as documented for `lint --json`."""
+        """Return plain data, as documented for `lint --json`."""
         return {
             "dataset": self.name,
             "trainers": list(self.trainers),
@@ -81,7 +81,7 @@ class LintReport:
 
 
 def lint(folder: Folder, trainers: Iterable[Trainer] = Trainer, problems: Iterable[Problem] = ()) -> LintReport:
-    """What these trainers will make of the folder, and what is odd whoever reads it."""
+    """Return the findings in a folder for these trainers, and those that do not depend on the trainer."""
     wanted = tuple(dict.fromkeys(trainers))
     found = [*_of(folder, None), *(finding for trainer in wanted for finding in _of(folder, trainer))]
     return LintReport(

@@ -1,4 +1,4 @@
-"""How well a dataset's captions are, in numbers, by the definitions that the findings use: for `status` and the page.
+"""Counts caption issues for `status` and the page, by the definitions that the findings use.
 
 Missing and zero-byte captions show in names and sizes. The rest shows in the bytes, and is known of captions whose
 facts were taken when they were hashed; `unread` counts the others. Who takes the facts is not known here.
@@ -15,12 +15,11 @@ from hashmark.core.vocabulary import CAPTION_ISSUES
 
 
 class CaptionHealth(NamedTuple):
-    """Images on disk and their captions, counted; a caption counts under each thing that is odd with it.
+    """Counts of images on disk and their captions; a caption counts under each of its issues.
 
-    `missing`: images without a caption on disk. `zero_byte`: captions without a byte. `blank`: nothing but blanks.
+    `missing`: images without a caption on disk. `zero_byte`: captions of zero bytes. `blank`: only whitespace.
     `multi_line`: more than one line that is not blank. `wrong_encoding`: anything but UTF-8 without a byte order mark,
-    or what looks like UTF-16.
-    `suspect`: reads like a model's refusal. `unread`: not looked into.
+    or what looks like UTF-16. `suspect`: reads like a model's refusal. `unread`: not read.
     """
 
     images: int = 0
@@ -40,7 +39,7 @@ class CaptionHealth(NamedTuple):
         return {code: count for code, count in counts.items() if count}
 
     def to_json(self) -> dict[str, int]:
-        """Plain data, as documented for `status --json`."""
+        """Return plain data, as documented for `status --json`."""
         return {
             "images": self.images,
             "captions": self.captions,
@@ -55,10 +54,9 @@ class CaptionHealth(NamedTuple):
 
 
 def health_of(captions: Iterable[tuple[str, str | None] | None], flags: Mapping[str, tuple[str, ...]]) -> CaptionHealth:
-    """The health of the captions of some images: for each image its caption's key and MD5, or None where it has none.
+    """Count the issues of captions, given for each image the key and MD5 of its caption, or None if it has none.
 
-    The MD5 is None where the caption could not be read. `flags` are by MD5. A caption may serve several images, and
-    counts once.
+    The MD5 is None where the caption could not be read. `flags` are by MD5. A caption of several images counts once.
     """
     images = missing = 0
     digests: dict[str, str | None] = {}
