@@ -56,7 +56,7 @@ def test_two_browsers_see_the_same(make_site: SiteMaker, visit: Visit) -> None:
     first.confirm()
     for manager in (first, second):
         manager.expect_done()
-        expect(manager.job()).to_contain_text("1 of 1 files")
+        expect(manager.job()).to_contain_text("1 of 1 file")
         manager.expect_badges("0002.png", "green", "green")
     second.selected(0, of=4)
     assert site.object("0002.txt") == b"another caption, by hand\n"
