@@ -194,6 +194,9 @@ class TestWrongInput:
         ran = shell("status", "82_stellar_skech")
         assert ran.status == 2
         assert "Did you mean '82_stellar_sketch'?" in ran.err
+        assert "There is no dataset '0001.txt': it is a file.\n  Name its dataset; use --select." in (
+            shell("push", "0001.txt").err
+        )
 
     def test_a_bad_url(self, tmp_path: Path) -> None:
         ran = Shell(tmp_path, {})("init", "--remote", "https://bucket/prefix")

@@ -215,6 +215,9 @@ class Library:
 
             near = difflib.get_close_matches(name, names, 3, 0.4)
             hint = f"Did you mean {' or '.join(repr(n) for n in dict.fromkeys(near))}?" if near else ""
+            folders = (self.root, *(dataset.path for dataset in local))
+            if any(os.path.isfile(folder / name) for folder in folders):  # noqa: PTH113 - pathlib's may raise
+                raise NoSuchDataset(f"There is no dataset '{name}': it is a file.", "Name its dataset; use --select.")
             raise NoSuchDataset(f"There is no dataset '{name}' in {self.root} or in the bucket.", hint)
         return found
 

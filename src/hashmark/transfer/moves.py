@@ -222,8 +222,9 @@ class Mover:
             and not (await self._requests.head(key)).encryption
         ):
             raise BadDigest(
-                f"'{key}' arrived with other bytes than its ETag stands for.",
-                "Try again. If the ETags of this store are no MD5s, `hashmark doctor` finds that out and remembers it.",
+                f"The downloaded bytes of '{key}' do not match its ETag.",
+                "Pull again. If that fails too, run `hashmark doctor`: where it finds that this store's ETags are not "
+                "MD5s, a pull accepts the object. `hashmark verify` finds damaged objects.",
             )
         # The ETag says nothing about these bytes, so they are read twice: an error on the way does not repeat itself.
         slot.drop(temporary)

@@ -30,7 +30,7 @@ CAPTIONS: Mapping[str, Mapping[Trainer | None, Claim]] = MappingProxyType(
             _K: Claim(
                 _W,
                 "has no caption: the folder's class token is its prompt",
-                "All such images share one prompt, and what differs between them can't be told from it.",
+                "All such images share one prompt, which does not say what differs between them.",
                 _WRITE,
                 "sd-scripts caption",
             ),
@@ -207,7 +207,7 @@ CAPTIONS: Mapping[str, Mapping[Trainer | None, Claim]] = MappingProxyType(
                 _UNFOLD,
                 "pairs",
             ),
-            _M: Claim(_E, _FOLDER_STOPS, "Names are listed without a look at what they are.", _UNFOLD, "musubi folder"),
+            _M: Claim(_E, _FOLDER_STOPS, "Names are listed without checking what they are.", _UNFOLD, "musubi folder"),
             _D: Claim(_E, _FOLDER_STOPS, "It exists, so it is opened.", _UNFOLD, "diffusion-pipe folder"),
             _A: Claim(_E, _FOLDER_STOPS, "It exists, so it is opened.", _UNFOLD, "ai-toolkit caption"),
             _S: Claim(
@@ -242,7 +242,7 @@ CAPTIONS: Mapping[str, Mapping[Trainer | None, Claim]] = MappingProxyType(
                 _E,
                 "looks like UTF-16 without its mark, and is read as UTF-8: other characters",
                 "The model learns the image with what is no word.",
-                "Save it as UTF-8 with an editor that is told what it is.",
+                "Open it in an editor with its real encoding, and save it as UTF-8.",
                 "UTF-16",
             )
         },

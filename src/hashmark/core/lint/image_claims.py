@@ -105,9 +105,9 @@ IMAGES: Mapping[str, Mapping[Trainer | None, Claim]] = MappingProxyType(
             )
         },
         "exif-rotation": {
-            _K: Claim(_W, "is turned by an EXIF tag, which is not looked at", _TURN, _BAKE, "sd-scripts image"),
-            _M: Claim(_W, "is turned by an EXIF tag, which is not looked at", _TURN, _BAKE, "musubi image"),
-            _D: Claim(_W, "is turned by an EXIF tag, which is not looked at", _TURN, _BAKE, "diffusion-pipe caption"),
+            _K: Claim(_W, "is rotated by an EXIF tag, which is ignored", _TURN, _BAKE, "sd-scripts image"),
+            _M: Claim(_W, "is rotated by an EXIF tag, which is ignored", _TURN, _BAKE, "musubi image"),
+            _D: Claim(_W, "is rotated by an EXIF tag, which is ignored", _TURN, _BAKE, "diffusion-pipe caption"),
         },
         "animated": {
             None: Claim(
@@ -166,7 +166,7 @@ IMAGES: Mapping[str, Mapping[Trainer | None, Claim]] = MappingProxyType(
                 _W,
                 "looks like another image",
                 "It counts twice, under one caption or two that disagree.",
-                "Look at both, and keep one if they are the same.",
+                "Compare both, and keep one if they are the same.",
                 "dhash",
             )
         },
