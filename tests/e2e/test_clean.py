@@ -93,9 +93,9 @@ def test_rules_settings_and_selection_are_the_users(shell: Shell) -> None:
 
 MISTAKES = {
     ("--rule", "spaecs"): "'spaecs' is not a rule.",
-    ("--profile", "poetry"): "It takes 'tags' or 'prose'",
-    ("--set", "trigger"): "--set trigger sets nothing.",
-    ("--set", "length=3", "--set", "length.words=3"): "'length' is no table",
+    ("--profile", "poetry"): "'profile' is invalid.",
+    ("--set", "trigger"): "--set trigger is not a setting.",
+    ("--set", "length=3", "--set", "length.words=3"): "'length' is not a table",
     ("--select", "*.png"): "No caption of 82_stellar_sketch matches --select '*.png'.",
 }
 
