@@ -418,7 +418,7 @@ def test_a_library_in_a_library_is_refused(shell: Shell) -> None:
         ran = shell("init", folder, "--remote", "s3://bucket/inner")
         assert (ran.status, f"inside the library {shell.cwd}." in ran.err) == (2, True), ran.err
     assert not (shell.cwd / "new").exists()
-    assert "exists already" in shell("init", "--remote", "s3://bucket/inner").err
+    assert "already exists" in shell("init", "--remote", "s3://bucket/inner").err
 
 
 def test_a_deleted_working_directory_is_reported_as_such(shell: Shell) -> None:
