@@ -33,7 +33,7 @@ def texts() -> list[tuple[str, str]]:
 
 def _all() -> Iterator[tuple[str, str]]:
     for path in sorted(PACKAGE.rglob("*.py")):
-        if not path.is_relative_to(SAMPLE_CAPTIONS):
+        if not path.is_relative_to(SAMPLE_CAPTIONS) and "node_modules" not in path.parts:
             yield from ((text, _relative(path)) for text in literals(ast.parse(path.read_text(encoding="utf-8"))))
     for command in SUMMARIES:
         yield from ((line, f"{command} --help") for line in parser_of(command).format_help().splitlines())

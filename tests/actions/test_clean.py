@@ -142,7 +142,7 @@ def _symlink(path: Path) -> None:
             "undecodable",
             "looks like UTF-16 without a byte order mark",
         ),
-        (_large, "unreadable", "too large to be read here (52428800 bytes)"),
+        (_large, "unreadable", "too large to be read (52428800 bytes)"),
         (lambda path: path.chmod(0o444), "read-only", "is read-only"),
         (_symlink, "unsafe-path", "is a symlink"),
     ],

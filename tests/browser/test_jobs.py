@@ -69,8 +69,8 @@ def test_a_second_upload_while_one_runs_is_refused_in_words(make_site: SiteMaker
     gate.shut(let=1)
     first.confirm()
     second.plan.get_by_role("button", name="Upload to S3", exact=True).click()
-    expect(second.page.get_by_text("A push of 82_stellar_sketch is running already.")).to_be_visible()
-    expect(second.page.get_by_text("Wait for it, or cancel it.")).to_be_visible()
+    expect(second.page.get_by_text("A push of 82_stellar_sketch is already running.")).to_be_visible()
+    expect(second.page.get_by_text("Wait for it to end, or cancel it.")).to_be_visible()
     expect(second.jobs.get_by_role("article")).to_have_count(1)
     gate.open()
     for manager in (first, second):

@@ -30,7 +30,7 @@ class Flag:
 
 
 def refusal(text: str) -> str | None:
-    """Flag what a captioning model says when it refuses: `I can't describe this`.
+    """Flag what a captioning model says when it refuses: `I can't describe this` -> a flag, and no edit.
 
     Finds `I can't`, `I cannot`, `unable to` and `ASSISTANT:`, ignoring case. It also flags a bird unable to fly.
     """
@@ -46,7 +46,7 @@ def measure(text: str, unit: str) -> int:
 
 
 def length(text: str, unit: str, limit: int) -> str | None:
-    """Flag a caption that is longer than `limit`, such as 81 words with a limit of 75."""
+    """Flag a caption that is longer than `limit`: 81 words with a limit of 75 -> a flag, and no edit."""
     size = measure(text.strip(), unit)
     if size <= limit:
         return None

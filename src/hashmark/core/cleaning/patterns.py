@@ -94,7 +94,7 @@ def _globs(key: str, pieces: list[str]) -> bool:
 
 @dataclass(frozen=True)
 class Replacement:
-    r"""One find and replace: `(\d)boys?` by `\1girl` turns `1boy` into `1girl`.
+    r"""One find and replace: with `(\d)boys?` and `\1girl`, `1boy` -> `1girl`.
 
     Without `regex`, `find` and `to` are literal. With it, `to` may have `\1` or `\g<name>` for a group and `\\` for a
     backslash. `unit` is `caption`, or `tag`, which edits each tag by itself and drops those that become empty. Whole

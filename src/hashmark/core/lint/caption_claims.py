@@ -99,7 +99,7 @@ CAPTIONS: Mapping[str, Mapping[Trainer | None, Claim]] = MappingProxyType(
             _K: Claim(
                 _E,
                 "begins with a blank line, and only the first is read: the prompt is empty",
-                "The caption is lost, though the file looks well.",
+                "The caption is lost, although the file looks correct.",
                 "Drop the blank line: `hashmark clean`.",
                 "sd-scripts caption",
             )
@@ -224,7 +224,7 @@ CAPTIONS: Mapping[str, Mapping[Trainer | None, Claim]] = MappingProxyType(
                 _E,
                 "is larger than a mebibyte, and is no caption",
                 "Trainers read it whole, and keep a small part.",
-                "Look what it is, and write a caption.",
+                "Find out what the file is, and write a caption.",
                 "CLIP",
             )
         },
@@ -241,7 +241,7 @@ CAPTIONS: Mapping[str, Mapping[Trainer | None, Claim]] = MappingProxyType(
             None: Claim(
                 _E,
                 "looks like UTF-16 without its mark, and is read as UTF-8: other characters",
-                "The model learns the image with what is no word.",
+                "The model learns the image with characters that are not words.",
                 "Open it in an editor with its real encoding, and save it as UTF-8.",
                 "UTF-16",
             )
