@@ -1,7 +1,7 @@
-"""A sample library with a bucket of its own, and the story it tells: 271 cleaned captions that a bucket lacks.
+"""Makes the sample library with its own bucket: 271 cleaned captions that differ from the bucket's.
 
-Every step looks at what is there and does only what is missing, so an interrupted demo goes on where it was.
-Everything stays inside the library's folder. What is shown of it is the caller's affair.
+Each step does only what is missing, so an interrupted demo resumes. All files stay in the library's folder. Output is
+the caller's job.
 """
 
 from __future__ import annotations
@@ -30,12 +30,15 @@ from hashmark.library.settings import SETTINGS, create
 URL = "s3://training-data/styles"
 STORY = "82_stellar_sketch"
 CLEANING = {"profile": "prose", "preset": "thorough"}
-"""How the story's captions are cleaned; also in the library's settings."""
+"""The cleaning settings of the main dataset, also written to the library's settings."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One dataset of the sample library: `pairs` images from seed `first` on, `side` pixels wide or high."""
+    """One dataset of the sample library: its folder and its image-caption pairs, from seed `first` on.
+
+    `side` is the approximate size of an image in pixels, as in `sketches.image`.
+    """
 
     folder: str
     pairs: int
@@ -51,10 +54,10 @@ SAMPLES = (
 
 
 def open_library(folder: Path) -> Library:
-    """The sample library at `folder`, begun where there is none.
+    """Open the sample library at `folder`; create it if the folder is missing or empty.
 
     Raises:
-        SettingsError: another library is there, or the folder has other things in it.
+        SettingsError: `folder` is not a folder, has other files in it, or is a library that is not a sample.
     """
     if folder.exists() and not folder.is_dir():
         raise SettingsError(f"{folder} is not a folder.", "Choose another with --dir.")
@@ -71,7 +74,7 @@ def open_library(folder: Path) -> Library:
 
 
 def draw(folder: Path, samples: tuple[Sample, ...], cancel: threading.Event) -> Iterator[int]:
-    """Draw the images and write the captions that are missing; gives the number of pairs still to do, each time.
+    """Create the missing images and captions. Yield the number of pairs that remain, first before any is made.
 
     Raises:
         Interrupted: `cancel` was set.
@@ -90,14 +93,14 @@ def draw(folder: Path, samples: tuple[Sample, ...], cancel: threading.Event) -> 
 
 
 def _ignore_interrupts() -> None:
-    """Ctrl-C reaches every process of the terminal; only the parent acts on it."""
+    """Ignore SIGINT: Ctrl-C reaches every process of the terminal, and only the parent handles it."""
     import signal  # noqa: PLC0415 - in the worker processes only
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def pair_paths(folder: Path, seed: int) -> tuple[Path, Path]:
-    """Where the image and the caption of a seed are."""
+    """Return the paths of the image and the caption of a seed."""
     kind = "png" if seed % 3 else "jpg"
     stem = f"{seed % 1000 + 1:04d}"
     return folder / f"{stem}.{kind}", folder / f"{stem}.txt"
@@ -113,7 +116,7 @@ def _draw_pair(work: tuple[Path, int, int]) -> None:
 
 
 def push_new(dataset: Dataset, on_event: Callable[[Event], None], cancel: threading.Event) -> Result:
-    """Push the files that the bucket has never seen; edited ones are left for the story."""
+    """Push the files that are only on disk. Edited files stay out of sync, for the demo to show."""
     found = status(dataset)
     new = [f for f in found.files if f.verdict is Verdict.LOCAL_ONLY]
     plan = make_plan(new, Policy(Direction.PUSH), complete=found.complete)
@@ -121,7 +124,7 @@ def push_new(dataset: Dataset, on_event: Callable[[Event], None], cancel: thread
 
 
 def clean_captions(dataset: Dataset, cancel: threading.Event | None = None) -> int:
-    """Clean the captions on disk, as a person would before training; returns how many changed.
+    """Clean the captions on disk, as a user would before training. Return how many changed.
 
     Raises:
         Interrupted: `cancel` was set.

@@ -1,8 +1,7 @@
-"""The content of the sample library: drawings and their captions, made from a number and nothing else.
+"""The content of the sample library: drawings and their captions, generated from a seed.
 
-A seed decides a scene; `image` draws it and `caption` describes it, so the two agree. Refuses to
-know files, folders, clocks and shared randomness: a seed goes in, bytes or text come out, the same
-every time (for images: on the same Pillow).
+A seed determines a scene; `image` draws it and `caption` describes it, so the two agree. Knows no files, clocks or
+shared random state: the same seed gives the same text, and with the same version of Pillow the same image.
 """
 
 from hashmark.demo.sketches.captions import caption, profile

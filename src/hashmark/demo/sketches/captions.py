@@ -1,6 +1,6 @@
-"""A seed's caption as it should be: what the picture of the seed shows, told as prose or as tags.
+"""Writes the clean caption of a seed: what its image shows, as prose or as tags.
 
-Refuses to know how a picture is drawn, and every way in which a caption can be spoilt.
+Does not depend on how images are drawn or how captions are made dirty.
 """
 
 from random import Random
@@ -48,12 +48,12 @@ _MEDIA_TAGS = r"sketch, traditional media, hatching \(texture\), paper texture, 
 
 
 def profile(seed: int) -> str:
-    """Return which cleaning profile the caption of a seed is for: `tags` for one in four, else `prose`."""
+    """Return the cleaning profile of a seed's caption: `tags` for one in four, else `prose`."""
     return "tags" if random_for("profile", seed).random() < 0.25 else "prose"
 
 
 def caption(seed: int) -> str:
-    """Return a clean training caption that says what the picture of the seed shows."""
+    """Return a clean training caption that describes the image of the seed."""
     scene, random = scene_of(seed), random_for("caption", seed)
     return _tags(scene, random) if profile(seed) == "tags" else _prose(scene, random)
 

@@ -1,7 +1,6 @@
-"""A seed's caption as it is found in the wild: with the dirt that models, editors and Windows leave.
+"""Makes the caption of a seed dirty, in the ways that models, editors and Windows do.
 
-Refuses to know what a caption says, and how it is cleaned: that cleaning brings the clean one back
-is for the tests to hold.
+Does not depend on what captions say or how they are cleaned; tests check that cleaning restores the clean caption.
 """
 
 import re
@@ -14,7 +13,7 @@ from hashmark.demo.sketches.scene import random_for
 
 
 def _somewhere(old: str, new: str, text: str, random: Random) -> str:
-    """Put `new` for one of the places, if any, where `text` has `old`."""
+    """Replace one random occurrence of `old` in `text`, if there is any, with `new`."""
     parts = text.split(old)
     if len(parts) == 1:
         return text
@@ -69,10 +68,10 @@ _DIRT_OF_ALL: tuple[_Dirt, ...] = (
 
 
 def dirty_caption(seed: int) -> bytes:
-    """Return the caption of a seed with one to three kinds of dirt, as bytes that a file might hold.
+    """Return the caption of a seed with at least one kind of dirt, encoded as in a file.
 
-    Cleaning with the seed's `profile` always changes it, and gives back `caption(seed)`. Cleaning tags as prose changes
-    it as well, for a dataset is cleaned with one profile.
+    Cleaning with the seed's `profile` always changes it and restores `caption(seed)`. Cleaning tags as prose also
+    changes it, because a dataset is cleaned with a single profile.
     """
     text, random = caption(seed), random_for("dirt", seed)
     kinds = (*(_DIRT_OF_TAGS if profile(seed) == "tags" else _DIRT_OF_PROSE), *_DIRT_OF_ALL)

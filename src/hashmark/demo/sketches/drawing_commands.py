@@ -1,6 +1,6 @@
-"""What each word of a drawing's commands does with a pen: outlines, grounds, and some things of their own.
+"""Carries out the commands of a drawing with a pen: outlines, grounds and composite shapes.
 
-Refuses to know which subject a drawing is of, and every colour: a wash is a number here.
+Does not depend on subjects or colours: a wash is a number here.
 """
 
 import cmath
@@ -14,7 +14,7 @@ from hashmark.demo.sketches.sky import figure, star
 
 
 def _chart(pen: Pen, _: str) -> None:
-    """The disc of a star chart, with a scale around it and small stars in it."""
+    """Draw the disc of a star chart, with a scale around it and small stars in it."""
     for radius, code in ((50, "3"), (47, "1"), (32, ""), (16, "")):
         if code:
             pen.area(oval(50, 50, radius, radius), code)
@@ -31,7 +31,7 @@ def _ground(pen: Pen, code: str, line: Sequence[complex]) -> None:
 
 
 def _ridge(pen: Pen, code: str, foot: float, height: float) -> None:
-    """Mountains from edge to edge, each hatched below its summit."""
+    """Draw mountains from edge to edge, each hatched below its summit."""
     uniform, x, line = pen.random.uniform, pen.left - 12, [complex(pen.left - 14, foot - height * 0.2)]
     while x < pen.right + 6:
         up, down, rise = uniform(9, 22), uniform(8, 20), height * uniform(0.45, 1)
@@ -46,7 +46,7 @@ def _ridge(pen: Pen, code: str, foot: float, height: float) -> None:
 
 
 def _hill(pen: Pen, code: str, level: float) -> None:
-    """Rolling ground with tufts of grass."""
+    """Draw rolling ground with tufts of grass."""
     uniform, phase = pen.random.uniform, pen.random.uniform(0, 6)
     xs = [pen.left - 8 + (pen.right - pen.left + 16) * i / 24 for i in range(25)]
     line = [complex(x, level + 1.6 * math.sin(x / 17 + phase)) for x in xs]
@@ -60,7 +60,7 @@ def _hill(pen: Pen, code: str, level: float) -> None:
 
 
 def _sea(pen: Pen, code: str, level: float) -> None:
-    """Water from edge to edge, with short waves."""
+    """Draw water from edge to edge, with short waves."""
     uniform, y = pen.random.uniform, level
     line = [complex(pen.left - 9 + (pen.right - pen.left + 18) * i / 12, level) for i in range(13)]
     _ground(pen, code, line)

@@ -1,7 +1,7 @@
-"""What can be drawn, as data: for each subject its tags, its phrases for prose, and its commands.
+"""The subjects that can be drawn, as data: the tags, the phrases for prose and the drawing commands of each.
 
-Knows how a block of text becomes a subject, and refuses to know what a command does, which seed
-gets which subject, and how a caption is put together.
+Parses blocks of text into subjects. Does not depend on what a command does, which seed gets which subject, or how a
+caption is written.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is drawn: how tags and prose put it, and the commands that draw it."""
+    """A subject: its tags, its phrases for prose, and the commands that draw it."""
 
     tags: str
     phrases: tuple[str, ...]
@@ -17,7 +17,7 @@ class Subject:
 
     @property
     def in_space(self) -> bool:
-        """Tell whether a moon or a comet beside it would be wrong."""
+        """Return whether the subject is in space, so that a moon or a comet must not be drawn beside it."""
         return "space" in self.tags
 
 
@@ -141,11 +141,11 @@ cygnus \(constellation\), constellation, star chart, space, no humans
 the constellation Cygnus | a star chart of Cygnus | Cygnus as a cross of bright stars
 chart 0; figure 0 50 8 50 36 48 60 46 92; figure 0 12 26 30 32 50 36 70 42 88 54
 """
-"""One block a subject: tags, phrases for prose, the drawing.
+"""One block per subject: tags, phrases for prose, and the drawing.
 
-A drawing is commands split by `;`. Each has a word, a wash (0 is bare paper, then sky, light and the
-scene's colour; `h` hatches the shaded side, `l` lays it on lightly) and numbers, mostly points in a box
-of 100 by 100 with y downwards. A `=` before the word draws the thing again in the mirror.
+A drawing is a list of commands separated by `;`. Each has a word, a wash (0 for bare paper, 1 for sky, 2 for light, 3
+for the scene's colour; `h` hatches the shaded side, `l` makes it light) and numbers, mostly points in a box of 100 by
+100 with y downwards. A `=` before the word draws the shape a second time, mirrored.
 """
 
 SUBJECTS = tuple(

@@ -1,6 +1,6 @@
-"""Outlines as lists of points: smooth curves, ellipses, puffs of cloud. A point is a complex number.
+"""Computes outlines as lists of points: smooth curves, ellipses and clouds. A point is a complex number.
 
-Geometry only: numbers go in, points come out. Refuses to know pens, washes and Pillow.
+Pure geometry: knows no pen, wash or Pillow.
 """
 
 import cmath
@@ -10,12 +10,12 @@ from random import Random
 
 
 def points_of(numbers: Sequence[float]) -> list[complex]:
-    """Pair up numbers: x, y, x, y and so on."""
+    """Return the points of a flat list of coordinates: x, y, x, y and so on."""
     return [complex(x, y) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
 
 
 def shaken(numbers: Sequence[float], random: Random) -> list[complex]:
-    """Return points that are a little off, as a hand would set them."""
+    """Return the points with small random offsets, as if placed by hand."""
     return points_of([number + random.gauss(0, 0.35) for number in numbers])
 
 
@@ -26,7 +26,7 @@ _SPLINE = [
 
 
 def _smooth(points: Sequence[complex]) -> list[complex]:
-    """Return a Catmull-Rom curve from the second of the points to the last but one."""
+    """Return a Catmull-Rom curve from the second point to the second last."""
     fours = zip(points, points[1:], points[2:], points[3:], strict=False)
     curve = [a * ka + b * kb + c * kc + d * kd for a, b, c, d in fours for ka, kb, kc, kd in _SPLINE]
     return [*curve, points[-2]]
@@ -43,7 +43,7 @@ def open_curve(points: Sequence[complex]) -> list[complex]:
 
 
 def oval(x: float, y: float, *rest: float) -> list[complex]:
-    """Return an ellipse: its radii, then perhaps its tilt and the angles where it starts and ends."""
+    """Return an ellipse or an arc of it. `rest` is two radii, then optionally the tilt, start angle and end angle."""
     whole = [0.0, 0.0, math.tau]
     across, down, tilt, start, end = [*rest, *whole[len(rest) - 2 :]]
     angles = [start + (end - start) * i / 36 for i in range(37)]
@@ -51,7 +51,7 @@ def oval(x: float, y: float, *rest: float) -> list[complex]:
 
 
 def puff(numbers: Sequence[float], random: Random) -> list[complex]:
-    """Return a cloud's bumpy outline around a centre: x, y, radius."""
+    """Return the bumpy outline of a cloud around a centre: x, y, radius."""
     (x, y, radius), bumps = numbers, random.randint(7, 9)
     angles = [math.tau * i / 60 for i in range(61)]
     reach = [radius * (0.86 + 0.16 * abs(math.sin(bumps * a / 2))) for a in angles]

@@ -1,6 +1,6 @@
-"""The hand that draws: wobbly strokes, flat washes and hatching, put onto layers of ink and wash.
+"""Draws wobbly strokes, flat washes and hatching onto layers of ink and wash.
 
-Refuses to know what is drawn, what colour a wash will have, and what becomes of the layers.
+Does not depend on what is drawn, which colour a wash gets, or how the layers are joined.
 """
 
 import cmath
@@ -11,14 +11,14 @@ from random import Random
 from PIL import Image, ImageDraw
 
 LEVEL = (1.0, 0.0, False)
-"""How the box of a drawing lies on the sheet: its size, its turn, and whether it is mirrored."""
+"""The default pose of a drawing's box on the sheet: scale, rotation in radians, and whether it is mirrored."""
 
 
 class Pen:
     """Draws wobbly strokes and flat washes onto three layers. A point is a complex number in box coordinates.
 
-    `ink` holds strokes at twice the size; `hue` says which wash a pixel would have and `density`
-    how surely it has it.
+    `ink` holds strokes at twice the resolution. `hue` is the wash that a pixel may have, `density` the probability that
+    it has it.
     """
 
     def __init__(self, random: Random, size: tuple[int, int]) -> None:
@@ -34,14 +34,14 @@ class Pen:
         self.pose = LEVEL
 
     def place(self, points: Iterable[complex]) -> list[complex]:
-        """Turn box coordinates into those of the ink layer."""
+        """Convert box coordinates to coordinates of the ink layer."""
         grow, turn, mirrored = self.pose
         foot, turned = complex(self.size[0], self.size[1] + 36 * self.unit), cmath.rect(grow * self.unit, turn)
         around = (point - (50 + 88j) for point in points)
         return [foot + turned * (-point.conjugate() if mirrored else point) for point in around]
 
     def stroke(self, points: Sequence[complex], *, weight: float = 1, tone: int = 215, twice: bool = True) -> None:
-        """Draw a line as a hand does: not quite true, thin at both ends, gone over once more."""
+        """Draw a line as if by hand: slightly shaky, thin at both ends, and a second time unless `twice` is false."""
         placed, gauss, unit = self.place(points), self.random.gauss, self.unit
         tail = max(1, len(placed) // 6)
         for again in range(1 + twice):
@@ -54,30 +54,30 @@ class Pen:
             self.on_ink.line(path[tail:-tail] or path, fill=shade, width=max(1, round(width)))
 
     def edges(self, points: Sequence[complex]) -> None:
-        """Draw straight edges, each a stroke of its own that runs a little past the corner."""
+        """Draw straight edges, each as a separate stroke that runs a little past the corner."""
         for start, end in pairwise(points):
             over = self.random.uniform(0, 0.04)
             self.stroke([start + (end - start) * ((1 + 2 * over) * i / 8 - over) for i in range(9)])
 
     def wash(self, points: Sequence[complex], number: int, density: int) -> None:
-        """Lay one of the three washes, or bare paper for 0, without touching the ink."""
+        """Fill a polygon with one of the three washes, or with bare paper for 0. The ink stays as it is."""
         placed = _pairs(point / 2 for point in self.place(points))
         self.on_hue.polygon(placed, fill=64 * number)
         self.on_density.polygon(placed, fill=density if number else 0)
 
     def area(self, points: Sequence[complex], code: str) -> None:
-        """Cover what lies behind, lay the wash that the code names, hatch where it says so."""
+        """Erase the ink below the polygon, fill it with the wash of the code, and hatch it if the code has an `h`."""
         self.blot(points, 0)
         self.wash(points, int(code[0]), 96 if "l" in code else 228)
         if "h" in code:
             self.hatch(points)
 
     def blot(self, points: Sequence[complex], tone: int) -> None:
-        """Fill with ink of a tone; 0 erases."""
+        """Fill a polygon with ink of this tone, 0 to 255; 0 erases."""
         self.on_ink.polygon(_pairs(self.place(points)), fill=tone)
 
     def hatch(self, points: Sequence[complex]) -> None:
-        """Draw parallel strokes within a polygon, on its far side only."""
+        """Draw parallel strokes inside a polygon, on its far side only."""
         uniform, turned = self.random.uniform, [point / self.slant for point in self.place(points)]
         sides = [*pairwise(turned), (turned[-1], turned[0])]
         level, last = min(point.imag for point in turned), max(point.imag for point in turned)

@@ -1,6 +1,6 @@
-"""A seed's picture: sky and subject drawn, the layers joined on grained paper, the sheet encoded.
+"""Makes the image of a seed: draws the sky and the subject, joins the layers on grained paper, and encodes the result.
 
-Refuses to know files and captions: a seed goes in, bytes come out, the same every time on the same Pillow.
+Knows no files or captions. The same seed gives the same bytes on the same version of Pillow.
 """
 
 import io
@@ -16,7 +16,7 @@ from hashmark.demo.sketches.sky import draw_sky
 
 
 def image(seed: int, *, kind: Literal["PNG", "JPEG"] = "PNG", side: int = 1024) -> bytes:
-    """Return the sketch of a seed, encoded. Its area is about `side` squared; some are wide, some tall."""
+    """Return the encoded image of a seed. Its area is about `side` squared pixels; some images are wide, some tall."""
     scene, random = scene_of(seed), random_for("image", seed)
     pen = Pen(random, (round(side * scene.shape[0] / 8) * 8, round(side * scene.shape[1] / 8) * 8))
     draw_sky(pen, scene)
@@ -32,14 +32,14 @@ def image(seed: int, *, kind: Literal["PNG", "JPEG"] = "PNG", side: int = 1024) 
 
 @lru_cache(maxsize=8)
 def _grain(size: tuple[int, int]) -> tuple[Image.Image, Image.Image]:
-    """Return noise, and the softer noise of paper; made once a size, since each sketch shifts them its own way."""
+    """Return noise and the softer noise of paper. Cached by size, because each image only shifts them."""
     noise = Image.frombytes("L", size, random_for("paper", 0).randbytes(size[0] * size[1]))
     grain = ImageChops.add(noise, ImageChops.offset(noise, 1, 1), 2)
     return noise, ImageChops.add(grain, ImageChops.offset(grain, 1, 0), 2)
 
 
 def _develop(pen: Pen, theme: Theme, colour: Rgb) -> Image.Image:
-    """Join the layers on grained paper, as a palette of four washes by 64 tones."""
+    """Join the layers on grained paper, as a palette image with 64 tones of paper and of each wash."""
     shift, (across, down) = pen.random.randrange, pen.size
     noise, grain = (ImageChops.offset(layer, shift(across), shift(down)) for layer in _grain(pen.size))
     blotches = Image.frombytes("L", (7, 7), pen.random.randbytes(49)).point([v // 9 for v in range(256)])
@@ -54,7 +54,7 @@ def _develop(pen: Pen, theme: Theme, colour: Rgb) -> Image.Image:
 
 
 def _palette(theme: Theme, colour: Rgb) -> list[int]:
-    """Return, for paper and each wash, 64 tones from ink to a little lighter than the wash."""
+    """Return 64 tones for paper and for each wash, from ink to a little lighter than the wash."""
     share = 0.78 if sum(theme.paper_rgb) > sum(theme.ink_rgb) else 0.62
     coat = [share * own + (1 - share) * under for own, under in zip(colour, theme.paper_rgb, strict=True)]
     tones = []

@@ -1,7 +1,7 @@
-"""What a seed stands for: a scene, the one thing that a picture and its caption must agree on.
+"""Chooses the scene of a seed, on which the image and its caption agree.
 
-Holds the colours and their names, and the only source of randomness: a purpose and a seed. Refuses
-to know how a scene is drawn or told.
+Defines the colours and their names, and the only source of randomness, seeded by a purpose and a seed. Does not depend
+on how a scene is drawn or described.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Rgb = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """What is drawn with on what: words for the caption, colours for the picture."""
+    """The ink and the paper: their names for the caption, their colours for the image."""
 
     ink: str
     paper: str
@@ -26,7 +26,7 @@ class Theme:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything that a picture and its caption must agree on."""
+    """Everything that an image and its caption must agree on."""
 
     subject: Subject
     theme: Theme
@@ -66,7 +66,7 @@ COLOURS: dict[str, Rgb] = {
 
 
 def random_for(purpose: str, seed: int) -> Random:
-    """Return randomness of its own for one purpose of a seed, the same every time."""
+    """Return a random generator for one purpose of a seed, the same every time."""
     return Random(f"{purpose} {seed}")  # noqa: S311 - for drawings, not for secrets
 
 

@@ -1,6 +1,6 @@
-"""What hangs above a drawing: stars, constellations, a comet, the moon, and the wash behind them.
+"""Draws the sky above a subject: stars, constellations, a comet, the moon, and the wash behind them.
 
-Refuses to know the subject below, and every colour: a wash is a number here.
+Does not depend on the subject or on colours: a wash is a number here.
 """
 
 from itertools import pairwise
@@ -13,7 +13,7 @@ from hashmark.demo.sketches.scene import Scene
 
 
 def draw_sky(pen: Pen, scene: Scene) -> None:
-    """Lay the wash, then the stars, the moon and what else the scene says is up there."""
+    """Draw the wash, then the stars, then the moon, comet or constellation of the scene."""
     uniform, left, right, top = pen.random.uniform, pen.left, pen.right, pen.top
     if scene.washed:
         clouds = Image.frombytes("L", (6, 5), pen.random.randbytes(30)).point([80 + v * 2 // 3 for v in range(256)])
@@ -53,7 +53,7 @@ def _moon(pen: Pen, x: float, y: float, phase: str) -> None:
 
 
 def star(pen: Pen, _: str, x: float, y: float, radius: float) -> None:
-    """A glow with four long rays and four short ones."""
+    """Draw a star: a glow with eight rays."""
     pen.wash(oval(x, y, radius * 0.45, radius * 0.45), 2, 200)
     for way in (1, 1.25j, 0.32 + 0.32j, 0.32 - 0.32j):
         ray = [complex(x, y) + way * radius * t for t in (-1, -0.6, -0.2, 0.2, 0.6, 1)]
@@ -61,7 +61,7 @@ def star(pen: Pen, _: str, x: float, y: float, radius: float) -> None:
 
 
 def figure(pen: Pen, _: str, *numbers: float) -> None:
-    """A constellation: stars, and thin lines that stop short of them."""
+    """Draw a constellation: stars, and thin lines that stop short of them."""
     points = points_of(numbers)
     for a, b in pairwise(points):
         pen.stroke([a + (b - a) * t for t in (0.12, 0.3, 0.5, 0.7, 0.88)], weight=0.7, tone=170)
