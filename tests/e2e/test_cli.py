@@ -426,7 +426,10 @@ def test_a_deleted_working_directory_is_reported_as_such(shell: Shell) -> None:
     gone.mkdir()
     command = f"cd '{gone}' && rmdir '{gone}' && exec '{SCRIPTS / 'hashmark'}' status"
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (4, "hashmark: The current folder was deleted.\n  Change to another folder.\n")
+    assert (done.returncode, done.stderr) == (
+        4,
+        "hashmark: The current folder was deleted.\n  Change to another folder.\n",
+    )
 
 
 EVERYTHING = ">&- 2>&- <&-"
