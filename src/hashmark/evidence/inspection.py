@@ -109,7 +109,7 @@ class Inspector:
         # One size for all parts fits the arithmetic, but parts may vary: only all sizes together prove a difference.
         sizes = known if isinstance(known, tuple) else self._all_parts(remote, parts) if known else None
         if sizes is None:
-            return _claimed(local, head, "uploaded in parts of unknown size")
+            return _claimed(local, head, "multipart object with parts of unknown size")
         if sizes != known and (found := by_cuts(self._root, local, remote, [sizes])) is not None:
             return found
         if head.checksums and not head.full_object and self._checked:
@@ -191,7 +191,7 @@ def _by_listing(root: Path, local: LocalFile, remote: RemoteObject) -> Inspected
     remedy = f"a comparison with the bucket, which keeps its {remote.checksum}," if remote.checksum else VERIFY
     if parts := etags.part_count(remote.etag or ""):
         found = by_cuts(root, local, remote, etags.part_size_candidates(local.size, parts))
-        return found or _unknown("uploaded in parts of unknown size", remedy)
+        return found or _unknown("multipart object with parts of unknown size", remedy)
     if remote.encryption and remote.encryption not in MD5_KEPT:
         return _unknown(f"encrypted with {remote.encryption}, so its ETag is not an MD5", remedy)
     if not etags.may_be_md5(remote.etag or ""):

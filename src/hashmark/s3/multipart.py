@@ -1,4 +1,4 @@
-"""Uploads a large file in parts: each with Content-MD5, completed under a condition, aborted on any error.
+"""Runs the multipart upload of a large file: each part with Content-MD5, completed under a condition, aborted on any error.
 
 Why a file is uploaded, and whether its bytes are those that were compared, is not known here: the caller checks the
 digest before the upload completes.
@@ -89,7 +89,7 @@ def upload(
         raise
     on_upload(None)
     if made_of_md5s and final != wanted and etags == [digest.hex() for digest in digests]:
-        raise BadDigest(f"'{key}' was uploaded in parts, but its ETag is {final} and not {wanted}.")
+        raise BadDigest(f"The multipart upload of '{key}' completed with the ETag {final}, not {wanted}.")
     return final
 
 

@@ -1,4 +1,4 @@
-"""Uploads one large file in parts: hashed whole, sent part by part, bound to the resulting ETag.
+"""Runs the multipart upload of one large file: hashed whole, sent part by part, bound to the resulting ETag.
 
 The file is hashed twice over, once whole and once in parts, in as few reads as possible: rclone expects the MD5 of the
 whole file in metadata that must be sent before the first part. Conditions, the trash and retries are not known here.
