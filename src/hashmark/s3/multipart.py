@@ -1,4 +1,4 @@
-"""Runs the multipart upload of a large file: each part with Content-MD5, completed under a condition, aborted on any error.
+"""Runs the multipart upload of a large file: each part with Content-MD5, completed under a condition, or aborted.
 
 Why a file is uploaded, and whether its bytes are those that were compared, is not known here: the caller checks the
 digest before the upload completes.
