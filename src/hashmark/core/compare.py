@@ -115,20 +115,16 @@ def conclude(
 ) -> Verdict:
     """Apply the decision table. `content` is None unless both sides hold the key; `…_is_base`, without a base."""
     if has_local and has_remote:
-        return _both(content, local_is_base, remote_is_base)
+        if content is Content.SAME:
+            return Verdict.SYNCED
+        if content is not Content.DIFFERENT:
+            return Verdict.UNVERIFIED
+        if local_is_base is None or remote_is_base is None:
+            return Verdict.DIFFERS
+        return _DIFFERENT[local_is_base, remote_is_base]
     if has_local:
         return {None: Verdict.LOCAL_ONLY, True: Verdict.DELETED_REMOTELY, False: Verdict.CONFLICT}[local_is_base]
     return {None: Verdict.REMOTE_ONLY, True: Verdict.DELETED_LOCALLY, False: Verdict.CONFLICT}[remote_is_base]
-
-
-def _both(content: Content | None, local_is_base: bool | None, remote_is_base: bool | None) -> Verdict:
-    if content is Content.SAME:
-        return Verdict.SYNCED
-    if content is not Content.DIFFERENT:
-        return Verdict.UNVERIFIED
-    if local_is_base is None or remote_is_base is None:
-        return Verdict.DIFFERS
-    return _DIFFERENT[local_is_base, remote_is_base]
 
 
 _DIFFERENT = {
@@ -155,15 +151,9 @@ def judge(state: KeyState, kind: Kind, compared: Comparison | None = None) -> Fi
         has_local=local is not None,
         has_remote=remote is not None,
         local_is_base=local.md5 == base.md5 if local and base else None,
-        remote_is_base=_remote_is_base(remote, base) if remote and base else None,
+        remote_is_base=remote.etag == base.etag and remote.size in {None, base.size} if remote and base else None,
     )
     return _status(state, kind, verdict, compared)
-
-
-def _remote_is_base(remote: RemoteObject, base: Base) -> bool:
-    if remote.etag is None:
-        return False
-    return remote.etag == base.etag and remote.size in (None, base.size)
 
 
 def _status(state: KeyState, kind: Kind, verdict: Verdict, compared: Comparison | None) -> FileStatus:

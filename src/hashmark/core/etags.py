@@ -157,17 +157,14 @@ class _Lane:
     def update(self, data: memoryview) -> None:
         while data:
             if self._room == 0:
-                self._close()
+                self._digests += self._part.digest()
+                self._part = hashlib.md5(usedforsecurity=False)
+                # Bytes beyond the last given size are one more part, so that the ETag matches no object with these.
+                self._room = next(self._sizes, sys.maxsize)
             piece = data[: self._room]
             self._part.update(piece)
             self._room -= len(piece)
             data = data[len(piece) :]
-
-    def _close(self) -> None:
-        self._digests += self._part.digest()
-        self._part = hashlib.md5(usedforsecurity=False)
-        # Bytes beyond the last given size make one more part, so that the ETag matches no object with these parts.
-        self._room = next(self._sizes, sys.maxsize)
 
     def etag(self) -> str:
         return multipart_etag(self.digests())

@@ -89,17 +89,14 @@ def join(
     while ends := [end for end in (left.end(), right.end()) if end is not None]:
         to = min(ends)
         here, there, own = left.take(to), right.take(to), middle.take(to)
-        yield from _joined(here, there, own)
+        keys: Iterable[Key] = here if there.keys() <= here.keys() else sorted({**here, **there}, key=key_bytes)
+        for key in keys:
+            yield KeyState(key, here.get(key), there.get(key), own.get(key))
         for key in [key for key in own if key not in here and key not in there]:
             on_gone(key)
     while (end := middle.end()) is not None:
         for key in middle.take(end):
             on_gone(key)
-
-
-def _joined(here: dict[Key, LocalFile], there: dict[Key, RemoteObject], own: dict[Key, Base]) -> list[KeyState]:
-    keys: Iterable[Key] = here if there.keys() <= here.keys() else sorted({**here, **there}, key=key_bytes)
-    return [KeyState(key, here.get(key), there.get(key), own.get(key)) for key in keys]
 
 
 def relevant(states: Iterable[KeyState], pairing: Pairing) -> Iterator[tuple[KeyState, Kind]]:

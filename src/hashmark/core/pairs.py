@@ -98,7 +98,12 @@ class Pairing:
             return kind
         if key.endswith(_MASK, 0, dot):
             return Kind.MASK
-        return _IMAGE if slash < 0 else _image_in(set(key.split("/")[:-1]))
+        if slash < 0:
+            return _IMAGE
+        folders = set(key.split("/")[:-1])
+        if not _MASK_FOLDERS.isdisjoint(folders):
+            return Kind.MASK
+        return _IMAGE if _CONTROL_FOLDERS.isdisjoint(folders) else _OTHER
 
     def preference(self, key: str) -> int:
         """Return the rank of a caption's suffix; 0 is preferred."""
@@ -106,13 +111,6 @@ class Pairing:
 
 
 _IMAGE, _OTHER = Kind.IMAGE, Kind.OTHER  # read for each file, as in `core.compare`
-
-
-def _image_in(folders: set[str]) -> Kind:
-    """Return what an image is for, by its folders."""
-    if not _MASK_FOLDERS.isdisjoint(folders):
-        return Kind.MASK
-    return _IMAGE if _CONTROL_FOLDERS.isdisjoint(folders) else _OTHER
 
 
 class _Globs:
@@ -218,7 +216,12 @@ def pair_up(statuses: Iterable[FileStatus], pairing: Pairing) -> Paired:
     images = [s for s in rows if s.kind is Kind.IMAGE]
     finder = _Captions([s for s in rows if s.kind is Kind.CAPTION], pairing)
     pairs = [Pair(image, finder.claim(image)) for image in images]
-    problems = [*finder.problems, *finder.left_over(), *_aggregates(rows)]
+    problems = [*finder.problems, *finder.left_over()]
+    problems.extend(
+        Problem(row.key, "aggregate-captions", f"holds captions for many images: {why}")
+        for row in rows
+        if (why := AGGREGATES.get(row.key.rsplit("/", 1)[-1]))
+    )
     return Paired(tuple(pairs), tuple(sorted(problems, key=lambda p: (p.key, p.code))))
 
 
@@ -283,10 +286,3 @@ class _Captions:
         for caption in self._all:
             if caption.key not in self._claimed:
                 yield Problem(caption.key, "orphan-caption", "is a caption without an image")
-
-
-def _aggregates(rows: Iterable[FileStatus]) -> Iterator[Problem]:
-    for row in rows:
-        why = AGGREGATES.get(row.key.rsplit("/", 1)[-1])
-        if why:
-            yield Problem(row.key, "aggregate-captions", f"holds captions for many images: {why}")

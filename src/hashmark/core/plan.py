@@ -230,7 +230,8 @@ def _decide(row: FileStatus, policy: Policy) -> Action | LeftAlone:
     if verdict in _NEEDS_A_SIDE[policy.direction] and policy.take is WINNER[policy.direction]:
         return _take(row, policy)
     winner = WINNER[policy.direction]
-    return LeftAlone(row, f"{_why(row)}; --take {winner} would overwrite it")
+    why = f"{_WHY_LEFT[verdict]} ({row.reason})" if row.reason else _WHY_LEFT[verdict]
+    return LeftAlone(row, f"{why}; --take {winner} would overwrite it")
 
 
 def _take(row: FileStatus, policy: Policy) -> Action | LeftAlone:
@@ -241,11 +242,6 @@ def _take(row: FileStatus, policy: Policy) -> Action | LeftAlone:
     if policy.delete:
         return Action(Verb.DELETE_REMOTE if push else Verb.DELETE_LOCAL, row)
     return LeftAlone(row, "deleted on the side that wins, changed on the other; --delete would remove it there too")
-
-
-def _why(row: FileStatus) -> str:
-    reason = _WHY_LEFT[row.verdict]
-    return f"{reason} ({row.reason})" if row.reason else reason
 
 
 def _check_deletes(rows: list[FileStatus], deletes: list[Action], policy: Policy, *, complete: bool) -> None:

@@ -6,9 +6,10 @@ Messages name settings as they are written in the file, which this module does n
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from hashmark.core.cleaning.brackets import PARENTHESES
 from hashmark.core.cleaning.characters import FINAL_NEWLINES, NEWLINES
@@ -21,7 +22,6 @@ from hashmark.core.cleaning.tag_rules import SEPARATORS
 from hashmark.core.cleaning.tags import tag_key
 from hashmark.core.errors import SettingsError
 
-_T = TypeVar("_T")
 _ORDERS = ("name", "frequency")
 _EMPTIES = ("flag", "delete")
 
@@ -160,13 +160,16 @@ def _read_aliases(table: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_blacklist(table: Mapping[str, Any]) -> dict[str, Any]:
     entries = tuple(_texts(table, "blacklist"))
-    _named("blacklist", lambda: tag_test(entries))
+    with _named("blacklist"):
+        tag_test(entries)
     return {"blacklist": entries}
 
 
-def _named(setting: str, make: Callable[[], _T]) -> _T:
+@contextmanager
+def _named(setting: str) -> Iterator[None]:
+    """Name the setting in the error of its value."""
     try:
-        return make()
+        yield
     except SettingsError as error:
         raise SettingsError(f"'{setting}': {error.message.rstrip('.')}.", error.hint) from None
 
@@ -185,15 +188,14 @@ def _read_replace(table: Mapping[str, Any]) -> dict[str, Any]:
     value = table["replace"]
     if not isinstance(value, list | tuple):
         raise _wrong("replace")
-    return {"replace": tuple(_replacement({"replace": item}) for item in value)}
-
-
-def _replacement(table: Mapping[str, Any]) -> Replacement:
-    entry = _entry(table, "replace", _REPLACE)
-    if "find" not in entry or "with" not in entry or entry.get("unit", "caption") not in REPLACE_UNITS:
-        raise _wrong("replace")
-    to = entry.pop("with")
-    return _named("replace", lambda: Replacement(to=to, **entry))
+    found: list[Replacement] = []
+    for item in value:
+        entry = _entry({"replace": item}, "replace", _REPLACE)
+        if "find" not in entry or "with" not in entry or entry.get("unit", "caption") not in REPLACE_UNITS:
+            raise _wrong("replace")
+        with _named("replace"):
+            found.append(Replacement(to=entry.pop("with"), **entry))
+    return {"replace": tuple(found)}
 
 
 def _read_order(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,23 +28,16 @@ def _once(line: str) -> str:
     spans = [found.span() for found in _WORD.finditer(line)]
     if len(spans) < _MIN_REPEATS:
         return line
-    words = [_bare(line[start:end]) for start, end in spans]
-    length, period = _tail(words)
+    words = [line[start:end] for start, end in spans]
+    length, period = _tail([word if is_face(word) else word.rstrip(",.;").casefold() or word for word in words])
     if not period:
         return line
     keep = line[: spans[len(words) - length + period - 1][1]]
-    end = _mark(line[spans[-1][0] : spans[-1][1]])
+    last = words[-1]
+    # The marks after the last word, without separators, which separate nothing at the end.
+    end = "" if is_face(last) else last[len(last.rstrip(",.;")) :].strip(",;")
     bare = keep if is_face(keep.rsplit(None, 1)[-1]) else keep.rstrip(",;")
     return bare + ("" if bare.endswith(end) else end)
-
-
-def _bare(word: str) -> str:
-    return word if is_face(word) else word.rstrip(",.;").casefold() or word
-
-
-def _mark(word: str) -> str:
-    """Return the marks after a word, without separators, which separate nothing at the end."""
-    return "" if is_face(word) else word[len(word.rstrip(",.;")) :].strip(",;")
 
 
 def _tail(words: list[str]) -> tuple[int, int]:

@@ -7,7 +7,7 @@ raises SettingsError. Does not know where patterns are configured.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -117,12 +117,8 @@ class Replacement:
         if not self.find or pattern.search(b"") is not None:
             raise SettingsError(f"'find' = {reveal(self.find)!r} matches an empty text, and so everywhere")
         object.__setattr__(self, "_pattern", pattern)
-        if self.regex:
-            self._check_groups()
-
-    def _check_groups(self) -> None:
-        for number, name, other in _GROUP.findall(self.to):
-            known = int(number) <= self._pattern.groups if number else name in self._names() if name else other == "\\"
+        for number, name, other in _GROUP.findall(self.to) if self.regex else ():
+            known = int(number) <= pattern.groups if number else name in self._names() if name else other == "\\"
             if not known:
                 said = f"'with' = {reveal(self.to)!r} names a group that 'find' does not have, or ends in a backslash"
                 raise SettingsError(said, r"Groups are \1 or \g<name>; write \\ for a backslash.")
@@ -150,19 +146,15 @@ class Replacement:
     def _in_text(self, text: str) -> str:
         data = text.encode("utf-8", "replace")
         kept, place = [], 0
-        for found in self._matches(data):
-            new = self._expanded(found)
-            if found.start() < place or new == found.group(0) or _stands_already(data, found, new):
-                continue
-            kept += [data[place : found.start()], new]
-            place = found.end()
-        return (b"".join(kept) + data[place:]).decode("utf-8", "replace") if kept else text
-
-    def _matches(self, data: bytes) -> Iterator[Any]:
         for found in self._pattern.finditer(data):
-            alone = not self.whole_word or not (_letter_before(data, found.start()) or _letter_at(data, found.end()))
-            if found.end() > found.start() and alone:
-                yield found
+            start, end = found.span()
+            if start == end or start < place or (self.whole_word and _is_inside_word(data, start, end)):
+                continue
+            new = self._expanded(found)
+            if new != found.group(0) and not _stands_already(data, found, new):
+                kept += [data[place:start], new]
+                place = end
+        return (b"".join(kept) + data[place:]).decode("utf-8", "replace") if kept else text
 
     def _expanded(self, found: Any) -> bytes:
         if not self.regex:
@@ -188,11 +180,8 @@ def _stands_already(data: bytes, found: Any, new: bytes) -> bool:
     return False
 
 
-def _letter_before(data: bytes, at: int) -> bool:
-    text = data[max(0, at - 4) : at].decode("utf-8", "ignore")
-    return bool(text) and (text[-1].isalnum() or text[-1] == "_")
-
-
-def _letter_at(data: bytes, at: int) -> bool:
-    text = data[at : at + 4].decode("utf-8", "ignore")
-    return bool(text) and (text[0].isalnum() or text[0] == "_")
+def _is_inside_word(data: bytes, start: int, end: int) -> bool:
+    """Return whether a letter, a digit or `_` stands right before or after."""
+    before = data[max(0, start - 4) : start].decode("utf-8", "ignore")[-1:]
+    after = data[end : end + 4].decode("utf-8", "ignore")[:1]
+    return any(char.isalnum() or char == "_" for char in before + after)

@@ -141,8 +141,4 @@ def _unmark(text: str) -> str:
         text = _CODE.sub(r"\1", text)
     if "#" in text:
         text = _HEADING.sub("", text)
-    return _BULLET.sub(_without_bullet, text)
-
-
-def _without_bullet(found: re.Match[str]) -> str:
-    return found["indent"]
+    return _BULLET.sub(r"\g<indent>", text)

@@ -56,30 +56,13 @@ def _per_caption(rule: Edit) -> Callable[[CleaningOptions], Edit]:
     return lambda options: partial(each_line, rule) if options.every_line else rule
 
 
-def _separators(options: CleaningOptions) -> Edit:
-    return partial(tag_rules.separators, also=[mark for mark in options.separators if mark != ","])
-
-
-def _weights(options: CleaningOptions) -> Edit:
-    return partial(brackets.weights, tags=options.profile is Profile.TAGS)
-
-
-def _parentheses(options: CleaningOptions) -> Edit:
-    spare = "weights" in options.rules
-    return lambda text: brackets.parentheses(text, options.parentheses, spare_weights=spare)
-
-
 def _replace(options: CleaningOptions) -> Edit:
     return lambda text: reduce(lambda text, replacement: replacement(text), options.replace, text)
 
 
 def _append(options: CleaningOptions) -> Edit:
-    is_prose = options.profile is Profile.PROSE
-    return lambda text: inserted_words.append(text, options.append, every_line=options.every_line, prose=is_prose)
-
-
-def _punctuation(options: CleaningOptions) -> Edit:
-    return punctuation.tag_punctuation if options.profile is Profile.TAGS else punctuation.punctuation
+    prose = options.profile is Profile.PROSE
+    return partial(inserted_words.append, word=options.append, every_line=options.every_line, prose=prose)
 
 
 def _order(options: CleaningOptions) -> Edit:
@@ -152,12 +135,7 @@ _TABLE = (
     ),
     Rule("refusal", 12, "flag model refusals", "flag"),
     Rule("markdown", 13, "unwrap **bold**, `code`, headings and bullets", build=_plain(prose.markdown)),
-    Rule(
-        "loops",
-        14,
-        "drop repetitions of a phrase at the end of a line",
-        build=_plain(loops.loops),
-    ),
+    Rule("loops", 14, "drop repetitions of a phrase at the end of a line", build=_plain(loops.loops)),
     Rule(
         "separators",
         15,
@@ -165,7 +143,7 @@ _TABLE = (
         profiles=_TAGS,
         presets=_ALWAYS,
         parameter="separators",
-        build=_separators,
+        build=lambda options: partial(tag_rules.separators, also=[mark for mark in options.separators if mark != ","]),
     ),
     Rule(
         "underscores",
@@ -174,14 +152,21 @@ _TABLE = (
         profiles=_TAGS,
         build=lambda options: partial(tag_rules.underscores, protect=options.spared),
     ),
-    Rule("weights", 18, "remove weights: (x:1.2) and ((x)) to x", build=_weights),
+    Rule(
+        "weights",
+        18,
+        "remove weights: (x:1.2) and ((x)) to x",
+        build=lambda options: partial(brackets.weights, tags=options.profile is Profile.TAGS),
+    ),
     Rule(
         "parentheses",
         17,
         r"escape \( \) for prompts, or unescape them",
         parameter="parentheses",
         needs_parameter=True,
-        build=_parentheses,
+        build=lambda options: partial(
+            brackets.parentheses, mode=options.parentheses, spare_weights="weights" in options.rules
+        ),
     ),
     Rule(
         "case",
@@ -252,7 +237,9 @@ _TABLE = (
         28,
         "drop spaces before , . ; and repetitions of them; drop them at the end of tags",
         presets=_THOROUGH,
-        build=_punctuation,
+        build=lambda options: (
+            punctuation.tag_punctuation if options.profile is Profile.TAGS else punctuation.punctuation
+        ),
     ),
     Rule(
         "order",

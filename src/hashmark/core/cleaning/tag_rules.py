@@ -28,11 +28,7 @@ def separators(text: str, also: Collection[str] = ()) -> str:
     """
     for other in also:
         text = text.replace(other, ",")
-    return each_line(_separated, text)
-
-
-def _separated(line: str) -> str:
-    return ", ".join(filter(None, [part.strip(BLANK) for part in split(line)]))
+    return each_line(lambda line: ", ".join(filter(None, [part.strip(BLANK) for part in split(line)])), text)
 
 
 def underscores(text: str, protect: Collection[str] = ()) -> str:
@@ -42,14 +38,14 @@ def underscores(text: str, protect: Collection[str] = ()) -> str:
     this spelling; tags of only underscores; and the whole tags in `protect`.
     """
     kept = {word.strip(BLANK) for word in protect}
-    return each_tag(lambda tag: tag if tag in kept or "_" not in tag else _spaced(tag), text)
+
+    def rule(tag: str) -> str:
+        return tag if tag in kept or "_" not in tag else "".join(map(_spaced, _WORDS.split(tag))).strip(BLANK)
+
+    return each_tag(rule, text)
 
 
-def _spaced(tag: str) -> str:
-    return "".join(map(_spaced_word, _WORDS.split(tag))).strip(BLANK)
-
-
-def _spaced_word(word: str) -> str:
+def _spaced(word: str) -> str:
     bare = re.sub(r":[\d.]+\)*\Z", "", word.lstrip("([")).rstrip(")],.;") if word[:1] in "([" else word.rstrip(",.;")
     if is_face(word) or is_face(bare) or _SCORE.fullmatch(bare) or not word.strip("_"):
         return word
@@ -149,8 +145,15 @@ def each_tag(change: Edit, text: str) -> str:
 
     def rule(line: str) -> str:
         parts = split(line)
-        after = [_changed(part, change) for part in parts]
-        return line if after == parts else ",".join(part for part in after if part is not None)
+        after: list[str] = []
+        for part in parts:
+            tag = part.strip(BLANK)
+            new = change(tag) if tag else tag
+            if new == tag:
+                after.append(part)
+            elif new:
+                after.append(part.replace(tag, new, 1))
+        return line if after == parts else ",".join(after)
 
     return _each_list(rule, text)
 
@@ -162,14 +165,6 @@ def _each_list(rule: Edit, text: str) -> str:
         return apply_until_stable(rule, line) if ":," in line or "_," in line else rule(line)
 
     return each_line(whole, text)
-
-
-def _changed(part: str, change: Edit) -> str | None:
-    tag = part.strip(BLANK)
-    new = change(tag) if tag else tag
-    if new == tag:
-        return part
-    return part.replace(tag, new, 1) if new else None
 
 
 def _kept(line: str, wanted: Callable[[str], bool]) -> str:

@@ -6,6 +6,7 @@ are compared (multi-index hashing: Norouzi, Punjani, Fleet, "Fast Search in Hamm
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -43,15 +44,9 @@ def _near_pairs(hashes: Iterable[int]) -> Iterator[tuple[int, int]]:
         for value in hashes:
             shared[value >> place & mask].append(value)
         for bucket in shared.values():
-            if len(bucket) <= MAX_BUCKET_SIZE:
-                yield from _compared(bucket)
-
-
-def _compared(bucket: list[int]) -> Iterator[tuple[int, int]]:
-    for at, one in enumerate(bucket):
-        for other in bucket[at + 1 :]:
-            if (one ^ other).bit_count() <= MAX_DISTANCE_BITS:
-                yield one, other
+            for one, other in itertools.combinations(bucket, 2) if len(bucket) <= MAX_BUCKET_SIZE else ():
+                if (one ^ other).bit_count() <= MAX_DISTANCE_BITS:
+                    yield one, other
 
 
 def _root(leader: dict[int, int], value: int) -> int:

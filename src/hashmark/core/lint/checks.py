@@ -101,10 +101,6 @@ def _borrowed(folder: Folder, _: Trainer | None) -> Hits:
     return found
 
 
-def _zero_byte(folder: Folder, _: Trainer | None) -> Hits:
-    return {p.caption.key: None for p in folder.pairs if p.caption and p.caption.empty}
-
-
 def _several_lines(folder: Folder, trainer: Trainer | None) -> Hits:
     return {
         f.key: f"{facts.lines} lines"
@@ -122,24 +118,15 @@ def _not_read(folder: Folder, _: Trainer | None) -> Hits:
     return found
 
 
-def _shared_stems(folder: Folder, _: Trainer | None) -> Hits:
-    stems: dict[str, list[str]] = defaultdict(list)
-    for pair in folder.pairs:
-        stems[split_suffix(pair.image.key)[0]].append(pair.image.key)
-    return _in_groups(group for group in stems.values() if len(group) > 1)
-
-
 def _cached_as_one(folder: Folder, trainer: Trainer | None) -> Hits:
-    if trainer is None:
-        return _shared_stems(folder, None)
-    wanted = READS[trainer]
+    """Select images of one stem; for a trainer, only those that it reads and that have the same size."""
     groups: dict[tuple[str, object], list[str]] = defaultdict(list)
     for pair in folder.pairs:
         stem, suffix = split_suffix(pair.image.key)
-        facts = folder.images.get(pair.image.md5 or "")
-        if suffix.lower() in wanted:
+        facts = folder.images.get(pair.image.md5 or "") if trainer else None
+        if trainer is None or suffix.lower() in READS[trainer]:
             groups[stem, (facts.width, facts.height) if facts else None].append(pair.image.key)
-    return _in_groups(group for group in groups.values() if len(group) > 1)
+    return _in_groups(groups.values())
 
 
 def _image_not_read(folder: Folder, trainer: Trainer | None) -> Hits:
@@ -189,7 +176,7 @@ def _duplicates(folder: Folder, _: Trainer | None) -> Hits:
     for pair in folder.pairs:
         if pair.image.md5:
             digests[pair.image.md5].append(pair.image.key)
-    return _in_groups(group for group in digests.values() if len(group) > 1)
+    return _in_groups(digests.values())
 
 
 def _near_duplicates(folder: Folder, _: Trainer | None) -> Hits:
@@ -198,10 +185,10 @@ def _near_duplicates(folder: Folder, _: Trainer | None) -> Hits:
 
 
 def _in_groups(groups: Iterable[list[str]]) -> Hits:
-    """Return every key of each group, with the names of the others."""
+    """Return every key of each group of several, with the names of the others."""
     found: Hits = {}
     for group in groups:
-        for key in group:
+        for key in group if len(group) > 1 else ():
             others = [f"'{other}'" for other in group if other != key]
             more = f" and {len(others) - 3} more" if len(others) > 3 else ""
             found[key] = f"{', '.join(others[:3])}{more}"
@@ -244,19 +231,13 @@ def _aspect(facts: ImageFacts) -> str | None:
     return f"{facts.width} x {facts.height}" if long / short > MAX_ASPECT else None
 
 
-def _small(facts: ImageFacts) -> str | None:
-    return f"{facts.width} x {facts.height}" if min(facts.width, facts.height) < MIN_SIDE_PX else None
-
-
-def _long(facts: CaptionFacts) -> str | None:
-    return f"at least {facts.tokens} tokens" if facts.tokens > MAX_PROMPT_TOKENS else None
-
-
 CHECKS: Mapping[str, Check] = MappingProxyType(
     {
         "missing-caption": _missing,
         "borrowed-caption": _borrowed,
-        "zero-byte-caption": _zero_byte,
+        "zero-byte-caption": lambda folder, _: {
+            p.caption.key: None for p in folder.pairs if p.caption and p.caption.empty
+        },
         "blank-caption": _where(_captioned, lambda facts: not facts.lines),
         "blank-first-line": _where(_captioned, lambda facts: facts.starts_blank),
         "several-lines": _several_lines,
@@ -271,7 +252,9 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "orphan-caption": lambda folder, _: dict.fromkeys(folder.orphans),
         "caption-is-folder": lambda folder, _: {key: f"'{name}'" for key, name in folder.decoys.items()},
         "huge-caption": lambda folder, _: {key: f"{size:,} bytes" for key, size in folder.huge.items()},
-        "long-caption": _where(_captioned, _long),
+        "long-caption": _where(
+            _captioned, lambda facts: facts.tokens > MAX_PROMPT_TOKENS and f"at least {facts.tokens} tokens"
+        ),
         "suspect-caption": _where(_captioned, lambda facts: facts.suspect),
         "aggregate-captions": _aggregates,
         "image-not-read": _image_not_read,
@@ -285,7 +268,9 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         ),
         "animated": _animated,
         "alpha": _where(_decoded, lambda facts: facts.alpha),
-        "tiny": _where(_decoded, _small),
+        "tiny": _where(
+            _decoded, lambda facts: min(facts.width, facts.height) < MIN_SIDE_PX and f"{facts.width} x {facts.height}"
+        ),
         "extreme-aspect": _where(_decoded, _aspect),
         "duplicate": _duplicates,
         "near-duplicate": _near_duplicates,

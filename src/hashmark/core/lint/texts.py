@@ -18,6 +18,8 @@ _EVERY_BLANK = " \t\r\n\v\f\ufeff\u00a0\u200b\u2060"
 
 def caption_facts(data: bytes) -> CaptionFacts:
     """Return the facts of a caption's bytes. Never raises."""
+    from hashmark.core.cleaning.flags import refusal  # noqa: PLC0415 - a status without changes reads no caption
+
     text, encoding = decode(data)
     if encoding == "utf-8" and is_unmarked_utf16(data):
         encoding = UNMARKED
@@ -27,7 +29,7 @@ def caption_facts(data: bytes) -> CaptionFacts:
         lines=sum(filled),
         starts_blank=any(filled) and not filled[0],
         tokens=min_tokens(text),
-        suspect=_refusal(text),
+        suspect=refusal(text),
     )
 
 
@@ -40,10 +42,3 @@ def min_tokens(text: str) -> int:
     7
     """
     return len(_CLIP_WORDS.findall(text))
-
-
-def _refusal(text: str) -> str | None:
-    """Return cleaning's flag. Imported here because a status without changes reads no caption."""
-    from hashmark.core.cleaning.flags import refusal  # noqa: PLC0415 - see above
-
-    return refusal(text)
