@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from hashmark.core.model import FileStatus, Kind, Verdict
 from hashmark.core.pairs import Pairing, pair_up
 from hashmark.core.vocabulary import COLOURS
-from hashmark.search.items import Item, ItemRow, colours_of, count_colours, item_id, make_items
-from hashmark.search.query import KINDS
+from hashmark.search.items import KINDS, Item, ItemRow, colours_of, count_colours, item_id, make_items
 from support.core_values import in_bytes, status, verdicts
 
 NAMES = "a.png a.jpg a.txt a.caption b.png B.txt sub/a.png sub/a.txt a-masklabel.png lone.txt notes.md x.npz"

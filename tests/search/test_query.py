@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import example, given
@@ -21,7 +21,8 @@ from hashmark.core.errors import QueryError
 from hashmark.core.model import NEEDS_SYNC, Verdict
 from hashmark.core.pairs import Pairing, pair_up
 from hashmark.core.vocabulary import COLOURS, pair_colour
-from hashmark.search.query import HELP, KINDS, Query, SearchRow, parse, tag_search
+from hashmark.search.items import KINDS, ItemRow
+from hashmark.search.query import HELP, Query, parse, tag_search
 from hashmark.search.ranges import BYTES, COUNT, parse_range
 from support.core_values import in_bytes, status
 
@@ -30,7 +31,7 @@ V = Verdict
 
 @dataclass(frozen=True)
 class Row:
-    """What a filter sees, as given."""
+    """What a filter sees of an `ItemRow`, as given."""
 
     folded: str
     image: Verdict | None
@@ -45,15 +46,15 @@ class Row:
     lint: tuple[str, ...] = ()
 
 
-def row(name: str = "Sub/Night Cat.PNG", text: str | None = "a red cat, on a mat", **changes: Any) -> SearchRow:
+def row(name: str = "Sub/Night Cat.PNG", text: str | None = "a red cat, on a mat", **changes: Any) -> ItemRow:
     """A pair in sync whose image is 640 by 480; `changes` are what else is to be different."""
     plain: dict[str, Any] = {"image": V.SYNCED, "caption": V.SYNCED, "kind": "pair", "size": 1000}
     plain |= {"width": 640, "height": 480}
     folded = None if text is None else text.casefold()
-    return Row(folded=name.casefold(), text=folded, **(plain | changes))
+    return cast("ItemRow", Row(folded=name.casefold(), text=folded, **(plain | changes)))
 
 
-def found(search: str, item: SearchRow | None = None) -> bool:
+def found(search: str, item: ItemRow | None = None) -> bool:
     return parse(search).matches(item or row())
 
 
@@ -63,13 +64,13 @@ def refused(search: str) -> QueryError:
     return caught.value
 
 
-def states(image: Verdict | None, caption: Verdict | None = None) -> SearchRow:
+def states(image: Verdict | None, caption: Verdict | None = None) -> ItemRow:
     return row(image=image, caption=caption)
 
 
 ORPHAN = row("b.txt", kind="caption", image=V.LOCAL_ONLY, caption=None, odd=frozenset({"orphan-caption"}))
 
-VERDICTS: list[tuple[str, SearchRow, bool]] = [
+VERDICTS: list[tuple[str, ItemRow, bool]] = [
     ("sync:green", states(V.SYNCED, V.SYNCED), True),
     ("sync:green", states(V.SYNCED, None), True),
     ("sync:green", states(V.SYNCED, V.REMOTE_ONLY), False),
@@ -125,7 +126,7 @@ VERDICTS: list[tuple[str, SearchRow, bool]] = [
     ("caption:blank", row(text=None), False),
 ]
 
-TEXTS: list[tuple[str, SearchRow, bool]] = [
+TEXTS: list[tuple[str, ItemRow, bool]] = [
     ("text:RED", row(), True),
     ("text:dog", row(), False),
     ("text:dog,mat", row(), True),
@@ -161,7 +162,7 @@ TEXTS: list[tuple[str, SearchRow, bool]] = [
     ("text:/[[a]/", row(text="["), True),
 ]
 
-TAGS: list[tuple[str, SearchRow, bool]] = [
+TAGS: list[tuple[str, ItemRow, bool]] = [
     ("tag:cat", row(text="dog, cat"), True),
     ("tag:cat", row(text="dog, red cat"), False),
     ("tag:cat", row(text="dog, cats"), False),
@@ -181,7 +182,7 @@ TAGS: list[tuple[str, SearchRow, bool]] = [
     ("lint:several-lines", row(lint=("kohya",)), False),
 ]
 
-NAMES: list[tuple[str, SearchRow, bool]] = [
+NAMES: list[tuple[str, ItemRow, bool]] = [
     ("name:night", row(), True),
     ("name:SUB/", row(), True),
     ("name:red", row(), False),
@@ -219,7 +220,7 @@ NAMES: list[tuple[str, SearchRow, bool]] = [
     ("is:Unheard-of2", row(odd=frozenset({"unheard-of2"})), True),
 ]
 
-NUMBERS: list[tuple[str, SearchRow, bool]] = [
+NUMBERS: list[tuple[str, ItemRow, bool]] = [
     ("w:640", row(), True),
     ("w:=640", row(), True),
     ("w:639", row(), False),
@@ -277,7 +278,7 @@ NUMBERS: list[tuple[str, SearchRow, bool]] = [
     ("tags:>=0", row(text=None), False),
 ]
 
-BARE: list[tuple[str, SearchRow, bool]] = [
+BARE: list[tuple[str, ItemRow, bool]] = [
     ("", row(), True),
     (" \n ", row(), True),
     ("RED", row(), True),
@@ -308,7 +309,7 @@ BARE: list[tuple[str, SearchRow, bool]] = [
     ('ni"ght c"at', row(), True),
 ]
 
-JOINED: list[tuple[str, SearchRow, bool]] = [
+JOINED: list[tuple[str, ItemRow, bool]] = [
     ("red cat", row(), True),
     ("red dog", row(), False),
     ("dog red", row(), False),
@@ -355,7 +356,7 @@ TABLE = [*VERDICTS, *TEXTS, *TAGS, *NAMES, *NUMBERS, *BARE, *JOINED]
 
 
 @pytest.mark.parametrize(("search", "item", "expected"), TABLE, ids=[ascii(case[0]) for case in TABLE])
-def test_a_search_finds_what_it_says(search: str, item: SearchRow, expected: bool) -> None:
+def test_a_search_finds_what_it_says(search: str, item: ItemRow, expected: bool) -> None:
     """Term by term, then how they join; and in a group that is negated, the contrary."""
     assert found(search, item) is expected
     if search.strip():
@@ -619,7 +620,7 @@ rows = st.builds(
     odd=st.sampled_from([frozenset[str](), frozenset({"several-captions"})]),
 )
 
-Meaning = Callable[[SearchRow], bool]
+Meaning = Callable[[ItemRow], bool]
 
 
 def _count(sign: str, number: int, measured: str) -> tuple[str, Meaning]:
@@ -632,7 +633,7 @@ def _count(sign: str, number: int, measured: str) -> tuple[str, Meaning]:
         "": operator.eq,
     }
 
-    def meaning(item: SearchRow) -> bool:
+    def meaning(item: ItemRow) -> bool:
         of = {
             "w": item.width,
             "h": item.height,
@@ -694,14 +695,14 @@ searches = st.recursive(
 
 
 @given(searches, rows)
-def test_a_search_means_what_its_parts_mean(search: tuple[str, Meaning], item: SearchRow) -> None:
+def test_a_search_means_what_its_parts_mean(search: tuple[str, Meaning], item: ItemRow) -> None:
     """However they are joined, against plain Python."""
     text, meaning = search
     assert found(text, item) is meaning(item)
 
 
 @given(st.lists(st.lists(searches, min_size=1, max_size=3), min_size=1, max_size=3), rows)
-def test_blanks_bind_before_or(groups: list[list[tuple[str, Meaning]]], item: SearchRow) -> None:
+def test_blanks_bind_before_or(groups: list[list[tuple[str, Meaning]]], item: ItemRow) -> None:
     """`a b OR c d` is the union of two intersections."""
     text = " OR ".join(" ".join(search for search, _ in group) for group in groups)
     assert found(text, item) is any(all(meaning(item) for _, meaning in group) for group in groups)
@@ -709,7 +710,7 @@ def test_blanks_bind_before_or(groups: list[list[tuple[str, Meaning]]], item: Se
 
 @given(searches, searches, rows)
 def test_not_is_the_complement_a_blank_the_intersection_or_the_union(
-    one: tuple[str, Meaning], other: tuple[str, Meaning], item: SearchRow
+    one: tuple[str, Meaning], other: tuple[str, Meaning], item: ItemRow
 ) -> None:
     """For any two searches and any row."""
     a, b = one[0], other[0]
@@ -737,7 +738,7 @@ pieces = st.lists(
 @example("text:/[[a--b]||c]/", row())
 @example("name:[[!--a]", row())
 @example("w:²", row())
-def test_whatever_is_typed_is_understood_or_refused(search: str, item: SearchRow) -> None:
+def test_whatever_is_typed_is_understood_or_refused(search: str, item: ItemRow) -> None:
     """Nothing else is raised, not even a warning; and a filter that was made never fails."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -4,7 +4,7 @@ r"""The grammar of queries: splits text into words and combines the tests of wor
     -a         not               NOT a      not                                     "a b"   with \" and \\
 
 `key:a,b` is a word with a key and two values. A word keeps parentheses that close within it: `miku_(vocaloid)`.
-Does not know keys, what a word means or what is tested (`search.query`).
+Does not know keys, what a word means or what is tested (`search.terms`).
 """
 
 from __future__ import annotations

@@ -23,6 +23,10 @@ def item_id(key: str) -> str:
     return hashlib.blake2b(key_bytes(key), digest_size=8).hexdigest()
 
 
+KINDS = ("pair", "caption", "mask", "other")
+"""The kinds of items; a "caption" is one without an image."""
+
+
 @dataclass(slots=True)
 class Item:
     """An image with its caption, or another file. `lead` is the image or that file; `odd` its pairing problems."""
@@ -37,6 +41,12 @@ class Item:
     def colour(self) -> str:
         """The colour of the worse badge (see `core.vocabulary.pair_colour`)."""
         return pair_colour(self.lead.verdict, self.caption.verdict if self.caption else None)
+
+    @property
+    def size(self) -> int:
+        """Size in bytes of the leading file, on disk if it is there, else in the bucket."""
+        held = self.lead.local or self.lead.remote
+        return (held.size or 0) if held else 0
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -64,7 +74,7 @@ class ItemFacts(Protocol):
 
 
 class ItemRow:
-    """An item as a query reads it (`search.query.SearchRow`). Assign `item` to use the row for another one."""
+    """An item as a query reads it: only what its terms need is computed. Assign `item` to use it for another one."""
 
     __slots__ = ("_facts", "item")
 
@@ -79,31 +89,29 @@ class ItemRow:
 
     @property
     def image(self) -> Verdict:
-        """The verdict on the leading file."""
+        """The verdict on the image, or on the file itself where `kind` is not "pair"."""
         return self.item.lead.verdict
 
     @property
     def caption(self) -> Verdict | None:
-        """The verdict on the image's caption; None where it has none."""
-        caption = self.item.caption
-        return caption.verdict if caption else None
+        """The verdict on the image's caption; None where neither side has one."""
+        return self.item.caption.verdict if self.item.caption else None
 
     @property
     def kind(self) -> str:
-        """The item's kind."""
+        """One of `KINDS`."""
         return self.item.kind
 
     @property
     def text(self) -> str | None:
-        """The caption's text, casefolded."""
+        """The caption's text, casefolded; None where there is none or it was not read."""
         text = self._facts.text_of(self.item)
         return None if text is None else text.casefold()
 
     @property
     def size(self) -> int:
-        """Size in bytes of the leading file, on disk if it is there."""
-        lead = self.item.lead
-        return lead.local.size if lead.local else (lead.remote.size or 0 if lead.remote else 0)
+        """As `Item.size`."""
+        return self.item.size
 
     @property
     def width(self) -> int | None:

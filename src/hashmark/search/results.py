@@ -45,12 +45,7 @@ def search(items: Sequence[Item], wanted: Query, sort: Sort, facts: ItemFacts) -
     return Found(len(items), [item.id for item in chosen], unmeasured)
 
 
-def _size(item: Item) -> int:
-    held = item.lead.local or item.lead.remote
-    return -(held.size or 0) if held else 0
-
-
 _ORDERS: dict[Sort, Callable[[Item], int]] = {
     Sort.STATE: lambda item: tuple(COLOURS).index(item.colour),
-    Sort.SIZE: _size,
+    Sort.SIZE: lambda item: -item.size,
 }
