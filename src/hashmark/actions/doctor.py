@@ -151,13 +151,9 @@ def _probe_results(library: Library) -> Iterator[Check]:
     try:
         for finding in probe_store(library):
             found.append(finding)
-            yield _check(finding)
+            good, bad, unknown = MEANING[finding.name]
+            meaning = good if finding.ok else bad if finding.ok is False else unknown
+            yield Check(finding.name, finding.ok, finding.detail, meaning)
     except HashmarkError as error:
         yield Check("write", False, error.message, error.hint or MEANING["write"][1])
     record_probe(library, found)
-
-
-def _check(finding: ProbeResult) -> Check:
-    good, bad, unknown = MEANING[finding.name]
-    meaning = good if finding.ok else bad if finding.ok is False else unknown
-    return Check(finding.name, finding.ok, finding.detail, meaning)

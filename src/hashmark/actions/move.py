@@ -18,9 +18,7 @@ from hashmark.core.events import Event, Failure
 from hashmark.core.model import Base, Evidence, FileStatus, Key, LocalFile, RemoteObject, Stamp
 from hashmark.core.plan import (
     DELETES,
-    Action,
     Direction,
-    LeftAlone,
     Location,
     Plan,
     Policy,
@@ -65,23 +63,21 @@ class Planned:
             "direction": self.plan.direction,
             "files": len(self.plan.actions),
             "bytes": self.plan.total_bytes,
-            "actions": [_action_json(a) for a in self.plan.actions],
-            "leftAlone": [_left_json(row) for row in self.plan.left_alone],
+            "actions": [
+                {
+                    "action": action.verb,
+                    "key": printable(action.key),
+                    "verdict": action.status.verdict,
+                    "size": action.size,
+                    "replaces": action.replaces,
+                }
+                for action in self.plan.actions
+            ],
+            "leftAlone": [
+                {"key": printable(left.status.key), "verdict": left.status.verdict, "reason": left.reason}
+                for left in self.plan.left_alone
+            ],
         }
-
-
-def _action_json(action: Action) -> dict[str, Any]:
-    return {
-        "action": action.verb,
-        "key": printable(action.key),
-        "verdict": action.status.verdict,
-        "size": action.size,
-        "replaces": action.replaces,
-    }
-
-
-def _left_json(row: LeftAlone) -> dict[str, Any]:
-    return {"key": printable(row.status.key), "verdict": row.status.verdict, "reason": row.reason}
 
 
 @dataclass(frozen=True)

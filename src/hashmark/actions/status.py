@@ -95,7 +95,7 @@ class Scan:
         rows = relevant(join(self._locals(), remotes, bases, self._gone.append), self.dataset.pairing)
         statuses = settler.settle(self._hashed(rows))
         if self.options.deep and not saved:
-            statuses = self._deepened(statuses)
+            statuses = (read_body(self.dataset, s)[0] if s.verdict is Verdict.UNVERIFIED else s for s in statuses)
         yield from statuses if saved else self._recorded(statuses, settler)
 
     def _other_side(self) -> tuple[Iterable[RemoteObject], Iterable[Base], Settler]:
@@ -119,7 +119,12 @@ class Scan:
 
     def _hashed(self, rows: Iterable[tuple[KeyState, Kind]]) -> Iterator[tuple[KeyState, Kind]]:
         """Yield the rows with their files' digests. Files without a remembered one are read if it matters."""
-        choose = _file_to_read if self.options.read_new else _file_to_compare
+
+        def choose(row: tuple[KeyState, Kind]) -> LocalFile | None:
+            joined = row[0]
+            needed = self.options.read_new or joined.remote is not None or joined.base is not None
+            return unread(joined.local) if needed else None
+
         for row, file in hashed(self.dataset, rows, choose, self._problems.append):
             yield row if file is None else (row[0]._replace(local=file), row[1])
 
@@ -148,10 +153,6 @@ class Scan:
             # What is on disk by now is new: another process may have proven it in the meantime.
             gone = [key for key in self._gone if not os.path.lexists(self.dataset.path / key)]
             self.dataset.library.state.forget_bases(self.dataset.remote, gone)
-
-    def _deepened(self, statuses: Iterable[FileStatus]) -> Iterator[FileStatus]:
-        for status in statuses:
-            yield read_body(self.dataset, status)[0] if status.verdict is Verdict.UNVERIFIED else status
 
 
 def new_base(status: FileStatus) -> Base | None:
@@ -194,15 +195,6 @@ def read_body(dataset: Dataset, status: FileStatus) -> tuple[FileStatus, Base | 
     collides = body.md5 == local.md5 and not body.same
     md5 = COLLISION if collides else body.md5
     return found, Base(status.key, md5, remote.etag, local.size, common=body.same) if remote.etag else None
-
-
-def _file_to_read(row: tuple[KeyState, Kind]) -> LocalFile | None:
-    return unread(row[0].local)
-
-
-def _file_to_compare(row: tuple[KeyState, Kind]) -> LocalFile | None:
-    joined = row[0]
-    return None if joined.remote is None and joined.base is None else unread(joined.local)
 
 
 class Rescan(Scan):
@@ -255,14 +247,9 @@ def status(
 
 def caption_health(dataset: Dataset, pairs: Iterable[Pair]) -> CaptionHealth:
     """Count the issues of the captions on disk by their remembered facts, without reading any file."""
-    local = [_caption_on_disk(pair) for pair in pairs if pair.image.local]
-    digests = [caption[1] for caption in local if caption and caption[1]]
-    return health_of(local, caption_flags(dataset.library.state, digests))
-
-
-def _caption_on_disk(pair: Pair) -> tuple[str, str | None] | None:
-    found = pair.caption.local if pair.caption else None
-    return (found.key, found.md5) if found else None
+    files = [pair.caption.local if pair.caption else None for pair in pairs if pair.image.local]
+    flags = caption_flags(dataset.library.state, [file.md5 for file in files if file and file.md5])
+    return health_of(((file.key, file.md5) if file else None for file in files), flags)
 
 
 def _passed_on(statuses: Iterable[FileStatus], on_file: Callable[[FileStatus], None]) -> Iterator[FileStatus]:

@@ -60,7 +60,11 @@ def verify(
                 # A conflict or a change keeps its base: the history of both sides says more than this one reading.
                 dataset.library.state.record_bases(dataset.remote, [known])
             read_before.note(after)
-            on_event(_event_of(after))
+            if after.verdict is Verdict.UNVERIFIED:
+                on_event(FileFailed(after.key, "verify", "unverified", after.reason or "", time.time()))
+            else:
+                size = after.local.size if after.local else 0
+                on_event(FileDone(after.key, "verify", size, after.evidence, time.time()))
     if not stop.is_set():
         read_before.forget()
     on_event(Ended(stop.is_set(), time.time()))
@@ -128,10 +132,3 @@ def _each(
         done, running = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
             yield future.result()
-
-
-def _event_of(status: FileStatus) -> Event:
-    size = status.local.size if status.local else 0
-    if status.verdict is Verdict.UNVERIFIED:
-        return FileFailed(status.key, "verify", "unverified", status.reason or "", time.time())
-    return FileDone(status.key, "verify", size, status.evidence, time.time())

@@ -31,16 +31,11 @@ def facts(state: JobState) -> str:
     if state.rate:
         parts.append(f"{size(int(state.rate))}/s")
     if state.eta is not None and not state.ended:
-        parts.append(f"{_time(state.eta)} left")
+        seconds = round(state.eta)
+        parts.append(f"{seconds} s left" if seconds < 100 else f"{seconds // 60}:{seconds % 60:02d} min left")
     if state.failures:
         parts.append(f"{len(state.failures)} failed")
     return " · ".join(parts)
-
-
-def _time(seconds: float) -> str:
-    """`12 s` or `3:05 min`."""
-    whole = round(seconds)
-    return f"{whole} s" if whole < 100 else f"{whole // 60}:{whole % 60:02d} min"
 
 
 class ProgressDisplay:

@@ -246,10 +246,9 @@ def _ahead(batches: Iterable[_Batch[T]], depth: int) -> Iterator[_Batch[T]]:
     waiting: deque[_Batch[T]] = deque()
     for batch in batches:
         waiting.append(batch)
-        while waiting and (len(waiting) > depth or not _in_progress(waiting[0])):
+        while waiting:
+            first = waiting[0]
+            if len(waiting) <= depth and isinstance(first, Future) and not first.done():
+                break
             yield waiting.popleft()
     yield from waiting
-
-
-def _in_progress(batch: object) -> bool:
-    return isinstance(batch, Future) and not batch.done()

@@ -25,12 +25,9 @@ def in_byte_order(names: Iterable[bytes]) -> Iterator[bytes]:
     while run := sorted(itertools.islice(source, NAMES_PER_RUN)):
         if not runs and len(run) < NAMES_PER_RUN:
             return iter(run)
-        runs.append(_pack(run))
+        blocks = (run[at : at + NAMES_PER_BLOCK] for at in range(0, len(run), NAMES_PER_BLOCK))
+        runs.append([zlib.compress(b"\0".join(block), 1) for block in blocks])
     return heapq.merge(*map(_unpack, runs))
-
-
-def _pack(run: list[bytes]) -> list[bytes]:
-    return [zlib.compress(b"\0".join(run[at : at + NAMES_PER_BLOCK]), 1) for at in range(0, len(run), NAMES_PER_BLOCK)]
 
 
 def _unpack(blocks: list[bytes]) -> Iterator[bytes]:

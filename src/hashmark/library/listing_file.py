@@ -31,7 +31,11 @@ def read_listing(path: Path, dataset: Dataset) -> SavedListing:
         UsageError: the file can't be read, is not such a listing, or is from another bucket.
     """
     text = _text(path)
-    if _is_manifest(text):
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        data = None  # `parse` says what is wrong
+    if is_manifest(data):
         return read_inventory(path, text, dataset)
     taken = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     return SavedListing(tuple(parse(text, str(path))), "a listing saved in a file", taken)
@@ -46,13 +50,6 @@ def _text(path: Path) -> str:
             "For an S3 Inventory, name its manifest.json." if path.suffix in {".gz", ".parquet"} else "Check the path."
         )
         raise UsageError(f"Cannot read the listing {path}: {why}.", hint) from None
-
-
-def _is_manifest(text: str) -> bool:
-    try:
-        return is_manifest(json.loads(text))
-    except (ValueError, RecursionError):
-        return False
 
 
 def read_inventory(path: Path, text: str, dataset: Dataset) -> SavedListing:

@@ -90,9 +90,9 @@ class State:
         # Inode and device numbers may exceed SQLite's signed 64 bits, so they are kept as text. So may a time before
         # 1677 or after 2262: the digest of such a file is not kept, and the file is read each time.
         rows = [
-            (name, key_bytes(f.key), f.size, f.stamp.mtime_ns, f.stamp.ctime_ns, *_ids(f.stamp), f.md5)
-            for f in files
-            if all(-INTEGER_LIMIT <= time < INTEGER_LIMIT for time in (f.stamp.mtime_ns, f.stamp.ctime_ns))
+            (name, key_bytes(f.key), f.size, at.mtime_ns, at.ctime_ns, str(at.inode), str(at.device), f.md5)
+            for f, at in ((file, file.stamp) for file in files)
+            if all(-INTEGER_LIMIT <= time < INTEGER_LIMIT for time in (at.mtime_ns, at.ctime_ns))
         ]
         self._db.write("INSERT OR REPLACE INTO digest VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
@@ -146,10 +146,6 @@ class State:
         """Remember what a probe or a proof showed about a store."""
         rows = [(_text(store), name, value) for name, value in facts.items()]
         self._db.write("INSERT OR REPLACE INTO fact VALUES (?, ?, ?)", rows)
-
-    def forget_facts(self, store: str, names: Iterable[str]) -> None:
-        """Forget facts that no longer hold."""
-        self._db.write("DELETE FROM fact WHERE store = ? AND name = ?", [(_text(store), name) for name in names])
 
     def contents(self, kind: str) -> dict[str, str]:
         """Return what was found in bytes, by their MD5."""
@@ -251,7 +247,3 @@ def _item(name: str, value: str) -> tuple[str, str]:
 def _text(name: str) -> str:
     """Return the name in a form that SQLite can keep: bytes that are not UTF-8 are escaped."""
     return name.encode("utf-8", "backslashreplace").decode()
-
-
-def _ids(stamp: Stamp) -> tuple[str, str]:
-    return str(stamp.inode), str(stamp.device)

@@ -15,9 +15,7 @@ from hashmark.cli.output import console
 from hashmark.cli.progress import Interruptible, ProgressDisplay
 from hashmark.cli.renderers.caption_changes import PAGE, applied_text, preview_text
 from hashmark.cli.renderers.elements import name, print_json
-from hashmark.core.cleaning import Pipeline
 from hashmark.core.errors import UsageError
-from hashmark.library.dataset import Dataset
 from hashmark.library.library import Library
 
 
@@ -47,7 +45,10 @@ def run(arguments: Namespace) -> Exit:
     with Library.open(arguments.library) as library:
         dataset = library.dataset(arguments.dataset)
         pipeline = pipeline_of(dataset, settings, only=arguments.rule or None)
-        found = _preview(dataset, pipeline, arguments)
+        title, quiet = f"Reading {name(dataset.name)}", arguments.json or not sys.stderr.isatty()
+        with Interruptible() as stop, ProgressDisplay(title, quiet=quiet) as progress:
+            select = tuple(arguments.select)
+            found = preview(dataset, pipeline, select=select, on_event=progress.on_event, cancel=stop.cancel)
         if arguments.apply:
             return _apply(found, as_json=arguments.json)
         if arguments.json:
@@ -74,23 +75,12 @@ def parse_settings(given: Iterable[str]) -> dict[str, Any]:
             table = table.setdefault(part, {})
             if not isinstance(table, dict):
                 raise UsageError(f"--set {text}: '{part}' is not a table.", f"Set '{part}' or its members, not both.")
-        table[parts[-1]] = _value(value)
+        try:
+            parsed = tomllib.loads(f"value = {value}")
+        except ValueError:
+            parsed = {}
+        table[parts[-1]] = parsed["value"] if set(parsed) == {"value"} else value
     return found
-
-
-def _value(text: str) -> Any:
-    try:
-        found = tomllib.loads(f"value = {text}")
-    except ValueError:
-        return text
-    return found["value"] if set(found) == {"value"} else text
-
-
-def _preview(dataset: Dataset, pipeline: Pipeline, arguments: Namespace) -> Preview:
-    quiet = arguments.json or not sys.stderr.isatty()
-    with Interruptible() as stop, ProgressDisplay(f"Reading {name(dataset.name)}", quiet=quiet) as progress:
-        select = tuple(arguments.select)
-        return preview(dataset, pipeline, select=select, on_event=progress.on_event, cancel=stop.cancel)
 
 
 def _apply(found: Preview, *, as_json: bool) -> Exit:

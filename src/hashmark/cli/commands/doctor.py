@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from hashmark.actions.doctor import Check, doctor
+from hashmark.actions.doctor import doctor
 from hashmark.cli.arguments import Parser
 from hashmark.cli.exits import Exit
 from hashmark.cli.output import Text, console
@@ -28,17 +28,13 @@ def run(arguments: Namespace) -> Exit:
         for check in doctor(library, abort_uploads=arguments.abort_uploads):
             checks.append(check)
             if not arguments.json:
-                out.print(_check_line(check))
+                sign, style = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}[check.ok]
+                line = Text(f"{sign} ", style)
+                line.append(f"{check.name:<20}", "bold")
+                line.append(reveal(check.detail))
+                line.append(f"\n  {'':<20}{reveal(check.meaning)}" if check.meaning else "", "dim")
+                out.print(line)
     if arguments.json:
         print_json({"checks": [check.to_json() for check in checks]})
     failed = any(not check.ok and (check.vital or check.name == "write") for check in checks)
     return Exit.STORE if failed else Exit.DONE
-
-
-def _check_line(check: Check) -> Text:
-    sign, style = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}[check.ok]
-    line = Text(f"{sign} ", style)
-    line.append(f"{check.name:<20}", "bold")
-    line.append(reveal(check.detail))
-    line.append(f"\n  {'':<20}{reveal(check.meaning)}" if check.meaning else "", "dim")
-    return line

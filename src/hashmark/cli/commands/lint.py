@@ -45,7 +45,10 @@ def run(arguments: Namespace) -> Exit:
     Raises:
         UsageError: there is no trainer of a name.
     """
-    trainers = _trainers(arguments.trainer)
+    names: list[str] = arguments.trainer
+    if unknown := [name for name in names if name not in {ALL, *Trainer}]:
+        raise UsageError(f"There is no trainer '{unknown[0]}'.", f"Valid names: {', '.join(Trainer)}, {ALL}.")
+    trainers = list(Trainer) if not names or ALL in names else [Trainer(name) for name in names]
     with Library.open(arguments.library) as library:
         dataset = library.dataset(arguments.dataset)
         with Interruptible() as stop, _progress(quiet=arguments.json) as progress:
@@ -61,12 +64,6 @@ def run(arguments: Namespace) -> Exit:
     else:
         _show(found, console(), None if arguments.all else FILES_SHOWN)
     return for_lint(found)
-
-
-def _trainers(names: list[str]) -> list[Trainer]:
-    if unknown := [name for name in names if name not in {ALL, *Trainer}]:
-        raise UsageError(f"There is no trainer '{unknown[0]}'.", f"Valid names: {', '.join(Trainer)}, {ALL}.")
-    return list(Trainer) if not names or ALL in names else [Trainer(name) for name in names]
 
 
 def _progress(*, quiet: bool) -> Progress:
@@ -85,7 +82,13 @@ def _show(found: LintReport, out: Output, limit: int | None) -> None:
     if found.notes:
         _section("good to know", found.notes, out, limit)
     problems(found.problems, out)
-    out.print(Text(_verdict(found), "bold green" if not found.findings and not found.problems else "bold"))
+    if found.findings:
+        errors = sum(finding.severity is Severity.ERROR for finding in found.findings)
+        out.print(Text(f"\n{counted(len(found.findings), 'finding')}, {counted(errors, 'error')}", "bold"))
+    elif found.problems:
+        out.print(Text("\nno findings in the files that could be read", "bold"))
+    else:
+        out.print(Text("\nno findings", "bold green"))
 
 
 def _section(title: str, findings: Iterable[Finding], out: Output, limit: int | None) -> None:
@@ -110,10 +113,3 @@ def _finding(finding: Finding, out: Output, limit: int | None) -> None:
         out.print(Text(f"      {name(key)}" + (f"   {reveal(detail)}" if detail else "")))
     if len(finding.keys) > len(shown):
         out.print(Text(f"      … and {len(finding.keys) - len(shown)} more (--all lists them)", "dim"))
-
-
-def _verdict(found: LintReport) -> str:
-    if not found.findings:
-        return "\nno findings" + (" in the files that could be read" if found.problems else "")
-    errors = sum(finding.severity is Severity.ERROR for finding in found.findings)
-    return f"\n{counted(len(found.findings), 'finding')}, {counted(errors, 'error')}"

@@ -30,7 +30,10 @@ def run(arguments: Namespace) -> Exit:
     with Library.open(arguments.library) as library:
         held = trash_contents(library, arguments.batch)
         if not arguments.yes:
-            _confirm(len(held.entries))
+            would = f"This would delete {counted(len(held.entries), 'file')} permanently."
+            if not (sys.stdin.isatty() and confirmed(would, len(held.entries))):
+                hint = "Run the command again with --yes."
+                raise RefusedPlan(f"{would} That was not confirmed, so nothing was deleted.", hint)
         deleted, failed = empty(library, held)
     if arguments.json:
         rows = [{"key": f.key, "code": f.code, "message": f.message} for f in failed]
@@ -40,10 +43,3 @@ def run(arguments: Namespace) -> Exit:
         out.print(f"{deleted} deleted permanently")
         failures(failed, out)
     return Exit.PARTLY if failed else Exit.DONE
-
-
-def _confirm(count: int) -> None:
-    would = f"This would delete {counted(count, 'file')} permanently."
-    if not (sys.stdin.isatty() and confirmed(would, count)):
-        hint = "Run the command again with --yes."
-        raise RefusedPlan(f"{would} That was not confirmed, so nothing was deleted.", hint)

@@ -10,7 +10,7 @@ from hashmark.cli.renderers.elements import counted, failures, name
 from hashmark.core.display import reveal
 
 if TYPE_CHECKING:
-    from hashmark.actions.clean import Applied, CaptionChange, Preview
+    from hashmark.actions.clean import Applied, Preview
     from hashmark.actions.diff import CaptionDiff
     from hashmark.core.word_diff import Piece
     from hashmark.trash.batch_rewrite import BatchOutcome
@@ -56,7 +56,11 @@ def preview_text(preview: Preview, out: Output, *, page: int | None) -> None:
     shown = preview.changes[start : None if page is None else start + PAGE]
     for change in shown:
         out.print()
-        _change(change, out)
+        out.print(Text(name(change.key), "bold"), end="")
+        out.print(Text(f"  {', '.join(change.rules)}", "dim"))
+        if change.note:
+            out.print(Text(f"  {reveal(change.note)}", "dim"))
+        pieces_text(change.pieces, out)
     if len(shown) < total:
         out.print(_pages(page or 1, total))
     _flags(preview, out)
@@ -77,14 +81,6 @@ def _counts(counts: dict[str, int], out: Output) -> None:
     for rule, count in counts.items():
         if count:
             out.print(Text(f"  {rule:<20}{count:>6}"))
-
-
-def _change(change: CaptionChange, out: Output) -> None:
-    out.print(Text(name(change.key), "bold"), end="")
-    out.print(Text(f"  {', '.join(change.rules)}", "dim"))
-    if change.note:
-        out.print(Text(f"  {reveal(change.note)}", "dim"))
-    pieces_text(change.pieces, out)
 
 
 def _flags(preview: Preview, out: Output) -> None:
@@ -130,17 +126,13 @@ def undone_text(undone: UndoResult, out: Output) -> None:
     """Write what was restored, and the files that were edited since with the difference."""
     outcome = undone.outcome
     unchanged = f", {undone.unchanged} already as before" if undone.unchanged else ""
-    out.print(Text(f"{name(undone.batch.journal.dataset)}: {_restored(undone)}{unchanged}", "bold"))
+    again = undone.batch.undoes and "-clean-" in undone.batch.undoes
+    restored = "cleaned again" if again else "as before that undo" if undone.batch.undoes is not None else "restored"
+    captions = f"{counted(len(outcome.done), 'caption')} {restored}"
+    out.print(Text(f"{name(undone.batch.journal.dataset)}: {captions}{unchanged}", "bold"))
     for refused in undone.conflicts:
         out.print(Text(f"  left alone: {name(refused.key)} {refused.reason}: [-before-] {{+now+}}", "yellow"))
         pieces_text(refused.pieces, out)
     _outcome(outcome, out)
     if outcome.batch:
         out.print(Text(f"  redo: hashmark undo {outcome.batch}", "dim"))
-
-
-def _restored(undone: UndoResult) -> str:
-    captions, undoes = counted(len(undone.outcome.done), "caption"), undone.batch.undoes
-    if undoes is None:
-        return f"{captions} restored"
-    return f"{captions} cleaned again" if "-clean-" in undoes else f"{captions} as before that undo"
