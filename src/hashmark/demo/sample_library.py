@@ -7,6 +7,7 @@ the caller's job.
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -84,19 +85,14 @@ def draw(folder: Path, samples: tuple[Sample, ...], cancel: threading.Event) -> 
     yield len(missing)
     if not missing:
         return
-    with ProcessPoolExecutor(os.cpu_count(), initializer=_ignore_interrupts) as pool:
+    # Ctrl-C reaches every process of the terminal, and only the parent handles it.
+    ignore_interrupts = (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(os.cpu_count(), initializer=signal.signal, initargs=ignore_interrupts) as pool:
         for left, _ in zip(range(len(missing) - 1, -1, -1), pool.map(_draw_pair, missing, chunksize=4), strict=True):
             if cancel.is_set():
                 pool.shutdown(cancel_futures=True)
                 raise Interrupted("The sample library is not finished.")
             yield left
-
-
-def _ignore_interrupts() -> None:
-    """Ignore SIGINT: Ctrl-C reaches every process of the terminal, and only the parent handles it."""
-    import signal  # noqa: PLC0415 - in the worker processes only
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def pair_paths(folder: Path, seed: int) -> tuple[Path, Path]:

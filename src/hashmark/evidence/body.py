@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,25 +70,18 @@ def _check(file: Path, local: LocalFile) -> None:
 def _read(
     bucket: Bucket, key: str, remote: RemoteObject, file: Path, local: LocalFile, scratch: Path
 ) -> BodyComparison:
+    path = scratch / temporary_name()
     try:
-        with _temporary(scratch) as path:
+        scratch.mkdir(parents=True, exist_ok=True)
+        try:
             with path.open("xb") as body:
                 body.writelines(bucket.chunks(key, remote.size, etag=remote.etag or ""))
             md5, _ = hash_file(str(path), own=True)
             return BodyComparison(md5, md5 == local.md5 and _same_bytes(path, file, local))
+        finally:
+            path.unlink(missing_ok=True)
     except OSError as error:
         raise as_local_error(error, str(scratch)) from None
-
-
-@contextlib.contextmanager
-def _temporary(scratch: Path) -> Iterator[Path]:
-    """Yield a path that does not exist yet; remove the file there afterwards."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    path = scratch / temporary_name()
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _same_bytes(path: Path, file: Path, local: LocalFile) -> bool:

@@ -93,12 +93,15 @@ class Inspector:
             return Mismatch(Evidence.ETAG_MD5)
         return _claimed(local, head, "the store's ETag is not an MD5")
 
-    def _by_checksum(self, local: LocalFile, head: Head) -> Comparison:
-        name = _strongest(head)
-        computed, md5 = file_checksum(self._root / local.key, name)
+    def _by_checksum(self, local: LocalFile, head: Head, sizes: tuple[int, ...] = ()) -> Comparison:
+        """Compare the strongest stored checksum with the file's, or with that of parts of these sizes."""
+        name, path = min(head.checksums, key=STRONGEST.index), self._root / local.key
+        computed, md5 = composite_checksum(path, name, sizes) if sizes else file_checksum(path, name)
         if md5 != local.md5:
             return _changed()
-        same = computed == head.checksums[name]
+        # AWS adds the number of parts after a "-"; other stores return the checksum alone.
+        stored, _, count = head.checksums[name].partition("-")
+        same = stored == computed.partition("-")[0] and count in {"", str(len(sizes))}
         return Comparison(Content.SAME if same else Content.DIFFERENT, Evidence.CHECKSUM, detail=name)
 
     def _by_parts(self, local: LocalFile, remote: RemoteObject, head: Head, parts: int) -> Inspected:
@@ -113,20 +116,10 @@ class Inspector:
         if sizes != known and (found := by_cuts(self._root, local, remote, [sizes])) is not None:
             return found
         if head.checksums and not head.full_object and self._checked:
-            return self._by_composite(local, head, sizes)
+            return self._by_checksum(local, head, sizes)
         if head.encryption:
             return _claimed(local, head, f"encrypted with {head.encryption}, so its ETag is not made of MD5s")
         return Mismatch(Evidence.ETAG_MULTIPART, etags.describe_cut(sizes))
-
-    def _by_composite(self, local: LocalFile, head: Head, sizes: tuple[int, ...]) -> Comparison:
-        name = _strongest(head)
-        computed, md5 = composite_checksum(self._root / local.key, name, sizes)
-        if md5 != local.md5:
-            return _changed()
-        # AWS adds the number of parts after a "-"; other stores return the checksum alone.
-        stored, _, count = head.checksums[name].partition("-")
-        same = stored == computed.partition("-")[0] and count in {"", str(len(sizes))}
-        return Comparison(Content.SAME if same else Content.DIFFERENT, Evidence.CHECKSUM, detail=name)
 
     def _first_part(self, remote: RemoteObject, parts: int) -> etags.Cut | None:
         """Return how the object was cut, by the size of its first part; None if the store does not tell it.
@@ -155,7 +148,16 @@ class Inspector:
         return head.size if valid else None
 
     def _all_parts(self, remote: RemoteObject, parts: int) -> tuple[int, ...] | None:
-        return self._listed_parts(remote, parts) or self._parts_by_head(remote, parts)
+        """Return the sizes of all parts, as the store lists them, or by a HEAD request for each, if they add up."""
+        if (listed := self._listed_parts(remote, parts)) or parts > MAX_PART_HEADS:
+            return listed
+        sizes: list[int] = []
+        for number in range(1, parts + 1):
+            size = self._part(remote, parts, number)
+            if size is None:
+                return None
+            sizes.append(size)
+        return tuple(sizes) if sum(sizes) == remote.size else None
 
     def _listed_parts(self, remote: RemoteObject, parts: int) -> tuple[int, ...] | None:
         """Return the sizes of all parts by GetObjectAttributes, if the store lists them and they add up."""
@@ -168,18 +170,6 @@ class Inspector:
         sizes = attributes.part_sizes
         valid = attributes.etag == remote.etag and len(sizes) == parts and sum(sizes) == remote.size
         return sizes if valid else None
-
-    def _parts_by_head(self, remote: RemoteObject, parts: int) -> tuple[int, ...] | None:
-        """Return the sizes of all parts, by a HEAD request for each, if they add up."""
-        if parts > MAX_PART_HEADS:
-            return None
-        sizes: list[int] = []
-        for number in range(1, parts + 1):
-            size = self._part(remote, parts, number)
-            if size is None:
-                return None
-            sizes.append(size)
-        return tuple(sizes) if sum(sizes) == remote.size else None
 
 
 def by_listing(root: Path, local: LocalFile, remote: RemoteObject) -> Inspected:
@@ -249,7 +239,3 @@ def _claimed(local: LocalFile, head: Head, reason: str) -> Comparison:
     word = "the same" if claim.md5 == local.md5 else "different"
     said = f"{reason}; its uploader says it is {word}"
     return Comparison(Content.UNKNOWN, Evidence.CLAIMED, said, VERIFY, claim.uploader)
-
-
-def _strongest(head: Head) -> str:
-    return min(head.checksums, key=STRONGEST.index)

@@ -10,7 +10,7 @@ import gzip
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -96,15 +96,14 @@ def _find(manifest: Path, data: DataFile) -> Path:
 
 def _rows(file: Path, manifest: Manifest) -> Iterator[Mapping[str, Any]]:
     try:
-        yield from _parquet_rows(file) if manifest.format == "Parquet" else _csv_rows(file, manifest.columns)
+        if manifest.format == "Parquet":
+            yield from _parquet_rows(file)
+            return
+        opener = gzip.open if file.suffix == ".gz" else open
+        with opener(file, "rt", encoding="utf-8", newline="") as lines:
+            yield from inventory.csv_rows(manifest.columns, csv.reader(lines, strict=True), str(file))
     except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         raise UsageError(f"Cannot read {file}: {error}.", "Download it again.") from None
-
-
-def _csv_rows(file: Path, columns: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-    opener = gzip.open if file.suffix == ".gz" else open
-    with opener(file, "rt", encoding="utf-8", newline="") as lines:
-        yield from inventory.csv_rows(columns, csv.reader(lines, strict=True), str(file))
 
 
 def _parquet_rows(file: Path) -> Iterator[Mapping[str, Any]]:

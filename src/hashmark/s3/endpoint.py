@@ -63,7 +63,8 @@ def parse_url(url: str) -> tuple[str, str]:
     """
     match = re.fullmatch(r"s3://([^/]+)/?(.*)", url)
     if not match or "@" in match.group(1):
-        raise SettingsError(f"'{_without_password(url)}' is not a bucket's address.", "Write it as s3://bucket/prefix.")
+        shown = re.sub(r"^.*@", "…@", url, flags=re.DOTALL)  # without a password
+        raise SettingsError(f"'{shown}' is not a bucket's address.", "Write it as s3://bucket/prefix.")
     if not _BUCKET.fullmatch(match.group(1)):
         wrong = f"'{match.group(1)}' is not a bucket's name: 3 to 63 of a-z, 0-9, . and -."
         raise SettingsError(wrong, "Write the address as s3://bucket/prefix.")

@@ -88,15 +88,12 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes, operation:
         kind = e.NoSuchBucket
     what = f"{operation} of {subject}: {_TEXT[kind]} (HTTP {status}{f' {code}' if code else ''})."
     if kind is e.WrongRegion:
-        return _wrong_region(what, headers)
+        region = headers.get("x-amz-bucket-region", "")
+        if _REGION.fullmatch(region):
+            return e.WrongRegion(what, f'Set region = "{region}" under [remote].')
+        hint = "Redirects are not followed with credentials: name the right region or endpoint."
+        return e.UnexpectedAnswer(what, hint)
     return kind(what)
-
-
-def _wrong_region(what: str, headers: Mapping[str, str]) -> e.StoreError:
-    region = headers.get("x-amz-bucket-region", "")
-    if _REGION.fullmatch(region):
-        return e.WrongRegion(what, f'Set region = "{region}" under [remote].')
-    return e.UnexpectedAnswer(what, "Redirects are not followed with credentials: name the right region or endpoint.")
 
 
 def from_runtime(name: str, operation: str, subject: str, host: str, *, tls: bool) -> e.HashmarkError:
@@ -120,7 +117,7 @@ def from_runtime(name: str, operation: str, subject: str, host: str, *, tls: boo
         hint = (
             "If the store speaks plain HTTP, write its endpoint_url with http://." if tls and "CLOSED" in name else None
         )
-        return e.Unreachable(f"{where}: no answer from {host} ({_plain(name)}).", hint)
+        return e.Unreachable(f"{where}: no answer from {host} ({_PLAIN.get(name, name)}).", hint)
     return e.UnexpectedAnswer(f"{where}: unexpected answer from {host} ({name}).")
 
 

@@ -80,9 +80,12 @@ def parse_page(body: bytes, what: str, prefix: str = "") -> Page:
     facts, entries, groups = _sorted(root, space)
     if "Contents" in facts or "CommonPrefixes" in facts:
         raise BrokenListing(f"{what}: an entry is of another namespace than the answer.")
-    text = _decoded if facts.get("EncodingType", "") == "url" else _plain
+    text = _decoder(facts)
     objects = tuple(_objects(entries, space, text, prefix, what))
-    folders = tuple(_begun(text(group.findtext(f"{space}Prefix", "")), prefix, what) for group in groups)
+    folders = tuple(text(group.findtext(f"{space}Prefix", "")) for group in groups)
+    for folder in folders:
+        if not folder.startswith(prefix):
+            raise _strange(folder, what)
     count = facts.get("KeyCount")
     if count and count != str(len(objects) + len(folders)):
         raise BrokenListing(f"{what}: the page says it has {count[:20]} keys, but has {len(objects) + len(folders)}.")
@@ -127,19 +130,12 @@ def _objects(
         yield RemoteObject(Key(whole[cut:]), int(size), (normal_etag(etag) or None) if etag else None, modified)
 
 
-def _begun(key: str, prefix: str, what: str) -> str:
-    """Return the key, which must begin with the prefix."""
-    if not key.startswith(prefix):
-        raise _strange(key, what)
-    return key
-
-
 def _strange(key: str, what: str) -> BrokenListing:
     return BrokenListing(f"{what}: the answer has '{key}', which does not begin with the prefix.")
 
 
-def _plain(raw: str) -> str:
-    return raw
+def _decoder(facts: dict[str, str]) -> Callable[[str], str]:
+    return _decoded if facts.get("EncodingType", "") == "url" else str
 
 
 def _decoded(raw: str) -> str:
@@ -203,7 +199,7 @@ def parse_uploads(body: bytes, what: str) -> UploadsPage:
     """
     root = parse(body, "ListMultipartUploadsResult", what)
     facts = children(root)
-    text = _decoded if facts.get("EncodingType", "") == "url" else _plain
+    text = _decoder(facts)
     uploads = []
     for element in root:
         if local(element.tag) == "Upload":

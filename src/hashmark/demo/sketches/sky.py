@@ -29,16 +29,14 @@ def draw_sky(pen: Pen, scene: Scene) -> None:
     if scene.moon:
         _moon(pen, near, top + 15, scene.moon)
     if scene.extra == "comet":
-        _comet(pen, far, top + 22, -1 if near < far else 1)
+        lean = -1 if near < far else 1
+        for spread in (0.39, 0.55, 0.71):
+            tail = [complex(far + lean * t, top + 22 - t * spread) for t in (1, 6, 12, 18, 24)]
+            pen.stroke(tail, weight=0.7, tone=180)
+        star(pen, "", far, top + 22, 4)
     if scene.extra == "constellation":
         points = [(far - 12 + 6 * i + uniform(-2, 2), top + uniform(7, 28)) for i in range(5)]
         figure(pen, "", *(part for point in points for part in point))
-
-
-def _comet(pen: Pen, x: float, y: float, lean: int) -> None:
-    for spread in (0.39, 0.55, 0.71):
-        pen.stroke([complex(x + lean * t, y - t * spread) for t in (1, 6, 12, 18, 24)], weight=0.7, tone=180)
-    star(pen, "", x, y, 4)
 
 
 def _moon(pen: Pen, x: float, y: float, phase: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from hashmark.core.encoding import decode
 from hashmark.core.errors import HashmarkError
 from hashmark.core.lint.texts import caption_facts
@@ -40,12 +42,11 @@ class CaptionReader:
 
 def read_captions(dataset: Dataset, rows: list[FileStatus]) -> dict[Key, LoadedCaption]:
     """Read the beginning of each of these captions on disk."""
-    return {row.key: _read(dataset, row.key, row.local.md5 if row.local else None) for row in rows}
-
-
-def _read(dataset: Dataset, key: Key, md5: str | None) -> LoadedCaption:
-    try:
-        found = read_file(dataset.path, key, MAX_CAPTION_BYTES, head=True)
-    except HashmarkError:
-        return LoadedCaption(md5, "")  # its badge says why
-    return LoadedCaption(md5, decode(found[0])[0], caption_facts(found[0]).flags) if found else LoadedCaption(md5, "")
+    texts: dict[Key, LoadedCaption] = {}
+    for row in rows:
+        md5 = row.local.md5 if row.local else None
+        texts[row.key] = LoadedCaption(md5, "")
+        with contextlib.suppress(HashmarkError):  # its badge says why
+            if found := read_file(dataset.path, row.key, MAX_CAPTION_BYTES, head=True):
+                texts[row.key] = LoadedCaption(md5, decode(found[0])[0], caption_facts(found[0]).flags)
+    return texts

@@ -12,7 +12,7 @@ from collections.abc import Coroutine, Mapping
 
 from hashmark.actions.status import Options, Rescan, status
 from hashmark.core.errors import HashmarkError, Interrupted
-from hashmark.core.model import FileStatus, Key, Kind, LocalFile, Verdict
+from hashmark.core.model import FileStatus, Key, Kind, Verdict
 from hashmark.core.report import DatasetStatus
 from hashmark.disk.walk import Walk
 from hashmark.library.dataset import Dataset
@@ -105,7 +105,8 @@ class Checker:
         self._updates.summary_changed(live)
         try:
             if live.unchecked and not live.items:
-                files = await self._background.run_long(_walk, live.dataset)
+                walk = Walk(live.dataset.path, live.dataset.pairing.ignores)
+                files = await self._background.run_long(lambda: list(walk))
                 live.show_unchecked(files, live.dataset.pairing)
                 self._updates.everything_changed(live)
             while not await self._compare(live):
@@ -210,10 +211,6 @@ class Checker:
         live.health = await self._background.run_short(live.count_health)
         self._updates.summary_changed(live)
         return True
-
-
-def _walk(dataset: Dataset) -> list[LocalFile]:
-    return list(Walk(dataset.path, dataset.pairing.ignores))
 
 
 def compare_files(

@@ -247,7 +247,7 @@ class Jobs:
         except Exception as error:  # noqa: BLE001 - otherwise the page would show a job that runs for ever
             job.error = HashmarkError(f"Internal error: {type(error).__name__}: {error}.", "Please report this bug.")
         job.ended = True
-        job.work = _no_work  # frees the captions that a cleaning holds
+        job.work = lambda _job: WorkResult()  # frees the captions that a cleaning holds
         if not job.state.ended:
             job.state = reduce(job.state, Ended(job.cancel.is_set(), time.time()))
         self._notify(job, [], [])
@@ -264,15 +264,15 @@ class Jobs:
     def _run_plan(self, job: Job) -> WorkResult:
         assert job.planned is not None  # noqa: S101 - made by `run_plan`
         relay = self._relay(job)
-        result = run(job.planned, relay.event, job.cancel, relay.proof)
+        result = run(job.planned, relay.add, job.cancel, relay.add)
         return WorkResult(trash=result.trash, not_tried=result.outcome.not_tried, error=result.outcome.fatal)
 
     def _verify(self, job: Job) -> WorkResult:
-        relay = self._relay(job)
-        return WorkResult(verify(job.dataset, Policy(Direction.PULL, keys=job.keys), relay.event, job.cancel))
+        on_event = self._relay(job).add
+        return WorkResult(verify(job.dataset, Policy(Direction.PULL, keys=job.keys), on_event, job.cancel))
 
     def _clean(self, preview: Preview, job: Job) -> WorkResult:
-        outcome = apply(preview, self._relay(job).event, job.cancel).outcome
+        outcome = apply(preview, self._relay(job).add, job.cancel).outcome
         return WorkResult(
             batch=outcome.batch, not_tried=outcome.not_tried, error=outcome.stopped_by, skipped=preview.skipped
         )
@@ -283,7 +283,7 @@ class Jobs:
         def on_event(event: Event) -> None:
             if isinstance(event, FileFailed):
                 failed.add(event.key)
-            relay.event(event)
+            relay.add(event)
 
         undone = undo_batch(job.dataset.library, batch, on_event, job.cancel)
         outcome = undone.outcome
@@ -327,11 +327,6 @@ class Jobs:
         self._pool.shutdown()
 
 
-def _no_work(_job: Job) -> WorkResult:
-    """Stand in for the work of a job that has ended."""
-    return WorkResult()
-
-
 class _EventRelay:
     """Passes events and proofs from a job's thread to the event loop's, in batches."""
 
@@ -341,29 +336,18 @@ class _EventRelay:
         self._loop = loop
         self._take = take
         self._lock = threading.Lock()
-        self._events: list[Event] = []
-        self._proofs: list[ActionResult] = []
+        self._waiting: list[Event | ActionResult] = []
 
-    def event(self, event: Event) -> None:
+    def add(self, news: Event | ActionResult) -> None:
         with self._lock:
-            wake = not self._events and not self._proofs
-            self._events.append(event)
-        if wake:
-            self._wake()
-
-    def proof(self, done: ActionResult) -> None:
-        with self._lock:
-            wake = not self._events and not self._proofs
-            self._proofs.append(done)
-        if wake:
-            self._wake()
-
-    def _wake(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed; the job finishes its files
-            self._loop.call_soon_threadsafe(self._deliver)
+            self._waiting.append(news)
+            first = len(self._waiting) == 1
+        if first:
+            with contextlib.suppress(RuntimeError):  # the loop is closed; the job finishes its files
+                self._loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
         with self._lock:
-            events, proofs = self._events, self._proofs
-            self._events, self._proofs = [], []
-        self._take(events, proofs)
+            waiting, self._waiting = self._waiting, []
+        events = [news for news in waiting if not isinstance(news, ActionResult)]
+        self._take(events, [news for news in waiting if isinstance(news, ActionResult)])

@@ -152,7 +152,8 @@ class LiveDataset:
         """Count the issues of the captions of images on disk. Only reads; may be called from any thread."""
         flags = {read.md5: read.flags for read in list(self.texts.values()) if read.md5}
         images = [item for item in list(self.items) if item.kind == "pair" and item.lead.local]
-        return health_of((_digest(item.caption) for item in images), flags)
+        captions = (item.caption.local if item.caption else None for item in images)
+        return health_of(((file.key, file.md5) if file else None for file in captions), flags)
 
     def unread(self) -> list[FileStatus]:
         """Return the captions on disk whose text was not read, or was read from other bytes."""
@@ -202,26 +203,21 @@ class LiveDataset:
                     self.files.pop(key, None)
                 else:
                     self.files[key] = now
-            self._set_rows(sorted(self.files.values(), key=lambda row: key_bytes(row.key)), self._unpaired_problems())
+            # Pairing finds its own problems again.
+            kept = tuple(p for p in self.problems if not p.key or p.key not in self.files)
+            self._set_rows(sorted(self.files.values(), key=lambda row: key_bytes(row.key)), kept)
             return []
         touched = sorted({index for key in changed for index in self._indexes_by_key.get(key, ())})
         for index in touched:
-            self._update_item(index, changed)
+            old = self.items[index]
+            lead = changed.get(old.lead.key) or old.lead
+            caption = (changed.get(old.caption.key) or old.caption) if old.caption else None
+            self.counts.subtract(colours_of(old))
+            self.items[index] = replace(old, lead=lead, caption=caption)
+            self.counts.update(colours_of(self.items[index]))
         self.files.update({key: now for key, now in changed.items() if now is not None})
         self.revision += 1
         return [self.items[index] for index in touched]
-
-    def _update_item(self, index: int, changed: Mapping[Key, FileStatus | None]) -> None:
-        old = self.items[index]
-        lead = changed.get(old.lead.key) or old.lead
-        caption = (changed.get(old.caption.key) or old.caption) if old.caption else None
-        self.counts.subtract(colours_of(old))
-        self.items[index] = replace(old, lead=lead, caption=caption)
-        self.counts.update(colours_of(self.items[index]))
-
-    def _unpaired_problems(self) -> tuple[Problem, ...]:
-        """The problems that do not come from pairing, which is done again."""
-        return tuple(p for p in self.problems if not p.key or p.key not in self.files)
 
     def _set_rows(self, rows: list[FileStatus], problems: tuple[Problem, ...]) -> None:
         rows = refuse_collisions(rows)
@@ -255,8 +251,3 @@ class LiveDataset:
         """Show why a check failed, beside what was known before."""
         self.error = error
         self.revision += 1
-
-
-def _digest(caption: FileStatus | None) -> tuple[str, str | None] | None:
-    """Return a caption's key and MD5; None where the disk has no caption."""
-    return (caption.key, caption.local.md5) if caption and caption.local else None

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 
 from hashmark.core.display import printable
 from hashmark.core.errors import HashmarkError, ImageRefused
@@ -86,7 +87,7 @@ class Pictures:
             # In a separate thread pool: a slow bucket must not delay captions.
             loop = asyncio.get_running_loop()
             data = await loop.run_in_executor(self._fetching, _fetch if remote else _read, live, row)
-            version = known if remote else _md5(data)
+            version = known if remote else hashlib.md5(data, usedforsecurity=False).hexdigest()
             return await asyncio.wrap_future(self._renderer.render(data, version, side)), version
 
     def measure(self, live: LiveDataset) -> None:
@@ -116,17 +117,7 @@ class Pictures:
         if found is None:
             return "Not on this disk."
         facts = (await asyncio.wrap_future(self._renderer.facts([found[0]])))[0]
-        if isinstance(facts, str):
-            return facts
-        return {
-            "width": facts.width,
-            "height": facts.height,
-            "format": facts.format,
-            "mode": facts.mode,
-            "orientation": facts.orientation,
-            "frames": facts.frames,
-            "alpha": facts.alpha,
-        }
+        return facts if isinstance(facts, str) else asdict(facts)
 
 
 def _unchanged(live: LiveDataset, row: FileStatus) -> bool:
@@ -164,10 +155,6 @@ def _head(live: LiveDataset, row: FileStatus) -> bytes:
     except HashmarkError:
         return b""
     return found[0] if found else b""
-
-
-def _md5(data: bytes) -> str:
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 def is_picture(row: FileStatus) -> bool:

@@ -50,21 +50,15 @@ def _count(live: LiveDataset, trigger: str) -> TagCounts:
 
 def select_tags(counts: TagCounts, part: str, only: Only, order: TagSort) -> list[str]:
     """Return the names of the tags that contain `part`, in order."""
-    wanted = tag_key(part)
-    names = [name for name in _candidates(counts, only) if name and wanted in name]
-    names.sort(key=_orders(counts)[order])
-    return names
-
-
-def _candidates(counts: TagCounts, only: Only) -> list[str]:
+    names = list(counts.counts)
     if only is Only.SINGLETONS:
-        return counts.singletons
-    return counts.always_with_trigger() if only is Only.ALWAYS else list(counts.counts)
-
-
-def _orders(counts: TagCounts) -> dict[TagSort, Callable[[str], Any]]:
-    return {
+        names = counts.singletons
+    elif only is Only.ALWAYS:
+        names = counts.always_with_trigger()
+    wanted = tag_key(part)
+    orders: dict[TagSort, Callable[[str], Any]] = {
         TagSort.COUNT: lambda name: (-counts.counts[name], name),
         TagSort.NAME: lambda name: name,
         TagSort.TOGETHER: lambda name: (-counts.together[name], -counts.counts[name], name),
     }
+    return sorted((name for name in names if name and wanted in name), key=orders[order])

@@ -17,7 +17,6 @@ from hashmark.core.errors import LocalError
 from hashmark.core.keys import STATE_FOLDER, TEMPORARY
 from hashmark.core.model import Key
 from hashmark.web.session.checker import Checker
-from hashmark.web.session.live_dataset import LiveDataset
 from hashmark.web.session.live_library import LiveLibrary
 
 POLL_INTERVAL_S = 5.0
@@ -58,7 +57,8 @@ class Watcher:
             except (OSError, RuntimeError) as error:  # a folder disappeared, or the limit of watches is reached
                 started.cancel()
                 self._missed_edits = True
-                self._library.set_watch_error(_watch_error(error))
+                hint = "Press Check after an edit. On Linux, fs.inotify.max_user_watches may be too small."
+                self._library.set_watch_error(LocalError(f"Cannot watch the disk for edits: {error}", hint))
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), pause)
                 pause = min(2 * pause, MAX_RETRY_PAUSE_S)
@@ -105,7 +105,7 @@ class Watcher:
             key = path[len(root) + 1 :]
             keys = edited.setdefault(root, set())
             if path == root or (change is not Change.modified and not Path(path).is_file()):
-                within = _keys_in_folder(datasets[root], key)
+                within = {k for k in datasets[root].files if not key or k.startswith(f"{key}/")}
                 if path == root or within or Path(path).is_dir():
                     check_all.add(root)  # a folder was created, deleted or renamed
                     keys |= within
@@ -130,18 +130,6 @@ def _folder(path: Path) -> Folder | None:
     except OSError:
         return None
     return (path, facts.st_dev, facts.st_ino) if stat.S_ISDIR(facts.st_mode) else None
-
-
-def _keys_in_folder(live: LiveDataset, folder: str) -> set[Key]:
-    """Return the keys of the files that are, or were, in a folder of a dataset."""
-    return {key for key in live.files if not folder or key.startswith(f"{folder}/")}
-
-
-def _watch_error(error: Exception) -> LocalError:
-    return LocalError(
-        f"Cannot watch the disk for edits: {error}",
-        "Press Check after an edit. On Linux, fs.inotify.max_user_watches may be too small.",
-    )
 
 
 def _is_relevant(_change: Change, path: str) -> bool:

@@ -113,21 +113,15 @@ def templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters.update({f.__name__: f for f in (duration, grade, iso, item_id, printable, why)})
     environment.filters.update(
         colour=lambda verdict: pair_colour(verdict, None),
-        item_id=item_id,
-        printable=printable,
         size=decimal,
-        iso=iso,
-        duration=duration,
-        why=why,
-        grade=grade,
         pixel_mode=lambda mode: PIXEL_MODES.get(mode, mode),
     )
     issue_labels = {code: issue.label for code, issue in CAPTION_ISSUES.items()}
+    environment.globals.update({f.__name__: f for f in (bars, colours, picture_version, remote_version)})
     environment.globals.update(
-        bars=bars,
-        colours=colours,
         colour_labels={name: colour.label for name, colour in COLOURS.items()} | {"none": issue_labels["missing"]},
         version=__version__,
         help=HELP,
@@ -135,8 +129,6 @@ def templates() -> jinja2.Environment:
         issue_labels=issue_labels,
         job_labels=JOB_LABELS,
         max_refused_shown=MAX_REFUSED_SHOWN,
-        picture_version=picture_version,
-        remote_version=remote_version,
     )
     return environment
 

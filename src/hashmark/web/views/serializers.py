@@ -156,20 +156,24 @@ def _file(row: FileStatus) -> dict[str, Any]:
 
 def tags_json(counts: TagCounts, trigger: str, names: list[str], start: int, count: int) -> dict[str, Any]:
     """Return a page of these tags, each with the search that finds its captions."""
+    own = tag_key(trigger)
     return {
         "captions": counts.captions,
         "distinct": len(counts.counts),
         "singletons": len(counts.singletons),
         "trigger": trigger,
-        "withTrigger": counts.counts[tag_key(trigger)] if trigger else None,
+        "withTrigger": counts.counts[own] if trigger else None,
         "total": len(names),
-        "tags": [_tag(counts, name, trigger) for name in names[start : start + count]],
+        "tags": [
+            {
+                "tag": name,
+                "count": counts.counts[name],
+                "together": counts.together[name] if trigger and name != own else None,
+                "search": tag_search(name),
+            }
+            for name in names[start : start + count]
+        ],
     }
-
-
-def _tag(counts: TagCounts, name: str, trigger: str) -> dict[str, Any]:
-    together = counts.together[name] if trigger and name != tag_key(trigger) else None
-    return {"tag": name, "count": counts.counts[name], "together": together, "search": tag_search(name)}
 
 
 def lint_json(live: LiveDataset) -> dict[str, Any]:

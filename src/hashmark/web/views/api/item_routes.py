@@ -83,7 +83,8 @@ async def save_caption(services: ServicesDep, live: DatasetDep, found: ItemDep, 
         saved = await run(write_caption, live.dataset, key, body.text, replaces=body.replaces)
     except FileChanged as error:
         current = await run(read_caption, live.dataset, key)
-        return answer_error(error, current=_caption(current), pieces=_pieces(current.text, body.text))
+        pieces = [{"change": piece.change, "text": piece.text} for piece in word_diff(current.text, body.text)]
+        return answer_error(error, current=_caption(current), pieces=pieces)
     services.checker.edited_on_disk(live, {Key(key)})
     return answer(_caption(saved))
 
@@ -120,7 +121,3 @@ def _caption(caption: Caption) -> dict[str, Any]:
         "encoding": caption.encoding,
         "md5": caption.md5,
     }
-
-
-def _pieces(before: str, after: str) -> list[dict[str, str]]:
-    return [{"change": piece.change, "text": piece.text} for piece in word_diff(before, after)]

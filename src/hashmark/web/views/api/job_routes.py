@@ -168,17 +168,14 @@ async def retry(services: ServicesDep, found: JobDep) -> Response:
     if not found.ended:
         raise DatasetBusy(found)
     if found.kind == "verify":
-        return answer({"job": services.jobs.verify(found.dataset, _failed(found) or found.keys).id}, 202)
+        failed = frozenset(failure.key for failure in found.state.failures)
+        return answer({"job": services.jobs.verify(found.dataset, failed or found.keys).id}, 202)
     if found.planned is None or found.kind == Direction.DELETE:
         raise UsageError(f"{JOB_NAMES[found.kind]} can't be retried.", "Select what is left and confirm again.")
     # The same keys are planned: finished ones are in sync by now, and conflicts need a new decision.
     policy = Policy(found.planned.plan.direction, keys=found.keys)
     planned = await services.background.run_long(plan, found.dataset, policy)
     return answer({"job": services.jobs.run_plan(planned).id}, 202)
-
-
-def _failed(job: Job) -> frozenset[str]:
-    return frozenset(failure.key for failure in job.state.failures)
 
 
 @router.delete("/jobs/{job}", status_code=200)
