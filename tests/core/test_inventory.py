@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus
@@ -20,7 +19,7 @@ HEX = md5(b"")
 SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag"
 
 
-def manifest(**changes: Any) -> str:
+def manifest(**changes: Any) -> dict[str, Any]:
     whole = {
         "sourceBucket": "training-data",
         "destinationBucket": "arn:aws:s3:::inventories",
@@ -30,7 +29,7 @@ def manifest(**changes: Any) -> str:
         "fileSchema": SCHEMA,
         "files": [{"key": "a/data/x.csv.gz", "size": 5, "MD5checksum": HEX}],
     }
-    return json.dumps({name: value for name, value in (whole | changes).items() if value is not None})
+    return {name: value for name, value in (whole | changes).items() if value is not None}
 
 
 def test_a_manifest_says_of_which_bucket_it_is_and_how_old() -> None:
@@ -62,7 +61,7 @@ def test_what_is_no_whole_manifest_is_an_error_that_names_it(changes: dict[str, 
 
 
 def test_a_listing_of_ours_is_no_manifest() -> None:
-    assert is_manifest(json.loads(manifest()))
+    assert is_manifest(manifest())
     assert not is_manifest({"files": ["a"], "count": 1})
     assert not is_manifest(["a"])
 

@@ -29,7 +29,7 @@ from hashmark.disk.rewrite import Rewrite
 from hashmark.disk.walk import Walk
 from hashmark.library.dataset import Dataset
 from hashmark.library.settings import SETTINGS
-from hashmark.trash.batch_rewrite import BatchOutcome, OnEvent, failure_json, ignore_event, rewrite_as_batch
+from hashmark.trash.batch_rewrite import BatchOutcome, OnEvent, ignore_event, rewrite_as_batch
 
 
 def pipeline_of(
@@ -108,7 +108,8 @@ class Preview:
     def counts(self) -> dict[str, int]:
         """How many captions each rule of the pipeline changes, zeros included, in the order in which the rules run."""
         counts = Counter(rule for change in self.changes for rule in change.rules)
-        return {name: counts[name] for name in rule_names(self.pipeline)}
+        decode = ["decode"] if "decode" in self.pipeline.options.rules else []
+        return {name: counts[name] for name in (*decode, *self.pipeline.names, "empty")}
 
     @property
     def flag_counts(self) -> dict[str, int]:
@@ -127,15 +128,9 @@ class Preview:
             "changes": [change.to_json() for change in self.changes[start:end]],
             "flagCounts": self.flag_counts,
             "flags": [{"key": printable(key), "rule": flag.rule, "message": flag.message} for key, flag in self.flags],
-            "skipped": [failure_json(failure) for failure in self.skipped],
+            "skipped": [failure.to_json() for failure in self.skipped],
             "orphans": [printable(key) for key in self.orphans],
         }
-
-
-def rule_names(pipeline: Pipeline) -> tuple[str, ...]:
-    """Return the rules that may change a caption, in the order in which they run."""
-    rules = pipeline.options.rules
-    return (*(["decode"] if "decode" in rules else []), *pipeline.names, "empty")
 
 
 @dataclass(frozen=True)

@@ -78,21 +78,15 @@ def compare_caption(dataset: Dataset, row: FileStatus) -> CaptionDiff:
     size = max(row.local.size if row.local else 0, (row.remote.size or 0) if row.remote else 0)
     if size > MAX_DIFF_BYTES:
         return CaptionDiff(row, (), f"too large to compare word by word ({size} bytes)")
-    disk = _read(dataset, row)
+    try:
+        disk = (dataset.path / row.key).read_bytes() if row.local else b""
+    except OSError as error:
+        raise UsageError(f"Cannot read '{row.key}': {error.strerror}.") from None
     etag = row.remote.etag if row.remote else None
     bucket = dataset.library.bucket.read(dataset.prefix + row.key, etag=etag) if row.remote else b""
     (new, new_encoding), (old, old_encoding) = decode(disk), decode(bucket)
     pieces = tuple(word_diff(old, new))
     return CaptionDiff(row, pieces, _note(row, old_encoding, new_encoding, same=disk == bucket))
-
-
-def _read(dataset: Dataset, row: FileStatus) -> bytes:
-    if row.local is None:
-        return b""
-    try:
-        return (dataset.path / row.key).read_bytes()
-    except OSError as error:
-        raise UsageError(f"Cannot read '{row.key}': {error.strerror}.") from None
 
 
 def _note(row: FileStatus, old: str, new: str, *, same: bool) -> str | None:

@@ -84,6 +84,10 @@ class Failure(NamedTuple):
     code: str
     message: str
 
+    def to_json(self) -> dict[str, str]:
+        """Return plain data."""
+        return {"key": printable(self.key), "code": self.code, "message": printable(self.message)}
+
 
 class JobState(NamedTuple):
     """Everything a progress bar or a summary needs.
@@ -173,9 +177,7 @@ def state_json(state: JobState) -> dict[str, object]:
         "filesDone": state.files_done,
         "bytesDone": state.bytes_done,
         "bytesMoved": state.bytes_moved,
-        "failures": [
-            {"key": printable(f.key), "code": f.code, "message": printable(f.message)} for f in state.failures
-        ],
+        "failures": [failure.to_json() for failure in state.failures],
         "notes": list(state.notes),
         "active": {printable(key): moved for key, moved in state.active.items()},
         "byVerb": dict(state.by_verb),

@@ -7,7 +7,6 @@ manifest's `fileSchema` names its columns, and its keys are URL-encoded. A Parqu
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,16 +49,12 @@ def is_manifest(data: Any) -> bool:
     return isinstance(data, dict) and "sourceBucket" in data and "fileFormat" in data
 
 
-def parse_manifest(text: str, name: str) -> Manifest:
-    """Parse the manifest of an inventory.
+def parse_manifest(data: Any, name: str) -> Manifest:
+    """Read the manifest of an inventory from its JSON.
 
     Raises:
         UsageError: it is not a manifest, is incomplete, or has an unsupported format.
     """
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{name} is not JSON: {error}.", _HINT) from None
     files = data.get("files") if is_manifest(data) else None
     if not isinstance(files, list):
         raise UsageError(f"{name} is not the manifest of an S3 Inventory.", _HINT)

@@ -91,15 +91,6 @@ def problem_json(problem: Problem) -> dict[str, str]:
     return {"key": printable(problem.key), "code": problem.code, "message": printable(problem.message)}
 
 
-class _Seen:
-    """The current status of a counted file; a later file can collide with it."""
-
-    __slots__ = ("status",)
-
-    def __init__(self, status: FileStatus) -> None:
-        self.status = status
-
-
 _IMAGE, _SYNCED = Kind.IMAGE, Verdict.SYNCED  # read for each file, as in `core.compare`
 
 
@@ -113,19 +104,20 @@ class Summary:
     images: int = 0
     bytes: int = 0
     attention: dict[Verdict, list[FileStatus]] = field(default_factory=dict)
-    _watch: Collisions[_Seen] = field(default_factory=Collisions, repr=False)
+    _watch: Collisions[list[FileStatus]] = field(default_factory=Collisions, repr=False)
+    """The current status of each counted file, in a list of one: a later file can collide with it."""
 
     def add(self, status: FileStatus) -> None:
         """Count one more file."""
         self.images += status.kind is _IMAGE
         self.bytes += status.local.size if status.local else 0
-        seen = _Seen(status)
+        seen = [status]
         for key, earlier in self._watch.add(status.key, seen):
-            self._uncount(earlier.status)
-            earlier.status = as_collision(earlier.status, status.key)
-            self._count(earlier.status)
-            seen.status = as_collision(seen.status, key)
-        self._count(seen.status)
+            self._uncount(earlier[0])
+            earlier[0] = as_collision(earlier[0], status.key)
+            self._count(earlier[0])
+            seen[0] = as_collision(seen[0], key)
+        self._count(seen[0])
 
     def _count(self, status: FileStatus) -> None:
         self.counts[status.verdict] += 1

@@ -102,7 +102,12 @@ def hash_file(
             if on_content:
                 on_content(data)
         else:
-            digest, count = _stream(descriptor, hasher or MultipartHasher())
+            hasher, count = hasher or MultipartHasher(), 0
+            buffer = memoryview(bytearray(CHUNK_BYTES))
+            while size := os.readv(descriptor, [buffer]):
+                hasher.update(buffer[:size])
+                count += size
+            digest = hasher.md5()
         after = stamp_of(os.fstat(descriptor))
     if before != after or count != before.size:
         raise ChangedWhileReading(path)
@@ -158,15 +163,6 @@ def _read(descriptor: int, size: int) -> bytes:
     return data
 
 
-def _stream(descriptor: int, hasher: MultipartHasher) -> tuple[str, int]:
-    buffer = memoryview(bytearray(CHUNK_BYTES))
-    total = 0
-    while count := os.readv(descriptor, [buffer]):
-        hasher.update(buffer[:count])
-        total += count
-    return hasher.md5(), total
-
-
 class ChangedWhileReading(OSError):
     """The file changed while it was read."""
 
@@ -200,7 +196,7 @@ def hash_all(
 
     pool = ThreadPoolExecutor(workers or os.cpu_count() or 2, thread_name_prefix="hash")
     try:
-        for batch in _ahead(starmap(begin, _batches(rows, unread)), BATCHES_AHEAD):
+        for batch in _ahead(starmap(begin, _batches(rows, unread))):
             yield from batch.result() if isinstance(batch, Future) else batch
     finally:
         pool.shutdown(cancel_futures=True)  # a caller that stops early does not wait for files that are not started
@@ -241,14 +237,14 @@ def _hash_one(base: str, file: LocalFile, now_ns: int | None, on_content: OnCont
     return Hashed(LocalFile(file.key, stamp, digest), settled=settled, result=results[0] if results else None)
 
 
-def _ahead(batches: Iterable[_Batch[T]], depth: int) -> Iterator[_Batch[T]]:
-    """Yield the batches, starting up to `depth` more while the first is in progress."""
+def _ahead(batches: Iterable[_Batch[T]]) -> Iterator[_Batch[T]]:
+    """Yield the batches, starting up to `BATCHES_AHEAD` more while the first is in progress."""
     waiting: deque[_Batch[T]] = deque()
     for batch in batches:
         waiting.append(batch)
         while waiting:
             first = waiting[0]
-            if len(waiting) <= depth and isinstance(first, Future) and not first.done():
+            if len(waiting) <= BATCHES_AHEAD and isinstance(first, Future) and not first.done():
                 break
             yield waiting.popleft()
     yield from waiting

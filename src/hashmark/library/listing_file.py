@@ -36,7 +36,7 @@ def read_listing(path: Path, dataset: Dataset) -> SavedListing:
     except (ValueError, RecursionError):
         data = None  # `parse` says what is wrong
     if is_manifest(data):
-        return read_inventory(path, text, dataset)
+        return read_inventory(path, data, dataset)
     taken = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     return SavedListing(tuple(parse(text, str(path))), "a listing saved in a file", taken)
 
@@ -52,21 +52,21 @@ def _text(path: Path) -> str:
         raise UsageError(f"Cannot read the listing {path}: {why}.", hint) from None
 
 
-def read_inventory(path: Path, text: str, dataset: Dataset) -> SavedListing:
-    """Read an S3 Inventory from the manifest at `path`. Its data files may be where AWS puts them, or beside it.
+def read_inventory(path: Path, data: Any, dataset: Dataset) -> SavedListing:
+    """Read an S3 Inventory by its manifest, `data` from `path`. Its files may be where AWS puts them, or beside it.
 
     Raises:
         UsageError: it is from another bucket, is incomplete or damaged, or has nothing of this dataset.
     """
-    manifest = parse_manifest(text, str(path))
+    manifest = parse_manifest(data, str(path))
     bucket = dataset.library.settings.remote.bucket
     if manifest.bucket != bucket:
         raise UsageError(
             f"{path} is an inventory of the bucket {manifest.bucket}, not of {bucket}.", "Name another manifest."
         )
     found: dict[str, RemoteObject] = {}
-    for data in manifest.files:
-        file = _find(path, data)
+    for entry in manifest.files:
+        file = _find(path, entry)
         for row in inventory.objects(_rows(file, manifest), dataset.prefix, str(file)):
             if row.key in found:
                 raise UsageError(f"{file} lists '{row.key}' twice.", "Request another inventory.")

@@ -155,10 +155,6 @@ def _host(host: str, bucket: str, virtual: bool) -> str:
     return f"{bucket}.{host}" if virtual else host
 
 
-def _without_password(url: str) -> str:
-    return re.sub(r"^.*@", "…@", url, flags=re.DOTALL)
-
-
 def _is_address(host: str) -> bool:
     import ipaddress  # noqa: PLC0415 - only for virtual addressing
 

@@ -208,7 +208,7 @@ class _Parser(Generic[T]):
             blamed = before or word
             hint = f'To search for it, write "{blamed.source}".'
             raise blamed.wrong("it needs a term after it, as in: cat OR dog, cat NOT dog", hint)
-        return _not(test) if negated else test
+        return (lambda item: not test(item)) if negated else test
 
     def _group(self, opening: Word, depth: int) -> Test[T]:
         hint = 'To search for a parenthesis, put it in quotes: "(".'
@@ -251,7 +251,3 @@ def _all_of(tests: Iterable[Test[T]]) -> Test[T]:
         return True
 
     return test
-
-
-def _not(test: Test[T]) -> Test[T]:
-    return lambda item: not test(item)

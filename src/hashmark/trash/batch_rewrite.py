@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hashmark.core.display import printable
 from hashmark.core.errors import DiskFull, HashmarkError, LocalError
 from hashmark.core.events import Ended, Event, Failure, FileDone, FileFailed, Started
 from hashmark.disk.durable import replace_file
@@ -48,16 +47,11 @@ class BatchOutcome:
         return {
             "batch": self.batch,
             "done": len(self.done),
-            "failed": [failure_json(failure) for failure in self.failures],
+            "failed": [failure.to_json() for failure in self.failures],
             "notTried": self.not_tried,
             "interrupted": self.interrupted,
             "stoppedBy": str(self.stopped_by) if self.stopped_by else None,
         }
-
-
-def failure_json(failure: Failure) -> dict[str, str]:
-    """Return as plain data which file was skipped or failed, and why."""
-    return {"key": printable(failure.key), "code": failure.code, "message": printable(failure.message)}
 
 
 def rewrite_as_batch(

@@ -18,7 +18,6 @@ from hashmark.library.dataset import Dataset, number_of
 from hashmark.library.library import Library
 from hashmark.s3.bucket import Bucket
 from hashmark.trash.batch import find_batch, home_of, new_batch_name, remove_if_empty
-from hashmark.trash.batch_rewrite import failure_json
 from hashmark.trash.contents import TrashEntry, remove_empty_folders, trash_entries
 
 
@@ -39,7 +38,7 @@ class RestoreResult:
         """Return plain data."""
         return {
             "restored": [entry.to_json() for entry in self.entries],
-            "failed": [failure_json(failure) for failure in self.failures],
+            "failed": [failure.to_json() for failure in self.failures],
             "batch": self.batch,
             "made": [printable(key) for key in self.created],
         }

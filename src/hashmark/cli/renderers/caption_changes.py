@@ -6,14 +6,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from hashmark.cli.output import Output, Text
-from hashmark.cli.renderers.elements import counted, failures, name
+from hashmark.cli.renderers.elements import counted, name, not_done
 from hashmark.core.display import reveal
 
 if TYPE_CHECKING:
     from hashmark.actions.clean import Applied, Preview
     from hashmark.actions.diff import CaptionDiff
     from hashmark.core.word_diff import Piece
-    from hashmark.trash.batch_rewrite import BatchOutcome
     from hashmark.trash.undo import UndoResult
 
 PAGE = 20
@@ -109,17 +108,9 @@ def applied_text(applied: Applied, out: Output) -> None:
     _counts(preview.counts, out)
     _flags(preview, out)
     _left(preview, out)
-    _outcome(outcome, out)
+    not_done(outcome.failures, outcome.stopped_by, outcome.not_tried, out)
     if outcome.batch:
         out.print(Text(f"  undo: hashmark undo {outcome.batch}", "dim"))
-
-
-def _outcome(outcome: BatchOutcome, out: Output) -> None:
-    failures(outcome.failures, out)
-    if outcome.stopped_by:
-        out.print(Text(f"  stopped: {reveal(str(outcome.stopped_by))}", "red"))
-    if outcome.not_tried:
-        out.print(Text(f"  {outcome.not_tried} not tried; run the command again to finish", "yellow"))
 
 
 def undone_text(undone: UndoResult, out: Output) -> None:
@@ -133,6 +124,6 @@ def undone_text(undone: UndoResult, out: Output) -> None:
     for refused in undone.conflicts:
         out.print(Text(f"  left alone: {name(refused.key)} {refused.reason}: [-before-] {{+now+}}", "yellow"))
         pieces_text(refused.pieces, out)
-    _outcome(outcome, out)
+    not_done(outcome.failures, outcome.stopped_by, outcome.not_tried, out)
     if outcome.batch:
         out.print(Text(f"  redo: hashmark undo {outcome.batch}", "dim"))

@@ -63,6 +63,15 @@ def failures(rows: Iterable[Failure], out: Output) -> None:
         out.print(Text(f"  failed: {name(failure.key)}: {reveal(failure.message)}", "red"))
 
 
+def not_done(failed: Iterable[Failure], stopped_by: HashmarkError | None, not_tried: int, out: Output) -> None:
+    """Write what a run did not do: files that failed, what stopped it early, and how many files were not tried."""
+    failures(failed, out)
+    if stopped_by:
+        out.print(Text(f"  stopped: {reveal(str(stopped_by))}", "red"))
+    if not_tried:
+        out.print(Text(f"  {not_tried} not tried; run the command again to finish", "yellow"))
+
+
 def problems(rows: Iterable[Problem], out: Output, limit: int = SHOWN) -> None:
     """Write what could not be compared, and pairing problems."""
     listed = list(rows)

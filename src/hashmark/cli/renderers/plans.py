@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hashmark.cli.output import Output, Text
 from hashmark.cli.renderers.comparison import colour_of
-from hashmark.cli.renderers.elements import SHOWN, failures, name, size
+from hashmark.cli.renderers.elements import SHOWN, name, not_done, size
 from hashmark.core.display import reveal
 from hashmark.core.plan import DELETES, Verb
 
@@ -82,11 +82,7 @@ def result_text(result: Result, out: Output) -> None:
     seconds = max(0.0, state.now - state.started_at)
     transferred = any(Verb(verb) not in DELETES for verb in state.by_verb)
     out.print(Text(f"  {size(state.bytes_done)} in {seconds:.1f} s" if transferred else "", "dim"))
-    failures(result.failures, out)
-    if result.outcome.fatal:
-        out.print(Text(f"  stopped: {reveal(str(result.outcome.fatal))}", "red"))
-    if result.outcome.not_tried:
-        out.print(Text(f"  {result.outcome.not_tried} not tried; run the command again to finish", "yellow"))
+    not_done(result.failures, result.outcome.fatal, result.outcome.not_tried, out)
     for note in result.notes:
         out.print(Text(f"  note: {note}", "dim"))
     if result.trash:

@@ -17,6 +17,7 @@ SEPARATORS = (",", "\uff0c", "\u3001")
 """Valid separators of tags; the comma always is one."""
 
 _WORDS = re.compile(r"([ \t]+)")
+_FACE_WORDS = re.compile(r"([\s,]+)")
 _SCORE = re.compile(r"score_\d+(?:_up)?", re.IGNORECASE)
 
 
@@ -62,18 +63,15 @@ def case(text: str, protect: Collection[str] = ()) -> str:
     spared = sorted(filter(None, protect), key=len, reverse=True)
     pattern = "|".join([*map(re.escape, spared)])
     words = re.compile(rf"(?<!\w)({pattern})(?!\w)") if spared else None
-    return each_line(lambda line: _lowered(line, words), text)
 
+    def rule(line: str) -> str:
+        pieces = words.split(line) if words else [line]
+        pieces[::2] = [
+            "".join(word if is_face(word) else word.lower() for word in _FACE_WORDS.split(p)) for p in pieces[::2]
+        ]
+        return "".join(pieces)
 
-def _lowered(line: str, spared: re.Pattern[str] | None) -> str:
-    pieces = spared.split(line) if spared else [line]
-    pieces[::2] = [
-        "".join(word if is_face(word) else word.lower() for word in _FACE_WORDS.split(p)) for p in pieces[::2]
-    ]
-    return "".join(pieces)
-
-
-_FACE_WORDS = re.compile(r"([\s,]+)")
+    return each_line(rule, text)
 
 
 def duplicates(text: str) -> str:
@@ -82,15 +80,15 @@ def duplicates(text: str) -> str:
     Tags are equal if they agree ignoring case, with `_` read as a space. A kaomoji equals only itself. Nothing becomes
     a weight, as it did in BDTM#142.
     """
-    return _each_list(_first_of_each, text)
 
+    def rule(line: str) -> str:
+        kept: dict[object, str] = {}
+        parts = split(line)
+        for place, raw in enumerate(parts):
+            kept.setdefault(tag_key(raw) or (place if not raw.strip(BLANK) else raw), raw)
+        return line if len(kept) == len(parts) else ",".join(kept.values())
 
-def _first_of_each(line: str) -> str:
-    kept: dict[object, str] = {}
-    parts = split(line)
-    for place, raw in enumerate(parts):
-        kept.setdefault(tag_key(raw) or (place if not raw.strip(BLANK) else raw), raw)
-    return line if len(kept) == len(parts) else ",".join(kept.values())
+    return _each_list(rule, text)
 
 
 def subsumed(text: str, protect: Collection[str] = ()) -> str:

@@ -29,24 +29,16 @@ def _repeat_tag(text: str, random: Random) -> str:
     return ", ".join(tags)
 
 
-def _label(text: str, _: Random) -> str:
-    return f"Caption: {text}" if '"' in text else f'Caption: "{text}"'
-
-
 def _begin_as_models_do(text: str, random: Random) -> str:
     opening = random.choice(("The image shows", "This illustration depicts", "The picture features"))
     return f"{opening} {text[0].lower()}{text[1:]}"
-
-
-def _curl_quotes(text: str, _: Random) -> str:
-    return re.sub('"([^"]*)"', "\u201c\\1\u201d", text).replace("'", "\u2019")
 
 
 _Dirt = Callable[[str, Random], str]
 _DIRT_OF_PROSE: tuple[_Dirt, ...] = (
     _begin_as_models_do,
     lambda text, _: text + ".",
-    _label,
+    lambda text, _: f"Caption: {text}" if '"' in text else f'Caption: "{text}"',
 )
 _DIRT_OF_TAGS: tuple[_Dirt, ...] = (
     _repeat_tag,
@@ -54,7 +46,7 @@ _DIRT_OF_TAGS: tuple[_Dirt, ...] = (
     lambda text, random: text + random.choice((",", ", ", ".")),
 )
 _DIRT_OF_ALL: tuple[_Dirt, ...] = (
-    _curl_quotes,
+    lambda text, _: re.sub('"([^"]*)"', "\u201c\\1\u201d", text).replace("'", "\u2019"),
     lambda text, random: text.replace(" - ", random.choice((" \u2013 ", " \u2014 "))),
     lambda text, _: unicodedata.normalize("NFD", text),
     lambda text, random: _somewhere(",", " ,", text, random),

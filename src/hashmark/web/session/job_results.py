@@ -11,7 +11,7 @@ from hashmark.web.session.background import Background
 from hashmark.web.session.checker import Checker
 from hashmark.web.session.edit_tracker import EditTracker
 from hashmark.web.session.jobs import Job
-from hashmark.web.session.live_dataset import LastCheck, LiveDataset
+from hashmark.web.session.live_dataset import LastCheck
 from hashmark.web.session.live_library import LiveLibrary
 from hashmark.web.session.updates import Updates
 
@@ -42,12 +42,9 @@ class JobResults:
         self._updates.apply(live, changed)
         if edited := changed.keys() & live.dirty.keys():
             self._background.start(self._edits.mark(live, edited))
-        if job.ended:
-            self._finish(job, live)
-
-    def _finish(self, job: Job, live: LiveDataset) -> None:
-        """Show what a verification found; compare again after any other job."""
-        if job.found is not None:
+        if not job.ended:
+            return
+        if job.found is not None:  # by a verification; after any other job, both sides are compared again
             items = make_items(job.found.files, job.found.pairs, job.found.problems)
             live.show(job.found, items, LastCheck(job.since, "bytes" if job.keys is None else "listing"))
             self._updates.everything_changed(live)

@@ -28,7 +28,6 @@ from hashmark.core.plan import Direction, Policy
 from hashmark.core.report import DatasetStatus
 from hashmark.library.dataset import Dataset
 from hashmark.transfer.action_result import ActionResult
-from hashmark.trash.batch_rewrite import failure_json
 from hashmark.trash.undo import UndoConflict
 from hashmark.trash.undo import undo as undo_batch
 
@@ -114,7 +113,7 @@ class Job:
             "batch": self.batch,
             "refused": [refused.to_json() for refused in self.refused[:MAX_REFUSED_SHOWN]],
             "refusedCount": len(self.refused),
-            "skipped": [failure_json(failure) for failure in self.skipped],
+            "skipped": [failure.to_json() for failure in self.skipped],
             **state_json(self.state),
         }
 

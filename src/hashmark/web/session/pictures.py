@@ -7,6 +7,7 @@ which item is meant is decided by the routes.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -146,15 +147,14 @@ def _fetch(live: LiveDataset, row: FileStatus) -> bytes:
 
 
 def _heads(live: LiveDataset, items: list[Item]) -> list[bytes]:
-    return [_head(live, item.lead) for item in items]
-
-
-def _head(live: LiveDataset, row: FileStatus) -> bytes:
-    try:
-        found = read_file(live.dataset.path, row.key, HEAD_BYTES, head=True)
-    except HashmarkError:
-        return b""
-    return found[0] if found else b""
+    """Read the beginning of each image; it is empty where the image can't be read."""
+    heads: list[bytes] = []
+    for item in items:
+        found = None
+        with contextlib.suppress(HashmarkError):
+            found = read_file(live.dataset.path, item.lead.key, HEAD_BYTES, head=True)
+        heads.append(found[0] if found else b"")
+    return heads
 
 
 def is_picture(row: FileStatus) -> bool:

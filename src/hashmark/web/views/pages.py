@@ -29,7 +29,6 @@ from hashmark.web.session.services import Services
 from hashmark.web.views.api.dependencies import DatasetDep, ItemDep, ServicesDep
 from hashmark.web.views.api.responses import NotFound
 from hashmark.web.views.cleaning_form import form_of
-from hashmark.web.views.serializers import remote_name
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -151,8 +150,7 @@ async def dataset_page(services: ServicesDep, live: DatasetDep) -> str:
     """One dataset: the S3 Manager."""
     if live.unchecked:
         services.checker.check(live)
-    values = {"services": services, "live": live, "remote": remote_name(services.library.library)}
-    return render("dataset.html", **values, jobs=shown_jobs(services, live))
+    return render("dataset.html", **_library(services), live=live, jobs=shown_jobs(services, live))
 
 
 @router.get("/d/{dataset}/plans/{plan}")
@@ -161,15 +159,10 @@ async def plan_dialog(services: ServicesDep, live: DatasetDep, plan: str) -> str
     planned = services.plans.get(plan)
     if planned is None or planned.dataset.name != live.dataset.name:
         raise NotFound("This plan was already run or has expired.", "Make a new one.")
-    actions = planned.plan.actions
-    newer = [
-        a for a in actions if a.status.verdict in {Verdict.REMOTE_CHANGED, Verdict.CONFLICT, Verdict.LOCAL_CHANGED}
-    ]
-    direction = planned.plan.direction
-    overwritten = (
-        newer if direction is not Direction.PUSH else [a for a in newer if a.status.verdict != "local-changed"]
-    )
-    left = planned.plan.left_alone
+    actions, direction = planned.plan.actions, planned.plan.direction
+    newer = {Verdict.REMOTE_CHANGED, Verdict.CONFLICT}
+    if direction is not Direction.PUSH:
+        newer.add(Verdict.LOCAL_CHANGED)
     return render(
         "_plan.html",
         live=live,
@@ -177,8 +170,8 @@ async def plan_dialog(services: ServicesDep, live: DatasetDep, plan: str) -> str
         planned=planned,
         plan=planned.plan,
         moves=[a for a in actions if a.verb not in DELETES],
-        overwritten=overwritten,
-        left=left,
+        overwritten=[a for a in actions if a.status.verdict in newer],
+        left=planned.plan.left_alone,
         direction=direction,
     )
 
@@ -218,4 +211,4 @@ def shown_jobs(services: Services, live: LiveDataset | None) -> list[Job]:
 
 
 def _library(services: Services) -> dict[str, Any]:
-    return {"services": services, "remote": remote_name(services.library.library)}
+    return {"services": services, "remote": services.library.library.settings.remote.url}

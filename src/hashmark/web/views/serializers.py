@@ -17,7 +17,6 @@ from hashmark.core.model import FileStatus, Kind
 from hashmark.core.pairs import Pair
 from hashmark.core.report import problem_json
 from hashmark.core.vocabulary import VERDICTS, grade, reason_of, why
-from hashmark.library.library import Library
 from hashmark.search.items import Item
 from hashmark.search.query import tag_search
 from hashmark.web.session.live_dataset import LiveDataset
@@ -36,17 +35,11 @@ def library_json(services: Services) -> dict[str, Any]:
     live_library = services.library
     return {
         "library": printable(str(live_library.library.root)),
-        "remote": remote_name(live_library.library),
+        "remote": live_library.library.settings.remote.url,
         "error": error_json(live_library.error),
         "unwatched": error_json(live_library.watch_error),
         "datasets": [summary_json(services, live) for live in live_library.datasets.values()],
     }
-
-
-def remote_name(library: Library) -> str:
-    """Return the bucket as the settings name it."""
-    remote = library.settings.remote
-    return f"s3://{remote.bucket}/{remote.prefix}".rstrip("/")
 
 
 def summary_json(services: Services, live: LiveDataset) -> dict[str, Any]:
