@@ -118,7 +118,7 @@ def known(row: KeyState) -> Comparison | None:
 
 
 @dataclass
-class World:
+class Sides:
     """Disk, bucket and base in memory. The ETags of `opaque` keys are not MD5s."""
 
     disk: dict[str, bytes] = field(default_factory=dict)
@@ -161,9 +161,9 @@ CONTENTS = (None, b"", b"one", b"two", b"longer")
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> World:
+def worlds(draw: st.DrawFn) -> Sides:
     """Draw worlds with any mixture of present, absent, equal, edited and deleted files, with and without a base."""
-    world = World(opaque=frozenset(draw(st.sets(st.sampled_from(NAMES), max_size=2))))
+    world = Sides(opaque=frozenset(draw(st.sets(st.sampled_from(NAMES), max_size=2))))
     for key in draw(st.sets(st.sampled_from(NAMES), min_size=1)):
         for side in (world.disk, world.bucket, world.bases):
             data = draw(st.sampled_from(CONTENTS))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hashmark import Dataset, Library, Verdict
 from hashmark.core.report import DatasetStatus
+from support.file_trees import write_files
 
 STYLE = "82_stellar_sketch"
 """The folder of the dataset `82`."""
@@ -17,10 +18,7 @@ LibraryMaker = Callable[..., Library]
 
 
 def fill(dataset: Dataset, files: Mapping[str, bytes]) -> None:
-    for key, data in files.items():
-        path = dataset.path / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+    write_files(dataset.path, files)
 
 
 def pairs(count: int = 5) -> dict[str, bytes]:

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,12 +19,17 @@ from hashmark.disk.walk import stamp_of
 NOBODY = 65534
 
 
-def fill(root: Path, *keys: str) -> None:
-    """Write a file at each key; its content is the key."""
-    for key in keys:
+def write_files(root: Path, files: Mapping[str, bytes]) -> None:
+    """Write the content of each key below `root`."""
+    for key, data in files.items():
         path = root / key
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(os.fsencode(key))
+        path.write_bytes(data)
+
+
+def write_keys(root: Path, *keys: str) -> None:
+    """Write a file at each key; its content is the key."""
+    write_files(root, {key: os.fsencode(key) for key in keys})
 
 
 def tree(root: Path) -> dict[str, bytes]:

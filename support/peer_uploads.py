@@ -109,7 +109,7 @@ WHOLE = (
 )
 
 
-def fill(store: Store, prefix: str, folder: Path, uploads: Iterable[PeerUpload]) -> None:
+def write_and_upload(store: Store, prefix: str, folder: Path, uploads: Iterable[PeerUpload]) -> None:
     """Write the files of each upload to `folder/NAME`, and upload them to `prefix/NAME` with its program."""
     for upload in uploads:
         here = folder / upload.name

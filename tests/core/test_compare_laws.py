@@ -15,7 +15,7 @@ from hashmark.core.model import (
     RemoteObject,
     Verdict,
 )
-from support.core_values import CONTENTS, World, any_keys, joined, keys, known, local, md5, worlds
+from support.core_values import CONTENTS, Sides, any_keys, joined, keys, known, local, md5, worlds
 
 SWAPPED = {
     Verdict.LOCAL_ONLY: Verdict.REMOTE_ONLY,
@@ -53,7 +53,7 @@ def test_swapping_files_and_objects_swaps_the_verdict(
 
 
 @given(worlds())
-def test_identical_sides_are_never_different(world: World) -> None:
+def test_identical_sides_are_never_different(world: Sides) -> None:
     """Whatever the base says, and whatever the ETags are, a copy is synced or can't be told."""
     world.bucket = dict(world.disk)
     for row in world.compare():
@@ -61,7 +61,7 @@ def test_identical_sides_are_never_different(world: World) -> None:
 
 
 @given(worlds())
-def test_green_means_the_same_bytes_and_red_means_other_bytes(world: World) -> None:
+def test_green_means_the_same_bytes_and_red_means_other_bytes(world: Sides) -> None:
     """The law of the project, against the truth that only the test knows."""
     for row in world.compare():
         same = world.disk.get(row.key) == world.bucket.get(row.key)

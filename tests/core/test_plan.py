@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hashmark.core.errors import RefusedPlan
 from hashmark.core.model import FileStatus, Key, RemoteObject, Verdict
 from hashmark.core.plan import DELETES, Action, Direction, LeftAlone, Plan, Policy, Side, Verb, make_plan
-from support.core_values import NAMES, World, local, remote, status, worlds
+from support.core_values import NAMES, Sides, local, remote, status, worlds
 
 PUSH, PULL, MINE, THEIRS = Direction.PUSH, Direction.PULL, Side.MINE, Side.THEIRS
 UP, DOWN, DEL_R, DEL_L = Verb.UPLOAD, Verb.DOWNLOAD, Verb.DELETE_REMOTE, Verb.DELETE_LOCAL
@@ -268,7 +268,7 @@ policies = st.builds(
 )
 
 
-def planned(world: World, policy: Policy, *, complete: bool) -> Plan | None:
+def planned(world: Sides, policy: Policy, *, complete: bool) -> Plan | None:
     try:
         return make_plan(world.compare(), policy, complete=complete)
     except RefusedPlan:
@@ -277,7 +277,7 @@ def planned(world: World, policy: Policy, *, complete: bool) -> Plan | None:
 
 
 @given(worlds(), policies)
-def test_after_a_plan_every_file_is_synced_gone_or_was_named(world: World, policy: Policy) -> None:
+def test_after_a_plan_every_file_is_synced_gone_or_was_named(world: Sides, policy: Policy) -> None:
     """Nothing that was selected is still out of sync in silence."""
     plan = planned(world, policy, complete=True)
     assume(plan is not None)
@@ -290,7 +290,7 @@ def test_after_a_plan_every_file_is_synced_gone_or_was_named(world: World, polic
 
 
 @given(worlds(), policies)
-def test_a_second_plan_does_nothing_and_names_the_same(world: World, policy: Policy) -> None:
+def test_a_second_plan_does_nothing_and_names_the_same(world: Sides, policy: Policy) -> None:
     """What was left alone stays for the same reason."""
     plan = planned(world, policy, complete=True)
     assume(plan is not None)
@@ -305,7 +305,7 @@ def test_a_second_plan_does_nothing_and_names_the_same(world: World, policy: Pol
 
 
 @given(worlds(), policies, st.booleans())
-def test_a_plan_keeps_to_its_policy(world: World, policy: Policy, complete: bool) -> None:
+def test_a_plan_keeps_to_its_policy(world: Sides, policy: Policy, complete: bool) -> None:
     """One side changes, selected keys only, each once, deletes last and only where asked for and safe."""
     rows = {row.key: row for row in world.compare()}
     plan = planned(world, policy, complete=complete)
@@ -323,7 +323,7 @@ def test_a_plan_keeps_to_its_policy(world: World, policy: Policy, complete: bool
 
 
 @given(worlds(), policies)
-def test_a_push_never_changes_the_disk_nor_a_pull_the_bucket(world: World, policy: Policy) -> None:
+def test_a_push_never_changes_the_disk_nor_a_pull_the_bucket(world: Sides, policy: Policy) -> None:
     """And nobody's edit is overwritten unless the user said whose side wins."""
     plan = planned(world, policy, complete=True)
     assume(plan is not None)

@@ -19,7 +19,7 @@ from hashmark.core.plan import (
     make_delete_plan,
     make_plan,
 )
-from support.core_values import NAMES, World, status, worlds
+from support.core_values import NAMES, Sides, status, worlds
 
 DEL_R, DEL_L = Verb.DELETE_REMOTE, Verb.DELETE_LOCAL
 
@@ -119,7 +119,7 @@ selections = st.builds(
 
 @given(worlds(), selections, st.sampled_from(Location), st.sets(st.sampled_from(NAMES)))
 def test_a_delete_plan_empties_what_was_selected_and_touches_nothing_else(
-    world: World, chosen: Selection, where: Location, refused: set[str]
+    world: Sides, chosen: Selection, where: Location, refused: set[str]
 ) -> None:
     """Nothing that was not selected, no side that was not named, nothing twice, no refused name."""
     rows = [row._replace(verdict=Verdict.REFUSED) if row.key in refused else row for row in world.compare()]
@@ -136,7 +136,7 @@ def test_a_delete_plan_empties_what_was_selected_and_touches_nothing_else(
 
 @given(worlds(), selections, st.sampled_from(Location))
 def test_a_delete_plan_of_an_incomplete_comparison_is_always_refused(
-    world: World, chosen: Selection, where: Location
+    world: Sides, chosen: Selection, where: Location
 ) -> None:
     with pytest.raises(RefusedPlan):
         make_delete_plan(world.compare(), chosen, where, complete=False)

@@ -35,7 +35,7 @@ from hashmark.disk.hashing import (
     is_settled,
 )
 from hashmark.disk.walk import Walk, stamp_of
-from support.file_trees import fill, mounted, open_folder, permissions_count
+from support.file_trees import mounted, open_folder, permissions_count, write_keys
 
 SECOND = 1_000_000_000
 TICK = 0.03
@@ -171,7 +171,7 @@ def test_every_file_has_its_digest_in_the_walks_order_whatever_its_size(tmp_path
 
 def test_what_is_not_to_be_read_keeps_its_place_and_is_not_read(tmp_path: Path) -> None:
     """Whatever a row is; the file in it is asked for once."""
-    fill(tmp_path, "a.txt", "b.txt", "c.txt")
+    write_keys(tmp_path, "a.txt", "b.txt", "c.txt")
     files = list(Walk(tmp_path))
     (tmp_path / "b.txt").unlink()
     asked: list[tuple[int, LocalFile | None]] = []
@@ -187,7 +187,7 @@ def test_what_is_not_to_be_read_keeps_its_place_and_is_not_read(tmp_path: Path) 
 
 
 def test_a_file_that_vanished_has_its_trouble_told_and_the_others_their_digests(tmp_path: Path) -> None:
-    fill(tmp_path, "a.txt", "b.txt")
+    write_keys(tmp_path, "a.txt", "b.txt")
     files = list(Walk(tmp_path))
     (tmp_path / "a.txt").unlink()
     gone, there = read(tmp_path, files)
@@ -198,7 +198,7 @@ def test_a_file_that_vanished_has_its_trouble_told_and_the_others_their_digests(
 
 def test_a_file_without_read_permission_has_its_trouble_told() -> None:
     with open_folder() as root:
-        fill(root, "a.txt")
+        write_keys(root, "a.txt")
         (root / "a.txt").chmod(0)
         with permissions_count():
             (found,) = hashed(root)
@@ -208,7 +208,7 @@ def test_a_file_without_read_permission_has_its_trouble_told() -> None:
 def test_a_file_that_changes_meanwhile_is_reported_and_not_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill(tmp_path, "a.txt")
+    write_keys(tmp_path, "a.txt")
     _edit_once_while_hashing(monkeypatch, lambda: (tmp_path / "a.txt").write_bytes(b"A.TXT"))
     (found,) = hashed(tmp_path, clock=lambda: 2**62)
     assert (found.file.md5, found.settled) == (None, False)
@@ -216,7 +216,7 @@ def test_a_file_that_changes_meanwhile_is_reported_and_not_recorded(
 
 
 def test_a_digest_goes_with_the_stamp_held_while_reading_not_with_the_walks(tmp_path: Path) -> None:
-    fill(tmp_path, "a.txt")
+    write_keys(tmp_path, "a.txt")
     files = list(Walk(tmp_path))
     time.sleep(TICK)
     (tmp_path / "a.txt").write_bytes(b"edited")
@@ -226,7 +226,7 @@ def test_a_digest_goes_with_the_stamp_held_while_reading_not_with_the_walks(tmp_
 
 
 def test_names_that_are_not_utf8_are_read_too(tmp_path: Path) -> None:
-    fill(tmp_path, "caf\udce9.txt")
+    write_keys(tmp_path, "caf\udce9.txt")
     (found,) = hashed(tmp_path)
     assert found.file.md5 == md5(b"caf\xe9.txt")
 
@@ -319,7 +319,7 @@ def test_a_file_is_settled_once_its_newest_time_is_older_than_the_coarsest_clock
 
 
 def test_a_file_just_written_is_hashed_but_not_settled_and_later_it_is(tmp_path: Path) -> None:
-    fill(tmp_path, "a.txt")
+    write_keys(tmp_path, "a.txt")
     now = file_system_now(tmp_path)
     assert now is not None
     assert [item.settled for item in hashed(tmp_path, clock=lambda: now)] == [False]
@@ -344,7 +344,7 @@ def test_a_file_whose_time_was_put_back_has_another_stamp_and_is_not_settled(tmp
 
 
 def test_the_file_systems_clock_is_read_off_it_and_no_file_stays(tmp_path: Path) -> None:
-    fill(tmp_path, "a.txt")
+    write_keys(tmp_path, "a.txt")
     now = file_system_now(tmp_path)
     assert now is not None
     assert abs(now - (tmp_path / "a.txt").stat().st_mtime_ns) < 60 * SECOND

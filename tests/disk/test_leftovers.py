@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 from hashmark.disk.leftovers import is_running, leftovers, remove_leftovers
-from support.file_trees import fill
+from support.file_trees import write_keys
 
 
 def test_leftovers_are_the_unfinished_downloads_of_killed_runs(tmp_path: Path) -> None:
     part = ".hashmark-12-0af3.part"
-    fill(tmp_path, "set/a.txt", f"set/{part}", f"set/deep/{part}", f"set/.hashmark/trash/{part}", f"other/{part}")
+    write_keys(tmp_path, "set/a.txt", f"set/{part}", f"set/deep/{part}", f"set/.hashmark/trash/{part}", f"other/{part}")
     (tmp_path / "set/link").symlink_to("../other")
     assert set(leftovers(tmp_path / "set")) == {tmp_path / "set" / part, tmp_path / "set/deep" / part}
 

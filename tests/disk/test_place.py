@@ -16,7 +16,7 @@ from hashmark.core.keys import TEMPORARY
 from hashmark.disk.durable import replace_file
 from hashmark.disk.place import open_slot
 from hashmark.disk.walk import stamp_of
-from support.file_trees import fill, place, stamp, tree
+from support.file_trees import place, stamp, tree, write_keys
 
 TICK = 0.03
 """Longer than the coarsest clock tick of a kernel."""
@@ -49,13 +49,13 @@ def test_a_dataset_that_does_not_exist_yet_is_made(root: Path, trash: Path) -> N
 
 
 def test_what_is_replaced_is_kept_in_the_trash(root: Path, trash: Path) -> None:
-    fill(root, "a.txt")
+    write_keys(root, "a.txt")
     place(root, "a.txt", b"new", stamp(root / "a.txt"), trash)
     assert tree(root.parent) == {"set/a.txt": b"new", "trash/batch/set/a.txt": b"a.txt"}
 
 
 def test_what_is_in_the_trash_does_not_change_with_the_live_file(root: Path, trash: Path) -> None:
-    fill(root, "a.txt")
+    write_keys(root, "a.txt")
     place(root, "a.txt", b"new", stamp(root / "a.txt"), trash)
     with (root / "a.txt").open("r+b") as file:
         file.write(b"EDITED IN PLACE")
@@ -64,14 +64,14 @@ def test_what_is_in_the_trash_does_not_change_with_the_live_file(root: Path, tra
 
 
 def test_a_second_name_of_a_replaced_file_elsewhere_keeps_the_old_content(root: Path, trash: Path) -> None:
-    fill(root, "a.txt")
+    write_keys(root, "a.txt")
     os.link(root / "a.txt", root.parent / "other.txt")
     place(root, "a.txt", b"new", stamp(root / "a.txt"), trash)
     assert (root.parent / "other.txt").read_bytes() == b"a.txt"
 
 
 def test_an_earlier_copy_in_the_same_place_of_the_trash_gives_way(root: Path, trash: Path) -> None:
-    fill(root, "a.txt")
+    write_keys(root, "a.txt")
     place(root, "a.txt", b"second", stamp(root / "a.txt"), trash)
     place(root, "a.txt", b"third", stamp(root / "a.txt"), trash)
     assert (trash.read_bytes(), (root / "a.txt").read_bytes()) == (b"second", b"third")
@@ -79,21 +79,21 @@ def test_an_earlier_copy_in_the_same_place_of_the_trash_gives_way(root: Path, tr
 
 @pytest.mark.parametrize("mode", [0o600, 0o644, 0o755])
 def test_a_replaced_file_keeps_its_mode(root: Path, trash: Path, mode: int) -> None:
-    fill(root, "a.txt")
+    write_keys(root, "a.txt")
     (root / "a.txt").chmod(mode)
     place(root, "a.txt", b"new", stamp(root / "a.txt"), trash)
     assert (root / "a.txt").stat().st_mode & 0o7777 == mode
 
 
 def test_removing_moves_the_file_to_the_trash(root: Path, trash: Path) -> None:
-    fill(root, "deep/a.txt", "deep/b.txt")
+    write_keys(root, "deep/a.txt", "deep/b.txt")
     with open_slot(root, "deep/a.txt") as slot:
         slot.remove(stamp(root / "deep/a.txt"), trash)
     assert tree(root.parent) == {"set/deep/b.txt": b"deep/b.txt", "trash/batch/set/a.txt": b"deep/a.txt"}
 
 
 def test_a_slot_tells_what_is_in_its_place(root: Path) -> None:
-    fill(root, "a.txt")
+    write_keys(root, "a.txt")
     with open_slot(root, "a.txt") as slot, open_slot(root, "b.txt") as empty:
         assert slot.stamp() == stamp(root / "a.txt")
         assert empty.stamp() is None
@@ -136,7 +136,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 def test_a_file_that_changed_since_it_was_shown_is_left_as_it_is(
     root: Path, trash: Path, change: Callable[[Path], object]
 ) -> None:
-    fill(root, "a.txt")
+    write_keys(root, "a.txt")
     shown = stamp(root / "a.txt")
     time.sleep(TICK)
     change(root / "a.txt")
@@ -150,7 +150,7 @@ def test_a_file_that_changed_since_it_was_shown_is_left_as_it_is(
 
 
 def test_a_file_that_appeared_where_nothing_was_shown_is_left_as_it_is(root: Path, trash: Path) -> None:
-    fill(root, "a.txt")
+    write_keys(root, "a.txt")
     with pytest.raises(FileChanged):
         place(root, "a.txt", b"new", None, trash)
     assert tree(root.parent) == {"set/a.txt": b"a.txt"}
@@ -171,7 +171,7 @@ def _before(monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[[], object
 def test_a_file_that_appears_in_the_last_instant_is_left_as_it_is(
     root: Path, trash: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _before(monkeypatch, "link", lambda: fill(root, "a.txt"))
+    _before(monkeypatch, "link", lambda: write_keys(root, "a.txt"))
     with pytest.raises(FileChanged, match="appeared on disk in the meantime"):
         place(root, "a.txt", b"new", None, trash)
     assert tree(root.parent) == {"set/a.txt": b"a.txt"}
@@ -181,7 +181,7 @@ def test_a_file_that_appears_in_the_last_instant_is_left_as_it_is(
 def test_a_file_that_changes_while_it_goes_to_the_trash_is_left_as_it_is(
     root: Path, trash: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    fill(root, "a.txt")
+    write_keys(root, "a.txt")
     shown = stamp(root / "a.txt")
     time.sleep(TICK)
     _before(monkeypatch, "link", lambda: CHANGES[change](root / "a.txt"))
@@ -196,7 +196,7 @@ def test_a_file_that_changes_while_it_goes_to_the_trash_is_left_as_it_is(
 
 @pytest.mark.parametrize("target", ["../outside.txt", "nowhere", "/etc/hostname"])
 def test_a_symlink_in_the_place_is_neither_followed_nor_replaced(root: Path, trash: Path, target: str) -> None:
-    fill(root.parent, "outside.txt")
+    write_keys(root.parent, "outside.txt")
     (root / "a.txt").symlink_to(target)
     with pytest.raises(UnsafePath, match="is a symlink"):
         place(root, "a.txt", b"new", None, trash)
@@ -223,7 +223,7 @@ def test_a_folder_or_a_pipe_in_the_place_is_left_as_it_is(
 
 @pytest.mark.parametrize("key", ["link/a.txt", "link/deep/a.txt", "real/link/a.txt", "file/a.txt"])
 def test_no_folder_of_a_key_may_be_a_symlink_or_a_file(root: Path, trash: Path, key: str) -> None:
-    fill(root.parent, "outside/a.txt", "outside/deep/a.txt", "set/real/x.txt", "set/file")
+    write_keys(root.parent, "outside/a.txt", "outside/deep/a.txt", "set/real/x.txt", "set/file")
     (root / "link").symlink_to("../outside")
     (root / "real/link").symlink_to("../../outside")
     before = tree(root.parent)
@@ -236,7 +236,7 @@ def test_no_folder_of_a_key_may_be_a_symlink_or_a_file(root: Path, trash: Path, 
 
 
 def test_a_folder_swapped_for_a_symlink_after_it_was_opened_leads_nowhere(root: Path, trash: Path) -> None:
-    fill(root.parent, "outside/x.txt", "set/sub/x.txt")
+    write_keys(root.parent, "outside/x.txt", "set/sub/x.txt")
     with open_slot(root, "sub/a.txt") as slot:
         temporary = slot.temporary()
         (root / "sub").rename(root / "moved")
@@ -274,7 +274,7 @@ def test_a_missing_folder_is_an_error_unless_it_may_be_made(root: Path) -> None:
 
 
 def test_a_temporary_file_that_was_never_written_changes_nothing(root: Path, trash: Path) -> None:
-    fill(root, "a.txt")
+    write_keys(root, "a.txt")
     with open_slot(root, "a.txt") as slot, pytest.raises(LocalError):
         slot.put(slot.temporary(), stamp(root / "a.txt"), trash)
     assert tree(root.parent) == {"set/a.txt": b"a.txt"}
@@ -282,7 +282,7 @@ def test_a_temporary_file_that_was_never_written_changes_nothing(root: Path, tra
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts descriptors in Linux's /proc")
 def test_no_folder_stays_open_whatever_happens(root: Path, trash: Path) -> None:
-    fill(root, "deep/a.txt", "file")
+    write_keys(root, "deep/a.txt", "file")
     count = len(list(Path("/proc/self/fd").iterdir()))
     for key in ("deep/a.txt", "deep/er/a.txt", "file/a.txt", "../a.txt"):
         for expected in (None, stamp(root / "deep/a.txt")):
@@ -303,7 +303,7 @@ def test_writing_a_whole_file_replaces_the_old_and_makes_the_folders(tmp_path: P
 
 
 def test_writing_where_a_folder_is_or_below_a_file_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
-    fill(tmp_path, "file", "folder/x")
+    write_keys(tmp_path, "file", "folder/x")
     for path in (tmp_path / "file/a.txt", tmp_path / "folder"):
         with pytest.raises(LocalError, match=path.name):
             replace_file(path, b"new")

@@ -14,13 +14,13 @@ import pytest
 from hashmark.core.errors import DiskFull, FileChanged, ReadOnly
 from hashmark.disk.durable import replace_file
 from hashmark.disk.place import open_slot
-from support.file_trees import AFTER, BEFORE, NEW, OLD, change, fill, mounted, place, stamp, tree
+from support.file_trees import AFTER, BEFORE, NEW, OLD, change, mounted, place, stamp, tree, write_keys
 from support.waiting import wait_for
 
 
 @pytest.fixture(name="root")
 def fixture_root(tmp_path: Path) -> Path:
-    fill(tmp_path / "set", "a.txt")
+    write_keys(tmp_path / "set", "a.txt")
     return tmp_path / "set"
 
 
@@ -62,7 +62,7 @@ def test_without_hard_links_a_file_that_appears_in_the_last_instant_is_left_as_i
     root: Path, trash: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def late(*_values: object, **_options: object) -> None:
-        fill(root, "b.txt")
+        write_keys(root, "b.txt")
         raise OSError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", late)
@@ -98,7 +98,7 @@ def test_a_trash_on_another_file_system_gets_a_copy(tmp_path: Path, root: Path) 
 
 def test_a_full_disk_leaves_the_old_file_and_no_part_of_the_new(tmp_path: Path) -> None:
     with mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=256k", "tmpfs") as small:
-        fill(small, "a.txt")
+        write_keys(small, "a.txt")
         with pytest.raises(DiskFull, match=r"Cannot write '.*a\.txt': no space is left"):
             replace_file(small / "a.txt", bytes(1 << 20))
         assert tree(small) == {"a.txt": OLD}
@@ -130,7 +130,7 @@ def test_a_read_only_dataset_says_so_and_stays_as_it_is(tmp_path: Path, root: Pa
 
 def test_a_disk_that_becomes_read_only_before_the_end_keeps_the_old_file(tmp_path: Path, trash: Path) -> None:
     with mounted(tmp_path / "disk", "-t", "tmpfs", "tmpfs") as disk:
-        fill(disk, "a.txt")
+        write_keys(disk, "a.txt")
         with open_slot(disk, "a.txt") as slot:
             temporary = slot.temporary()
             Path(slot.path_of(temporary)).write_bytes(NEW)

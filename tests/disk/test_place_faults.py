@@ -15,7 +15,7 @@ from hashmark.core.errors import DiskFull, LocalError, ReadOnly
 from hashmark.core.keys import TEMPORARY
 from hashmark.disk.durable import replace_file
 from hashmark.disk.leftovers import leftovers
-from support.file_trees import AFTER, BEFORE, NEW, OLD, change, fill, tree
+from support.file_trees import AFTER, BEFORE, NEW, OLD, change, tree, write_keys
 
 CALLS = ("open", "fsync", "link", "rename", "replace", "unlink", "chmod", "mkdir", "stat")
 """What `disk.place` asks of the system."""
@@ -79,7 +79,7 @@ class System:
 
 @pytest.fixture(name="root")
 def fixture_root(tmp_path: Path) -> Path:
-    fill(tmp_path / "set", "a.txt")
+    write_keys(tmp_path / "set", "a.txt")
     return tmp_path / "set"
 
 
@@ -99,7 +99,7 @@ def each_call(tmp_path: Path) -> Iterator[int]:
     for number in range(1, 100):
         for folder in ("set", "trash"):
             shutil.rmtree(tmp_path / folder, ignore_errors=True)
-        fill(tmp_path / "set", "a.txt")
+        write_keys(tmp_path / "set", "a.txt")
         yield number
     pytest.fail("it never came to an end")
 

@@ -11,18 +11,18 @@ import pytest
 from hashmark.core.errors import LocalError, Unreadable, UnsafePath
 from hashmark.disk.read import read_file
 from hashmark.disk.walk import stamp_of
-from support.file_trees import fill, open_folder, permissions_count
+from support.file_trees import open_folder, permissions_count, write_keys
 
 
 def test_a_file_comes_with_its_stamp(tmp_path: Path) -> None:
-    fill(tmp_path, "sub/ünï.txt")
+    write_keys(tmp_path, "sub/ünï.txt")
     path = tmp_path / "sub/ünï.txt"
     assert read_file(tmp_path, "sub/ünï.txt", 100) == ("sub/ünï.txt".encode(), stamp_of(path.stat()))
 
 
 @pytest.mark.parametrize("key", ["none.txt", "none/a.txt", "a.txt.bak"])
 def test_nothing_is_there(key: str, tmp_path: Path) -> None:
-    fill(tmp_path, "a.txt")
+    write_keys(tmp_path, "a.txt")
     assert read_file(tmp_path, key, 100) is None
     assert read_file(tmp_path / "no-such-dataset", key, 100) is None
 
@@ -31,7 +31,7 @@ def test_nothing_is_there(key: str, tmp_path: Path) -> None:
     ("limit", "head", "expected"), [(5, False, b"a.txt"), (4, True, b"a.tx"), (0, True, b""), (6, True, b"a.txt")]
 )
 def test_a_head_is_cut_off_at_the_limit(limit: int, head: bool, expected: bytes, tmp_path: Path) -> None:
-    fill(tmp_path, "a.txt")
+    write_keys(tmp_path, "a.txt")
     found = read_file(tmp_path, "a.txt", limit, head=head)
     assert found is not None
     assert found[0] == expected
@@ -39,7 +39,7 @@ def test_a_head_is_cut_off_at_the_limit(limit: int, head: bool, expected: bytes,
 
 
 def test_a_file_above_the_limit_is_refused(tmp_path: Path) -> None:
-    fill(tmp_path, "a.txt")
+    write_keys(tmp_path, "a.txt")
     with pytest.raises(Unreadable, match=r"'a.txt' is too large to be read \(5 bytes\)"):
         read_file(tmp_path, "a.txt", 4)
 
@@ -60,21 +60,21 @@ def test_a_part_never_passes_for_the_whole() -> None:
     "key", ["../out.txt", "../none.txt", "/etc/passwd", "a/../a.txt", "a\0b", "", "a//b", "CON.txt"]
 )
 def test_an_unsafe_key_is_an_error_whether_or_not_something_is_there(key: str, tmp_path: Path) -> None:
-    fill(tmp_path, "out.txt", "set/a.txt")
+    write_keys(tmp_path, "out.txt", "set/a.txt")
     with pytest.raises(UnsafePath):
         read_file(tmp_path / "set", key, 100)
 
 
 @pytest.mark.parametrize("key", ["link/a.txt", "link/none.txt"])
 def test_a_symlinked_folder_is_not_followed(key: str, tmp_path: Path) -> None:
-    fill(tmp_path, "else/a.txt", "set/b.txt")
+    write_keys(tmp_path, "else/a.txt", "set/b.txt")
     (tmp_path / "set/link").symlink_to(tmp_path / "else")
     with pytest.raises(UnsafePath, match="symlink"):
         read_file(tmp_path / "set", key, 100)
 
 
 def test_a_symlink_to_a_file_is_read_and_a_dangling_one_is_nothing(tmp_path: Path) -> None:
-    fill(tmp_path, "else.txt")
+    write_keys(tmp_path, "else.txt")
     (tmp_path / "set").mkdir()
     (tmp_path / "set/a.txt").symlink_to(tmp_path / "else.txt")
     (tmp_path / "set/b.txt").symlink_to("nowhere")
@@ -105,7 +105,7 @@ def test_what_is_no_file_is_refused_at_once_and_nothing_stays_open(what: str, tm
 def test_what_may_not_be_read_is_an_error_and_not_nothing(locked: str, key: str) -> None:
     """Also where it can't be told whether the file is there at all."""
     with open_folder() as root, permissions_count():
-        fill(root, "sub/a.txt", "b.txt")
+        write_keys(root, "sub/a.txt", "b.txt")
         (root / locked).chmod(0)
         try:
             with pytest.raises(LocalError, match="cannot be read") as caught:

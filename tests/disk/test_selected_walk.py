@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hashmark.core.pairs import Pairing
 from hashmark.disk.walk import SelectedWalk, Walk
-from support.file_trees import fill, open_folder, permissions_count
+from support.file_trees import open_folder, permissions_count, write_keys
 
 NAMES = st.sampled_from(["a", "b.txt", "é", "a-", "\udcff", ".hashmark", "cache", "x.npz", ".hashmark-1-00.part", "L"])
 KEYS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
@@ -26,10 +26,10 @@ def test_a_look_sees_of_its_keys_what_the_walk_sees(keys: list[str], wanted: set
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "set"
         root.mkdir()
-        fill(Path(folder), "out.txt")
+        write_keys(Path(folder), "out.txt")
         for key in keys:
             with contextlib.suppress(FileExistsError, NotADirectoryError, IsADirectoryError):
-                fill(root, key)
+                write_keys(root, key)
         with contextlib.suppress(FileExistsError):
             (root / "L").symlink_to(folder)
         walk = [file for file in Walk(root, Pairing().ignores) if file.key in wanted]
@@ -40,7 +40,7 @@ def test_a_look_sees_of_its_keys_what_the_walk_sees(keys: list[str], wanted: set
 
 def test_what_is_in_an_ignored_folder_is_not_seen(tmp_path: Path) -> None:
     """By the name of the folder alone, as in the walk; hashmark's own folder is left out without being asked."""
-    fill(tmp_path, "drop/a.txt", "keep/drop/b.txt", "keep/c.txt", ".hashmark/state.sqlite")
+    write_keys(tmp_path, "drop/a.txt", "keep/drop/b.txt", "keep/c.txt", ".hashmark/state.sqlite")
     wanted = ["drop/a.txt", "keep/drop/b.txt", "keep/c.txt", ".hashmark/state.sqlite"]
     ignores = {"drop/", "keep/drop/"}.__contains__
     assert [file.key for file in SelectedWalk(tmp_path, wanted, ignores)] == ["keep/c.txt"]
@@ -48,14 +48,14 @@ def test_what_is_in_an_ignored_folder_is_not_seen(tmp_path: Path) -> None:
 
 
 def test_keys_come_in_byte_order_each_once(tmp_path: Path) -> None:
-    fill(tmp_path, "a/b", "a-b", "a.txt", "a0")
+    write_keys(tmp_path, "a/b", "a-b", "a.txt", "a0")
     wanted = ["a0", "a/b", "a.txt", "a-b", "a0", "none"]
     assert [file.key for file in SelectedWalk(tmp_path, wanted)] == ["a-b", "a.txt", "a/b", "a0"]
 
 
 def test_nothing_behind_a_symlinked_folder_is_seen(tmp_path: Path) -> None:
     """A symlink to a file is read, as in the walk; the linked folder itself is named."""
-    fill(tmp_path, "else/a.txt", "set/real.txt")
+    write_keys(tmp_path, "else/a.txt", "set/real.txt")
     (tmp_path / "set/link").symlink_to(tmp_path / "else")
     (tmp_path / "set/file.txt").symlink_to(tmp_path / "else/a.txt")
     look = SelectedWalk(tmp_path / "set", ["link", "link/a.txt", "file.txt"])
@@ -65,7 +65,7 @@ def test_nothing_behind_a_symlinked_folder_is_seen(tmp_path: Path) -> None:
 
 def test_a_folder_where_a_file_was_is_no_file_and_no_problem(tmp_path: Path) -> None:
     """A caption replaced by a folder is gone; the folder's own files are other keys."""
-    fill(tmp_path, "a.txt/inner.txt")
+    write_keys(tmp_path, "a.txt/inner.txt")
     look = SelectedWalk(tmp_path, ["a.txt", "a.txt/inner.txt"])
     assert [file.key for file in look] == ["a.txt/inner.txt"]
     assert look.problems == []
@@ -83,7 +83,7 @@ def test_what_dangles_is_there_and_cannot_be_read(tmp_path: Path) -> None:
 def test_a_folder_that_may_not_be_entered_hides_its_files_and_does_not_lose_them() -> None:
     """Whether they are there can't be told, so they are not called gone."""
     with open_folder() as root, permissions_count():
-        fill(root, "sub/a.txt", "b.txt")
+        write_keys(root, "sub/a.txt", "b.txt")
         (root / "sub").chmod(0o400)
         look = SelectedWalk(root, ["sub/a.txt", "b.txt"])
         files = {str(file.key): file for file in look}

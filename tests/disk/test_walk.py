@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from hashmark.core.model import LocalFile, Problem, key_bytes
 from hashmark.disk.walk import Walk, stamp_of
-from support.file_trees import deep, fill, open_folder, permissions_count
+from support.file_trees import deep, open_folder, permissions_count, write_keys
 
 
 def keys_of(walk: Walk) -> list[str]:
@@ -40,7 +40,7 @@ def test_any_tree_comes_in_utf8_byte_order_of_the_whole_keys(keys: list[str]) ->
         root = Path(folder)
         for key in keys:
             with contextlib.suppress(FileExistsError, NotADirectoryError, IsADirectoryError):
-                fill(root, key)
+                write_keys(root, key)
         walk = Walk(root)
         found = keys_of(walk)
         expected = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
@@ -49,7 +49,7 @@ def test_any_tree_comes_in_utf8_byte_order_of_the_whole_keys(keys: list[str]) ->
 
 
 def test_a_folder_sorts_as_its_name_and_a_slash(tmp_path: Path) -> None:
-    fill(tmp_path, "a/b", "a-b", "a.txt", "a0", "a/-", "ab/c")
+    write_keys(tmp_path, "a/b", "a-b", "a.txt", "a0", "a/-", "ab/c")
     assert keys_of(Walk(tmp_path)) == ["a-b", "a.txt", "a/-", "a/b", "a0", "ab/c"]
 
 
@@ -59,7 +59,7 @@ def test_a_tree_deeper_than_pythons_stack_is_walked_to_its_end(tmp_path: Path) -
 
 
 def test_each_file_has_the_stamp_that_the_system_gives_it(tmp_path: Path) -> None:
-    fill(tmp_path, "a.txt")
+    write_keys(tmp_path, "a.txt")
     os.utime(tmp_path / "a.txt", ns=(1, 2))
     (file,) = Walk(tmp_path)
     facts = (tmp_path / "a.txt").stat()
@@ -96,7 +96,7 @@ def test_a_root_that_the_system_refuses_to_look_at_is_a_problem(tmp_path: Path, 
 
 
 def test_a_root_may_itself_be_a_symlink_to_a_folder(tmp_path: Path) -> None:
-    fill(tmp_path / "real", "a.txt")
+    write_keys(tmp_path / "real", "a.txt")
     (tmp_path / "link").symlink_to("real")
     assert keys_of(Walk(tmp_path / "link")) == ["a.txt"]
 
@@ -105,7 +105,7 @@ def test_a_root_may_itself_be_a_symlink_to_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_symlinked_folder_is_reported_and_not_followed(tmp_path: Path) -> None:
-    fill(tmp_path, "set/a.txt", "elsewhere/secret.txt")
+    write_keys(tmp_path, "set/a.txt", "elsewhere/secret.txt")
     (tmp_path / "set/link").symlink_to("../elsewhere")
     (tmp_path / "set/up").symlink_to("..")
     walk = Walk(tmp_path / "set")
@@ -114,7 +114,7 @@ def test_a_symlinked_folder_is_reported_and_not_followed(tmp_path: Path) -> None
 
 
 def test_a_symlink_to_a_file_is_that_files_content_under_the_links_name(tmp_path: Path) -> None:
-    fill(tmp_path, "elsewhere.txt", "set/b.txt")
+    write_keys(tmp_path, "elsewhere.txt", "set/b.txt")
     (tmp_path / "set/a.txt").symlink_to("../elsewhere.txt")
     walk = Walk(tmp_path / "set")
     link, _ = walk
@@ -138,7 +138,7 @@ def test_a_link_that_leads_nowhere_or_in_a_circle_is_a_file_with_trouble(tmp_pat
 @pytest.mark.parametrize("hidden", ["a", "."])
 def test_a_folder_without_read_permission_is_reported(hidden: str) -> None:
     with open_folder() as root:
-        fill(root, "set/a/x.txt", "set/b.txt")
+        write_keys(root, "set/a/x.txt", "set/b.txt")
         (root / "set" / hidden).chmod(0)
         walk = Walk(root / "set")
         with permissions_count():
@@ -149,7 +149,7 @@ def test_a_folder_without_read_permission_is_reported(hidden: str) -> None:
 
 def test_a_dataset_behind_a_closed_folder_is_a_problem_not_an_empty_dataset() -> None:
     with open_folder() as root:
-        fill(root, "closed/set/a.txt")
+        write_keys(root, "closed/set/a.txt")
         (root / "closed").chmod(0)
         walk = Walk(root / "closed/set")
         with permissions_count():
@@ -159,7 +159,7 @@ def test_a_dataset_behind_a_closed_folder_is_a_problem_not_an_empty_dataset() ->
 
 
 def test_a_folder_that_vanishes_during_the_walk_is_reported(tmp_path: Path) -> None:
-    fill(tmp_path, "a.txt", "b/x.txt", "c.txt")
+    write_keys(tmp_path, "a.txt", "b/x.txt", "c.txt")
     walk = Walk(tmp_path)
     files = iter(walk)
     assert next(files).key == "a.txt"
@@ -171,19 +171,19 @@ def test_a_folder_that_vanishes_during_the_walk_is_reported(tmp_path: Path) -> N
 
 
 def test_a_folder_that_becomes_a_file_during_the_walk_is_reported(tmp_path: Path) -> None:
-    fill(tmp_path, "a.txt", "b/x.txt")
+    write_keys(tmp_path, "a.txt", "b/x.txt")
     walk = Walk(tmp_path)
     files = iter(walk)
     next(files)
     (tmp_path / "b/x.txt").unlink()
     (tmp_path / "b").rmdir()
-    fill(tmp_path, "b")
+    write_keys(tmp_path, "b")
     assert list(files) == []
     assert codes(walk) == [("b/", "unreadable")]
 
 
 def test_a_file_that_vanishes_before_it_is_looked_at_is_there_with_trouble(tmp_path: Path) -> None:
-    fill(tmp_path, "a.txt", "b.txt")
+    write_keys(tmp_path, "a.txt", "b.txt")
     walk = Walk(tmp_path)
     files = iter(walk)
     next(files)
@@ -205,7 +205,7 @@ def test_a_folder_whose_path_is_too_long_for_the_system_is_reported(tmp_path: Pa
 
 
 def test_a_fault_of_the_disk_is_reported_for_that_folder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill(tmp_path, "a/x.txt", "b/x.txt")
+    write_keys(tmp_path, "a/x.txt", "b/x.txt")
     scandir = os.scandir
 
     def failing(path: bytes) -> Any:
@@ -234,22 +234,22 @@ def test_pipes_and_sockets_are_reported_and_not_opened(tmp_path: Path) -> None:
 
 def test_names_that_are_not_utf8_are_kept_byte_by_byte(tmp_path: Path) -> None:
     raw = b"caf\xe9.txt"
-    fill(tmp_path, os.fsdecode(raw), "caf\u00e9.txt", "caff.txt")
+    write_keys(tmp_path, os.fsdecode(raw), "caf\u00e9.txt", "caff.txt")
     keys = keys_of(Walk(tmp_path))
     assert [key_bytes(key) for key in keys] == [b"caff.txt", "caf\u00e9.txt".encode(), raw]
 
 
 def test_hashmarks_own_folder_and_unfinished_downloads_are_left_out_uncounted(tmp_path: Path) -> None:
     part = ".hashmark-12-0af3.part"
-    fill(tmp_path, ".hashmark/state.sqlite", part, f"a/{part}")
-    fill(tmp_path, "a/.hashmark/x", ".hashmark-note.part", f"b/{part}/x")  # the like, but not ours
+    write_keys(tmp_path, ".hashmark/state.sqlite", part, f"a/{part}")
+    write_keys(tmp_path, "a/.hashmark/x", ".hashmark-note.part", f"b/{part}/x")  # the like, but not ours
     walk = Walk(tmp_path)
     assert keys_of(walk) == [".hashmark-note.part", "a/.hashmark/x", f"b/{part}/x"]
     assert (walk.ignored, walk.problems) == (0, [])
 
 
 def test_what_the_filter_ignores_is_counted_and_a_folder_counts_once(tmp_path: Path) -> None:
-    fill(tmp_path, "a.txt", "b.npz", "cache/1", "cache/2/3", "d/e.npz")
+    write_keys(tmp_path, "a.txt", "b.npz", "cache/1", "cache/2/3", "d/e.npz")
     asked: list[str] = []
 
     def ignores(key: str) -> bool:

@@ -17,7 +17,7 @@ from hashmark.transfer import moves, parts
 from support.command import Shell
 from support.datasets import LibraryMaker
 from support.faults import Reply, Request, forward, scripted
-from support.peer_uploads import QUICK, WHOLE, PeerUpload, fill, flip_half, truth
+from support.peer_uploads import QUICK, WHOLE, PeerUpload, flip_half, truth, write_and_upload
 from support.stores import Store
 
 NAME = "82_corpus"
@@ -91,7 +91,7 @@ def check(
     store: Store, tmp_path: Path, prefix: str, uploads: Sequence[PeerUpload], print_at_end: Callable[[str], None]
 ) -> None:
     folder = tmp_path / "library" / NAME
-    fill(store, f"{prefix}/{NAME}", folder, uploads)
+    write_and_upload(store, f"{prefix}/{NAME}", folder, uploads)
     flipped = flip_half(folder)
     same = truth(store, f"{prefix}/{NAME}", folder)
     assert Counter(same.values())[False] == flipped > 0
@@ -146,7 +146,7 @@ def test_multipart_objects_of_hashmark_are_judged_correctly_by_another_machine(
     monkeypatch.setattr(parts, "PART_BYTES", 5 << 20)
     library = library_on(seaweedfs, "mine")
     folder = library.root / NAME
-    fill(seaweedfs, prefix, folder, [PeerUpload("own", lambda *_: None, 5, 2)])
+    write_and_upload(seaweedfs, prefix, folder, [PeerUpload("own", lambda *_: None, 5, 2)])
     result = push(library.dataset(NAME))
     assert result.done, result.failures
     library.close()

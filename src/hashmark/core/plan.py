@@ -162,12 +162,8 @@ class Plan:
         return sum(action.verb in DELETES for action in self.actions)
 
 
-_PUSHED = frozenset(
-    {Verdict.LOCAL_ONLY, Verdict.LOCAL_CHANGED, Verdict.DIFFERS, Verdict.DELETED_REMOTELY},
-)
-_PULLED = frozenset(
-    {Verdict.REMOTE_ONLY, Verdict.REMOTE_CHANGED, Verdict.DIFFERS, Verdict.DELETED_LOCALLY},
-)
+_PUSHED = frozenset({Verdict.LOCAL_ONLY, Verdict.LOCAL_CHANGED, Verdict.DIFFERS, Verdict.DELETED_REMOTELY})
+_PULLED = frozenset({Verdict.REMOTE_ONLY, Verdict.REMOTE_CHANGED, Verdict.DIFFERS, Verdict.DELETED_LOCALLY})
 _NEEDS_A_SIDE = {
     Direction.PUSH: frozenset({Verdict.REMOTE_CHANGED, Verdict.CONFLICT, Verdict.UNVERIFIED}),
     Direction.PULL: frozenset({Verdict.LOCAL_CHANGED, Verdict.CONFLICT, Verdict.UNVERIFIED}),

@@ -74,8 +74,7 @@ class Watchdog:
     def _check(self, future: Future[Any], fail: Callable[[HashmarkError], None]) -> None:
         why = None if future.done() else self._handshake()
         if why:
-            text = f"The certificate of {self._endpoint.host} is not trusted ({why})."
-            fail(TlsFailure(text))
+            fail(TlsFailure(f"The certificate of {self._endpoint.host} is not trusted ({why})."))
 
     def _handshake(self) -> str | None:
         """Return what is wrong with the certificate; None if nothing is, or if that can't be found out."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,7 +84,7 @@ def restore(library: Library, batch: str, dataset: str | None = None) -> Restore
             restored.append(entry)
         except HashmarkError as error:
             failed.append(Failure(entry.key, error.code, str(error)))
-    created = _created(library, batch)
+    created = tuple(_created(library, batch))
     if not created:
         remove_if_empty(library, batch)
     return RestoreResult(tuple(restored), tuple(failed), replaced.batch if replaced.used else None, created)
@@ -101,14 +102,12 @@ def _of_dataset(library: Library, found: list[TrashEntry], dataset: str) -> list
     return [entry for entry in found if entry.dataset == name]
 
 
-def _created(library: Library, name: str) -> tuple[str, ...]:
-    """Return the files that exist and, by the batch's journal, did not exist before it."""
-    batch = find_batch(library, name)
-    if batch is None:
-        return ()
-    home = home_of(library, batch.journal.dataset)
-    created = (entry.key for entry in batch.journal.files if entry.before is None and not unsafe_reason(entry.key))
-    return tuple(key for key in created if os.path.lexists(home.path / key))
+def _created(library: Library, name: str) -> Iterator[str]:
+    """Yield the files that exist and, by the batch's journal, did not exist before it."""
+    if batch := find_batch(library, name):
+        home = home_of(library, batch.journal.dataset)
+        created = (entry.key for entry in batch.journal.files if entry.before is None and not unsafe_reason(entry.key))
+        yield from (key for key in created if os.path.lexists(home.path / key))
 
 
 def _restore_local(home: Dataset, entry: TrashEntry, replaced: _ReplacedFiles) -> None:

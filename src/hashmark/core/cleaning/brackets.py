@@ -48,7 +48,11 @@ def _unweigh(line: str, tags: bool) -> str:
             drop += [(start, start + 1), (end - weight, end + 1)]
             if double:
                 drop += [(start + 1, start + 2), (end - 1, end)]
-    return _without(line, drop)
+    kept, place = [], 0
+    for start, end in sorted(drop):
+        kept.append(line[place:start])
+        place = max(place, end)
+    return "".join([*kept, line[place:]])
 
 
 def _pairs(line: str) -> Iterator[tuple[int, int, int]]:
@@ -69,14 +73,6 @@ def _stands_alone(line: str, start: int, end: int) -> bool:
     while end < len(line) and line[end] in BLANK:
         end += 1
     return (start == 0 or line[start - 1] == ",") and (end == len(line) or line[end] == ",")
-
-
-def _without(line: str, drop: list[tuple[int, int]]) -> str:
-    kept, place = [], 0
-    for start, end in sorted(drop):
-        kept.append(line[place:start])
-        place = max(place, end)
-    return "".join([*kept, line[place:]])
 
 
 def parentheses(text: str, mode: str, *, spare_weights: bool = False) -> str:

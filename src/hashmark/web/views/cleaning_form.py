@@ -65,7 +65,12 @@ def form_of(table: Mapping[str, Any]) -> Form:
         SettingsError: the table is not valid.
     """
     own = Pipeline.parse(table).options
-    on = {profile: _on(table, profile) for profile in Profile}
+    on: dict[Profile, frozenset[str]] = {}
+    for profile in Profile:
+        try:
+            on[profile] = Pipeline.parse({**table, "profile": profile}).options.rules
+        except SettingsError:  # the table names a rule that this profile does not have
+            on[profile] = frozenset(rules_of(profile))
     names = dict.fromkeys([*own.sequence, *RULES])
     switches = (
         Switch(RULES[name], frozenset(p for p in Profile if name in on[p]), table.get(RULES[name].parameter))
@@ -73,10 +78,3 @@ def form_of(table: Mapping[str, Any]) -> Form:
     )
     settings = {name: value for name, value in table.items() if name not in _NOT_A_PARAMETER}
     return Form(own.profile, tuple(switches), settings)
-
-
-def _on(table: Mapping[str, Any], profile: Profile) -> frozenset[str]:
-    try:
-        return Pipeline.parse({**table, "profile": profile}).options.rules
-    except SettingsError:  # the table names a rule that this profile does not have
-        return frozenset(rules_of(profile))
