@@ -27,7 +27,7 @@ from hashmark.embedded.embedded_bucket import EmbeddedBucket
 from support.browser.manager import Manager, longest_task, run
 from support.browser.site import Site, picture
 from support.datasets import STYLE
-from support.stores import BUCKET, Store, ignore_own_aws_settings
+from support.stores import BUCKET, Store, isolate_from_user
 from tools.browser import launch
 
 OUT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks-page.json"
@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
-    ignore_own_aws_settings()
+    isolate_from_user()
     expect.set_options(timeout=60_000)
     with (
         tempfile.TemporaryDirectory(prefix="hashmark-bench-") as place,

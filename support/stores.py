@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
+import shutil
 import ssl
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -16,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hashmark.embedded.embedded_bucket import read_credentials
-from hashmark.embedded.supervisor import free_ports
+from hashmark.embedded.servers import free_ports
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
 
@@ -44,12 +47,16 @@ class Store:
         return {"AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret, "AWS_REGION": "us-east-1"}
 
 
-def ignore_own_aws_settings() -> None:
-    """Remove the user's AWS settings from this process and its children."""
+def isolate_from_user() -> None:
+    """Keep the user's AWS settings and permissions from this process and its children."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    if not os.environ.get("XDG_STATE_HOME", "").startswith(tempfile.gettempdir()):  # pytest's workers inherit it
+        folder = tempfile.mkdtemp(prefix="hashmark-state-")
+        os.environ["XDG_STATE_HOME"] = folder
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 def free_port() -> int:

@@ -25,7 +25,7 @@ from support.stores import (
     Store,
     aws,
     free_port,
-    ignore_own_aws_settings,
+    isolate_from_user,
     serving_rclone,
     wait_until_served,
     write_credentials,
@@ -47,7 +47,7 @@ settings.load_profile("hashmark")
 
 def pytest_configure() -> None:
     """Ignore the user's own settings."""
-    ignore_own_aws_settings()
+    isolate_from_user()
     os.environ["COLUMNS"] = "160"
 
 

@@ -26,7 +26,7 @@ from hashmark.library.library import Library
 from support.browser.gate import Gate, gated
 from support.browser.manager import Manager
 from support.browser.site import Site
-from support.stores import BUCKET, Store, ignore_own_aws_settings
+from support.stores import BUCKET, Store, isolate_from_user
 from tools.browser import launch
 
 Scheme = Literal["light", "dark"]
@@ -210,7 +210,7 @@ def opened(manager: Manager) -> None:
 
 def main() -> None:
     """Take all screenshots."""
-    ignore_own_aws_settings()
+    isolate_from_user()
     with tempfile.TemporaryDirectory() as folder, sample(Path(folder)) as (site, gate), launch() as browser:
         site.start()
         camera = Camera(browser, site)

@@ -324,7 +324,7 @@ def test_two_do_not_clean_one_dataset_at_the_same_time(dataset: Dataset) -> None
 
 def test_nothing_is_changed_where_the_journal_can_not_be_written(dataset: Dataset) -> None:
     put(dataset, a=b"a ")
-    dataset.library.state_folder.mkdir(exist_ok=True)
+    dataset.library.own_folder().mkdir(exist_ok=True)
     dataset.library.trash.write_bytes(b"in the way")
     with pytest.raises(LocalError):
         apply(preview(dataset, PROSE))

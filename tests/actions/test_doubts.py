@@ -103,7 +103,7 @@ def locked(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Another program holds the state for longer than anybody waits."""
     dataset.library.state.close()
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.1)
-    path = dataset.library.state_folder / "state.sqlite"
+    path = dataset.library.own_folder() / "state.sqlite"
     dataset.library.__dict__.pop("state", None)
     assert dataset.library.state.persistent
     holder = sqlite3.connect(path, isolation_level=None)

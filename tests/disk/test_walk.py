@@ -241,10 +241,10 @@ def test_names_that_are_not_utf8_are_kept_byte_by_byte(tmp_path: Path) -> None:
 
 def test_hashmarks_own_folder_and_unfinished_downloads_are_left_out_uncounted(tmp_path: Path) -> None:
     part = ".hashmark-12-0af3.part"
-    write_keys(tmp_path, ".hashmark/state.sqlite", part, f"a/{part}")
-    write_keys(tmp_path, "a/.hashmark/x", ".hashmark-note.part", f"b/{part}/x")  # the like, but not ours
+    write_keys(tmp_path, ".hashmark/state.sqlite", part, f"a/{part}", "a/.hashmark/x")
+    write_keys(tmp_path, ".hashmark-note.part", f"b/{part}/x", "x.hashmark/y")  # the like, but not ours
     walk = Walk(tmp_path)
-    assert keys_of(walk) == [".hashmark-note.part", "a/.hashmark/x", f"b/{part}/x"]
+    assert keys_of(walk) == [".hashmark-note.part", f"b/{part}/x", "x.hashmark/y"]
     assert (walk.ignored, walk.problems) == (0, [])
 
 

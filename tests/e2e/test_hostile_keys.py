@@ -59,6 +59,7 @@ def in_seaweedfs() -> list[str]:
 def on_disk() -> list[str]:
     """Fifty names that a Linux disk takes, those that are not UTF-8 included."""
     keys = [k for k in HOSTILE_KEYS if posixpath.normpath(k) == k and not k.startswith(("/", ".")) and "\0" not in k]
+    keys = [k for k in keys if ".hashmark/" not in k]  # on disk, the folder of a library is passed over
     names = [k for k in keys if k != "\ud800" and all(len(os.fsencode(p)) <= 255 for p in k.split("/"))]
     return fifty(names)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from hashmark.core.errors import UsageError
+from hashmark.disk.private_folder import PrivateFolder
 from hashmark.embedded import embedded_bucket
 from hashmark.embedded.embedded_bucket import EmbeddedBucket
 from hashmark.s3.bucket import Bucket
@@ -124,10 +125,11 @@ def test_without_a_server_it_says_what_to_install(tmp_path: Path, monkeypatch: p
 def test_rclone_stands_in_and_says_so(tmp_path: Path) -> None:
     """The supervisor of a machine that has no SeaweedFS."""
     folder = tmp_path / "box"
-    folder.mkdir()
-    embedded_bucket._write_credentials(folder / "credentials")
+    with PrivateFolder(tmp_path, "box") as made:
+        embedded_bucket.adopt(made)
+        embedded_bucket._write_credentials(made)
     code = (
-        "import sys; from pathlib import Path; import hashmark.embedded.embedded_bucket as e; "
+        "import sys; from pathlib import Path; import hashmark.embedded.servers as e; "
         f"e.find_server = lambda: ('rclone', Path({str(SCRIPTS / 'rclone')!r})); "
         "from hashmark.embedded.supervisor import supervise; "
         f"sys.exit(supervise(Path({str(folder)!r}), 'styles'))"

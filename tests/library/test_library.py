@@ -318,7 +318,7 @@ def test_switched_off_certificates_are_a_warning_at_every_run(root: Path) -> Non
 def test_the_state_is_opened_when_needed_and_closed_with_the_library(root: Path) -> None:
     make(root)
     with Library.open(root) as library:
-        assert not library.state_folder.exists()
+        assert not (root / ".hashmark").exists()
         library.state.record_facts("store", {"name": "value"})
     with Library.open(root) as library:
         assert library.state.facts("store") == {"name": "value"}

@@ -287,7 +287,7 @@ def test_many_places_are_asked_for_only_where_the_store_was_seen_to_list_the_res
     assert push(dataset).done
     state, store = library.state, library.bucket.store
     assert state.facts(store)["start-after"] == "yes", "found out before the first upload"
-    with closing(sqlite3.connect(library.state_folder / "state.sqlite")) as connection, connection:
+    with closing(sqlite3.connect(library.own_folder() / "state.sqlite")) as connection, connection:
         connection.execute("DELETE FROM fact WHERE name = 'start-after'")
     assert "start-after" not in state.facts(store)
     if known:

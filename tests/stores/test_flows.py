@@ -89,7 +89,7 @@ def test_a_first_status_without_any_memory_is_as_right(store: Store, library_on:
     dataset = dataset_of(library)
     push(dataset)
     library.close()
-    shutil.rmtree(library.state_folder)
+    shutil.rmtree(library.own_folder())
     edit_keeping_size_and_time(dataset.path / "0001.txt")
     (dataset.path / "0002.txt").write_bytes(b"longer than before, for sure\n")
     found = status(dataset_of(library_on(store), {}))
@@ -496,8 +496,8 @@ def test_a_library_can_be_read_without_being_written(seaweedfs: Store, library_o
     dataset = dataset_of(library)
     push(dataset)
     library.close()
-    shutil.rmtree(library.state_folder)
-    library.state_folder.write_text("a file where the folder should be")
+    shutil.rmtree(library.own_folder())
+    library.own_folder().write_text("a file where the folder should be")
     found = status(dataset_of(library_on(seaweedfs), {}))
     assert found.counts == {"synced": 10}
     assert [p.code for p in found.problems] == ["state-not-kept"]

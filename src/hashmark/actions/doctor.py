@@ -112,7 +112,7 @@ def doctor(library: Library, *, abort_uploads: bool = False) -> Iterator[Check]:
     yield Check(
         "state",
         state.problem is None,
-        state.problem.message if state.problem else str(library.state_folder / "state.sqlite"),
+        state.problem.message if state.problem else str(library.own_folder() / "state.sqlite"),
         "digests are remembered" if state.persistent else "every status reads every file again",
     )
     try:

@@ -148,7 +148,7 @@ def _image_facts(
     if not missing:
         return facts
     fresh: dict[str, ImageFacts] = {}
-    with Renderer(found.dataset.library.state_folder / "thumbnails") as renderer:
+    with Renderer(found.dataset.library.own_folder("thumbnails")) as renderer:
         for done, (md5, seen, lasting) in enumerate(_examined(found, renderer, missing, cancel), 1):
             facts[md5] = seen
             if lasting:

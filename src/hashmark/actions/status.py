@@ -180,7 +180,7 @@ def read_body(dataset: Dataset, status: FileStatus) -> tuple[FileStatus, Base | 
     from hashmark.evidence.body import WrongDigest, compare_body  # noqa: PLC0415 - a comparison by listing reads no object
 
     row = KeyState(status.key, local, remote, None if status.verdict is Verdict.SYNCED else status.base)
-    scratch = dataset.library.state_folder / "tmp"
+    scratch = dataset.library.own_folder("tmp")
     file = dataset.path / status.key
     try:
         body = compare_body(dataset.library.bucket, dataset.prefix + status.key, remote, file, local, scratch)

@@ -46,7 +46,7 @@ def verify(
     chosen = [f for f in found.files if f.local and f.remote and f.verdict is not Verdict.REFUSED]
     chosen = [f for f in chosen if policy.selects(f.key)]
     stop = cancel or threading.Event()
-    remove_leftovers(dataset.library.state_folder / "tmp")
+    remove_leftovers(dataset.library.own_folder("tmp"))
     read_before = _ReadBefore(dataset, resume=resume)
     read = {f.key: after for f in chosen if (after := read_before.judged(f)) is not None}
     rows |= read

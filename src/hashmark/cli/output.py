@@ -126,8 +126,8 @@ def console() -> Output:
     return Output(sys.stdout)
 
 
-def confirmed(question: str, count: int) -> bool:
-    """Ask on the terminal for a number of files, and return whether it was typed."""
-    sys.stderr.write(f"{question} Type {count} to go on: ")
+def confirmed(question: str, answer: object) -> bool:
+    """Ask on the terminal for an answer, such as the number of files, and return whether it was typed."""
+    sys.stderr.write(f"{question} Type {answer} to go on: ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip() == str(count)
+    return sys.stdin.readline().strip() == str(answer)

@@ -18,9 +18,9 @@ from importlib import import_module
 from hashmark.cli.arguments import Parser, unknown
 from hashmark.cli.commands import SUMMARIES, module_name
 from hashmark.cli.exits import Exit, for_error
-from hashmark.cli.output import discard, write_error_line
+from hashmark.cli.output import confirmed, discard, write_error_line
 from hashmark.cli.renderers.elements import error_json, error_text, print_json
-from hashmark.core.errors import HashmarkError, LocalError
+from hashmark.core.errors import HashmarkError, LocalError, NotTrusted
 
 Command = Callable[[], Exit]
 
@@ -39,7 +39,7 @@ def run(words: Sequence[str]) -> Exit:
             stream.reconfigure(errors="backslashreplace")  # names may be no Unicode, or not in the output's encoding
     as_json = "--json" in words
     try:
-        status = _prepare(words)()
+        status = _run_with_permission(words, as_json=as_json)
         sys.stdout.flush()
     except HashmarkError as error:
         _report(error, as_json=as_json)
@@ -65,6 +65,23 @@ def run(words: Sequence[str]) -> Exit:
         status = Exit.PARTLY
     _discard_unwritable()
     return status
+
+
+def _run_with_permission(words: Sequence[str], *, as_json: bool) -> Exit:
+    """Run the command. If it needs a permission that a person at a terminal gives now, run it again.
+
+    The permission is checked before the first request, so nothing was done before.
+    """
+    command = _prepare(words)
+    try:
+        return command()
+    except NotTrusted as error:
+        if as_json or not error.permission or not sys.stdin.isatty() or not confirmed(error.message, "yes"):
+            raise
+        from hashmark.state import permissions  # noqa: PLC0415 - only with a person's permission
+
+        permissions.remember(*error.permission)
+        return command()
 
 
 def _prepare(words: Sequence[str]) -> Command:

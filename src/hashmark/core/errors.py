@@ -3,6 +3,7 @@
     HashmarkError
     ├── UsageError               the command line or the settings are invalid
     │   ├── SettingsError          hashmark.toml is invalid
+    │   ├── NotTrusted             somebody else's settings or files, which the user has not allowed
     │   ├── NoSuchDataset          no dataset has that name
     │   └── QueryError             a search is invalid
     ├── RefusedPlan              the plan is unsafe; nothing was done
@@ -59,6 +60,19 @@ class SettingsError(UsageError):
     def __init__(self, message: str, hint: str | None = None) -> None:
         half = self.max_chars // 2
         super().__init__(message if len(message) <= self.max_chars else f"{message[:half]} … {message[-half:]}", hint)
+
+
+class NotTrusted(UsageError):
+    """Settings or files may be somebody else's, and the user has not allowed them.
+
+    `permission` is what a person at a terminal can be asked for (see `state.permissions`); empty where nobody is asked.
+    """
+
+    code = "not-trusted"
+
+    def __init__(self, message: str, hint: str | None = None, permission: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.permission = permission
 
 
 class NoSuchDataset(UsageError):

@@ -23,6 +23,9 @@ MAX_NAME_BYTES = 255
 STATE_FOLDER = ".hashmark"
 """hashmark's own folder in a library and in a bucket; never part of a dataset."""
 
+SETTINGS_FILE = "hashmark.toml"
+"""A file of this name makes its folder a library, whose settings decide where signed requests go."""
+
 TEMPORARY = re.compile(r"\.hashmark-[0-9]+-[0-9a-f]+\.part")
 """Names of unfinished downloads."""
 
@@ -33,6 +36,7 @@ T = TypeVar("T")
 
 _PLAIN = re.compile(r"[a-z0-9_][a-z0-9_/-]*(\.[a-z0-9]+)?")
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
+_SHORT_OWN_NAME = re.compile(r"hashma~[0-9]+(\.tom)?")
 _ASCII_TWINS = {"\u037e": ";", "\u1fef": "`", "\u212a": "K"}
 """Characters outside ASCII whose canonical form is ASCII; macOS treats them as equal to it."""
 
@@ -61,7 +65,7 @@ def unsafe_reason(key: str) -> str | None:
     >>> unsafe_reason("a/../b.png")
     "has a '..' segment"
     """
-    if _PLAIN.fullmatch(key) and len(key) < MAX_NAME_BYTES:
+    if _PLAIN.fullmatch(key) and len(key) < MAX_NAME_BYTES and not key.endswith(SETTINGS_FILE):
         return _segments_reason(key) if "/" in key or _RESERVED.fullmatch(key) else None
     return _whole_reason(key) or _segments_reason(key)
 
@@ -102,6 +106,8 @@ def _segment_reason(part: str) -> str | None:
         return f"has a '{part}' segment"
     if len(part.encode("utf-8")) > MAX_NAME_BYTES:
         return f"has a name longer than {MAX_NAME_BYTES} bytes"
+    if _is_own_name(part):
+        return f"has the name '{part}', which is hashmark's own"
     if re.match(r"[A-Za-z]:", part):
         return "begins like a Windows drive letter"
     if part[-1] in " .":
@@ -109,6 +115,19 @@ def _segment_reason(part: str) -> str | None:
     if _RESERVED.fullmatch(part):
         return f"has the name '{part}', which Windows reserves"
     return None
+
+
+def _is_own_name(part: str) -> bool:
+    """Return whether some disk takes this name for one of hashmark's own, as with git's (CVE-2014-9390, CVE-2019-1352).
+
+    APFS and NTFS ignore letter case, HFS+ ignores invisible characters as well, and NTFS has short names.
+    """
+    if part.isascii():
+        plain = part.lower()
+    else:
+        visible = (char for char in unicodedata.normalize("NFKC", part) if unicodedata.category(char) != "Cf")
+        plain = "".join(visible).casefold()
+    return plain in {STATE_FOLDER, SETTINGS_FILE} or _SHORT_OWN_NAME.fullmatch(plain) is not None
 
 
 def fold(key: str) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from hashmark.core.keys import STATE_FOLDER, is_unfinished
+from hashmark.core.keys import is_ours
 from hashmark.core.model import Evidence, FileStatus, Kind, Problem, Verdict
 
 IMAGE_SUFFIXES = frozenset(
@@ -43,7 +43,6 @@ IGNORED_NAMES = (
     ".ipynb_checkpoints/",
     ".thumbs/",
     "__MACOSX/",
-    f"{STATE_FOLDER}/",
 )
 """Ignored by default. A name with a final `/` is a folder at any depth; others match a file's own name."""
 
@@ -89,7 +88,7 @@ class Pairing:
 
     def kind(self, key: str) -> Kind:
         """Return what the file named `key` is for."""
-        if self._ignored.match(key) or is_unfinished(key):
+        if self._ignored.match(key) or is_ours(key):
             return Kind.IGNORED
         slash, dot = key.rfind("/"), key.rfind(".")
         suffix = key[dot:] if dot > slash + 1 else ""

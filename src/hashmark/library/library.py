@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, cast
 from hashmark.core.errors import Busy, LocalError, NoSuchDataset, SettingsError
 from hashmark.core.keys import STATE_FOLDER, unsafe_reason
 from hashmark.core.model import Problem
+from hashmark.disk.private_folder import PrivateFolder, check_private_file, own_users, private_path
+from hashmark.library.access import check_endpoint, check_owner
 from hashmark.library.dataset import Dataset, number_of
 from hashmark.library.settings import SETTINGS, Settings, is_library, read_settings, unknown_datasets
-from hashmark.s3.endpoint import Remote
+from hashmark.s3.endpoint import Remote, named_endpoint
 from hashmark.state.state import State
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ class Library:
         """Folders on disk or in the bucket that can't be datasets, as far as seen."""
         self._unknown: list[Problem] = []
         self._embedded: EmbeddedBucket | None = None
+        self._owners = own_users() | {_owner(root / SETTINGS)}
+        """The users who may own hashmark's folder: those of the settings, which were read."""
         self._opening = threading.Lock()
         """Held to open the state or the bucket: since Python 3.12, cached properties may run twice in two threads."""
 
@@ -50,25 +54,32 @@ class Library:
 
         Raises:
             SettingsError: there is none, or its settings are invalid.
+        NotTrusted: its settings belong to another user.
         """
         here = _absolute(start or ".").resolve()
         for folder in (here, *here.parents):
             if is_library(folder):
+                check_owner(folder)
                 return cls(folder, read_settings(folder / SETTINGS))
         raise SettingsError(
             f"There is no {SETTINGS} in {here} or above it.",
             "Create a library with `hashmark init --remote s3://bucket/prefix`, or try `hashmark demo`.",
         )
 
-    @property
-    def state_folder(self) -> Path:
-        """The folder for hashmark's own files."""
-        return self.root / STATE_FOLDER
+    def own_folder(self, *parts: str) -> Path:
+        """Return `.hashmark`, hashmark's own folder, which is created, or one in it, which may be missing.
+
+        Raises:
+            UnsafePath: it would be reached by a symlink, or belongs to another user.
+        """
+        with contextlib.suppress(LocalError):  # a library that can't be written is compared all the same
+            PrivateFolder(self.root, STATE_FOLDER, owners=self._owners).close()
+        return private_path(self.root, STATE_FOLDER, *parts, owners=self._owners)
 
     @property
     def trash(self) -> Path:
         """The folder for overwritten and deleted files, each at `BATCH/DATASET/KEY`."""
-        return self.state_folder / "trash"
+        return self.own_folder("trash")
 
     @property
     def remote_state(self) -> str:
@@ -89,19 +100,20 @@ class Library:
             Busy: another process holds it. With `shared`, it is waited for instead.
             ReadOnly: the library can't be written.
         """
-        folder = self.state_folder / "locks"
+        folder = PrivateFolder(self.root, STATE_FOLDER, "locks", owners=self._owners)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            file = (folder / f"{name}.lock").open("a+")
+            descriptor = folder.open(f"{name}.lock", os.O_RDWR | os.O_CREAT)
         except OSError as error:
-            raise _explained(error, folder) from None
-        with file:
+            raise _explained(error, folder.path) from None
+        finally:
+            folder.close()
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, no path
             try:
                 fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise Busy(busy) from None
             except OSError as error:
-                raise _explained(error, folder) from None
+                raise _explained(error, folder.path) from None
             yield
 
     @cached_property
@@ -109,7 +121,7 @@ class Library:
         """What is remembered between runs."""
         with self._opening:
             if "state" not in self.__dict__:
-                self.__dict__["state"] = State.open(self.state_folder / "state.sqlite")
+                self.__dict__["state"] = State.open(check_private_file(self.own_folder() / "state.sqlite"))
             return cast(State, self.__dict__["state"])
 
     @cached_property
@@ -118,26 +130,37 @@ class Library:
 
         Raises:
             StoreError, SettingsError: the settings or credentials can't be used.
+            NotTrusted: the user never named the endpoint.
         """
         from hashmark.s3.bucket import Bucket  # noqa: PLC0415 - 70 ms of runtime, only where it is needed
 
         with self._opening:
             if "bucket" not in self.__dict__:
+                self.check_endpoint()
                 remote = self._started() if self.settings.embedded else self.settings.remote
                 self.__dict__["bucket"] = Bucket(remote)
             return cast(Bucket, self.__dict__["bucket"])
+
+    def check_endpoint(self) -> None:
+        """Refuse an endpoint that the user never named.
+
+        Raises:
+            NotTrusted: it is such an endpoint.
+        """
+        if not self.settings.embedded:
+            check_endpoint(self.settings.remote)
 
     def _started(self) -> Remote:
         from hashmark.embedded.embedded_bucket import EmbeddedBucket  # noqa: PLC0415 - only for libraries with an embedded bucket
 
         remote = self.settings.remote
-        self._embedded = EmbeddedBucket(self.state_folder / "bucket", remote.bucket)
+        self._embedded = EmbeddedBucket(self.own_folder("bucket"), remote.bucket)
         return replace(
             remote,
             endpoint_url=self._embedded.address.endpoint_url,
             region="us-east-1",
             credentials_file=str(self._embedded.credentials_file),
-            store_name=f"embedded:{self.state_folder}",
+            store_name=f"embedded:{self.root / STATE_FOLDER}",
         )
 
     @property
@@ -163,12 +186,15 @@ class Library:
     def warnings(self) -> list[Problem]:
         """Return what the user should know about the settings at every run."""
         seen = [*self.refused.values(), *self._unknown]
-        if self.settings.remote.verify:
-            return seen
-        text = (
-            "TLS certificates are not checked (verify = false): anyone on the network path can read and change the data"
-        )
-        return [Problem("", "tls-not-verified", text), *seen]
+        anyone = "anyone on the network path can read and change the data"
+        if not self.settings.remote.verify:
+            text = f"TLS certificates are not checked (verify = false): {anyone}"
+            seen.insert(0, Problem("", "tls-not-verified", text))
+        endpoint = named_endpoint(self.settings.remote)
+        if endpoint is not None and not endpoint.is_encrypted:
+            text = f"Requests to {endpoint.url} are not encrypted: {anyone}"
+            seen.insert(0, Problem("", "not-encrypted", text))
+        return seen
 
     def datasets(self) -> list[Dataset]:
         """Return the datasets on disk, by name."""
@@ -268,6 +294,13 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
         return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - pathlib's raises without a home
     except FileNotFoundError:
         raise LocalError("The current folder was deleted.", "Change to another folder.") from None
+
+
+def _owner(path: Path) -> int:
+    try:
+        return path.stat().st_uid
+    except OSError:
+        return os.geteuid()
 
 
 def _explained(error: OSError, folder: Path) -> LocalError:

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from hashmark.core.errors import SettingsError
-from hashmark.core.keys import STATE_FOLDER
+from hashmark.core.keys import SETTINGS_FILE, STATE_FOLDER
 from hashmark.core.model import Problem
 from hashmark.core.pairs import Pairing
 from hashmark.s3.endpoint import ADDRESSING, Remote, parse_endpoint, parse_url
 
-SETTINGS = "hashmark.toml"
+SETTINGS = SETTINGS_FILE
 
 _TYPES: dict[str, dict[str, type]] = {
     "remote": {

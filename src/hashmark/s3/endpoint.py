@@ -27,6 +27,9 @@ _OF_S3 = re.compile(
 """S3's own host names (AWS General Reference, "Amazon S3 endpoints"). Others under amazonaws.com may be anybody's."""
 
 _HOST_AND_PORT = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
+_REGION = re.compile(r"[a-z0-9-]{1,63}")
+"""A region that becomes part of AWS's host names: with other characters, the host could be anybody's."""
+
 ADDRESSING = ("auto", "path", "virtual")
 
 
@@ -125,6 +128,44 @@ class Endpoint(NamedTuple):
         return f"/{quoted}" if self.virtual else f"/{quote(self.bucket)}/{quoted}"
 
 
+class NamedEndpoint(NamedTuple):
+    """An endpoint that the library's settings name."""
+
+    url: str
+    """Scheme, host and port, in lower case."""
+    is_loopback: bool
+    is_safe: bool
+    """Whether requests may go there without asking: to AWS over TLS, to this machine, or to where the environment says.
+    """
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether requests travel over TLS, or not over a network at all."""
+        return self.url.startswith("https:") or self.is_loopback
+
+
+def named_endpoint(remote: Remote) -> NamedEndpoint | None:
+    """Return the endpoint that the settings name; None where they leave it to AWS or to the user's environment."""
+    if remote.endpoint_url is None:
+        return None
+    parts, url = parse_endpoint(remote.endpoint_url), normal_url(remote.endpoint_url)
+    host = parts.hostname or ""
+    loopback = host == "localhost" or (_is_address(host) and _is_loopback_address(host))
+    aws = parts.scheme == "https" and _OF_S3.fullmatch(host) is not None
+    named = [os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")]
+    return NamedEndpoint(url, loopback, aws or loopback or url in {normal_url(each) for each in named if each})
+
+
+def normal_url(url: str) -> str:
+    """Return an endpoint's address as trust in it is recorded: in lower case, without a path.
+
+    Raises:
+        SettingsError: it is not such an address.
+    """
+    parts = parse_endpoint(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
 def resolve(remote: Remote) -> Endpoint:
     """Resolve the settings, with the environment and the AWS settings files for what they leave open.
 
@@ -137,6 +178,8 @@ def resolve(remote: Remote) -> Endpoint:
     url = remote.endpoint_url or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     url = url or config.get("endpoint_url")
     if url is None:
+        if not _REGION.fullmatch(region):
+            raise SettingsError(f"'{region}' is not a region of AWS.", "Set endpoint_url for other stores.")
         virtual = remote.addressing != "path" and _IN_HOST_NAME.fullmatch(remote.bucket) is not None
         suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
         host = f"s3.{region}.{suffix}"
@@ -163,6 +206,12 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_loopback_address(host: str) -> bool:
+    import ipaddress  # noqa: PLC0415 - as above
+
+    return ipaddress.ip_address(host).is_loopback
 
 
 def aws_config(profile: str | None) -> dict[str, str]:

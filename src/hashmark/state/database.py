@@ -54,7 +54,7 @@ class Database:
         self.problem: Problem | None = None
         self.persistent = True
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(0o700, parents=True, exist_ok=True)
             self._db = _connect(path)
         except _UNUSABLE as error:
             self._replace(error)

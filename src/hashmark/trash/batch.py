@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from hashmark.core.display import printable
-from hashmark.core.errors import Unreadable, UsageError
+from hashmark.core.errors import Unreadable, UnsafePath, UsageError
 from hashmark.core.keys import unsafe_reason
-from hashmark.disk.walk import Walk
+from hashmark.disk.walk import OwnWalk
 from hashmark.library.dataset import Dataset
 from hashmark.library.library import Library
 from hashmark.trash.journal import Journal, read_journal
@@ -55,9 +55,10 @@ def journal_path(library: Library, batch: str) -> Path:
 
     Raises:
         UsageError: `batch` is not the name of a batch.
+        UnsafePath: the batch is a symlink.
     """
     check_batch_name(batch)
-    return library.trash / batch / ".journal.json"
+    return library.own_folder("trash", batch) / ".journal.json"
 
 
 def home_of(library: Library, dataset: str) -> Dataset:
@@ -82,12 +83,12 @@ class Batch:
     @cached_property
     def left(self) -> int:
         """The number of files that an undo would take back."""
-        return self._created + sum(1 for _ in Walk(self.folder))
+        return self._created + sum(1 for _ in OwnWalk(self.folder))
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is left to take back. Cheaper than `left`: looks for one file."""
-        return not self._created and next(iter(Walk(self.folder)), None) is None
+        return not self._created and next(iter(OwnWalk(self.folder)), None) is None
 
     @property
     def _created(self) -> int:
@@ -114,11 +115,11 @@ def find_batch(library: Library, name: str) -> Batch | None:
     """
     try:
         journal = read_journal(journal_path(library, name))
-    except (Unreadable, ValueError):
+        if journal is None or "/" in journal.dataset or unsafe_reason(journal.dataset):
+            return None
+        return Batch(name, journal, library.own_folder("trash", name, journal.dataset))
+    except (Unreadable, UnsafePath, ValueError):
         return None
-    if journal is None or "/" in journal.dataset or unsafe_reason(journal.dataset):
-        return None
-    return Batch(name, journal, library.trash / name / journal.dataset)
 
 
 def undoable_batches(library: Library) -> list[Batch]:
@@ -141,7 +142,9 @@ def unreadable_batches(library: Library) -> list[str]:
 def batch_names(library: Library) -> list[str]:
     """Return the names of the batches that have a folder on disk, the latest first."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        return sorted((folder.name for folder in library.trash.iterdir() if is_batch_name(folder.name)), reverse=True)
+        with os.scandir(library.trash) as entries:
+            names = [entry.name for entry in entries if is_batch_name(entry.name) and not entry.is_symlink()]
+        return sorted(names, reverse=True)
     return []
 
 
@@ -158,4 +161,4 @@ def remove_if_empty(library: Library, batch: str) -> None:
 
 def _has_files(folder: Path) -> bool:
     """Return whether a batch has files besides its journal."""
-    return any("/" in file.key for file in Walk(folder))
+    return any("/" in file.key for file in OwnWalk(folder))

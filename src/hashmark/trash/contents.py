@@ -12,7 +12,7 @@ from typing import Any
 
 from hashmark.core.display import printable
 from hashmark.core.keys import unsafe_reason
-from hashmark.disk.walk import Walk
+from hashmark.disk.walk import OwnWalk
 from hashmark.library.library import Library
 from hashmark.trash.batch import check_batch_name, is_batch_name
 
@@ -48,12 +48,13 @@ def trash_entries(library: Library, batch: str | None = None) -> Iterator[TrashE
 
     Raises:
         UsageError: `batch` is not the name of a batch.
+        UnsafePath: it is a symlink on disk.
         StoreError: the bucket's trash can't be listed; the disk's entries have been yielded by then.
     """
     if batch is not None:
         check_batch_name(batch)
     inside = f"{batch}/" if batch is not None else ""
-    for file in Walk(library.trash / inside):
+    for file in OwnWalk(library.own_folder("trash", *([batch] if batch else []))):
         if entry := _entry("disk", inside + file.key, file.size):
             yield entry
     for row in library.bucket.objects(library.remote_trash + inside):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,8 @@ def read_journal(path: Path) -> Journal | None:
         Unreadable, ValueError: it can't be read, or is not a journal.
     """
     try:
-        with path.open("rb") as file:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, no path
             data = file.read(MAX_JOURNAL_BYTES + 1)
     except FileNotFoundError:
         return None

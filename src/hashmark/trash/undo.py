@@ -16,6 +16,7 @@ from hashmark.core.encoding import MAX_CAPTION_BYTES, decode
 from hashmark.core.errors import LocalError, UsageError
 from hashmark.core.events import Failure
 from hashmark.core.word_diff import Piece, word_diff
+from hashmark.disk.place import open_slot
 from hashmark.disk.read import read_file
 from hashmark.disk.rewrite import Rewrite
 from hashmark.library.dataset import Dataset
@@ -144,8 +145,8 @@ def undo(
     outcome = replace(done, failures=(*failures, *done.failures))
     result = UndoResult(batch, outcome, tuple(conflicts), len(unchanged))
     for key in (*unchanged, *done.done):
-        with contextlib.suppress(OSError):
-            (batch.folder / key).unlink(missing_ok=True)
+        with contextlib.suppress(LocalError), open_slot(batch.folder, key) as slot:
+            slot.drop(slot.name)
     if result.complete:
         remove_if_empty(library, batch.name)
     return result

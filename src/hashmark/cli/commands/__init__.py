@@ -11,6 +11,7 @@ GROUPS = {
     "Start": {
         "init": "Make a folder a library: write its hashmark.toml.",
         "doctor": "Check credentials, access and the store's capabilities. Leaves the bucket as it was.",
+        "trust": "Allow an endpoint to receive signed requests, or another user's library or embedded bucket.",
         "demo": "Make a sample library with its own bucket, and walk through a day with it.",
     },
     "Compare": {

@@ -91,7 +91,7 @@ class Story:
         address = library.bucket.client.endpoint.url
         server = library.embedded.address.server if library.embedded else "S3"
         self._document = {"library": str(library.root), "remote": sample_library.URL, "endpointUrl": address}
-        self._out.print(f"\n{server} runs at {address} and keeps its data in {library.state_folder / 'bucket'}.")
+        self._out.print(f"\n{server} runs at {address} and keeps its data in {library.own_folder('bucket')}.")
         for dataset in library.datasets():
             with ProgressDisplay(f"Pushing {dataset.name}", quiet=self._as_json) as progress:
                 result = sample_library.push_new(dataset, progress.on_event, self._stop.cancel)

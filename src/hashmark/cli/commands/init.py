@@ -9,6 +9,7 @@ from pathlib import Path
 from hashmark.cli.arguments import Parser
 from hashmark.cli.exits import Exit
 from hashmark.cli.renderers.elements import counted, print_json
+from hashmark.library.access import remember_endpoint
 from hashmark.library.library import Library
 from hashmark.library.settings import create, refuse_inside
 
@@ -40,6 +41,7 @@ def run(arguments: Namespace) -> Exit:
     refuse_inside(folder)
     create(folder, {name: value for name, value in settings.items() if value is not None})
     with Library.open(folder) as library:
+        remember_endpoint(library.settings.remote)
         names = [dataset.name for dataset in library.datasets()]
     if arguments.json:
         print_json({"library": str(library.root), "remote": arguments.remote, "datasets": names})

@@ -44,7 +44,7 @@ class Pictures:
     def __init__(self, library: Library, background: Background, updates: Updates) -> None:
         self._background = background
         self._updates = updates
-        self._renderer = Renderer(library.state_folder / "thumbnails")
+        self._renderer = Renderer(library.own_folder("thumbnails"))
         self._slots = asyncio.Semaphore(MAX_CONCURRENT)
         self._fetching = ThreadPoolExecutor(MAX_CONCURRENT, thread_name_prefix="picture")
         self._measuring: dict[str, asyncio.Task[None]] = {}
