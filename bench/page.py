@@ -145,7 +145,7 @@ def measure(browser: Browser, folder: Path, store: Store, pairs: int, rounds: in
     try:
         context = browser.new_context()
         page = context.new_page()
-        page.goto(site.link())
+        site.log_in(page)
         state = context.storage_state()
         Manager(page, site).open()
         expect(page.locator("#summary .state")).to_contain_text("compared", timeout=600_000)

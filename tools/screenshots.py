@@ -79,7 +79,7 @@ class Camera:
         )
         page = context.new_page()
         if self._state is None:
-            page.goto(self._site.link())
+            self._site.log_in(page)
             self._state = context.storage_state()
         return page
 

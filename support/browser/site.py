@@ -19,6 +19,7 @@ from typing import Any
 
 import boto3
 from PIL import Image
+from playwright.sync_api import Page
 
 from hashmark.demo import sample_library
 from hashmark.embedded.embedded_bucket import read_credentials
@@ -87,6 +88,11 @@ class Site:
     def link(self) -> str:
         """Return the link printed last; it signs one browser in."""
         return self._links.get(timeout=60).replace(f":{self.port}/", f":{self.shown_port}/")
+
+    def log_in(self, page: Page) -> None:
+        """Open the link printed last, and wait until its login page has led to the library page."""
+        page.goto(self.link())
+        page.wait_for_url(f"http://127.0.0.1:{self.shown_port}/")
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
         if self._process is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import re
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,8 +18,9 @@ from fastapi import FastAPI
 
 from hashmark.core.model import RemoteObject
 from hashmark.library.library import Library
+from hashmark.web.server.access import Keys
 from hashmark.web.server.app import create_app
-from hashmark.web.server.guard import Guard, Keys
+from hashmark.web.server.guard import Guard
 from hashmark.web.server.http_server import ListenAddress, _bind, end_streams, hosts
 from hashmark.web.session.services import Services
 
@@ -98,6 +100,14 @@ def serving(
         thread.join(60)
         sock.close()
         assert not thread.is_alive(), "the server did not stop"
+
+
+def log_in(browser: httpx.Client, link: str) -> httpx.Response:
+    """Open a printed link, and send its form as the login page's script does; return the answer to the form."""
+    page = browser.get(link, headers={"accept": "text/html"})
+    assert page.status_code == 200, page.text
+    (token,) = re.findall(r'name="token" value="([^"]+)"', page.text)
+    return browser.post(httpx.URL(link).join("/login"), data={"token": token}, headers={"origin": "null"})
 
 
 def flat(given: Iterable[Any]) -> Iterator[Any]:

@@ -62,7 +62,7 @@ def visit(new_context: Callable[..., BrowserContext]) -> Visit:
 
     def open_page(site: Site, query: str = "", *, items: int | None = None, **options: Any) -> Manager:
         page = new_context(**options).new_page()
-        page.goto(site.link())
+        site.log_in(page)
         manager = Manager(page, site).open(query)
         return manager if items is None else manager.ready(items)
 

@@ -178,7 +178,7 @@ def test_a_server_that_was_started_anew_asks_for_its_new_link_and_goes_on(
     anew = manager.page.get_by_text("The server restarted. Open the link that it printed.")
     expect(anew).to_be_visible(timeout=RECONNECTING)
     other = manager.page.context.new_page()
-    other.goto(site.link())
+    site.log_in(other)
     # By itself: the new session is this browser's.
     expect(manager.page.get_by_text("Not connected")).to_have_count(0, timeout=RECONNECTING)
     manager.expect_badges("0002.png", "green", "red")

@@ -22,7 +22,7 @@ def active(page: Page) -> Locator:
 
 def test_the_whole_story_goes_by_keys_alone(story: Site, new_context: Callable[..., BrowserContext]) -> None:
     page = new_context().new_page()
-    page.goto(story.link())
+    story.log_in(page)
     press = page.keyboard.press
     press("/")
     page.keyboard.type("stellar")

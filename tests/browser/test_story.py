@@ -17,8 +17,7 @@ def test_the_printed_link_leads_through_271_red_captions_to_a_proven_upload(
 ) -> None:
     before = story.objects()
     page = new_context().new_page()
-    page.goto(story.link())
-    expect(page).to_have_url(f"http://127.0.0.1:{story.port}/")  # the token is not in the address any more
+    story.log_in(page)
     page.get_by_role("link", name=STYLE).click()
 
     manager = Manager(page, story).ready(271)

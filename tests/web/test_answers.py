@@ -17,6 +17,7 @@ from hashmark.library.library import Library
 from hashmark.library.settings import create
 from hashmark.search.items import item_id
 from hashmark.web.server.guard import HEADERS
+from hashmark.web.server.login import LOGIN_CSP
 from support.command import Shell
 from support.datasets import STYLE
 from support.sample_images import encoded, quarters
@@ -185,7 +186,8 @@ def kinds(served: Served) -> dict[str, httpx.Response]:
         "a stream of a job": ask("GET", f"/api/jobs/{job}/events"),
         "the schema": ask("GET", "/api/openapi.json"),
         "started": ask("POST", f"{at}/check", json={}),
-        "a way in": httpx.get(f"{served.base}/?token={served.keys.new_link()}", timeout=60),
+        "the login page": httpx.get(f"{served.base}/?token={served.keys.new_link()}", timeout=60),
+        "a login": httpx.post(f"{served.base}/login", data={"token": served.keys.new_link()}, timeout=60),
         "400": ask("GET", f"{at}/search", params={"q": "text:("}),
         "403": ask("GET", "/", headers={}),
         "404": ask("GET", "/api/datasets/83"),
@@ -214,7 +216,8 @@ def test_every_kind_of_answer_carries_the_headers_and_errors_have_one_shape(serv
     for kind, answer in kinds(served_once).items():
         if kind[:3].isdecimal():
             assert answer.status_code in {int(kind[:3]), 400}, (kind, answer.status_code, answer.text)
-        for name, value in HEADERS.items():
+        own = {"content-security-policy": LOGIN_CSP} if kind == "the login page" else {}
+        for name, value in (HEADERS | own).items():
             assert answer.headers.get_list(name) == [value], (kind, name)
         assert len(answer.headers.get_list("cache-control")) == 1, kind
         assert not [name for name in answer.headers if name.startswith("access-control")]

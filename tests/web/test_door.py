@@ -23,7 +23,7 @@ from hashmark.web.server.http_server import ListenAddress
 from support.certificates import make_certificate
 from support.datasets import write_pairs
 from support.stores import BUCKET, Store
-from support.web.serving import TOKEN, Served, flat, serving
+from support.web.serving import TOKEN, Served, flat, log_in, serving
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def test_a_link_lets_one_browser_in_once(served: Served) -> None:
     link = f"/?token={served.keys.new_link()}"
     used = len(served.used)
     with httpx.Client(base_url=served.base, timeout=60) as browser:
-        first = browser.get(link, headers={"accept": "text/html"})
+        first = log_in(browser, served.base + link)
         assert (first.status_code, first.headers["location"]) == (303, "/")
         cookie = first.headers["set-cookie"]
         assert cookie.startswith(f"hashmark-{served.port}=")

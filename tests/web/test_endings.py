@@ -21,7 +21,7 @@ from support.faults import Reply, Request
 from support.stores import Store, free_port
 from support.web.event_stream import Stream
 from support.web.held_store import Between, behind
-from support.web.serving import TOKEN, Served, serving
+from support.web.serving import TOKEN, Served, log_in, serving
 
 
 def test_open_pages_do_not_keep_it(library: Library) -> None:
@@ -93,7 +93,7 @@ def test_the_command_lets_one_browser_in_and_ends_at_a_signal(
     shell = init(seaweedfs, tmp_path / "library", prefix)
     write_pairs(tmp_path / "library", STYLE, 2)
     with process(shell) as (started, link, port), httpx.Client(timeout=60) as browser:
-        assert browser.get(link).status_code == 303
+        assert log_in(browser, link).status_code == 303
         page = browser.get(f"http://127.0.0.1:{port}/")
         assert (page.status_code, page.headers.get("server"), page.headers.get("date")) == (200, None, None)
         assert httpx.get(link, timeout=60).status_code == 403
@@ -118,7 +118,7 @@ def test_no_secret_is_printed_or_served_whatever_goes_wrong(seaweedfs: Store, tm
         process(shell) as (started, link, port),
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
     ):
-        session = client.get(link).cookies[f"hashmark-{port}"]
+        session = log_in(client, link).cookies[f"hashmark-{port}"]
         client.cookies.clear()
         own = {"authorization": f"Bearer {TOKEN}", "x-hashmark": "1"}
         bad = client.get("/api/datasets/82/status?fresh=true", headers=own, timeout=60)
@@ -145,7 +145,8 @@ def test_no_secret_is_printed_or_served_whatever_goes_wrong(seaweedfs: Store, tm
 
 def test_a_token_that_is_fixed_opens_by_link_too_and_is_not_used_up(served: Served) -> None:
     for _ in range(2):
-        answer = httpx.get(f"{served.base}/", params={"token": TOKEN}, timeout=60)
+        with httpx.Client(timeout=60) as browser:
+            answer = log_in(browser, f"{served.base}/?token={TOKEN}")
         assert (answer.status_code, "set-cookie" in answer.headers) == (303, True)
     assert served.used == [], "no link was used"
     assert httpx.get(f"{served.base}/api/datasets", params={"token": TOKEN}, timeout=60).status_code == 403, (

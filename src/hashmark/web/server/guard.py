@@ -8,15 +8,16 @@ form can send. What a route does is not known here.
 
 from __future__ import annotations
 
-import hashlib
 import html
 import json
-import secrets
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
 
 from starlette.exceptions import HTTPException
+
+from hashmark.web.server.access import Keys
+from hashmark.web.server.login import FORM_TYPE, LOGIN_CSP, LOGIN_PATH, MAX_FORM_BYTES, login_page, token_of
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -39,6 +40,8 @@ _CSP = (
 
 _PAGE = "<!doctype html><html lang=en><meta charset=utf-8><title>hashmark</title><h1>hashmark</h1><p>{}</p></html>"
 
+_LINK_REFUSED = "This link was already used or is from an earlier run. Open the newest link that hashmark printed."
+
 HEADERS = {
     "content-security-policy": _CSP,
     "x-content-type-options": "nosniff",
@@ -48,50 +51,6 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
-
-
-class Keys:
-    """What grants access: links that work once, the sessions they started, and a fixed token if one was set.
-
-    Only digests are kept. `on_used` is called after a link was used, so that the next one can be printed.
-    """
-
-    def __init__(self, fixed: str | None = None, on_used: Callable[[], None] = lambda: None) -> None:
-        self._fixed = _digest(fixed) if fixed else None
-        self._links: set[bytes] = set()
-        self._sessions: set[bytes] = set()
-        self._on_used = on_used
-
-    def new_link(self) -> str:
-        """Return a token that can be exchanged once for a session. Earlier unused ones stay valid."""
-        token = secrets.token_urlsafe(32)
-        self._links.add(_digest(token))
-        return token
-
-    def exchange(self, token: str) -> str | None:
-        """Exchange a token for a new session; None if it is wrong. The fixed token can be exchanged many times."""
-        digest = _digest(token)
-        if digest not in self._links and not self.is_fixed(token):
-            return None
-        used = digest in self._links
-        self._links.discard(digest)
-        session = secrets.token_urlsafe(32)
-        self._sessions.add(_digest(session))
-        if used:
-            self._on_used()
-        return session
-
-    def is_session(self, session: str) -> bool:
-        """Whether this is the secret of a session."""
-        return _digest(session) in self._sessions
-
-    def is_fixed(self, token: str) -> bool:
-        """Whether this is the fixed token."""
-        return self._fixed is not None and secrets.compare_digest(_digest(token), self._fixed)
-
-
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
 
 
 class RequestRefused(Exception):
@@ -126,23 +85,32 @@ class Guard:
         headers = _Headers(scope["headers"])
         send = _with_headers(send)
         try:
-            self._check_origin(headers)
+            _check_prefetch(headers)
+            self._check_host(headers)
             if (token := _token(scope)) is not None:
-                await self._exchange(token, send)
-                return
-            self._check_access(headers)
-            if scope["method"] not in _SAFE:
-                _check_unsafe(headers)
-            await self._app(scope, _limited(receive, headers), send)
+                await self._show_login(token, headers, send)
+            elif scope["path"] == LOGIN_PATH and scope["method"] == "POST":
+                await self._log_in(headers, receive, send)
+            else:
+                await self._pass_on(scope, headers, receive, send)
         except RequestRefused as refused:
             await _refuse(refused, headers, send)
 
-    def _check_origin(self, headers: _Headers) -> None:
-        host = headers.one("host").lower()
-        if host not in self._hosts:
+    async def _pass_on(self, scope: Scope, headers: _Headers, receive: Receive, send: Send) -> None:
+        self._check_origin(headers)
+        self._check_access(headers)
+        if scope["method"] not in _SAFE:
+            _check_unsafe(headers)
+        await self._app(scope, _limited(receive, headers), send)
+
+    def _check_host(self, headers: _Headers) -> None:
+        if headers.one("host").lower() not in self._hosts:
             raise RequestRefused(403, "This server does not answer to this host name. Use the address that it printed.")
+
+    def _check_origin(self, headers: _Headers, *, null_allowed: bool = False) -> None:
         origin = headers.get("origin")
-        if origin is not None and origin.lower() != f"{self._scheme}://{host}":
+        own = f"{self._scheme}://{headers.one('host')}".lower()
+        if origin is not None and origin.lower() != own and not (null_allowed and origin == "null"):
             raise RequestRefused(403, "Requests from other sites are refused.")
         if headers.get("sec-fetch-site") not in {None, "same-origin", "none"}:
             raise RequestRefused(403, "Requests from other sites are refused. Open the address directly.")
@@ -154,12 +122,24 @@ class Guard:
         if not any(self._keys.is_session(value) for name, value in _cookies(headers) if name == self._cookie):
             raise RequestRefused(403, "Open the link that hashmark printed. It works once and signs this browser in.")
 
-    async def _exchange(self, token: str, send: Send) -> None:
-        session = self._keys.exchange(token)
+    async def _show_login(self, token: str, headers: _Headers, send: Send) -> None:
+        """Answer a link with the login page, which changes nothing."""
+        if not _is_navigation(headers):
+            self._check_origin(headers)
+        if not self._keys.is_token(token):
+            raise RequestRefused(403, _LINK_REFUSED)
+        html_headers = {"content-type": "text/html; charset=utf-8", "content-security-policy": LOGIN_CSP}
+        await _answer(send, 200, login_page(token), html_headers)
+
+    async def _log_in(self, headers: _Headers, receive: Receive, send: Send) -> None:
+        """Exchange the token of the login page's form for a session."""
+        # Browsers send the null origin with a form of a page whose referrer policy is no-referrer, as ours is.
+        self._check_origin(headers, null_allowed=True)
+        if headers.one("content-type").split(";")[0].strip().lower() != FORM_TYPE:
+            raise RequestRefused(415, f"A login must be a form (content-type: {FORM_TYPE}).")
+        session = self._keys.exchange(token_of(await _read_form(receive)))
         if session is None:
-            raise RequestRefused(
-                403, "This link was already used or is from an earlier run. Open the newest link that hashmark printed."
-            )
+            raise RequestRefused(403, _LINK_REFUSED)
         secure = "; Secure" if self._scheme == "https" else ""
         cookie = f"{self._cookie}={session}; Path=/; HttpOnly; SameSite=Strict{secure}"
         await _answer(send, 303, b"", {"location": "/", "set-cookie": cookie, "cache-control": "no-store"})
@@ -196,12 +176,36 @@ def _check_unsafe(headers: _Headers) -> None:
         raise RequestRefused(415, "A request that changes something must be JSON (content-type: application/json).")
 
 
+def _check_prefetch(headers: _Headers) -> None:
+    """Refuse what nobody has asked to see yet."""
+    if any("prefetch" in headers.every(name).lower() for name in ("sec-purpose", "purpose", "x-moz")):
+        raise RequestRefused(403, "This page is not fetched in advance. Open it.")
+
+
+def _is_navigation(headers: _Headers) -> bool:
+    """Whether the user follows a link, perhaps one in another program's page. Such a request can't be read there."""
+    return headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+
+
 def _token(scope: Scope) -> str | None:
     """Return the token of a link. Only the first page takes one, so that it is never part of another address."""
-    if scope["path"] != "/" or scope["method"] != "GET":
+    if scope["path"] != "/" or scope["method"] not in {"GET", "HEAD"}:
         return None
     values = parse_qs(scope["query_string"].decode("latin-1")).get("token")
     return values[0] if values else None
+
+
+async def _read_form(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return b""
+        body += message.get("body", b"")
+        if len(body) > MAX_FORM_BYTES:
+            raise RequestRefused(413, f"The form is too large: the limit is {MAX_FORM_BYTES} bytes.")
+        if not message.get("more_body", False):
+            return bytes(body)
 
 
 def _cookies(headers: _Headers) -> Iterator[tuple[str, str]]:
@@ -230,15 +234,13 @@ def _limited(receive: Receive, headers: _Headers) -> Receive:
 
 
 def _with_headers(send: Send) -> Send:
-    """Add our headers to responses. Nothing may be cached unless the response itself says so."""
+    """Add our headers to responses that lack them. Nothing may be cached unless the response itself says so."""
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             own = {name.lower() for name, _ in message.get("headers", [])}
-            extra = dict(HEADERS)
-            if b"cache-control" not in own:
-                extra["cache-control"] = "no-store"
-            added = [(k.encode(), v.encode()) for k, v in extra.items()]
+            extra = {**HEADERS, "cache-control": "no-store"}
+            added = [(k.encode(), v.encode()) for k, v in extra.items() if k.encode() not in own]
             message = {**message, "headers": [*message.get("headers", []), *added]}
         await send(message)
 

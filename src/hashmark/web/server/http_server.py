@@ -23,8 +23,9 @@ from fastapi import FastAPI
 from hashmark.core.errors import UsageError
 from hashmark.core.model import RemoteObject
 from hashmark.library.library import Library
+from hashmark.web.server.access import Keys
 from hashmark.web.server.app import create_app
-from hashmark.web.server.guard import Guard, Keys
+from hashmark.web.server.guard import Guard
 from hashmark.web.session.services import Services
 
 TOKEN = "HASHMARK_TOKEN"  # noqa: S105 - the name of a variable

@@ -1,0 +1,29 @@
+"""The printed link in a real browser, with scripts and without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import BrowserContext, expect
+
+from support.browser.site import SiteMaker
+
+
+def test_without_scripts_a_button_logs_in(make_site: SiteMaker, new_context: Callable[..., BrowserContext]) -> None:
+    site = make_site(1)
+    page = new_context(java_script_enabled=False).new_page()
+    page.goto(site.link())
+    page.get_by_role("button", name="Open hashmark").click()
+    expect(page).to_have_url(f"http://127.0.0.1:{site.port}/")
+    expect(page.get_by_role("heading", name="hashmark")).to_be_visible()
+
+
+def test_going_back_after_a_login_does_not_send_the_token_again(
+    make_site: SiteMaker, new_context: Callable[..., BrowserContext]
+) -> None:
+    site = make_site(1)
+    page = new_context().new_page()
+    page.goto("about:blank")
+    site.log_in(page)
+    page.go_back()
+    assert page.url == "about:blank"
