@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
 from collections.abc import Callable
@@ -28,18 +27,31 @@ class Event:
 
 
 class Stream:
-    """An event stream read on a thread. `all` holds its events so far; `ended` is set when the server ends it."""
+    """An event stream read on a thread. `all` holds its events so far; `ended` is set when the server ends it.
 
-    def __init__(self, served: Served, path: str = "/events?dataset=82") -> None:
+    `error` is how it ended, unless it ended as a whole answer.
+    """
+
+    def __init__(
+        self, served: Served, path: str = "/events?dataset=82", *, headers: dict[str, str] | None = None
+    ) -> None:
         self.all: list[Event] = []
         self.ended = threading.Event()
-        self._client = httpx.Client(base_url=served.base, headers=served.headers, timeout=60)
+        self.error: httpx.HTTPError | None = None
+        self._client = httpx.Client(base_url=served.base, headers=headers or served.headers, timeout=60)
         self._thread = threading.Thread(target=self._read, args=(path,), daemon=True)
         self._thread.start()
 
     def _read(self, path: str) -> None:
+        try:
+            self._read_events(path)
+        except httpx.HTTPError as error:
+            self.error = error
+        self.ended.set()
+
+    def _read_events(self, path: str) -> None:
         name, data = "message", list[str]()
-        with contextlib.suppress(httpx.HTTPError), self._client, self._client.stream("GET", path) as answer:
+        with self._client, self._client.stream("GET", path) as answer:
             assert answer.headers["content-type"].startswith("text/event-stream")
             for line in answer.iter_lines():
                 kind, _, value = line.partition(": ")
@@ -51,7 +63,6 @@ class Stream:
                     name = value
                 elif kind == "data":
                     data.append(value)
-        self.ended.set()
 
     def wait(self, condition: Callable[[list[Event]], object], seconds: float = 60) -> None:
         wait_for(lambda: condition(list(self.all)), seconds)

@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import re
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ from hashmark.library.library import Library
 from hashmark.web.server.access import Keys
 from hashmark.web.server.app import create_app
 from hashmark.web.server.guard import Guard
-from hashmark.web.server.http_server import ListenAddress, _bind, end_streams, hosts
+from hashmark.web.server.http_server import ListenAddress, _bind, end_sessions, end_streams, hosts, server_config
 from hashmark.web.session.services import Services
 
 TOKEN = "a-token-that-only-this-test-knows-0123456789"
@@ -76,17 +77,22 @@ class Served:
 
 @contextlib.contextmanager
 def serving(
-    library: Library, *, against: Mapping[str, tuple[RemoteObject, ...]] | None = None, every: float | None = None
+    library: Library,
+    *,
+    against: Mapping[str, tuple[RemoteObject, ...]] | None = None,
+    every: float | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> Iterator[Served]:
     """Serve the library on a free port, as `hashmark serve` does, for the body of the block."""
     where = ListenAddress(port=0, token=TOKEN)
     sock = _bind(where.host, 0)
     port = sock.getsockname()[1]
     used: list[str] = []
-    keys = Keys(TOKEN, on_used=lambda: used.append("link"))
+    keys = Keys(TOKEN, on_used=lambda: used.append("link"), clock=clock)
     app = create_app(library, against=against, every=every)
     guarded = Guard(app, keys, hosts(where, port), cookie=f"hashmark-{port}")
-    config = uvicorn.Config(guarded, log_level="warning", access_log=False, timeout_graceful_shutdown=30)
+    config = server_config(guarded, where, end_sessions(keys, library))
+    config.timeout_graceful_shutdown = 30
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([sock])), daemon=True)
     thread.start()

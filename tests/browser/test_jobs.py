@@ -175,7 +175,9 @@ def test_a_server_that_was_started_anew_asks_for_its_new_link_and_goes_on(
     expect(manager.page.get_by_text("Not connected")).to_be_visible()
     site.write("0002.txt", "edited while no server ran\n")
     site.start()
-    anew = manager.page.get_by_text("The server restarted. Open the link that it printed.")
+    anew = manager.page.get_by_text(
+        "You are logged out, or the server restarted. Open the newest link that hashmark printed."
+    )
     expect(anew).to_be_visible(timeout=RECONNECTING)
     other = manager.page.context.new_page()
     site.log_in(other)

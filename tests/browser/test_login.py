@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, expect
 
+from support.browser.manager import PageErrors, Visit
 from support.browser.site import SiteMaker
 
 
@@ -27,3 +28,17 @@ def test_going_back_after_a_login_does_not_send_the_token_again(
     site.log_in(page)
     page.go_back()
     assert page.url == "about:blank"
+
+
+def test_log_out_ends_the_session_of_every_tab(make_site: SiteMaker, visit: Visit, faults: PageErrors) -> None:
+    faults.allowed = "htmx:sse:error"
+    site = make_site(1)
+    manager = visit(site, items=1)
+    other = manager.page.context.new_page()
+    other.goto(f"http://127.0.0.1:{site.port}/")
+    manager.page.get_by_role("button", name="Log out").click()
+    expect(manager.page.get_by_text("Open the link that hashmark printed")).to_be_visible()
+    expect(other.get_by_text("You are logged out, or the server restarted.")).to_be_visible()
+    assert manager.page.context.cookies() == []
+    site.log_in(other)
+    expect(other.get_by_role("button", name="Log out")).to_be_visible()

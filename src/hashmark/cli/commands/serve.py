@@ -1,4 +1,4 @@
-"""`hashmark serve`: show the library in the browser, until Ctrl-C."""
+"""`hashmark serve`: show the library in the browser, until Ctrl-C; or log every browser out."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from hashmark.core.model import RemoteObject
 from hashmark.library.library import Library
 from hashmark.library.listing_file import read_listing
 from hashmark.web.server import http_server
+from hashmark.web.server.logout_file import request_logout
 
 
 def add_arguments(parser: Parser) -> None:
@@ -30,12 +31,15 @@ def add_arguments(parser: Parser) -> None:
     parser.option("--tls-cert", "FILE", "Serve HTTPS with this certificate.", type=Path)
     parser.option("--tls-key", "FILE", "The certificate's private key.", type=Path)
     parser.flag("--insecure-http", "Allow plain HTTP beyond this machine.")
+    parser.flag("--logout-all", "End every session of this library's running servers, and serve nothing.")
     parser.common(json=False)
     parser.examples("hashmark serve --open", "hashmark serve --against 82=saved.json")
 
 
 def run(arguments: Namespace) -> Exit:
-    """Serve the library. The first line printed is the link that lets a browser in."""
+    """Serve the library, or log every browser out. The first line printed is the link that lets a browser in."""
+    if arguments.logout_all:
+        return _log_out_all(arguments)
     address = http_server.ListenAddress(
         arguments.host,
         arguments.port,
@@ -64,6 +68,16 @@ def run(arguments: Namespace) -> Exit:
     with Library.open(arguments.library) as library:
         against = _saved_listings(library, arguments.against)
         http_server.serve(library, address, show_link, against=against, every=arguments.every, on_ready=on_ready)
+    return Exit.DONE
+
+
+def _log_out_all(arguments: Namespace) -> Exit:
+    with Library.open(arguments.library) as library:
+        request_logout(library)
+    sys.stdout.write(
+        "Every running server of this library ends its sessions within two seconds.\n"
+        "To log in again, open the newest link that the server printed.\n"
+    )
     return Exit.DONE
 
 

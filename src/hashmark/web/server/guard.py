@@ -10,26 +10,24 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qs
 
 from starlette.exceptions import HTTPException
 
-from hashmark.web.server.access import Keys
+from hashmark.web.server.access import Keys, Session
+from hashmark.web.server.asgi import App, Message, Receive, Scope, Send
 from hashmark.web.server.login import FORM_TYPE, LOGIN_CSP, LOGIN_PATH, MAX_FORM_BYTES, login_page, token_of
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from hashmark.web.server.session_end import until_ended
 
 MAX_BODY_BYTES = 8 << 20
 """The largest request body: the ids of about 400,000 items."""
 
 REQUIRED_HEADER = "x-hashmark"
 """The header that every unsafe request must have, with any value: forms can't send it."""
+
+LOGOUT_PATH = "/logout"
+"""Where the page sends a POST to end its session."""
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -98,10 +96,16 @@ class Guard:
 
     async def _pass_on(self, scope: Scope, headers: _Headers, receive: Receive, send: Send) -> None:
         self._check_origin(headers)
-        self._check_access(headers)
+        session = self._check_access(headers)
         if scope["method"] not in _SAFE:
             _check_unsafe(headers)
-        await self._app(scope, _limited(receive, headers), send)
+        if scope["path"] == LOGOUT_PATH and scope["method"] == "POST":
+            await self._log_out(session, send)
+            return
+        app = self._app
+        if session is not None and scope["method"] == "GET":  # a change that has begun is not broken off
+            app = until_ended(app, session.ended)
+        await app(scope, _limited(receive, headers), send)
 
     def _check_host(self, headers: _Headers) -> None:
         if headers.one("host").lower() not in self._hosts:
@@ -115,12 +119,26 @@ class Guard:
         if headers.get("sec-fetch-site") not in {None, "same-origin", "none"}:
             raise RequestRefused(403, "Requests from other sites are refused. Open the address directly.")
 
-    def _check_access(self, headers: _Headers) -> None:
+    def _check_access(self, headers: _Headers) -> Session | None:
+        """Return the request's session; None if it has the fixed token instead."""
         bearer = headers.get("authorization") or ""
         if bearer.lower().startswith("bearer ") and self._keys.is_fixed(bearer[7:].strip()):
-            return
-        if not any(self._keys.is_session(value) for name, value in _cookies(headers) if name == self._cookie):
-            raise RequestRefused(403, "Open the link that hashmark printed. It works once and signs this browser in.")
+            return None
+        for name, value in _cookies(headers):
+            if name == self._cookie and (session := self._keys.session(value)) is not None:
+                return session
+        raise RequestRefused(403, "Open the link that hashmark printed. It works once and logs this browser in.")
+
+    async def _log_out(self, session: Session | None, send: Send) -> None:
+        """End the session and drop its cookie. A script that sent the fixed token has no session."""
+        if session is not None:
+            self._keys.end(session)
+        headers = {"content-type": "application/json", "set-cookie": self._set_cookie("", "; Max-Age=0")}
+        await _answer(send, 200, b"{}", headers)
+
+    def _set_cookie(self, value: str, more: str = "") -> str:
+        secure = "; Secure" if self._scheme == "https" else ""
+        return f"{self._cookie}={value}; Path=/; HttpOnly; SameSite=Strict{more}{secure}"
 
     async def _show_login(self, token: str, headers: _Headers, send: Send) -> None:
         """Answer a link with the login page, which changes nothing."""
@@ -140,8 +158,7 @@ class Guard:
         session = self._keys.exchange(token_of(await _read_form(receive)))
         if session is None:
             raise RequestRefused(403, _LINK_REFUSED)
-        secure = "; Secure" if self._scheme == "https" else ""
-        cookie = f"{self._cookie}={session}; Path=/; HttpOnly; SameSite=Strict{secure}"
+        cookie = self._set_cookie(session)
         await _answer(send, 303, b"", {"location": "/", "set-cookie": cookie, "cache-control": "no-store"})
 
 

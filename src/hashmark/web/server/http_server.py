@@ -10,7 +10,7 @@ import os
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -25,7 +25,9 @@ from hashmark.core.model import RemoteObject
 from hashmark.library.library import Library
 from hashmark.web.server.access import Keys
 from hashmark.web.server.app import create_app
+from hashmark.web.server.asgi import App
 from hashmark.web.server.guard import Guard
+from hashmark.web.server.logout_file import LogoutFile
 from hashmark.web.session.services import Services
 
 TOKEN = "HASHMARK_TOKEN"  # noqa: S105 - the name of a variable
@@ -154,8 +156,19 @@ def serve(
     keys = Keys(where.token, on_used=lambda: on_link(link()))
     app = create_app(library, against=against, every=every)
     guarded = Guard(app, keys, hosts(where, port), cookie=f"hashmark-{port}", tls=where.tls)
-    config = uvicorn.Config(
-        guarded,
+    config = server_config(guarded, where, end_sessions(keys, library))
+    server = Server(config, on_exit=lambda: end_streams(app))
+    first = link()
+    on_link(first)
+    threading.Thread(target=_when_ready, args=(server, lambda: on_ready(first)), daemon=True).start()
+    with closing(sock), suppress(KeyboardInterrupt):  # uvicorn raises the signal again after it has shut down
+        server.run(sockets=[sock])
+
+
+def server_config(app: App, where: ListenAddress, on_tick: Callable[[], Awaitable[None]]) -> uvicorn.Config:
+    """Return how uvicorn serves the guarded application. `on_tick` is called every second."""
+    return uvicorn.Config(
+        app,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -164,13 +177,21 @@ def serve(
         timeout_graceful_shutdown=10,
         ssl_certfile=where.cert,
         ssl_keyfile=where.key,
+        callback_notify=on_tick,
+        timeout_notify=0,
     )
-    server = Server(config, on_exit=lambda: end_streams(app))
-    first = link()
-    on_link(first)
-    threading.Thread(target=_when_ready, args=(server, lambda: on_ready(first)), daemon=True).start()
-    with closing(sock), suppress(KeyboardInterrupt):  # uvicorn raises the signal again after it has shut down
-        server.run(sockets=[sock])
+
+
+def end_sessions(keys: Keys, library: Library) -> Callable[[], Awaitable[None]]:
+    """Return a function that ends the sessions that are to end: expired ones, or all after `--logout-all`."""
+    file = LogoutFile(library)
+
+    async def end() -> None:
+        keys.end_expired()
+        if file.is_new_request():
+            keys.end_all()
+
+    return end
 
 
 def end_streams(app: FastAPI) -> None:

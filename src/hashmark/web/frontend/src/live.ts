@@ -22,7 +22,7 @@ export function startLive(): void {
   document.addEventListener("htmx:sse:error", (event) => {
     const status = (event as CustomEvent<{ status?: number }>).detail.status;
     connected(false);
-    if (status === 403 && !refused) toast("The server restarted. Open the link that it printed.", "bad");
+    if (status === 403 && !refused) toast("You are logged out, or the server restarted. Open the newest link that hashmark printed.", "bad");
     refused = status === 403;
   });
   document.addEventListener("htmx:sse:after:connection", () => connected(true));
