@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, expect
 
+from hashmark.web.server.browser_file import BrowserFile
 from support.browser.manager import PageErrors, Visit
 from support.browser.site import SiteMaker
 
@@ -42,3 +43,14 @@ def test_log_out_ends_the_session_of_every_tab(make_site: SiteMaker, visit: Visi
     assert manager.page.context.cookies() == []
     site.log_in(other)
     expect(other.get_by_role("button", name="Log out")).to_be_visible()
+
+
+def test_the_private_file_leads_to_the_page(make_site: SiteMaker, new_context: Callable[..., BrowserContext]) -> None:
+    """From a file, the browser says that the request comes from another site."""
+    site = make_site(1)
+    page = new_context().new_page()
+    file = BrowserFile(site.link())
+    page.goto(file.url)
+    page.wait_for_url(f"http://127.0.0.1:{site.port}/")
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    file.remove()

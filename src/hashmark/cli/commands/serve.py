@@ -61,14 +61,21 @@ def run(arguments: Namespace) -> Exit:
         sys.stdout.flush()
         first = False
 
-    def on_ready(link: str) -> None:
-        if arguments.open:
-            webbrowser.open(link)
-
     with Library.open(arguments.library) as library:
         against = _saved_listings(library, arguments.against)
-        http_server.serve(library, address, show_link, against=against, every=arguments.every, on_ready=on_ready)
+        http_server.serve(
+            library,
+            address,
+            show_link,
+            against=against,
+            every=arguments.every,
+            on_ready=_open_browser if arguments.open else None,
+        )
     return Exit.DONE
+
+
+def _open_browser(address: str) -> None:
+    webbrowser.open(address)
 
 
 def _log_out_all(arguments: Namespace) -> Exit:

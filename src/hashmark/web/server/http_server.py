@@ -26,6 +26,7 @@ from hashmark.library.library import Library
 from hashmark.web.server.access import Keys
 from hashmark.web.server.app import create_app
 from hashmark.web.server.asgi import App
+from hashmark.web.server.browser_file import BrowserFile
 from hashmark.web.server.guard import Guard
 from hashmark.web.server.logout_file import LogoutFile
 from hashmark.web.session.services import Services
@@ -134,14 +135,16 @@ def serve(
     *,
     against: Mapping[str, tuple[RemoteObject, ...]] | None = None,
     every: float | None = None,
-    on_ready: Callable[[str], None] = lambda _url: None,
+    on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until a signal arrives; Ctrl-C is the ordinary way to stop.
 
-    `on_link` is called with each link that signs a browser in, `on_ready` with the first one, once it can be opened.
+    `on_link` is called with each link that logs a browser in. `on_ready` is called once a browser can be started, with
+    the address of a private file that takes it to the first link.
 
     Raises:
         UsageError: the address can't be used or is unsafe.
+        LocalError: the private file can't be written.
     """
     where.check()
     sock = _listen(where)
@@ -153,16 +156,35 @@ def serve(
     def link() -> str:
         return f"{base}/?token={keys.new_link()}"
 
-    keys = Keys(where.token, on_used=lambda: on_link(link()))
+    browser_file: BrowserFile | None = None
+
+    def remove_browser_file() -> None:
+        if browser_file is not None:
+            browser_file.remove()
+
+    def next_link() -> None:
+        remove_browser_file()
+        on_link(link())
+
+    def stop() -> None:
+        remove_browser_file()  # here, since no more code runs after SIGTERM
+        end_streams(app)
+
+    keys = Keys(where.token, on_used=next_link)
     app = create_app(library, against=against, every=every)
     guarded = Guard(app, keys, hosts(where, port), cookie=f"hashmark-{port}", tls=where.tls)
     config = server_config(guarded, where, end_sessions(keys, library))
-    server = Server(config, on_exit=lambda: end_streams(app))
+    server = Server(config, on_exit=stop)
     first = link()
     on_link(first)
-    threading.Thread(target=_when_ready, args=(server, lambda: on_ready(first)), daemon=True).start()
+    if on_ready is not None:
+        browser_file = BrowserFile(first)
+        threading.Thread(target=_when_ready, args=(server, on_ready, browser_file.url), daemon=True).start()
     with closing(sock), suppress(KeyboardInterrupt):  # uvicorn raises the signal again after it has shut down
-        server.run(sockets=[sock])
+        try:
+            server.run(sockets=[sock])
+        finally:
+            remove_browser_file()
 
 
 def server_config(app: App, where: ListenAddress, on_tick: Callable[[], Awaitable[None]]) -> uvicorn.Config:
@@ -201,12 +223,12 @@ def end_streams(app: FastAPI) -> None:
         services.stop()
 
 
-def _when_ready(server: uvicorn.Server, then: Callable[[], None]) -> None:
+def _when_ready(server: uvicorn.Server, then: Callable[[str], None], address: str) -> None:
     pause = threading.Event()
     while not server.started and not server.should_exit:
         pause.wait(0.05)
     if server.started:
-        then()
+        then(address)
 
 
 def hosts(where: ListenAddress, port: int) -> list[str]:
