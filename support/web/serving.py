@@ -91,7 +91,7 @@ def serving(
     keys = Keys(TOKEN, on_used=lambda: used.append("link"), clock=clock)
     app = create_app(library, against=against, every=every)
     guarded = Guard(app, keys, hosts(where, port), cookie=f"hashmark-{port}")
-    config = server_config(guarded, where, end_sessions(keys, library))
+    config = server_config(guarded, where, sock, end_sessions(keys, library))
     config.timeout_graceful_shutdown = 30
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([sock])), daemon=True)

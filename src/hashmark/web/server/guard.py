@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import parse_qs
 
 from starlette.exceptions import HTTPException
@@ -250,14 +250,18 @@ def _limited(receive: Receive, headers: _Headers) -> Receive:
     return limited
 
 
+def all_headers(own: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of a response that has these headers of its own."""
+    return {**HEADERS, "cache-control": "no-store", **own}
+
+
 def _with_headers(send: Send) -> Send:
     """Add our headers to responses that lack them. Nothing may be cached unless the response itself says so."""
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             own = {name.lower() for name, _ in message.get("headers", [])}
-            extra = {**HEADERS, "cache-control": "no-store"}
-            added = [(k.encode(), v.encode()) for k, v in extra.items() if k.encode() not in own]
+            added = [(k.encode(), v.encode()) for k, v in all_headers({}).items() if k.encode() not in own]
             message = {**message, "headers": [*message.get("headers", []), *added]}
         await send(message)
 

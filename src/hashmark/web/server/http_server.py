@@ -27,7 +27,9 @@ from hashmark.web.server.access import Keys
 from hashmark.web.server.app import create_app
 from hashmark.web.server.asgi import App
 from hashmark.web.server.browser_file import BrowserFile
+from hashmark.web.server.connection import protocol_of
 from hashmark.web.server.guard import Guard
+from hashmark.web.server.listener import Listener, raise_descriptor_limit
 from hashmark.web.server.logout_file import LogoutFile
 from hashmark.web.session.services import Services
 
@@ -147,6 +149,7 @@ def serve(
         LocalError: the private file can't be written.
     """
     where.check()
+    raise_descriptor_limit()
     sock = _listen(where)
     port = sock.getsockname()[1]
     scheme = "https" if where.tls else "http"
@@ -173,24 +176,29 @@ def serve(
     keys = Keys(where.token, on_used=next_link)
     app = create_app(library, against=against, every=every)
     guarded = Guard(app, keys, hosts(where, port), cookie=f"hashmark-{port}", tls=where.tls)
-    config = server_config(guarded, where, end_sessions(keys, library))
+    config = server_config(guarded, where, sock, end_sessions(keys, library))
     server = Server(config, on_exit=stop)
     first = link()
     on_link(first)
-    if on_ready is not None:
-        browser_file = BrowserFile(first)
-        threading.Thread(target=_when_ready, args=(server, on_ready, browser_file.url), daemon=True).start()
     with closing(sock), suppress(KeyboardInterrupt):  # uvicorn raises the signal again after it has shut down
         try:
+            if on_ready is not None:
+                browser_file = BrowserFile(first)
+                threading.Thread(target=_when_ready, args=(server, on_ready, browser_file.url), daemon=True).start()
             server.run(sockets=[sock])
         finally:
             remove_browser_file()
 
 
-def server_config(app: App, where: ListenAddress, on_tick: Callable[[], Awaitable[None]]) -> uvicorn.Config:
+def server_config(
+    app: App, where: ListenAddress, listener: Listener, on_tick: Callable[[], Awaitable[None]]
+) -> uvicorn.Config:
     """Return how uvicorn serves the guarded application. `on_tick` is called every second."""
     return uvicorn.Config(
         app,
+        loop="asyncio",  # another one accepts connections by itself, without the listener's limits
+        http=protocol_of(listener),
+        ws="none",
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -241,7 +249,7 @@ def hosts(where: ListenAddress, port: int) -> list[str]:
     return [f"{name}:{port}" for name in names] + (names if port == default else []) + list(where.names)
 
 
-def _listen(where: ListenAddress) -> socket.socket:
+def _listen(where: ListenAddress) -> Listener:
     try:
         return _bind(where.host, where.port)
     except OSError as error:
@@ -251,8 +259,8 @@ def _listen(where: ListenAddress) -> socket.socket:
         raise UsageError(message, "Choose another port with --port.") from None
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+def _bind(host: str, port: int) -> Listener:
+    sock = Listener(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))
