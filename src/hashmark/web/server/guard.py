@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from hashmark.web.server.access import Keys, Session
 from hashmark.web.server.asgi import App, Message, Receive, Scope, Send
+from hashmark.web.server.json_limits import wrong_with
 from hashmark.web.server.login import FORM_TYPE, LOGIN_CSP, LOGIN_PATH, MAX_FORM_BYTES, login_page, token_of
 from hashmark.web.server.session_end import until_ended
 
@@ -83,6 +84,7 @@ class Guard:
         headers = _Headers(scope["headers"])
         send = _with_headers(send)
         try:
+            _check_framing(headers)
             _check_prefetch(headers)
             self._check_host(headers)
             if (token := _token(scope)) is not None:
@@ -105,7 +107,7 @@ class Guard:
         app = self._app
         if session is not None and scope["method"] == "GET":  # a change that has begun is not broken off
             app = until_ended(app, session.ended)
-        await app(scope, _limited(receive, headers), send)
+        await app(scope, _whole_body(_limited(receive, headers)), send)
 
     def _check_host(self, headers: _Headers) -> None:
         if headers.one("host").lower() not in self._hosts:
@@ -193,6 +195,12 @@ def _check_unsafe(headers: _Headers) -> None:
         raise RequestRefused(415, "A request that changes something must be JSON (content-type: application/json).")
 
 
+def _check_framing(headers: _Headers) -> None:
+    """Refuse a request whose end a proxy could see elsewhere."""
+    if headers.get("content-length") is not None and headers.get("transfer-encoding") is not None:
+        raise RequestRefused(400, "A request has either Content-Length or Transfer-Encoding, not both.")
+
+
 def _check_prefetch(headers: _Headers) -> None:
     """Refuse what nobody has asked to see yet."""
     if any("prefetch" in headers.every(name).lower() for name in ("sec-purpose", "purpose", "x-moz")):
@@ -250,6 +258,28 @@ def _limited(receive: Receive, headers: _Headers) -> Receive:
     return limited
 
 
+def _whole_body(receive: Receive) -> Receive:
+    """Read the body as a whole when the application asks for it, and refuse JSON that would be dear to parse."""
+    passed_on = False
+
+    async def whole() -> Message:
+        nonlocal passed_on
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] != "http.request" or passed_on:
+                return message
+            body += message.get("body", b"")
+            if not message.get("more_body", False):
+                break
+        if (wrong := wrong_with(body)) is not None:
+            raise HTTPException(400, wrong)
+        passed_on = True
+        return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+    return whole
+
+
 def all_headers(own: Mapping[str, str]) -> dict[str, str]:
     """Return the headers of a response that has these headers of its own."""
     return {**HEADERS, "cache-control": "no-store", **own}
@@ -279,6 +309,8 @@ async def _refuse(refused: RequestRefused, headers: _Headers, send: Send) -> Non
 
 async def _answer(send: Send, status: int, body: bytes, headers: dict[str, str]) -> None:
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    if status == 400:  # where the next request begins is uncertain
+        raw.append((b"connection", b"close"))
     raw.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
