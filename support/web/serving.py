@@ -125,6 +125,21 @@ def flat(given: Iterable[Any]) -> Iterator[Any]:
             yield route
 
 
+def routes(app: FastAPI, item: str) -> list[tuple[str, str]]:
+    """Return every method and address that the application answers, from itself: a new one can't be forgotten."""
+    values = {"dataset": "82", "item": item, "job": "0123456789ab", "plan": "0123456789ab"}
+    values |= {"preview": "0123456789ab", "batch": "last"}
+    found = []
+    for route in flat(app.routes):
+        path: str = getattr(route, "path", "")
+        methods: set[str] = getattr(route, "methods", None) or {"GET"}
+        address = re.sub(r"\{(\w+)[^}]*\}", lambda name: values[name.group(1)], path)
+        address += "/page.css" if path == "/static" else ""
+        found += [(method, address) for method in sorted(methods - {"HEAD"})]
+    assert len(found) > 25
+    return found
+
+
 def with_services(library: Library, story: Callable[[Services], Awaitable[None]]) -> None:
     """Run a story on an event loop, with the services of a server that has compared dataset 82."""
 

@@ -85,14 +85,14 @@ def pages(served: Served) -> dict[str, httpx.Response]:
     plan = served.post("/api/datasets/82/plan", {"action": "push"}, 200)["plan"]
     delete = served.post("/api/datasets/82/plan", {"action": "delete", "where": "both"}, 200)["plan"]
     wrong = ["/d/%3Cimg%20src=x%20onerror=alert(1)%3E", f"/d/82/items/{'0' * 16}", "/%3Cscript%3Ealert(4)%3C/script%3E"]
-    addresses = ["/", "/d/82", f"/d/82/plans/{plan}", f"/d/82/plans/{delete}", *wrong]
+    addresses = ["/", "/d/82", "/d/82/clean", f"/d/82/plans/{plan}", f"/d/82/plans/{delete}", *wrong]
     addresses += [f"/d/82/items/{name}?back=%22%3E%3Cscript%3Ealert(5)%3C/script%3E" for name in ids]
     return {address: served.ask("GET", address, headers=served.headers | HTML) for address in addresses}
 
 
 def test_no_name_or_text_becomes_more_than_text_on_any_page(hostile: Served) -> None:
     seen = pages(hostile)
-    assert len(seen) == 7 + len(NAMES)
+    assert len(seen) == 8 + len(NAMES)
     for address, answer in seen.items():
         assert answer.status_code == (404 if "%3C" in address.split("?")[0] or "0" * 16 in address else 200), address
         assert answer.headers["content-type"].startswith("text/html")

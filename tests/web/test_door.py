@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +22,7 @@ from hashmark.web.server.http_server import ListenAddress
 from support.certificates import make_certificate
 from support.datasets import write_pairs
 from support.stores import BUCKET, Store
-from support.web.serving import TOKEN, Served, flat, log_in, serving
+from support.web.serving import TOKEN, Served, log_in, routes, serving
 
 
 @pytest.fixture(scope="module")
@@ -41,21 +40,6 @@ def served(seaweedfs: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield running
     library.close()
     found.close()
-
-
-def routes(app: FastAPI, item: str) -> list[tuple[str, str]]:
-    """Every method and address that the application answers, from itself: a new one can't be forgotten."""
-    values = {"dataset": "82", "item": item, "job": "0123456789ab", "plan": "0123456789ab"}
-    values |= {"preview": "0123456789ab", "batch": "last"}
-    found = []
-    for route in flat(app.routes):
-        path: str = getattr(route, "path", "")
-        methods: set[str] = getattr(route, "methods", None) or {"GET"}
-        address = re.sub(r"\{(\w+)[^}]*\}", lambda name: values[name.group(1)], path)
-        address += "/page.css" if path == "/static" else ""
-        found += [(method, address) for method in sorted(methods - {"HEAD"})]
-    assert len(found) > 25
-    return found
 
 
 def item_of(served: Served) -> str:

@@ -22,7 +22,7 @@ _DIGEST = re.compile(r"[0-9a-f-]{8,80}")
 class Cache:
     """Thumbnails under `folder`, which is created with the first one.
 
-    Earlier versions let every user read them. What they left is made private: folders at once, files when they are read.
+    Earlier versions let every user read them. What they left becomes private: folders at once, files when read.
     """
 
     def __init__(self, folder: Path) -> None:

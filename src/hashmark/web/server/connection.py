@@ -26,12 +26,19 @@ BODY_GAP_LIMIT_S = 20.0
 BODY_LIMIT_S = 600.0
 """How long a body may take as a whole: the largest one arrives in time at 14 KB/s."""
 
+MAX_HEAD_BYTES = 64 << 10
+"""The largest head of a request: a browser sends the cookies of every port of this machine."""
+
 _HEAD_END = re.compile(rb"\n\r?\n")
-_BARE_LF = re.compile(rb"(?<!\r)\n")
+_ODD_LINE = re.compile(rb"(?<!\r)\n|\n[ \t]")
+"""A line that ends in a bare line feed, or that continues the one before."""
 
 
 class StrictParser(h11.Connection):
-    """h11's parser, which by itself takes a bare line feed for the end of a line. Proxies may read on instead."""
+    """h11's parser, made to refuse lines that a proxy may read in another way, and large heads that arrive at once."""
+
+    def __init__(self) -> None:
+        super().__init__(h11.SERVER, MAX_HEAD_BYTES)
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         """Return the next event.
@@ -42,8 +49,11 @@ class StrictParser(h11.Connection):
         if self.their_state is h11.IDLE:
             received, _ = self.trailing_data
             end = _HEAD_END.search(received)
-            if _BARE_LF.search(received, 0, end.end() if end else len(received)):
-                raise h11.RemoteProtocolError("a line ends in a bare line feed")
+            length = end.end() if end else len(received)
+            if length > MAX_HEAD_BYTES:
+                raise h11.RemoteProtocolError("the head is too large")
+            if _ODD_LINE.search(received, 0, length):
+                raise h11.RemoteProtocolError("a line ends in a bare line feed, or continues another one")
         return super().next_event()
 
 
@@ -56,7 +66,7 @@ class LimitedConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for a request."""
         super().connection_made(transport)
-        self.conn = StrictParser(h11.SERVER)
+        self.conn = StrictParser()
         self._timer: asyncio.TimerHandle | None = None
         self._expected = "nothing"
         self._since = 0.0
