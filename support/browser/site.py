@@ -33,7 +33,7 @@ LINK = re.compile(r"https?://\S+/\?token=\S+")
 
 
 class Site:
-    """A library at `root`. After `start`, `link` returns the link that signs one browser in."""
+    """A library at `root`. After `start`, `link` returns the link that logs one browser in."""
 
     def __init__(self, root: Path, store: Store, prefix: str, *, endpoint_url: str | None = None) -> None:
         self.root = root
@@ -86,7 +86,7 @@ class Site:
                 self._links.put(found.group())
 
     def link(self) -> str:
-        """Return the link printed last; it signs one browser in."""
+        """Return the link printed last; it logs one browser in."""
         return self._links.get(timeout=60).replace(f":{self.port}/", f":{self.shown_port}/")
 
     def log_in(self, page: Page) -> None:

@@ -17,7 +17,7 @@ from subprocess import PIPE, Popen
 import httpx
 import pytest
 
-from hashmark.web.server import connection, listener
+from hashmark.web.server import connection, guard, listener
 from hashmark.web.server.http_server import _bind
 from hashmark.web.server.listener import MAX_CONNECTIONS_PER_ADDRESS, _origin
 from support.certificates import make_certificate
@@ -80,6 +80,23 @@ def test_more_than_a_thousand_half_open_requests_do_not_stop_the_page(served: Se
             assert served.ask("GET", "/api/datasets").status_code == 200
         assert time.monotonic() - since < 8, "without waiting for the limit of ten seconds"
         assert all(is_closed(one, 0.5) for one in opened[:500]), "the oldest ones make room"
+
+
+def login_begun(served: Served) -> bytes:
+    """Return the start of a login, which needs no key, and whose form does not arrive."""
+    head = f"POST /login HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nContent-Length: 9\r\n"
+    return f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\ntoken".encode()
+
+
+def test_bodies_that_strangers_begin_do_not_stop_the_page(served: Served) -> None:
+    with connections(served.port, MAX_CONNECTIONS_PER_ADDRESS + 50, login_begun(served)):
+        assert served.ask("GET", "/api/datasets").status_code == 200
+
+
+def test_a_form_that_does_not_arrive_is_refused(served_once: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "FORM_LIMIT_S", 0.3)
+    with connections(served_once.port, 1, login_begun(served_once)) as (one,):
+        assert one.recv(1000).startswith(b"HTTP/1.1 408 ")
 
 
 def test_connections_that_are_in_use_keep_their_place(served: Served) -> None:

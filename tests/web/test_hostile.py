@@ -123,7 +123,8 @@ def answered(served: Served, data: bytes) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("who", HOSTILE)
-def test_a_hostile_request_to_any_route_is_refused_and_changes_nothing(served_once: Served, who: str) -> None:
+def test_row_39_a_hostile_request_to_any_route_is_refused_and_changes_nothing(served_once: Served, who: str) -> None:
+    """Guard: without the checks of Host, Origin and the token, every route answers."""
     served, build = served_once, HOSTILE[who]
     port = str(served.port)
     headers = {

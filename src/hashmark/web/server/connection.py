@@ -134,7 +134,7 @@ class LimitedConnection(H11Protocol):
         elif part in {"head", "rest"}:
             self._timer = self.loop.call_at(now + HEAD_LIMIT_S, self._end)
         if (client := self._socket()) is not None:
-            client.waiting = part in {"head", "rest", "request"}
+            client.waiting = part != "response"
 
     def _end(self) -> None:
         self.transport.abort()

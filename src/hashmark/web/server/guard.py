@@ -8,6 +8,7 @@ form can send. What a route does is not known here.
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +19,15 @@ from starlette.exceptions import HTTPException
 from hashmark.web.server.access import Keys, Session
 from hashmark.web.server.asgi import App, Message, Receive, Scope, Send
 from hashmark.web.server.json_limits import wrong_with
-from hashmark.web.server.login import FORM_TYPE, LOGIN_CSP, LOGIN_PATH, MAX_FORM_BYTES, login_page, token_of
+from hashmark.web.server.login import (
+    FORM_LIMIT_S,
+    FORM_TYPE,
+    LOGIN_CSP,
+    LOGIN_PATH,
+    MAX_FORM_BYTES,
+    login_page,
+    token_of,
+)
 from hashmark.web.server.session_end import until_ended
 
 MAX_BODY_BYTES = 8 << 20
@@ -157,7 +166,12 @@ class Guard:
         self._check_origin(headers, null_allowed=True)
         if headers.one("content-type").split(";")[0].strip().lower() != FORM_TYPE:
             raise RequestRefused(415, f"A login must be a form (content-type: {FORM_TYPE}).")
-        session = self._keys.exchange(token_of(await _read_form(receive)))
+        try:
+            async with asyncio.timeout(FORM_LIMIT_S):
+                form = await _read_form(receive)
+        except TimeoutError:
+            raise RequestRefused(408, "The form did not arrive in time.") from None
+        session = self._keys.exchange(token_of(form))
         if session is None:
             raise RequestRefused(403, _LINK_REFUSED)
         cookie = self._set_cookie(session)

@@ -1,7 +1,7 @@
 """The socket that accepts connections: at most so many from one address, and none is left waiting for a descriptor.
 
-At the limit, the oldest connection without a request makes room for a new one, so that whoever opens connections and
-sends nothing cannot keep others out, not even those behind the same address. Does not know HTTP.
+At the limit, the oldest connection without a whole request makes room for a new one, so that whoever opens connections
+and sends nothing cannot keep others out, not even those behind the same address. Does not know HTTP.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def raise_descriptor_limit() -> None:
 
 
 class ClientSocket(socket.socket):
-    """An accepted connection. `waiting` while it has no request that is being answered; `began` once it speaks HTTP."""
+    """An accepted connection. `waiting` while no whole request has arrived; `began` once it speaks HTTP."""
 
     def __init__(self, accepted: socket.socket, on_close: Callable[[], None]) -> None:
         super().__init__(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())

@@ -19,6 +19,9 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_FORM_BYTES = 4096
 """The largest form that is read: many times the length of a token."""
 
+FORM_LIMIT_S = 10.0
+"""How long the form may take: unlike other bodies, strangers send it."""
+
 _SCRIPT = "document.forms[0].submit()"
 
 _SCRIPT_HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
