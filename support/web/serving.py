@@ -19,10 +19,10 @@ from fastapi import FastAPI
 
 from hashmark.core.model import RemoteObject
 from hashmark.library.library import Library
-from hashmark.web.server.access import Keys
 from hashmark.web.server.app import create_app
 from hashmark.web.server.guard import Guard
 from hashmark.web.server.http_server import ListenAddress, _bind, end_sessions, end_streams, hosts, server_config
+from hashmark.web.server.sessions import Keys
 from hashmark.web.session.services import Services
 
 TOKEN = "a-token-that-only-this-test-knows-0123456789"

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from hashmark.library.library import Library
-from hashmark.web.server.access import IDLE_LIMIT_S, SESSION_LIMIT_S, Keys
 from hashmark.web.server.logout_file import request_logout
+from hashmark.web.server.sessions import IDLE_LIMIT_S, SESSION_LIMIT_S, Keys
 from support.command import Shell
 from support.waiting import wait_for
 from support.web.event_stream import Stream

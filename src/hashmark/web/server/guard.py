@@ -16,7 +16,6 @@ from urllib.parse import parse_qs
 
 from starlette.exceptions import HTTPException
 
-from hashmark.web.server.access import Keys, Session
 from hashmark.web.server.asgi import App, Message, Receive, Scope, Send
 from hashmark.web.server.json_limits import wrong_with
 from hashmark.web.server.login import (
@@ -29,6 +28,7 @@ from hashmark.web.server.login import (
     token_of,
 )
 from hashmark.web.server.session_end import until_ended
+from hashmark.web.server.sessions import Keys, Session
 
 MAX_BODY_BYTES = 8 << 20
 """The largest request body: the ids of about 400,000 items."""

@@ -23,7 +23,6 @@ from fastapi import FastAPI
 from hashmark.core.errors import UsageError
 from hashmark.core.model import RemoteObject
 from hashmark.library.library import Library
-from hashmark.web.server.access import Keys
 from hashmark.web.server.app import create_app
 from hashmark.web.server.asgi import App
 from hashmark.web.server.browser_file import BrowserFile
@@ -31,6 +30,7 @@ from hashmark.web.server.connection import protocol_of
 from hashmark.web.server.guard import Guard
 from hashmark.web.server.listener import Listener, raise_descriptor_limit
 from hashmark.web.server.logout_file import LogoutFile
+from hashmark.web.server.sessions import Keys
 from hashmark.web.session.services import Services
 
 TOKEN = "HASHMARK_TOKEN"  # noqa: S105 - the name of a variable
