@@ -12,6 +12,7 @@ import pytest
 from hashmark.core.errors import HashmarkError, UnsafePath, UsageError
 from hashmark.disk.private_folder import PrivateFolder
 from hashmark.embedded.embedded_bucket import EmbeddedBucket
+from hashmark.images.cache import Cache
 from hashmark.library.library import Library
 from hashmark.library.settings import SETTINGS
 from hashmark.trash.batch import batch_names, find_batch, undoable_batches
@@ -85,6 +86,14 @@ def test_no_folder_of_hashmarks_is_a_symlink(root: Path, victim: Path, name: str
     (root / ".hashmark" / name).symlink_to(victim)
     with Library.open(root) as library, pytest.raises(UnsafePath, match=f"{name} is a symlink"):
         library.own_folder(name)
+
+
+def test_a_planted_symlink_in_the_cache_of_thumbnails_is_removed(tmp_path: Path, victim: Path) -> None:
+    (tmp_path / "thumbnails").mkdir()
+    (tmp_path / "thumbnails" / "ab").symlink_to(victim)
+    cache = Cache(tmp_path / "thumbnails")
+    cache.write("ab" + "0" * 30, 64, b"RIFF")
+    assert content(victim) == {"letter.txt": b"dear"}
 
 
 def test_a_batch_that_is_a_symlink_is_neither_listed_nor_emptied_nor_undone(root: Path, victim: Path) -> None:

@@ -30,7 +30,9 @@ class Cache:
         with contextlib.suppress(OSError):
             _make_private(folder, 0o700)
             for part in folder.iterdir():
-                if part.is_dir() and not part.is_symlink():
+                if part.is_symlink():
+                    part.unlink()  # hashmark makes none: it would lead thumbnails to another folder
+                elif part.is_dir():
                     _make_private(part, 0o700)
 
     def path(self, digest: str, side: int) -> Path:

@@ -62,6 +62,7 @@ def run(arguments: Namespace) -> Exit:
         first = False
 
     with Library.open(arguments.library) as library:
+        library.check_endpoint()
         against = _saved_listings(library, arguments.against)
         http_server.serve(
             library,

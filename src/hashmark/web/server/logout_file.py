@@ -8,12 +8,13 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from hashmark.disk.durable import as_local_error, temporary_name
+from hashmark.disk.durable import replace_file
+from hashmark.disk.private_folder import check_private_file
 from hashmark.library.library import Library
 
 
 def _path(library: Library) -> Path:
-    return library.state_folder / "logout-all"
+    return check_private_file(library.own_folder() / "logout-all")
 
 
 def request_logout(library: Library) -> None:
@@ -22,14 +23,7 @@ def request_logout(library: Library) -> None:
     Raises:
         LocalError: the file can't be written.
     """
-    path = _path(library)
-    temporary = path.with_name(temporary_name())
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(secrets.token_hex(16))
-        temporary.replace(path)
-    except OSError as error:
-        raise as_local_error(error, str(path)) from None
+    replace_file(_path(library), secrets.token_hex(16).encode())
 
 
 class LogoutFile:
