@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -14,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from hashmark.core.errors import NoSuchBucket
-from hashmark.embedded.embedded_bucket import EmbeddedBucket
 from hashmark.library.library import Library
 from hashmark.library.settings import SETTINGS
+from support.embedded import ports_of
 from tools import neighbour
 
 pytestmark = [
@@ -33,19 +32,6 @@ def root() -> Iterator[Path]:
     (folder / SETTINGS).write_text('[remote]\nurl = "s3://training-data/styles"\nembedded = true\n')
     yield folder
     shutil.rmtree(folder)
-
-
-def ports_of(box: EmbeddedBucket) -> list[int]:
-    """The ports at which the server of this bucket listens, from Linux's tables."""
-    supervisor = json.loads((box.folder / "address.json").read_text())["pid"]
-    (server,) = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
-    open_files = [str(file.readlink()) for file in Path(f"/proc/{server}/fd").iterdir()]
-    ports = []
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()  # proc(5): the second is the address, the fourth the state, the tenth the inode
-        if fields[3] == "0A" and f"socket:[{fields[9]}]" in open_files:
-            ports.append(int(fields[1].rpartition(":")[2], 16))
-    return ports
 
 
 def attack(root: Path, ports: list[int]) -> list[str]:
