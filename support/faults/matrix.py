@@ -49,6 +49,10 @@ ROWS: dict[int, tuple[str, str]] = {
     38: ("redirect", "refused; the token is sent nowhere"),
     39: ("hostile request to the page", "403, nothing changes"),
     40: ("decompression bomb; markup in names and captions; metadata address", "bounded, inert, out of reach"),
+    41: ("another user, or a page on another port, reaches for the embedded bucket", "nothing is read or changed"),
+    42: ("a symlink at or below `.hashmark` in an unpacked folder", "never followed"),
+    43: ("`hashmark.toml` names an endpoint that the user never named", "nothing is sent there without permission"),
+    44: ("over a thousand half-open requests", "the page answers"),
 }
 
 LIMITS: dict[int, str] = {

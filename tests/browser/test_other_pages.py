@@ -58,9 +58,10 @@ def other_page() -> Iterator[str]:
     server.server_close()
 
 
-def test_a_page_on_another_port_reads_and_changes_nothing_of_the_embedded_bucket(
+def test_row_41_a_page_on_another_port_gets_nothing_of_the_embedded_bucket(
     tmp_path: Path, other_page: str, browser: Browser
 ) -> None:
+    """Guard: without the certificates, the filer lets every page read, write and delete."""
     box = EmbeddedBucket(tmp_path / "box", "styles")
     credentials = str(box.credentials_file)
     bucket = Bucket(Remote("styles", "", box.address.endpoint_url, "us-east-1", credentials_file=credentials))

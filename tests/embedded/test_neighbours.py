@@ -44,7 +44,8 @@ def attack(root: Path, ports: list[int]) -> list[str]:
     return lines[:-1]
 
 
-def test_another_user_gets_nothing_of_a_running_bucket(root: Path) -> None:
+def test_row_41_another_user_gets_nothing_of_a_running_bucket(root: Path) -> None:
+    """Guard: without the certificates, the filer, the master and gRPC answer everybody."""
     with Library.open(root) as library:
         library.bucket.put("styles/82_sketch/0001.txt", b"a caption")
         assert library.embedded

@@ -80,7 +80,8 @@ def test_root_accepts_the_settings_of_the_user_who_called_sudo(root: Path, monke
 # --- where signed requests go ------------------------------------------------------------------------------------
 
 
-def test_nothing_is_sent_to_an_endpoint_that_the_user_never_named(root: Path) -> None:
+def test_row_43_nothing_is_sent_to_an_endpoint_that_the_user_never_named(root: Path) -> None:
+    """Guard: without the check, the first request goes there, signed with the profile."""
     with socket.create_server((own_address(), 0)) as server:
         server.settimeout(0.5)
         host, port = server.getsockname()

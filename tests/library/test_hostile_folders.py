@@ -51,7 +51,8 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("link", ["", "state.sqlite", "bucket", "bucket/users.lock", "bucket/server.log", "bucket/id"])
-def test_status_follows_no_planted_symlink(root: Path, victim: Path, link: str) -> None:
+def test_row_42_status_follows_no_planted_symlink(root: Path, victim: Path, link: str) -> None:
+    """Guard: where links are followed, the state, a log or the bucket's files are written at the other end."""
     settings(root, "embedded = true")
     planted = root / ".hashmark" / link if link else root / ".hashmark"
     planted.parent.mkdir(parents=True, exist_ok=True)

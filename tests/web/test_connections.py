@@ -73,7 +73,8 @@ def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener, "HANDSHAKE_LIMIT_S", 1.0)
 
 
-def test_more_than_a_thousand_half_open_requests_do_not_stop_the_page(served: Served) -> None:
+def test_row_44_more_than_a_thousand_half_open_requests_do_not_stop_the_page(served: Served) -> None:
+    """Guard: without the limit for each address, all stay open until their heads are too late."""
     with connections(served.port, 1100) as opened:
         since = time.monotonic()
         for _ in range(3):
