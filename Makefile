@@ -24,7 +24,8 @@ $(STAMPS)/build: $(STAMPS)/venv pyproject.toml constraints.txt
 	$(PIP) $$($(BIN)/python tools/group.py build)
 	@touch $@
 
-$(STAMPS)/demo: $(STAMPS)/build hatch_build.py
+$(STAMPS)/demo: $(STAMPS)/build hatch_build.py requirements.txt
+	$(PIP) --require-hashes --requirement requirements.txt
 	$(PIP) --no-build-isolation --editable '.[demo]'
 	@touch $@
 

@@ -1,15 +1,19 @@
 """The packages: the wheel contains the built page, the sdist its sources."""
 
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 STATIC = "hashmark/web/static"
@@ -40,6 +44,28 @@ def run(*arguments: str | Path, cwd: Path) -> None:
 def unzipped(folder: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
         return {name: wheel.read(name) for name in wheel.namelist()}
+
+
+def test_what_the_wheel_depends_on_is_pinned_with_hashes() -> None:
+    """`requirements.txt` can be installed alone: it has each dependency, direct or not, in the version of the tests."""
+    pinned = {}
+    text = (ROOT / "requirements.txt").read_text().replace("\\\n", "")
+    for line in (line for line in text.splitlines() if not line.startswith("#")):
+        pin, *hashes = line.split()
+        assert hashes
+        assert all(re.fullmatch("--hash=sha256:[0-9a-f]{64}", each) for each in hashes), pin
+        name, _, version = pin.partition("==")
+        pinned[canonicalize_name(name)] = version
+    tested = [line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines()[1:]]
+    assert pinned.items() <= {canonicalize_name(name): version for name, version in tested}.items()
+    wanted = {canonicalize_name("hashmark")}
+    seen = set(wanted)
+    while wanted:
+        requirements = map(Requirement, metadata.requires(wanted.pop()) or [])
+        needed = {canonicalize_name(r.name) for r in requirements if not r.marker or r.marker.evaluate({"extra": ""})}
+        assert needed <= pinned.keys()
+        wanted |= needed - seen
+        seen |= needed
 
 
 @pytest.fixture(scope="module")
