@@ -1,4 +1,4 @@
-"""Runs a plan: many actions at once, reported as events, stopped early where continuing makes no sense.
+"""Runs a plan: many actions at once, reported as events, stopped early where every other file would fail too.
 
 Transfers come first, then deletes in the bucket, then deletes on disk; each phase runs only if all before it went well.
 The calling thread decides what begins, and reports every event and every result in the order they happen; the threads

@@ -45,7 +45,7 @@ _STATUS: tuple[tuple[type[HashmarkError], int], ...] = (
 )
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorResponse, "description": "The request makes no sense."},
+    400: {"model": ErrorResponse, "description": "The request is invalid."},
     403: {"model": ErrorResponse, "description": "Refused: no session or token, or another site's Host or Origin."},
     404: {"model": ErrorResponse, "description": "No such dataset, item, plan, preview or job."},
     409: {"model": ErrorResponse, "description": "Something changed or is already running; nothing was done."},
