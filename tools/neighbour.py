@@ -71,24 +71,23 @@ def _answer(port: int, method: str, path: str, *, tls: bool) -> int | None:
 
 
 def _shell(port: int, weed: int | None) -> Iterator[str]:
-    """Try to list the bucket by gRPC with SeaweedFS's own shell, at a master with this HTTP or gRPC port."""
+    """Try to list the bucket by gRPC with SeaweedFS's own shell, if this is the port of a master."""
     if weed is None:
         return
     program = f"/proc/self/fd/{weed}"  # the program's folder may be closed to this user
-    for master in (f"127.0.0.1:{port}", f"127.0.0.1:1.{port}"):
-        with contextlib.suppress(subprocess.TimeoutExpired, OSError):
-            done = subprocess.run(
-                [program, "shell", f"-master={master}"],
-                input=b"fs.ls -l /buckets\ncluster.ps\n",
-                capture_output=True,
-                pass_fds=[weed],
-                timeout=TIMEOUT_S,
-                check=False,
-                cwd="/",
-                env={"HOME": "/nonexistent"},
-            )
-            if b"training-data" in done.stdout or b"filers" in done.stdout:
-                yield f"port {port}: SeaweedFS's shell was answered: {done.stdout[:200]!r}"
+    with contextlib.suppress(subprocess.TimeoutExpired, OSError):
+        done = subprocess.run(
+            [program, "shell", f"-master=127.0.0.1:1.{port}"],  # the number after the dot is gRPC's port
+            input=b"fs.ls -l /buckets\ncluster.ps\n",
+            capture_output=True,
+            pass_fds=[weed],
+            timeout=TIMEOUT_S,
+            check=False,
+            cwd="/",
+            env={"HOME": "/nonexistent"},
+        )
+        if b"training-data" in done.stdout or b"filers" in done.stdout:
+            yield f"port {port}: SeaweedFS's shell was answered: {done.stdout[:200]!r}"
 
 
 def _files(library: Path) -> Iterator[str]:

@@ -175,9 +175,8 @@ def test_a_person_at_a_terminal_is_asked_once(root: Path) -> None:
     assert "hashmark trust" not in allowed.err
     assert "Cannot connect" in allowed.err or "refused" in allowed.err, "nothing listens there, but it was tried"
     assert permissions.known() == [("endpoint", f"http://{address}:{port}", "")]
-    again = shell("ls-remote", "82_sketch")
-    assert "Type yes" not in again.err
-    assert "hashmark trust" not in again.err
+    with Library.open(root) as library:
+        library.check_endpoint()
 
 
 def test_requests_that_are_not_encrypted_are_a_warning_at_every_run(root: Path) -> None:

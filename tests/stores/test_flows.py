@@ -496,8 +496,8 @@ def test_a_library_can_be_read_without_being_written(seaweedfs: Store, library_o
     dataset = dataset_of(library)
     push(dataset)
     library.close()
-    shutil.rmtree(library.own_folder())
-    library.own_folder().write_text("a file where the folder should be")
+    shutil.rmtree(library.root / ".hashmark")
+    (library.root / ".hashmark").write_text("a file where the folder should be")
     found = status(dataset_of(library_on(seaweedfs), {}))
     assert found.counts == {"synced": 10}
     assert [p.code for p in found.problems] == ["state-not-kept"]
