@@ -52,7 +52,7 @@ def test_a_median_is_a_measured_one_only_if_all_of_its_peaks_are(peaks: list[int
 
 
 def test_a_program_that_fails_ends_the_benchmark_with_the_last_it_said(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "import sys; print('a' * 10**6); sys.exit('it broke')"]
+    command = [sys.executable, "-c", "import sys; print('a' * 10**6, flush=True); sys.exit('it broke')"]
     with pytest.raises(SystemExit) as ended:
         run(command, tmp_path, os.environ)
     assert "ended with 1" in str(ended.value)
