@@ -81,7 +81,10 @@ def test_a_killed_supervisor_takes_the_server_with_it_and_the_next_user_starts_a
     box.close()
     again = EmbeddedBucket(folder, "styles")
     assert list(bucket_of(again).objects("")) == []
+    assert len(list(folder.glob("run-*"))) == 1, "the certificates of the killed one are gone"
     again.stop()
+    again.stop()
+    assert list(folder.glob("run-*")) == []
 
 
 def test_a_copied_folder_has_a_server_of_its_own(tmp_path: Path) -> None:

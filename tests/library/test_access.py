@@ -152,6 +152,15 @@ def test_an_endpoint_in_the_environment_is_named_by_the_user(root: Path, monkeyp
         library.check_endpoint()
 
 
+def test_an_invalid_endpoint_in_the_environment_does_not_matter_where_the_settings_name_one(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings(root, 'endpoint_url = "http://127.0.0.1:9000"')
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:4566/path")
+    with Library.open(root) as library:
+        library.check_endpoint()
+
+
 def test_init_names_the_endpoint(tmp_path: Path) -> None:
     shell = Shell(tmp_path, {})
     ran = shell("init", "lib", "--remote", "s3://training-data", "--endpoint-url", STORE, "--profile", "team")

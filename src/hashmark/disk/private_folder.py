@@ -33,19 +33,19 @@ def own_users() -> frozenset[int]:
 class PrivateFolder:
     """An open folder of hashmark's own. Use it as a context manager, or call `close`.
 
-    It is `root/part/part…`, of which the parts are hashmark's: they are created if they are missing, with mode 0700.
+    It is `root/name/name…`; the named folders are hashmark's and are created if they are missing, with mode 0700.
     Each must belong to one of `owners`, by default `own_users`.
 
     Raises:
-        UnsafePath: a part is a symlink, or belongs to another user.
+        UnsafePath: one of them is a symlink, or belongs to another user.
         LocalError: it can't be opened or created.
     """
 
-    def __init__(self, root: Path, *parts: str, owners: Collection[int] | None = None) -> None:
-        self.path = root.joinpath(*parts)
+    def __init__(self, root: Path, *names: str, owners: Collection[int] | None = None) -> None:
+        self.path = root.joinpath(*names)
         try:
             root.mkdir(parents=True, exist_ok=True)
-            self._folder = _open(root, parts, owners or own_users(), create=True)
+            self._folder = _open(root, names, owners or own_users(), create=True)
         except OSError as error:
             from hashmark.disk.durable import as_local_error  # noqa: PLC0415 - only after an error
 
@@ -134,15 +134,15 @@ class PrivateFolder:
         self.close()
 
 
-def private_path(root: Path, *parts: str, owners: Collection[int] | None = None) -> Path:
-    """Return `root/part/part…`, after checking its folders as `PrivateFolder` does, as far as they can be opened.
+def private_path(root: Path, *names: str, owners: Collection[int] | None = None) -> Path:
+    """Return `root/name/name…`, after checking its folders as `PrivateFolder` does, as far as they can be opened.
 
     Raises:
         UnsafePath: as `PrivateFolder`.
     """
     with contextlib.suppress(OSError):
-        os.close(_open(root, parts, owners or own_users(), create=False))
-    return root.joinpath(*parts)
+        os.close(_open(root, names, owners or own_users(), create=False))
+    return root.joinpath(*names)
 
 
 def check_private_file(path: Path) -> Path:
@@ -157,25 +157,25 @@ def check_private_file(path: Path) -> Path:
     return path
 
 
-def _open(root: Path, parts: Collection[str], owners: Collection[int], *, create: bool) -> int:
+def _open(root: Path, names: Collection[str], owners: Collection[int], *, create: bool) -> int:
     """Open the innermost folder.
 
     Raises:
         UnsafePath: as `PrivateFolder`.
-        OSError: a part can't be opened or created.
+        OSError: a folder can't be opened or created.
     """
     path = root
     folder = os.open(root, _FOLDER & ~os.O_NOFOLLOW)  # the user's own folder, which may be reached by a symlink
-    for part in parts:
-        path /= part
+    for name in names:
+        path /= name
         outer = folder
         try:
             if create:
                 with contextlib.suppress(FileExistsError):
-                    os.mkdir(part, 0o700, dir_fd=outer)
-            if stat.S_ISLNK(os.stat(part, dir_fd=outer, follow_symlinks=False).st_mode):
+                    os.mkdir(name, 0o700, dir_fd=outer)
+            if stat.S_ISLNK(os.stat(name, dir_fd=outer, follow_symlinks=False).st_mode):
                 raise _foreign(path, "is a symlink")
-            folder = os.open(part, _FOLDER, dir_fd=outer)
+            folder = os.open(name, _FOLDER, dir_fd=outer)
         finally:
             os.close(outer)
         facts = os.fstat(folder)

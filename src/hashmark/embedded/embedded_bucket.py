@@ -108,6 +108,8 @@ class EmbeddedBucket:
 
     def stop(self) -> None:
         """Stop using the server and wait until it has stopped, unless another process uses it."""
+        if self._lock.closed:
+            return
         supervisor = supervisor_of(self._folder)
         self._lock.close()
         try:

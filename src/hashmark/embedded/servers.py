@@ -1,9 +1,9 @@
 """The servers that an embedded bucket can run: SeaweedFS (`weed mini`) if installed, else `rclone serve s3`.
 
-SeaweedFS consists of parts that speak with each other over ports of this machine: a master, a volume server, a filer,
-an administration server and the S3 gateway. The gateway asks for signatures; the others would serve anybody who can
-reach their port, such as other users and web pages. So each start gives them a certificate authority of its own, and
-they refuse whoever has none of its certificates (mutual TLS). Knows how to start a server, not when.
+SeaweedFS consists of components that speak with each other over ports of this machine: a master, a volume server, a
+filer, an administration server and the S3 gateway. The gateway asks for signatures; the others would serve anybody who
+can reach their port, such as other users and web pages. So each start gives them a certificate authority of its own,
+and they refuse everybody who has none of its certificates (mutual TLS). Knows how to start a server, not when.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from hashmark.core.errors import LocalError, UsageError
 _TITLES = {"weed": "SeaweedFS", "rclone": "rclone serve s3"}
 
 WEED_PORTS = ("s3", "master", "volume", "filer", "admin")
-GRPC_PARTS = ("MASTER", "VOLUME", "FILER", "S3", "ADMIN", "WORKER", "CLIENT", "MSG_BROKER", "MSG_AGENT", "MQ")
-HTTPS_PARTS = ("MASTER", "VOLUME", "FILER", "ADMIN", "CLIENT")
+GRPC_COMPONENTS = ("MASTER", "VOLUME", "FILER", "S3", "ADMIN", "WORKER", "CLIENT", "MSG_BROKER", "MSG_AGENT", "MQ")
+HTTPS_COMPONENTS = ("MASTER", "VOLUME", "FILER", "ADMIN", "CLIENT")
 """The sections of `security.toml` that take certificates (`weed scaffold -config=security`)."""
 
 ADMIN_GRPC_OFFSET = 10_000
@@ -89,15 +89,15 @@ def launch(data: Path, working: Path, bucket: str, keys: tuple[str, str]) -> Lau
     admin, *others = free_ports(2 * len(WEED_PORTS) - 1, with_offset=ADMIN_GRPC_OFFSET)
     http = dict(zip(WEED_PORTS, (*others[:4], admin), strict=True))
     grpc = dict(zip(WEED_PORTS, (*others[4:], admin + ADMIN_GRPC_OFFSET), strict=True))
-    flags = [f"-{part}.port={port}" for part, port in http.items()]
-    flags += [f"-{part}.port.grpc={port}" for part, port in grpc.items()]
+    flags = [f"-{name}.port={port}" for name, port in http.items()]
+    flags += [f"-{name}.port.grpc={port}" for name, port in grpc.items()]
     fixed = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-webdav=false", "-admin.ui=false"]
     # Relative paths, so that the sockets are in the working folder and short enough for the system's limit.
     fixed += ["-s3.localSocket=s3.sock", "-filer.localSocket=filer.sock"]
     fixed += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
     environment = {"AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret} | _certificates(working)
     url = f"http://127.0.0.1:{http['s3']}"
-    sockets = [Path(f"/tmp/seaweedfs-{part}-grpc-{port}.sock") for part, port in grpc.items()]  # noqa: S108
+    sockets = [Path(f"/tmp/seaweedfs-{name}-grpc-{port}.sock") for name, port in grpc.items()]  # noqa: S108
     command = [str(path), "mini", f"-dir={data}", f"-bucket={bucket}", *fixed, *flags]
     return Launch(command, environment, url, bucket, sockets)
 
@@ -118,10 +118,10 @@ def _certificates(folder: Path) -> dict[str, str]:
     issued.cert_chain_pems[0].write_to_path(cert)
     issued.private_key_pem.write_to_path(key)
     settings = {"GRPC_CA": ca, "HTTPS_CLIENT_ENABLED": "true"}
-    for protocol, parts in (("GRPC", GRPC_PARTS), ("HTTPS", HTTPS_PARTS)):
-        for part in parts:
-            settings |= {f"{protocol}_{part}_CERT": cert, f"{protocol}_{part}_KEY": key}
-    settings |= {f"HTTPS_{part}_CA": ca for part in HTTPS_PARTS}
+    for protocol, components in (("GRPC", GRPC_COMPONENTS), ("HTTPS", HTTPS_COMPONENTS)):
+        for name in components:
+            settings |= {f"{protocol}_{name}_CERT": cert, f"{protocol}_{name}_KEY": key}
+    settings |= {f"HTTPS_{name}_CA": ca for name in HTTPS_COMPONENTS}
     return {f"WEED_{name}": str(value) for name, value in settings.items()}
 
 

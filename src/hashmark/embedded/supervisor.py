@@ -46,6 +46,8 @@ def supervise(path: Path, bucket: str) -> int:
     with PrivateFolder(path.parent, path.name) as folder:
         lock, running = folder.open(USERS, OPENED_LOCK), folder.open(RUNNING, OPENED_LOCK)
         fcntl.flock(running, fcntl.LOCK_EX)
+        for left in path.glob("run-*"):  # by a supervisor that was killed: no other one runs
+            shutil.rmtree(left, ignore_errors=True)
         working = Path(tempfile.mkdtemp(prefix="run-", dir=path))
         try:
             credentials = path / CREDENTIALS

@@ -66,7 +66,7 @@ class Library:
             "Create a library with `hashmark init --remote s3://bucket/prefix`, or try `hashmark demo`.",
         )
 
-    def own_folder(self, *parts: str) -> Path:
+    def own_folder(self, *names: str) -> Path:
         """Return `.hashmark`, hashmark's own folder, which is created, or one in it, which may be missing.
 
         Raises:
@@ -74,7 +74,7 @@ class Library:
         """
         with contextlib.suppress(LocalError):  # a library that can't be written is compared all the same
             PrivateFolder(self.root, STATE_FOLDER, owners=self._owners).close()
-        return private_path(self.root, STATE_FOLDER, *parts, owners=self._owners)
+        return private_path(self.root, STATE_FOLDER, *names, owners=self._owners)
 
     @property
     def trash(self) -> Path:

@@ -152,8 +152,16 @@ def named_endpoint(remote: Remote) -> NamedEndpoint | None:
     host = parts.hostname or ""
     loopback = host == "localhost" or (_is_address(host) and _is_loopback_address(host))
     aws = parts.scheme == "https" and _OF_S3.fullmatch(host) is not None
-    named = [os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")]
-    return NamedEndpoint(url, loopback, aws or loopback or url in {normal_url(each) for each in named if each})
+    return NamedEndpoint(url, loopback, aws or loopback or url in _endpoints_of_environment())
+
+
+def _endpoints_of_environment() -> set[str]:
+    """Return the endpoints that the environment names. An invalid one counts only where it is used."""
+    found = set()
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
+        with contextlib.suppress(SettingsError):
+            found.add(normal_url(os.environ.get(name, "")))
+    return found
 
 
 def normal_url(url: str) -> str:
