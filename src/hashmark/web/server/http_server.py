@@ -118,11 +118,18 @@ def is_loopback(host: str) -> bool:
 
 
 class Server(uvicorn.Server):
-    """Ends open event streams when it is told to shut down, so that it does not wait for them."""
+    """Tells when it serves, and ends open event streams when it is told to shut down: it does not wait for them."""
 
-    def __init__(self, config: uvicorn.Config, on_exit: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_start: Callable[[], None], on_exit: Callable[[], None]) -> None:
         super().__init__(config)
+        self._on_start = on_start
         self._on_exit = on_exit
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to serve."""
+        await super().startup(sockets)
+        if self.started and not self.should_exit:
+            self._on_start()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Handle a signal: the first shuts down gracefully, the second at once."""
@@ -177,14 +184,19 @@ def serve(
     app = create_app(library, against=against, every=every)
     guarded = Guard(app, keys, hosts(where, port), cookie=f"hashmark-{port}", tls=where.tls)
     config = server_config(guarded, where, sock, end_sessions(keys, library))
-    server = Server(config, on_exit=stop)
     first = link()
-    on_link(first)
+
+    def started() -> None:
+        # Now, as uvicorn handles signals only from its start on: a Ctrl-C before that would leave a half-started server.
+        on_link(first)
+        if on_ready is not None and browser_file is not None:
+            threading.Thread(target=on_ready, args=(browser_file.url,), daemon=True).start()
+
+    server = Server(config, on_start=started, on_exit=stop)
     with closing(sock), suppress(KeyboardInterrupt):  # uvicorn raises the signal again after it has shut down
         try:
             if on_ready is not None:
                 browser_file = BrowserFile(first)
-                threading.Thread(target=_when_ready, args=(server, on_ready, browser_file.url), daemon=True).start()
             server.run(sockets=[sock])
         finally:
             remove_browser_file()
@@ -229,14 +241,6 @@ def end_streams(app: FastAPI) -> None:
     services: Services | None = getattr(app.state, "services", None)
     if services is not None:
         services.stop()
-
-
-def _when_ready(server: uvicorn.Server, then: Callable[[str], None], address: str) -> None:
-    pause = threading.Event()
-    while not server.started and not server.should_exit:
-        pause.wait(0.05)
-    if server.started:
-        then(address)
 
 
 def hosts(where: ListenAddress, port: int) -> list[str]:
