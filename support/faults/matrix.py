@@ -53,13 +53,18 @@ ROWS: dict[int, tuple[str, str]] = {
     42: ("a symlink at or below `.hashmark` in an unpacked folder", "never followed"),
     43: ("`hashmark.toml` names an endpoint that the user never named", "nothing is sent there without permission"),
     44: ("over a thousand half-open requests", "the page answers"),
+    45: ("connection cut amid a body, in either direction", "sent again, whole"),
+    46: ("a store that accepts and never answers; a TLS handshake that stalls", "given up within a minute"),
+    47: ("an answer or an error without end", "an error; a bounded part of it is read"),
+    48: ("a name that cannot be looked up for a moment", "looked up again"),
+    49: ("a proxy that demands a login", "the message says so"),
+    50: ("the beginning of an upload is not confirmed", "not begun again"),
+    51: ("a clock that is off, and a store that tells its time", "corrected once, by the answer's Date"),
 }
 
 LIMITS: dict[int, str] = {
     4: "A power loss cannot be simulated here: a killed process loses nothing that the kernel holds. The test asserts "
     "the order of the system calls instead, with strace if it is installed, else from inside the process.",
-    21: "The idle timeout and the retries belong to the AWS runtime, so this code has no guard to remove; the last "
-    "test shows what happens when they do not help.",
     25: "SeaweedFS detects bit-rot by its own checksums and refuses the object; the proxy plays a store that "
     "serves it.",
     34: "The kernel here has no vfat, so no case-insensitive disk is involved: the names alone show the collision, and "
@@ -67,7 +72,6 @@ LIMITS: dict[int, str] = {
     36: "libfaketime is not part of the project's set-up, so the test shifts the clocks that hashmark reads: the "
     "interpreter's, the files' dates and the listing's. It does not shift the runtime's signing clock; row 37 injects "
     "the store's answer to a skewed one.",
-    38: "The runtime follows no redirect; the guard is tested by making our code follow one.",
     40: "The browser cannot name an endpoint: no route takes one, so there is no address to block.",
 }
 """Rows that cannot run as the matrix describes, and what the tests do instead."""

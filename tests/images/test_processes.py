@@ -127,7 +127,7 @@ def test_a_worker_is_replaced_after_many_tasks(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_it_is_not_forked(one: WorkerProcesses) -> None:
-    """The AWS runtime's threads and locks do not survive that."""
+    """Threads, and the locks that they hold, do not survive that."""
     one.run(len, b"")
     assert "spawn" in {
         type(child).__name__.removesuffix("Process").lower() for child in multiprocessing.active_children()

@@ -290,12 +290,14 @@ def test_closing_ends_everything_at_once(tmp_path: Path) -> None:
 SCRIPT = """
     import os, signal, sys, threading
     from pathlib import Path
-    import awscrt.io
     from hashmark.images.renderer import Renderer
+    from hashmark.s3.client import Client
+    from hashmark.s3.endpoint import Remote
     from support.sample_images import encoded, quarters, render
 
     if __name__ == "__main__":
-        group = awscrt.io.EventLoopGroup(1)  # threads of the C runtime, as in a real process
+        client = Client(Remote("bucket", endpoint_url="http://127.0.0.1:1"))
+        client.send("HeadBucket", "HEAD")  # the network thread runs, as in a real process
         renderer = Renderer(Path(sys.argv[1]), 1)
         render(renderer, encoded(quarters(), "PNG")).result(60)
         renderer.facts([encoded(quarters(), "TIFF", compression="tiff_lzw")[:900]]).result(60)  # Pillow warns of it
@@ -307,6 +309,7 @@ def script(tmp_path: Path, last: str) -> tuple[subprocess.CompletedProcess[str],
     path = tmp_path / "script.py"
     path.write_text(textwrap.dedent(SCRIPT) + f"    {last}\n")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    environment |= {"AWS_ACCESS_KEY_ID": "TESTKEY", "AWS_SECRET_ACCESS_KEY": "very-secret-key"}
     done = subprocess.run(
         [sys.executable, path, tmp_path / "cache"],
         env=environment,

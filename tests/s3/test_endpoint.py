@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from hashmark.core.errors import SettingsError
 from hashmark.core.model import key_bytes
-from hashmark.s3.endpoint import Endpoint, Remote, aws_config, parse_endpoint, parse_url, resolve
+from hashmark.s3.aws_settings import profile_settings
+from hashmark.s3.endpoint import Endpoint, Remote, parse_endpoint, parse_url, resolve
 
 
 @pytest.fixture(autouse=True)
@@ -268,13 +269,13 @@ def test_a_profile_named_in_the_environment_counts_and_one_in_the_settings_count
     assert resolve(Remote("bucket", profile="default")).region == "us-west-2"
 
 
-def test_a_profile_is_read_from_both_files_and_no_secret_comes_with_it(tmp_path: Path) -> None:
+def test_a_profile_is_read_from_both_files_and_no_secret_comes_with_the_endpoint(tmp_path: Path) -> None:
     write_files(tmp_path)
-    work = aws_config("work")
+    work = profile_settings("work")
     assert work["role_arn"] == "arn:aws:iam::1:role/100%sure", "a percent sign is just that"
     assert work["region"] == "eu-north-1", "of [profile work], not of [work]"
     for profile in (None, "default", "work", "keys-only"):
-        assert SECRET not in str(aws_config(profile))
+        assert SECRET not in str(resolve(Remote("bucket", profile=profile)))
 
 
 def test_the_old_name_of_the_default_profile_is_read(tmp_path: Path) -> None:
@@ -312,7 +313,7 @@ def test_an_aws_file_that_cannot_be_parsed_is_named_without_its_content(
 def test_a_user_without_a_home_has_no_aws_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", "~nobody-of-that-name/config")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "~nobody-of-that-name/credentials")
-    assert aws_config(None) == {}
+    assert profile_settings(None) == {}
 
 
 def test_the_files_in_the_home_folder_are_the_usual_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

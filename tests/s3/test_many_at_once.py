@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
-from hashmark.s3.client import MAX_CONNECTIONS, Client
+from hashmark.s3.client import Client
 from hashmark.s3.endpoint import Remote
+from hashmark.s3.transport import MAX_REQUESTS
 from hashmark.transfer.run import MAX_OPEN_FILES
 from support.faults import Reply, Request, scripted
 from support.waiting import wait_for
@@ -41,4 +42,4 @@ def test_every_file_under_way_has_a_connection_and_hears_of_its_own_answer() -> 
 
 
 def test_a_run_never_has_more_under_way_than_there_are_connections() -> None:
-    assert MAX_OPEN_FILES < MAX_CONNECTIONS
+    assert MAX_OPEN_FILES <= MAX_REQUESTS

@@ -34,6 +34,7 @@ from support.datasets import (
     verdicts,
 )
 from support.faults import Reply, Request, error, forward, scripted
+from support.peer_uploads import put_by_boto3
 from support.stores import BUCKET, SCRIPTS, Store, aws, rclone_remote, run_tool
 
 
@@ -378,7 +379,6 @@ def test_hostile_keys_in_the_bucket_are_refused_by_name_and_the_rest_goes_on(
 ) -> None:
     library = library_on(moto)
     dataset = dataset_of(library, {})
-    bucket = library.bucket
     hostile = [
         "../escape.txt",
         "a/../../b.txt",
@@ -390,7 +390,7 @@ def test_hostile_keys_in_the_bucket_are_refused_by_name_and_the_rest_goes_on(
         "dot.",
     ]
     for key in [*hostile, "fine.txt", "Case.txt", "case.txt"]:
-        bucket.put(dataset.prefix + key, b"x")
+        put_by_boto3(moto, dataset.prefix + key, b"x")
     result = pull(dataset)
     refused = {row.status.key for row in result.planned.plan.left_alone}
     assert refused == {*hostile, "Case.txt", "case.txt"}

@@ -43,7 +43,8 @@ class Limits:
 class WorkerProcesses:
     """`count` processes, started with the first task. Each calls `prepare` once before its first task.
 
-    They are spawned, not forked: threads and the AWS runtime do not survive a fork, and a fork server would outlive
+    They are spawned, not forked: threads, such as those that speak to the bucket, do not survive a fork, and a fork
+    server would outlive
     this process without starting workers faster. The caller may run at most `count` tasks at once.
     """
 

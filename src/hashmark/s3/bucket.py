@@ -18,17 +18,18 @@ from hashmark.core.errors import UnexpectedAnswer
 from hashmark.core.etags import normal_etag
 from hashmark.core.model import RemoteObject
 from hashmark.s3 import xml
-from hashmark.s3.client import Answer, Client
+from hashmark.s3.client import Client
 from hashmark.s3.endpoint import Remote
 from hashmark.s3.listing import KeyHints, list_folders, list_objects
-from hashmark.s3.requests import Requests, content_md5, copy_source, expected
+from hashmark.s3.requests import MAX_BODY_BYTES, Requests, content_md5, copy_source, expected
+from hashmark.s3.transport import Answer
 from hashmark.s3.waiting import Pending, blocking
 from hashmark.s3.xml import Upload
 
 KEYS_PER_DELETE = 1000
 """S3's limit of keys in one DeleteObjects request."""
 
-MAX_SINGLE_GET_BYTES = 64 << 20
+MAX_SINGLE_GET_BYTES = MAX_BODY_BYTES
 """Objects up to this size are read in one request."""
 
 MAX_ATTRIBUTES_BYTES = 1 << 20
@@ -167,7 +168,9 @@ class Bucket:
                 for start in itertools.islice(starts, MAX_OPEN_RANGES - len(waiting)):
                     end = min(start + RANGE_BYTES, size) - 1
                     headers = {"If-Match": f'"{etag}"', "Range": f"bytes={start}-{end}"}
-                    sent = self.client.send("GetObject", "GET", key, headers=headers, on_bytes=on_bytes)
+                    sent = self.client.send(
+                        "GetObject", "GET", key, headers=headers, on_bytes=on_bytes, max_bytes=RANGE_BYTES
+                    )
                     waiting.append((start, end, sent))
                 if not waiting:
                     return

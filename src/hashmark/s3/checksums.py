@@ -1,4 +1,4 @@
-"""Computes the checksums that S3 stores with objects for a local file, with the runtime's implementations.
+"""Computes the checksums that S3 stores with objects for a local file, with implementations in C.
 
 Encoding: base64 of the big-endian digest (Amazon S3 user guide, "Checking object integrity"). Which checksum
 proves what is not known here.
@@ -9,21 +9,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import sys
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from awscrt import checksums
+import anycrc
+import google_crc32c
 
 CHUNK_BYTES = 1 << 20
 
 STRONGEST = ("sha256", "sha1", "crc64nvme", "crc32c", "crc32")
 """The supported checksums, by S3's names, strongest first."""
 
-_CRCS: dict[str, tuple[Callable[..., int], int]] = {
-    "crc32": (checksums.crc32, 4),
-    "crc32c": (checksums.crc32c, 4),
-    "crc64nvme": (checksums.crc64nvme, 8),
+_CRCS: dict[str, tuple[Callable[[bytes | memoryview, int], int], int]] = {
+    "crc32": (zlib.crc32, 4),
+    "crc32c": (lambda data, value: google_crc32c.extend(value, bytes(data)), 4),
+    "crc64nvme": (anycrc.Model("CRC64-NVME").calc, 8),
 }
+"""For each CRC a function of the data and the value so far (0 at first), and its width in bytes."""
 
 
 class _Sum:
@@ -31,7 +34,7 @@ class _Sum:
 
     def __init__(self, name: str) -> None:
         self._sha = hashlib.new(name) if name not in _CRCS else None
-        self._compute, self._width = _CRCS.get(name, (checksums.crc32, 4))
+        self._compute, self._width = _CRCS.get(name, _CRCS["crc32"])
         self._value = 0
 
     def update(self, data: bytes | memoryview) -> None:

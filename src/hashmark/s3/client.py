@@ -1,57 +1,37 @@
-"""Sends one S3 request and returns one answer. The AWS runtime retries, signs and keeps connections.
+"""Sends one S3 request and returns one answer: names bucket and key, signs, and turns refusals into errors.
 
-No redirect is followed: the runtime reports one as an answer, so credentials go only to the configured host. There is
-one client per endpoint, because the runtime pools connections by host name without the port. What requests mean is not
-known here.
+How requests travel is known to `s3.transport`. What they mean is not known here.
 """
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import quote
 
-from awscrt.http import HttpHeaders, HttpRequest
-from awscrt.s3 import S3Client, S3RequestTlsMode, S3RequestType, create_default_s3_signing_config
-
-from hashmark._version import __version__
-from hashmark.core.errors import HashmarkError, UnexpectedAnswer
+from hashmark.core.errors import HashmarkError, UnexpectedAnswer, Unsupported
 from hashmark.core.model import key_bytes
 from hashmark.s3 import credentials, tls
 from hashmark.s3.endpoint import Endpoint, Remote, resolve
-from hashmark.s3.error_mapping import from_answer, from_runtime
+from hashmark.s3.error_mapping import CLOCK_SKEW, error_code, from_answer, from_libcurl, is_passing
+from hashmark.s3.transport import TOO_LONG, Answer, NoAnswer, Request, Signature, Transport
 from hashmark.s3.waiting import Pending
 
-MEMORY_LIMIT_BYTES = 1 << 30
-"""The minimum: the runtime refuses a smaller buffer pool."""
+MAX_ANSWER_BYTES = 16 << 20
+"""The largest answer that is read where the caller names no other limit.
 
-MAX_CONNECTIONS = 128
-"""Requests on the wire at once: more than the files that a run has under way.
-
-Given more requests, the runtime prepares as many again; while that queue is full, it does not deliver answers that have
-come. (`s_s3_client_should_update_meta_request` in s3_client.c of aws-c-s3.)
+A page of a thousand keys of 1024 bytes, each byte percent-encoded, has about 4 MB.
 """
 
-GBPS_PER_CONNECTION = 0.4
-"""What the runtime assumes: it derives the number of connections from a target throughput, by default 25 from 10 Gbps.
-(`s_throughput_per_connection_gbps` there.)"""
+SLOW_OPERATIONS = frozenset({"CopyObject", "UploadPartCopy", "CompleteMultipartUpload", "DeleteObjects"})
+"""The store may work on these for minutes before it answers."""
 
-CONNECT_TIMEOUT_MS = 10_000
+LATE_ERRORS = frozenset({"CopyObject", "UploadPartCopy", "CompleteMultipartUpload"})
+"""These may answer with an error although the status, sent before, is 200 (Amazon S3 API reference, the same pages)."""
 
-
-class Answer(NamedTuple):
-    """A successful answer, with header names in lower case and the body in the chunks it came in."""
-
-    status: int
-    headers: Mapping[str, str]
-    chunks: Sequence[bytes]
-
-    @property
-    def body(self) -> bytes:
-        """Return the body in one piece."""
-        return b"".join(self.chunks)
+MIN_CLOCK_ERROR_S = 60
+"""A smaller error of this machine's clock is no reason to refuse a request: S3 allows 15 minutes."""
 
 
 class Client:
@@ -64,19 +44,8 @@ class Client:
     def __init__(self, remote: Remote) -> None:
         self.endpoint: Endpoint = resolve(remote)
         self._bucket = remote.bucket
-        signing = create_default_s3_signing_config(
-            region=self.endpoint.region, credential_provider=credentials.provider(remote)
-        )
-        self._watchdog = tls.Watchdog(remote, self.endpoint) if self.endpoint.tls and remote.verify else None
-        self._client = S3Client(
-            region=self.endpoint.region,
-            signing_config=signing,
-            tls_mode=S3RequestTlsMode.ENABLED if self.endpoint.tls else S3RequestTlsMode.DISABLED,
-            tls_connection_options=tls.connection_options(remote, self.endpoint) if self.endpoint.tls else None,
-            memory_limit=MEMORY_LIMIT_BYTES,
-            throughput_target_gbps=MAX_CONNECTIONS * GBPS_PER_CONNECTION,
-            connect_timeout_ms=CONNECT_TIMEOUT_MS,
-        )
+        self._signer = _Signer(remote, self.endpoint.region)
+        self._transport = Transport(tls.options(remote, self.endpoint))
 
     def send(
         self,
@@ -88,42 +57,40 @@ class Client:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         on_bytes: Callable[[int], None] | None = None,
-        max_bytes: int | None = None,
+        max_bytes: int = MAX_ANSWER_BYTES,
     ) -> Pending[Answer]:
         """Start a request. The future returns the answer, or raises a HashmarkError.
 
         `operation` is S3's name for it. An answer of more than `max_bytes` is an error. `on_bytes` is called with the
-        number of bytes that have moved, on the runtime's thread.
+        number of bytes that have moved, on the network thread.
         """
-        request = self._request(method, key, query or {}, headers or {}, body)
-        collector = _Collector(operation, f"'{key}'" if key else f"bucket '{self._bucket}'", self.endpoint, max_bytes)
+        reading = _Reading(operation, f"'{key}'" if key else f"bucket '{self._bucket}'", self.endpoint, self._signer)
         try:
-            collector.request = self._client.make_request(
-                type=S3RequestType.DEFAULT,
-                operation_name=operation,
-                request=request,
-                on_headers=collector.on_headers,
-                on_body=collector.on_body,
-                on_done=collector.on_done,
-                on_progress=(lambda progress, **_: on_bytes(progress)) if on_bytes else None,
-            )
-        except RuntimeError as error:  # the runtime refuses to start: "48 (AWS_ERROR_NAME): …"
-            name = re.search(r"AWS_\w+", str(error))
-            collector.on_done(_Refused(name.group() if name else "unknown"), None, None, None)
-        if self._watchdog:
-            self._watchdog.watch(collector.future, collector.fail)
-        return collector.future
-
-    def _request(
-        self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes | None
-    ) -> HttpRequest:
-        path = self.endpoint.path(key)
+            pairs = reading.checked(key, headers or {})
+            self._signer.refresh()
+        except HashmarkError as error:
+            refused: Pending[Answer] = Pending()
+            refused.set_exception(error)
+            return refused
+        url = self.endpoint.url + self.endpoint.path(key)
         if query:
-            path += "?" + "&".join(f"{quote(k, safe='')}={quote(key_bytes(v), safe='')}" for k, v in query.items())
-        pairs = [("Host", self.endpoint.host), ("User-Agent", f"hashmark/{__version__}"), *headers.items()]
-        if body is not None or method in {"PUT", "POST"}:
-            pairs.append(("Content-Length", str(len(body or b""))))
-        return HttpRequest(method, path, HttpHeaders(pairs), io.BytesIO(body) if body is not None else None)
+            url += "?" + "&".join(f"{quote(k, safe='')}={quote(key_bytes(v), safe='')}" for k, v in query.items())
+        return self._transport.send(
+            Request(
+                method,
+                url,
+                pairs,
+                body,
+                max_bytes=max_bytes,
+                # An upload that is begun twice leaves one that nobody knows.
+                repeatable=operation != "CreateMultipartUpload",
+                slow=operation in SLOW_OPERATIONS,
+                on_bytes=on_bytes,
+                sign=self._signer.signature,
+                is_refused_for_now=reading.is_refused_for_now,
+                result=reading.result,
+            )
+        )
 
     def call(self, operation: str, method: str, key: str = "", **options: Any) -> Answer:
         """Send a request and wait for the answer; the arguments are those of `send`.
@@ -134,62 +101,89 @@ class Client:
         return self.send(operation, method, key, **options).result()
 
 
-class _Refused(Exception):
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
+class _Signer:
+    """Knows what requests are signed with, and by how much this machine's clock is off."""
+
+    def __init__(self, remote: Remote, region: str) -> None:
+        self._source = credentials.source(remote)
+        self._region = region
+        self._clock_error_s: float | None = None
+
+    def refresh(self) -> None:
+        """Fetch credentials that are missing or about to expire; that may take seconds.
+
+        Raises:
+            NoCredentials: there are none.
+        """
+        self._source()
+
+    def signature(self) -> Signature:
+        keys, date = self._source(), None
+        if self._clock_error_s is not None:
+            date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() + self._clock_error_s))
+        return Signature(keys.access_key, keys.secret_key, keys.token, self._region, date)
+
+    def correct_clock(self, answer: Answer) -> bool:
+        """Take the time from an answer. Return whether it differs enough to explain that the store refused ours."""
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, and seldom needed
+
+        try:
+            theirs = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
+        except ValueError:
+            return False
+        error = theirs - time.time()
+        if abs(error - (self._clock_error_s or 0.0)) < MIN_CLOCK_ERROR_S:
+            return False
+        self._clock_error_s = error
+        return True
 
 
-class _Collector:
-    """Turns the callbacks of one request, which come on the runtime's thread, into a future."""
+class _Reading:
+    """Reads the answer to one request."""
 
-    def __init__(self, operation: str, subject: str, endpoint: Endpoint, max_bytes: int | None) -> None:
-        self._max_bytes = max_bytes
-        self.future: Pending[Answer] = Pending()
-        self.request: Any = None  # referenced here: the runtime cancels a request without references
-        self._about = (operation, subject, endpoint)
-        self._status = 0
-        self._headers: dict[str, str] = {}
-        self._body: list[bytes] = []
+    def __init__(self, operation: str, subject: str, endpoint: Endpoint, signer: _Signer) -> None:
+        self._operation = operation
+        self._subject = subject
+        self._endpoint = endpoint
+        self._signer = signer
 
-    def fail(self, error: HashmarkError) -> None:
-        """Cancel the request; its future raises `error`."""
-        request = self.request
-        if not self.future.done():
-            self.future.set_exception(error)
-        if request is not None:
-            request.cancel()
+    def checked(self, key: str, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        """Return the headers of a request for `key`.
 
-    def on_headers(self, status_code: int, headers: list[tuple[str, str]], **_: Any) -> None:
-        self._status = status_code
-        self._headers = {name.lower(): value for name, value in headers}
+        Raises:
+            Unsupported: libcurl would resolve the key's segments `.` or `..` like a path's, and so name another object.
+            UnexpectedAnswer: a header has a control character, which only an ETag from the store can bring in.
+        """
+        if "." in key and not {".", ".."}.isdisjoint(key.split("/")):
+            what = f"{self._operation} of {self._subject}"
+            raise Unsupported(f"{what}: keys with '.' or '..' between slashes can't be requested.")
+        for name, value in headers.items():
+            if not value.isprintable():
+                what = f"{self._operation} of {self._subject}: its {name} has characters that no header can carry."
+                raise UnexpectedAnswer(what)
+        return tuple(headers.items())
 
-    def on_body(self, chunk: bytes, offset: int, **_: Any) -> None:
-        if offset == 0:
-            self._body.clear()  # the runtime retries from the beginning
-        if self._max_bytes is not None and offset + len(chunk) > self._max_bytes:
-            what = f"{self._about[0]} of {self._about[1]}"
-            self.fail(UnexpectedAnswer(f"{what}: the answer is longer than any that S3 would return."))
-        elif not self.future.done():
-            self._body.append(bytes(chunk))
+    def is_refused_for_now(self, answer: Answer) -> bool:
+        """Return whether the body of an answer says to try again, where its status does not."""
+        if not self._is_error(answer):
+            return False
+        code = error_code(answer.body)
+        return self._signer.correct_clock(answer) if code in CLOCK_SKEW else is_passing(code)
 
-    def on_done(
-        self,
-        error: Exception | None,
-        error_headers: list[tuple[str, str]] | None,
-        error_body: bytes | None,
-        status_code: int | None,
-        **_: Any,
-    ) -> None:
-        operation, subject, endpoint = self._about
-        self.request = None
-        if self.future.done():
-            return  # cancelled
-        if error is None:
-            self.future.set_result(Answer(self._status, self._headers, self._body))
-        elif status_code and error_headers is not None and (status_code >= 300 or error_body):
-            headers = {name.lower(): value for name, value in error_headers}
-            self.future.set_exception(from_answer(status_code, headers, error_body or b"", operation, subject))
-        else:
-            name = getattr(error, "name", str(error))
-            self.future.set_exception(from_runtime(name, operation, subject, endpoint.host, tls=endpoint.tls))
+    def result(self, got: Answer | NoAnswer) -> Answer:
+        """Return an answer that is not an error.
+
+        Raises:
+            HashmarkError: it is one, or there is none.
+        """
+        if isinstance(got, NoAnswer):
+            if got.code == TOO_LONG:
+                what = f"{self._operation} of {self._subject}"
+                raise UnexpectedAnswer(f"{what}: the answer is longer than any that S3 would return.")
+            raise from_libcurl(got, self._operation, self._subject, self._endpoint)
+        if self._is_error(got):
+            raise from_answer(got.status, got.headers, got.body, self._operation, self._subject)
+        return got
+
+    def _is_error(self, answer: Answer) -> bool:
+        return answer.status >= 300 or (self._operation in LATE_ERRORS and b"<Error>" in answer.body)

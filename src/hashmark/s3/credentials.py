@@ -1,71 +1,102 @@
 """Finds AWS credentials in the usual places: environment, profiles, process, web identity, container, instance.
 
-The chain of the C runtime does all of that. Only IAM Identity Center (SSO) profiles need botocore, the extra
-`hashmark[sso]`. Secrets are passed to the runtime, and never kept, shown or logged.
+Keys in the environment and in a profile are read here. Everything else is botocore's chain, which is slow to import:
+Identity Center (SSO), processes, roles, web identity, containers and instances. Secrets are passed on to sign with, and
+never shown or logged.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from typing import Any
-
-from awscrt.auth import AwsCredentials, AwsCredentialsProvider
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from hashmark.core.errors import NoCredentials
-from hashmark.s3.endpoint import Remote, aws_config
+from hashmark.s3.aws_settings import profile_settings, sections
+from hashmark.s3.endpoint import Remote
 
-_SSO_KEYS = ("sso_session", "sso_start_url", "login_session")
+_NOT_PLAIN = ("sso_session", "sso_start_url", "login_session", "role_arn", "web_identity_token_file")
+"""Settings of a profile that come before its keys in botocore's chain."""
 
 
-def provider(remote: Remote) -> AwsCredentialsProvider:
-    """Return the source of credentials for `remote`, which fetches and refreshes them when a request needs them.
+class Credentials(NamedTuple):
+    """An access key and its secret; `token` for temporary ones."""
+
+    access_key: str
+    secret_key: str
+    token: str | None
+
+
+Source = Callable[[], Credentials]
+"""Returns credentials that are valid now. Raises NoCredentials."""
+
+
+def source(remote: Remote) -> Source:
+    """Return the source of credentials for `remote`. Nothing but files is read before it is called.
 
     Raises:
-        NoCredentials: the profile signs in through Identity Center and botocore is not installed.
-        SettingsError: the profile does not exist.
+        SettingsError: the profile does not exist, or a settings file can't be parsed.
     """
     if remote.credentials_file:
-        return AwsCredentialsProvider.new_profile(credentials_filepath=remote.credentials_file, profile_name="default")
-    config = aws_config(remote.profile)
-    named = remote.profile or os.environ.get("AWS_PROFILE")
-    if any(key in config for key in _SSO_KEYS) and (named or "AWS_ACCESS_KEY_ID" not in os.environ):
-        return _through_botocore(remote)
-    if remote.profile is None:
-        if os.environ.get("AWS_ACCESS_KEY_ID") and os.environ.get("AWS_SECRET_ACCESS_KEY"):
-            # The first link of the default chain (aws-c-auth, credentials_provider_default_chain), without the
-            # certificates that its other links read: 12 ms.
-            return AwsCredentialsProvider.new_environment()
-        return AwsCredentialsProvider.new_default_chain()
+        found = _from_section(sections(remote.credentials_file).get("default", {}))
+        return _constant(found) if found else _none
     # A profile in our settings is deliberate: it takes precedence over the environment.
-    try:
-        if "credential_process" in config:
-            return AwsCredentialsProvider.new_process(remote.profile)
-        return AwsCredentialsProvider.new_profile(profile_name=remote.profile)
-    except RuntimeError:
-        # The runtime's message is about its internals; what is wrong is in the profile.
-        raise NoCredentials(
-            f"The AWS profile '{remote.profile}' can't be used.", "Check its role_arn, source_profile or process."
-        ) from None
+    config = profile_settings(remote.profile)
+    if remote.profile is None and (found := _from_environment()):
+        return _constant(found)
+    if not any(name in config for name in _NOT_PLAIN) and (found := _from_section(config)):
+        return _constant(found)
+    return _Botocore(remote.profile)
 
 
-def _through_botocore(remote: Remote) -> AwsCredentialsProvider:
-    try:
-        from botocore.session import Session  # noqa: PLC0415 - optional, and slow to import
-    except ImportError:
-        raise NoCredentials(
-            "The AWS profile signs in through IAM Identity Center.", "Install it with `pip install 'hashmark[sso]'`."
-        ) from None
-    logging.getLogger("botocore").setLevel(logging.CRITICAL)  # its errors are reported below
-    session = Session(profile=remote.profile)
+def _constant(found: Credentials) -> Source:
+    return lambda: found
 
-    def fetch() -> Any:
-        frozen = session.get_credentials().get_frozen_credentials()
-        return AwsCredentials(frozen.access_key, frozen.secret_key, frozen.token)
 
-    try:
-        fetch()  # now, so that an error can be explained; later the runtime calls it
-    except Exception as error:  # noqa: BLE001 - botocore's errors have no common base, and None has no attributes
-        why = type(error).__name__
-        raise NoCredentials(f"The AWS profile gives no credentials ({why}).", "Run `aws sso login`.") from None
-    return AwsCredentialsProvider.new_delegate(fetch)
+def _none() -> Credentials:
+    raise NoCredentials("The file of credentials has none.")
+
+
+def _from_environment() -> Credentials | None:
+    access, secret = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
+    return Credentials(access, secret, os.environ.get("AWS_SESSION_TOKEN") or None) if access and secret else None
+
+
+def _from_section(section: Mapping[str, str]) -> Credentials | None:
+    access, secret = section.get("aws_access_key_id"), section.get("aws_secret_access_key")
+    token = section.get("aws_session_token") or section.get("aws_security_token") or None
+    return Credentials(access, secret, token) if access and secret else None
+
+
+class _Botocore:
+    """The chain of botocore, which fetches credentials when they are first needed, and again before they expire."""
+
+    def __init__(self, profile: str | None) -> None:
+        self._profile = profile
+        self._lock = threading.Lock()
+        self._found: Any = None
+
+    def __call__(self) -> Credentials:
+        try:
+            with self._lock:
+                if self._found is None:
+                    self._found = self._first()
+            frozen = self._found.get_frozen_credentials()
+        except NoCredentials:
+            raise
+        except Exception as error:  # noqa: BLE001 - botocore's errors have no common base
+            why = type(error).__name__
+            hint = "Run `aws sso login`." if "SSO" in why or "Token" in why else None
+            raise NoCredentials(f"The AWS profile gives no credentials ({why}).", hint) from None
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+
+    def _first(self) -> Any:
+        from botocore.session import Session  # noqa: PLC0415 - slow to import
+
+        logging.getLogger("botocore").setLevel(logging.CRITICAL)  # its errors are reported above
+        found = Session(profile=self._profile).get_credentials()
+        if found is None:
+            raise NoCredentials("No AWS credentials were found.")
+        return found

@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 from hashmark.core.errors import SettingsError
 from hashmark.core.keys import STATE_FOLDER
 from hashmark.core.model import key_bytes
+from hashmark.s3.aws_settings import profile_settings
 
 _BUCKET = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,254}")
 _IN_HOST_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,61}[a-z0-9]")
@@ -118,9 +119,9 @@ class Endpoint(NamedTuple):
         return urlsplit(self.url).hostname or self.host
 
     @property
-    def port(self) -> int:
-        """Return the port, or the default one of the scheme."""
-        return urlsplit(self.url).port or (443 if self.tls else 80)
+    def is_loopback(self) -> bool:
+        """Whether requests stay on this machine."""
+        return _is_loopback(self.hostname)
 
     def path(self, key: str = "") -> str:
         """Return the path of a key (or of the bucket) in a request, percent-encoded byte by byte, else unchanged."""
@@ -150,7 +151,7 @@ def named_endpoint(remote: Remote) -> NamedEndpoint | None:
         return None
     parts, url = parse_endpoint(remote.endpoint_url), normal_url(remote.endpoint_url)
     host = parts.hostname or ""
-    loopback = host == "localhost" or (_is_address(host) and _is_loopback_address(host))
+    loopback = _is_loopback(host)
     aws = parts.scheme == "https" and _OF_S3.fullmatch(host) is not None
     return NamedEndpoint(url, loopback, aws or loopback or url in _endpoints_of_environment())
 
@@ -180,7 +181,7 @@ def resolve(remote: Remote) -> Endpoint:
     Raises:
         SettingsError: the endpoint is not an http or https URL, carries a password, or the profile is unknown.
     """
-    config = aws_config(remote.profile)
+    config = profile_settings(remote.profile)
     region = remote.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     region = region or config.get("region") or "us-east-1"
     url = remote.endpoint_url or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
@@ -207,7 +208,7 @@ def _host(host: str, bucket: str, virtual: bool) -> str:
 
 
 def _is_address(host: str) -> bool:
-    import ipaddress  # noqa: PLC0415 - only for virtual addressing
+    import ipaddress  # noqa: PLC0415 - not needed for AWS itself
 
     try:
         ipaddress.ip_address(host)
@@ -216,51 +217,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _is_loopback_address(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     import ipaddress  # noqa: PLC0415 - as above
 
-    return ipaddress.ip_address(host).is_loopback
-
-
-def aws_config(profile: str | None) -> dict[str, str]:
-    """Return the settings of a profile in `~/.aws/config` and `~/.aws/credentials`, without secrets.
-
-    Raises:
-        SettingsError: a profile was named that neither file has, or a file can't be parsed.
-    """
-    name = profile or os.environ.get("AWS_PROFILE") or "default"
-    config = _read(os.environ.get("AWS_CONFIG_FILE", "~/.aws/config"))
-    keys = _read(os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
-    section = name if name == "default" and "default" in config else f"profile {name}"
-    found = keys.get(name, {}) | config.get(section, {})
-    known = name in keys or section in config
-    if not known and (profile or os.environ.get("AWS_PROFILE")):
-        raise SettingsError(f"There is no AWS profile called '{name}'.", "See `aws configure list-profiles`.")
-    return {k: v for k, v in found.items() if "secret" not in k and "token" not in k}
-
-
-def _read(path: str) -> dict[str, dict[str, str]]:
-    """Return the sections of a settings file; none if it is missing or can't be read."""
-    try:
-        with open(os.path.expanduser(path), encoding="utf-8") as file:  # noqa: PTH111, PTH123 - pathlib's raises without a home
-            text = file.read()
-        return _sections(text, path) if text else {}
-    except OSError:
-        return {}
-    except UnicodeDecodeError as error:
-        raise _unparsed(path, error) from None
-
-
-def _sections(text: str, path: str) -> dict[str, dict[str, str]]:
-    import configparser  # noqa: PLC0415 - many users have no such file
-
-    parser = configparser.RawConfigParser(strict=False)
-    try:
-        parser.read_string(text, path)
-    except configparser.Error as error:
-        raise _unparsed(path, error) from None
-    return {name: dict(parser.items(name)) for name in parser.sections()}
-
-
-def _unparsed(path: str, error: Exception) -> SettingsError:
-    return SettingsError(f"{path} can't be parsed: {type(error).__name__}.", "Fix or move the file.")
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)

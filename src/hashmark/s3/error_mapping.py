@@ -1,7 +1,7 @@
-"""Turns errors of the runtime and the store into ours: the one place that knows their codes.
+"""Turns errors of libcurl and the store into ours: the one place that knows their codes.
 
-Codes: Amazon S3 API reference, "Error responses"; runtime names: awscrt's `exceptions`. A store's message may quote
-request headers, so only its error code is passed on.
+Codes: Amazon S3 API reference, "Error responses"; libcurl, "libcurl-errors". A store's message may quote request
+headers, so only its error code is passed on.
 """
 
 from __future__ import annotations
@@ -9,7 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import pycurl
+
 from hashmark.core import errors as e
+from hashmark.s3.endpoint import Endpoint
+from hashmark.s3.transport import NoAnswer
 
 _BY_CODE: dict[str, type[e.StoreError]] = {
     "AccessDenied": e.AccessDenied,
@@ -79,8 +83,7 @@ _REGION = re.compile(r"[a-z0-9-]{2,30}")
 
 def from_answer(status: int, headers: Mapping[str, str], body: bytes, operation: str, subject: str) -> e.StoreError:
     """Return the error for an answer with an error status. `subject` names the bucket or key of the request."""
-    match = _CODE.search(body[:65536])
-    code = match.group(1).decode() if match else ""
+    code = error_code(body)
     kind = _BY_CODE.get(code) or _BY_STATUS.get(status)
     if kind is None:
         kind = e.ServerError if status >= 500 else e.UnexpectedAnswer
@@ -96,44 +99,43 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes, operation:
     return kind(what)
 
 
-def from_runtime(name: str, operation: str, subject: str, host: str, *, tls: bool) -> e.HashmarkError:
-    """Return the error for a request without an answer; `name` is the runtime's name for what happened."""
+def error_code(body: bytes) -> str:
+    """Return the code of an error in S3's XML; empty if there is none."""
+    match = _CODE.search(body[:65536])
+    return match.group(1).decode() if match else ""
+
+
+CLOCK_SKEW = frozenset(code for code, kind in _BY_CODE.items() if kind is e.ClockSkew)
+
+
+def is_passing(code: str) -> bool:
+    """Return whether an error's code says that the same request may succeed later."""
+    return _BY_CODE.get(code) in {e.SlowDown, e.ServerError}
+
+
+def from_libcurl(got: NoAnswer, operation: str, subject: str, endpoint: Endpoint) -> e.StoreError:
+    """Return the error for a request without an answer."""
     where = f"{operation} of {subject}"
-    if "NO_SPACE" in name:
-        return e.DiskFull(f"No space is left to write {subject}.")
-    if "NO_PERMISSION" in name or "FILE_" in name:
-        return e.LocalError(f"{where}: the local file can't be written ({name}).", "Check the folder's permissions.")
-    if name.startswith("AWS_AUTH"):
-        return e.NoCredentials(f"No AWS credentials were found ({name}).")
-    if "TLS" in name:
-        return e.TlsFailure(f"{where}: no trusted encrypted connection to {host} ({name}).")
-    if "SLOW_DOWN" in name:
-        return e.SlowDown(f"{where}: the store asked to slow down.")
-    if "INTERNAL_ERROR" in name or "NON_RECOVERABLE" in name:
-        return e.ServerError(f"{where}: the store returned a server error ({name}).")
-    if "REQUEST_TIME_TOO_SKEWED" in name:
-        return e.ClockSkew(f"{where}: the store refuses the request because this machine's clock is off.")
-    if name.startswith(("AWS_IO", "AWS_ERROR_HTTP")) or "CONNECTION" in name:
-        hint = (
-            "If the store speaks plain HTTP, write its endpoint_url with http://." if tls and "CLOSED" in name else None
-        )
-        return e.Unreachable(f"{where}: no answer from {host} ({_PLAIN.get(name, name)}).", hint)
-    return e.UnexpectedAnswer(f"{where}: unexpected answer from {host} ({name}).")
+    if got.code in _UNTRUSTED:
+        return e.TlsFailure(f"{where}: the certificate of {endpoint.host} is not trusted ({got.message}).")
+    if got.proxy >= 300:
+        hint = "It demands a login." if got.proxy == 407 else None
+        return e.Unreachable(f"{where}: the proxy refuses to connect to {endpoint.host} (HTTP {got.proxy}).", hint)
+    if got.code == pycurl.E_SSL_CONNECT_ERROR:
+        hint = "If the store speaks plain HTTP, write its endpoint_url with http://."
+        return e.Unreachable(f"{where}: no encrypted connection to {endpoint.host} ({got.message}).", hint)
+    why = _NO_ANSWER.get(got.code, got.message)
+    return e.Unreachable(f"{where}: no answer from {endpoint.host} ({why}).")
 
 
-_PLAIN = {
-    "AWS_IO_SOCKET_CONNECTION_REFUSED": "connection refused",
-    "AWS_IO_SOCKET_TIMEOUT": "timed out",
-    "AWS_IO_DNS_INVALID_NAME": "no such host",
-    "AWS_IO_DNS_QUERY_FAILED": "the host name can't be looked up",
-    "AWS_IO_DNS_QUERY_AGAIN": "the host name can't be looked up",
-    "AWS_IO_SOCKET_CLOSED": "the connection was closed",
-    "AWS_ERROR_HTTP_CONNECTION_CLOSED": "the connection was closed",
-    "AWS_IO_SOCKET_NO_ROUTE_TO_HOST": "no route to the host",
-    "AWS_ERROR_HTTP_CHANNEL_THROUGHPUT_FAILURE": "the connection stalled",
-    "AWS_ERROR_HTTP_RESPONSE_FIRST_BYTE_TIMEOUT": "it did not answer in time",
+_UNTRUSTED = {pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_ISSUER_ERROR, pycurl.E_SSL_CACERT_BADFILE}
+
+_NO_ANSWER = {
+    pycurl.E_COULDNT_RESOLVE_HOST: "the host name can't be looked up",
+    pycurl.E_COULDNT_RESOLVE_PROXY: "the proxy's name can't be looked up",
+    pycurl.E_OPERATION_TIMEDOUT: "it did not answer in time",
+    pycurl.E_GOT_NOTHING: "the connection was closed",
+    pycurl.E_PARTIAL_FILE: "the connection was closed",
+    pycurl.E_RECV_ERROR: "the connection was closed",
+    pycurl.E_SEND_ERROR: "the connection was closed",
 }
-
-
-def _plain(name: str) -> str:
-    return _PLAIN.get(name, name)

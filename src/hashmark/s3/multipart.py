@@ -19,11 +19,12 @@ from typing import NamedTuple
 from hashmark.core.errors import BadDigest, NoSuchObject, PreconditionFailed, StoreError, UnexpectedAnswer
 from hashmark.core.etags import multipart_etag, normal_etag
 from hashmark.s3 import xml
-from hashmark.s3.client import Answer, Client
+from hashmark.s3.client import Client
 from hashmark.s3.requests import Expect, content_md5, content_type
+from hashmark.s3.transport import Answer
 
 MAX_OPEN_PARTS = 6
-"""Parts on their way at once, of all files together. Each is in memory twice: here, and in the runtime."""
+"""Parts on their way at once, of all files together. Each is in memory."""
 
 _room = threading.BoundedSemaphore(MAX_OPEN_PARTS)
 

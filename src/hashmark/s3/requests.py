@@ -19,7 +19,11 @@ from hashmark.core.etags import normal_etag, part_count
 from hashmark.core.model import key_bytes
 from hashmark.s3 import xml
 from hashmark.s3.checksums import STRONGEST
-from hashmark.s3.client import Answer, Client
+from hashmark.s3.client import Client
+from hashmark.s3.transport import Answer
+
+MAX_BODY_BYTES = 64 << 20
+"""The largest object that one request reads."""
 
 _TYPES = {".txt": "text/plain; charset=utf-8", ".caption": "text/plain; charset=utf-8", ".webp": "image/webp"}
 
@@ -111,12 +115,13 @@ class Requests:
     ) -> Sequence[bytes]:
         """Return the bytes of an object in the chunks they came in; if `etag` is given, only of that version.
 
-        All are held in memory: use `Bucket.chunks` for large objects.
+        All are held in memory: use `Bucket.chunks` for objects of more than MAX_BODY_BYTES.
         """
         headers = {"If-Match": f'"{etag}"'} if etag else {}
-        return expected(
-            await self._client.send("GetObject", "GET", key, headers=headers, on_bytes=on_bytes), key, etag
-        ).chunks
+        answer = await self._client.send(
+            "GetObject", "GET", key, headers=headers, on_bytes=on_bytes, max_bytes=MAX_BODY_BYTES
+        )
+        return expected(answer, key, etag).chunks
 
     async def read(self, key: str, *, etag: str | None = None) -> bytes:
         """Return a whole (small) object in one piece."""

@@ -1,95 +1,54 @@
-"""Encrypted connections: which certificates to trust, and an early error where that fails.
+"""How connections are made: encrypted or not, which certificates are trusted, and no proxy to this machine itself.
 
-The runtime's TLS library delays a failed handshake deliberately, by 10 to 30 s (s2n's "blinding"), and the runtime
-tries six times. So if a request gets no answer within PATIENCE_S, Python tries the same handshake and says at once what
-is wrong. What requests are for is not known here.
+What requests are for is not known here.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
-from awscrt.io import ClientTlsContext, TlsContextOptions
+import pycurl
 
-from hashmark.core.errors import HashmarkError, SettingsError, TlsFailure
+from hashmark.core.errors import SettingsError
 from hashmark.s3.endpoint import Endpoint, Remote
+from hashmark.s3.transport import Options
 
-PATIENCE_S = 2.0
 
+def options(remote: Remote, endpoint: Endpoint) -> Options:
+    """Return libcurl's options for connections to `endpoint`.
 
-def connection_options(remote: Remote, endpoint: Endpoint) -> Any:
-    """Return the runtime's TLS options: the system's certificate authorities, or only those of `ca_bundle`.
+    Certificates are checked against the system's authorities, or only those of `ca_bundle`.
 
     Raises:
         SettingsError: the bundle is not a file, or holds no certificates.
     """
-    options = TlsContextOptions()
-    options.verify_peer = remote.verify
-    if bundle := _bundle(remote):
-        options.override_default_trust_store(bundle.read_bytes())
-    try:
-        connection = ClientTlsContext(options).new_connection_options()
-    except RuntimeError:
-        what = f"The ca_bundle '{remote.ca_bundle}'" if remote.ca_bundle else "The system's list of authorities"
-        raise SettingsError(f"{what} can't be used.", "Give a PEM file with certificates as `ca_bundle`.") from None
-    connection.set_server_name(endpoint.hostname)
-    return connection
+    # A proxy could not reach this machine's own ports. Other hosts get the proxy of the usual variables.
+    proxy = [(pycurl.NOPROXY, "*")] if endpoint.is_loopback else []
+    if not endpoint.tls:
+        return proxy
+    if not remote.verify:
+        return [*proxy, (pycurl.SSL_VERIFYPEER, 0), (pycurl.SSL_VERIFYHOST, 0)]
+    return [*proxy, *_authorities(remote)]
 
 
-def _bundle(remote: Remote) -> Path | None:
-    if not remote.ca_bundle:
-        return None
-    path = Path(remote.ca_bundle).expanduser()
-    if not path.is_file():
-        raise SettingsError(f"The ca_bundle '{path}' is not a file.", "Give the path of a PEM file.")
-    return path
+def _authorities(remote: Remote) -> Options:
+    import ssl  # noqa: PLC0415 - not needed without TLS
 
-
-class Watchdog:
-    """Watches the first request over TLS. Once one was answered, the certificate is known to be trusted."""
-
-    def __init__(self, remote: Remote, endpoint: Endpoint) -> None:
-        self._bundle = _bundle(remote)
-        self._endpoint = endpoint
-        self._trusted = False
-
-    def watch(self, future: Future[Any], fail: Callable[[HashmarkError], None]) -> None:
-        """Call `fail` if `future` gets no answer because the certificate is not trusted."""
-        if self._trusted:
-            return
-        timer = threading.Timer(PATIENCE_S, self._check, (future, fail))
-        timer.daemon = True
-        timer.start()
-
-        def answered(done: Future[Any]) -> None:
-            timer.cancel()
-            self._trusted = self._trusted or not isinstance(done.exception(), TlsFailure)
-
-        future.add_done_callback(answered)
-
-    def _check(self, future: Future[Any], fail: Callable[[HashmarkError], None]) -> None:
-        why = None if future.done() else self._handshake()
-        if why:
-            fail(TlsFailure(f"The certificate of {self._endpoint.host} is not trusted ({why})."))
-
-    def _handshake(self) -> str | None:
-        """Return what is wrong with the certificate; None if nothing is, or if that can't be found out."""
-        import socket  # noqa: PLC0415 - both only where something is slow or wrong
-        import ssl  # noqa: PLC0415
-
-        context = ssl.create_default_context(cafile=str(self._bundle) if self._bundle else None)
-        address = (self._endpoint.hostname, self._endpoint.port)
+    if remote.ca_bundle:
+        path = Path(remote.ca_bundle).expanduser()
+        if not path.is_file():
+            raise SettingsError(f"The ca_bundle '{path}' is not a file.", "Give the path of a PEM file.")
         try:
-            with (
-                socket.create_connection(address, timeout=5) as plain,
-                context.wrap_socket(plain, server_hostname=self._endpoint.hostname),
-            ):
-                return None
-        except ssl.SSLCertVerificationError as error:
-            return error.verify_message
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
         except OSError:
-            return None
+            what = f"The ca_bundle '{remote.ca_bundle}' can't be used."
+            raise SettingsError(what, "Give a PEM file with certificates as `ca_bundle`.") from None
+        # Without a folder: libcurl would add the one that it was built with.
+        return [(pycurl.CAINFO, str(path)), (pycurl.CAPATH, None)]
+    # libcurl comes with the path of the machine it was built on; Python knows this one's, and SSL_CERT_FILE.
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile or paths.capath:
+        return [(pycurl.CAINFO, paths.cafile), (pycurl.CAPATH, paths.capath)]
+    import certifi  # noqa: PLC0415 - for Pythons that know no authorities, as python.org's on macOS
+
+    return [(pycurl.CAINFO, certifi.where())]

@@ -51,5 +51,5 @@ class CoroutinePool:
             awaited = steps.send(None)
         except StopIteration:
             return
-        # The callback runs on the runtime's thread, which has other answers to fetch: it only queues.
+        # The callback runs on the network thread, which has other answers to fetch: it only queues.
         awaited.add_done_callback(lambda _: self._ready.put(steps))

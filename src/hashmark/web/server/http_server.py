@@ -187,7 +187,7 @@ def serve(
     first = link()
 
     def started() -> None:
-        # Now, as uvicorn handles signals only from its start on: a Ctrl-C before that would leave a half-started server.
+        # Not before: uvicorn handles signals from its start on, and a Ctrl-C before that can leave it half-started.
         on_link(first)
         if on_ready is not None and browser_file is not None:
             threading.Thread(target=on_ready, args=(browser_file.url,), daemon=True).start()
