@@ -13,8 +13,8 @@ from hashmark import Dataset, Policy, Side, plan, pull, push, run, status
 from hashmark.core.plan import Direction
 from hashmark.embedded.embedded_bucket import read_credentials
 from hashmark.s3 import bucket as bucket_module
-from hashmark.transfer import run as run_module
-from hashmark.transfer.throttle import Throttle
+from hashmark.s3 import transport
+from hashmark.s3.concurrency import START, Concurrency
 from support.datasets import fill
 from support.faults.proxy import Fault, Upstream, lost, meanwhile, strip_sent
 from support.faults.proxy import status as answers
@@ -182,25 +182,25 @@ def _lost_write(world: World, kind: str, fault: Fault) -> None:
 def test_row_19_a_burst_of_503_lowers_the_concurrency_and_the_run_finishes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The store refuses a third of the files for longer than the runtime retries.
+    """The store refuses a third of the files for longer than one request is tried.
 
     Guard: without halving on SlowDown, the number of requests in flight stays the same.
     """
     limits: list[int] = []
 
-    class Watched(Throttle):
+    class Watched(Concurrency):
         def slow_down(self, epoch: int) -> None:
             super().slow_down(epoch)
             limits.append(self.limit)
 
-    monkeypatch.setattr(run_module, "Throttle", Watched)
+    monkeypatch.setattr(transport, "Concurrency", Watched)
     here = world.machine()
     fill(here, {f"{n:02}.txt": TEXT + bytes([n]) for n in range(8)})
     world.proxy.on("PutObject", r"[02468]\.txt", _busy, times=7)
     result = push(here)
     assert result.done, result.failures
     assert limits
-    assert min(limits) < run_module.MAX_OPEN_FILES
+    assert min(limits) < START
     assert status(here).in_sync
 
 

@@ -1,4 +1,4 @@
-"""As many requests are on the wire as files are under way, and an answer is told whatever the others wait for."""
+"""As many requests are on the wire as there is room for, and an answer is told whatever the others wait for."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
+from hashmark.core.errors import Interrupted
 from hashmark.s3.client import Client
+from hashmark.s3.concurrency import START
 from hashmark.s3.endpoint import Remote
-from hashmark.s3.transport import MAX_REQUESTS
-from hashmark.transfer.run import MAX_OPEN_FILES
 from support.faults import Reply, Request, scripted
 from support.waiting import wait_for
 
@@ -20,8 +20,8 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret-key")
 
 
-def test_every_file_under_way_has_a_connection_and_hears_of_its_own_answer() -> None:
-    let = [threading.Event() for _ in range(MAX_OPEN_FILES)]
+def test_every_request_has_a_connection_and_hears_of_its_own_answer() -> None:
+    let = [threading.Event() for _ in range(START)]
 
     def answer(request: Request) -> Reply:
         assert let[int(request.path.rsplit("/", 1)[1])].wait(120)
@@ -30,8 +30,8 @@ def test_every_file_under_way_has_a_connection_and_hears_of_its_own_answer() -> 
     with scripted(answer) as server:
         client = Client(Remote("bucket", endpoint_url=server.url, region="us-east-1"))
         try:
-            answers = [client.send("PutObject", "PUT", str(n), body=b"x") for n in range(MAX_OPEN_FILES)]
-            wait_for(lambda: len(server.seen) == MAX_OPEN_FILES)
+            answers = [client.send("PutObject", "PUT", str(n), body=b"x") for n in range(START)]
+            wait_for(lambda: len(server.seen) == START)
             for event, got in zip(let, answers, strict=True):
                 assert not got.done()
                 event.set()
@@ -41,5 +41,24 @@ def test_every_file_under_way_has_a_connection_and_hears_of_its_own_answer() -> 
                 event.set()
 
 
-def test_a_run_never_has_more_under_way_than_there_are_connections() -> None:
-    assert MAX_OPEN_FILES <= MAX_REQUESTS
+def test_what_waits_for_room_when_a_run_is_stopped_is_not_sent() -> None:
+    go, stopped = threading.Event(), threading.Event()
+
+    def answer(_request: Request) -> Reply:
+        assert go.wait(60)
+        return Reply()
+
+    with scripted(answer) as server:
+        client = Client(Remote("bucket", endpoint_url=server.url, region="us-east-1"))
+        answers = [
+            client.send("PutObject", "PUT", str(n), body=b"x", is_cancelled=stopped.is_set) for n in range(2 * START)
+        ]
+        wait_for(lambda: len(server.seen) == START)
+        stopped.set()
+        go.set()
+        for got in answers[:START]:
+            assert got.result(60).status == 200
+        for got in answers[START:]:
+            with pytest.raises(Interrupted):
+                got.result(60)
+        assert len(server.seen) == START

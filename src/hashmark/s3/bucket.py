@@ -148,7 +148,7 @@ class Bucket:
         """Return the bytes of the version `etag` of an object, in order and in bounded memory."""
         if in_ranges(size):
             return self._pieces(key, size, etag=etag, on_bytes=on_bytes)
-        return self.get(key, etag=etag or None, on_bytes=on_bytes)
+        return self.get(key, etag=etag or None, size=size, on_bytes=on_bytes)
 
     def digest(self, key: str, size: int, *, etag: str) -> str:
         """Return the MD5, in hex, of the version `etag` of an object, read in bounded memory."""
@@ -169,7 +169,13 @@ class Bucket:
                     end = min(start + RANGE_BYTES, size) - 1
                     headers = {"If-Match": f'"{etag}"', "Range": f"bytes={start}-{end}"}
                     sent = self.client.send(
-                        "GetObject", "GET", key, headers=headers, on_bytes=on_bytes, max_bytes=RANGE_BYTES
+                        "GetObject",
+                        "GET",
+                        key,
+                        headers=headers,
+                        on_bytes=on_bytes,
+                        size=end + 1 - start,
+                        max_bytes=RANGE_BYTES,
                     )
                     waiting.append((start, end, sent))
                 if not waiting:

@@ -57,12 +57,15 @@ class Client:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         on_bytes: Callable[[int], None] | None = None,
+        size: int = 0,
         max_bytes: int = MAX_ANSWER_BYTES,
+        is_cancelled: Callable[[], bool] = lambda: False,
     ) -> Pending[Answer]:
         """Start a request. The future returns the answer, or raises a HashmarkError.
 
-        `operation` is S3's name for it. An answer of more than `max_bytes` is an error. `on_bytes` is called with the
-        number of bytes that have moved, on the network thread.
+        `operation` is S3's name for it. An answer of more than `max_bytes` is an error; `size` is the number of bytes
+        that it is expected to have. `on_bytes` is called with the number of bytes that have moved, on the network
+        thread. A request that has not begun fails with Interrupted if `is_cancelled`.
         """
         reading = _Reading(operation, f"'{key}'" if key else f"bucket '{self._bucket}'", self.endpoint, self._signer)
         try:
@@ -81,11 +84,13 @@ class Client:
                 url,
                 pairs,
                 body,
+                size=size or len(body or b""),
                 max_bytes=max_bytes,
                 # An upload that is begun twice leaves one that nobody knows.
                 repeatable=operation != "CreateMultipartUpload",
                 slow=operation in SLOW_OPERATIONS,
                 on_bytes=on_bytes,
+                is_cancelled=is_cancelled,
                 sign=self._signer.signature,
                 is_refused_for_now=reading.is_refused_for_now,
                 result=reading.result,

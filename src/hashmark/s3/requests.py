@@ -94,6 +94,7 @@ class Requests:
         expect: Expect | None = None,
         metadata: Mapping[str, str] | None = None,
         on_bytes: Callable[[int], None] | None = None,
+        is_cancelled: Callable[[], bool] = lambda: False,
     ) -> str:
         """Write an object; the store checks the bytes against Content-MD5. Return the new ETag.
 
@@ -104,22 +105,38 @@ class Requests:
         headers |= {f"x-amz-meta-{name}": value for name, value in (metadata or {}).items()}
         if expect:
             headers |= expect.headers()
-        answer = await self._client.send("PutObject", "PUT", key, headers=headers, body=data, on_bytes=on_bytes)
+        answer = await self._client.send(
+            "PutObject", "PUT", key, headers=headers, body=data, on_bytes=on_bytes, is_cancelled=is_cancelled
+        )
         etag = normal_etag(answer.headers.get("etag", ""))
         if not etag:
             raise UnexpectedAnswer(f"Writing '{key}': the answer has no ETag, so what was stored is unknown.")
         return etag
 
     async def get(
-        self, key: str, *, etag: str | None = None, on_bytes: Callable[[int], None] | None = None
+        self,
+        key: str,
+        *,
+        etag: str | None = None,
+        size: int | None = None,
+        on_bytes: Callable[[int], None] | None = None,
+        is_cancelled: Callable[[], bool] = lambda: False,
     ) -> Sequence[bytes]:
         """Return the bytes of an object in the chunks they came in; if `etag` is given, only of that version.
 
-        All are held in memory: use `Bucket.chunks` for objects of more than MAX_BODY_BYTES.
+        `size` is how many are expected. All are held in memory: use `Bucket.chunks` for objects of more than
+        MAX_BODY_BYTES.
         """
         headers = {"If-Match": f'"{etag}"'} if etag else {}
         answer = await self._client.send(
-            "GetObject", "GET", key, headers=headers, on_bytes=on_bytes, max_bytes=MAX_BODY_BYTES
+            "GetObject",
+            "GET",
+            key,
+            headers=headers,
+            on_bytes=on_bytes,
+            size=size or 0,
+            max_bytes=MAX_BODY_BYTES,
+            is_cancelled=is_cancelled,
         )
         return expected(answer, key, etag).chunks
 

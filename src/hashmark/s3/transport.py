@@ -12,6 +12,7 @@ import heapq
 import itertools
 import os
 import random
+import resource
 import selectors
 import socket
 import threading
@@ -24,10 +25,9 @@ from typing import Any, Final, NamedTuple
 import pycurl
 
 from hashmark._version import __version__
+from hashmark.core.errors import Interrupted
+from hashmark.s3.concurrency import MOST, Concurrency
 from hashmark.s3.waiting import Pending
-
-MAX_REQUESTS = 64
-"""Requests on the wire at once."""
 
 CONNECT_TIMEOUT_MS = 10_000
 
@@ -121,6 +121,8 @@ class Request(NamedTuple):
     headers: Sequence[tuple[str, str]]
     """All of them are signed."""
     body: bytes | None
+    size: int
+    """The bytes that are expected to move."""
     max_bytes: int
     """A larger answer is an error."""
     repeatable: bool
@@ -129,6 +131,8 @@ class Request(NamedTuple):
     """Whether the store may work long before it answers."""
     on_bytes: Callable[[int], None] | None
     """Called with the number of bytes that have moved."""
+    is_cancelled: Callable[[], bool]
+    """Returns whether the request is to fail with Interrupted if it has not begun; called before each try."""
     sign: Callable[[], Signature]
     """Returns what to sign with; called before each try."""
     is_refused_for_now: Callable[[Answer], bool]
@@ -155,14 +159,15 @@ class _Exchange:
     """One request and what has come of its answer. Only the network thread uses it."""
 
     __slots__ = (
-        "_chunks", "_has_enough", "_headers", "_is_too_long", "_received", "_status", "_told", "future", "request",
-        "tries",
+        "_chunks", "_has_enough", "_headers", "_is_too_long", "_received", "_status", "_told", "epoch", "future",
+        "request", "tries",
     )  # fmt: skip
 
     def __init__(self, request: Request) -> None:
         self.request = request
         self.future: Pending[Answer] = Pending()
         self.tries = 0
+        self.epoch = 0
         self._told = 0
         self.begin()
 
@@ -252,6 +257,9 @@ class _Loop:
         self._idle: list[pycurl.Curl] = []
         self._sending = 0
         """Bytes that requests on the wire may have in the kernel."""
+        self._moving = 0
+        """Bytes that they move in all."""
+        self._concurrency = Concurrency(_most_requests())
 
     def add(self, exchange: _Exchange) -> None:
         """Take a request, from any thread."""
@@ -298,7 +306,7 @@ class _Loop:
         self._multi = multi = pycurl.CurlMulti()
         multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
-        multi.setopt(pycurl.M_MAXCONNECTS, MAX_REQUESTS)
+        multi.setopt(pycurl.M_MAXCONNECTS, MOST)
         try:
             while self._step():
                 pass
@@ -333,7 +341,9 @@ class _Loop:
             self._waiting.append(self._inbox.popleft())
         while self._later and self._later[0][0] <= now:
             self._waiting.append(heapq.heappop(self._later)[2])
-        while self._waiting and len(self._active) < MAX_REQUESTS:
+        while self._waiting and self._concurrency.has_room(
+            len(self._active), self._moving, self._waiting[0].request.size
+        ):
             self._begin(self._waiting.popleft())
         if self._is_abandoned:
             return False
@@ -363,13 +373,18 @@ class _Loop:
         curl = self._idle.pop() if self._idle else pycurl.Curl()
         exchange.tries += 1
         exchange.begin()
+        exchange.epoch = self._concurrency.epoch
         request = exchange.request
         self._sending += _in_kernel(request)
+        self._moving += request.size
         try:
+            if request.is_cancelled():
+                raise Interrupted("The request was not sent.")
             self._prepare(curl, exchange)
             self._multi.add_handle(curl)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller must hear of it
             self._sending -= _in_kernel(request)
+            self._moving -= request.size
             curl.close()
             exchange.future.set_exception(error)
             return
@@ -425,7 +440,12 @@ class _Loop:
         self._idle.append(curl)
         request = exchange.request
         self._sending -= _in_kernel(request)
+        self._moving -= request.size
         got = exchange.outcome(error)
+        if isinstance(got, Answer) and got.status in BUSY_STATUS:
+            self._concurrency.slow_down(exchange.epoch)
+        elif isinstance(got, Answer):
+            self._concurrency.ended(request.size, time.monotonic(), is_queued=bool(self._waiting))
         delay = _delay(exchange, got)
         if delay is not None:
             heapq.heappush(self._later, (time.monotonic() + delay, next(self._numbers), exchange))
@@ -453,6 +473,12 @@ def _delay(exchange: _Exchange, got: Answer | NoAnswer) -> float | None:
     # Half of it is random, so that requests that failed together do not come back together.
     backoff: float = min(MAX_DELAY_S, FIRST_DELAY_S * 2 ** (tries - 1))
     return max(backoff * random.uniform(0.5, 1), wanted)  # noqa: S311 - no secret
+
+
+def _most_requests() -> int:
+    """Return how many requests may be on the wire: half of the files that this process may open, at most MOST."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST if soft == resource.RLIM_INFINITY else min(MOST, max(4, soft // 2 - 32))
 
 
 def _in_kernel(request: Request) -> int:

@@ -77,7 +77,7 @@ class Mover:
         if action.verb is Verb.UPLOAD:
             return await self.upload(action, on_bytes, is_cancelled)
         if action.verb is Verb.DOWNLOAD:
-            return await self.download(action, on_bytes)
+            return await self.download(action, on_bytes, is_cancelled)
         if action.verb is Verb.DELETE_REMOTE:
             return await self.delete_remote(action)
         return self.delete_local(action)
@@ -124,7 +124,9 @@ class Mover:
         from_content = self._on_content(action.key, data) if is_new else None
         try:
             await self._clear_the_way(action, guarded=self._capabilities.guards_writes)
-            etag = await self._requests.put(key, data, md5=md5, expect=expect, on_bytes=on_bytes)
+            etag = await self._requests.put(
+                key, data, md5=md5, expect=expect, on_bytes=on_bytes, is_cancelled=is_cancelled
+            )
         except (PreconditionFailed, NoSuchObject):
             # It may be the echo of our own PUT, which was answered too late and sent again.
             there = await self._head(key)
@@ -169,7 +171,7 @@ class Mover:
         except NoSuchObject:
             return None
 
-    async def download(self, action: Action, on_bytes: OnBytes) -> ActionResult:
+    async def download(self, action: Action, on_bytes: OnBytes, is_cancelled: Callable[[], bool]) -> ActionResult:
         """Put an object's bytes in the file's place, checked, synced, and only over what was compared.
 
         Raises:
@@ -184,7 +186,7 @@ class Mover:
             slot.check_writable()
             temporary = slot.temporary()
             try:
-                md5, size, evidence = await self._fetch(action, slot, temporary, on_bytes)
+                md5, size, evidence = await self._fetch(action, slot, temporary, on_bytes, is_cancelled)
                 trash = self._to.trash
                 compared = (local.stamp, trash / action.key, local.md5) if local else (None, trash, None)
                 made = slot.stamp(temporary)
@@ -195,7 +197,9 @@ class Mover:
             placed = _placed_stamp(slot, made)
         return ActionResult(action, evidence, Base(action.key, md5, remote.etag or "", size), placed=placed)
 
-    async def _fetch(self, action: Action, slot: Slot, temporary: str, on_bytes: OnBytes) -> tuple[str, int, Evidence]:
+    async def _fetch(
+        self, action: Action, slot: Slot, temporary: str, on_bytes: OnBytes, is_cancelled: Callable[[], bool]
+    ) -> tuple[str, int, Evidence]:
         """Write the object's bytes to the file `temporary`. Return their MD5, their number, and what proves them."""
         remote, base = action.status.remote, action.status.base
         assert remote is not None  # noqa: S101 - as above
@@ -204,7 +208,7 @@ class Mover:
         cuts = etags.part_size_candidates(remote.size or 0, count) if count else []
         key = self._to.prefix + action.key
         hasher = etags.MultipartHasher(cuts)
-        size = await self._write(key, slot, temporary, remote, hasher, on_bytes)
+        size = await self._write(key, slot, temporary, remote, hasher, on_bytes, is_cancelled)
         md5 = hasher.md5()
         if remote.size is not None and size != remote.size:
             raise BadDigest(f"'{key}' has {remote.size} bytes in the listing, but {size} arrived.")
@@ -229,7 +233,7 @@ class Mover:
         # The ETag says nothing about these bytes, so they are read twice: an error on the way does not repeat itself.
         slot.drop(temporary)
         again = etags.MultipartHasher()
-        await self._write(key, slot, temporary, remote, again, None)
+        await self._write(key, slot, temporary, remote, again, None, is_cancelled)
         if again.md5() != md5:
             raise BadDigest(f"'{key}' gave different bytes when it was read twice.")
         return md5, size, Evidence.BODY
@@ -242,13 +246,16 @@ class Mover:
         remote: RemoteObject,
         hasher: etags.MultipartHasher,
         on_bytes: OnBytes,
+        is_cancelled: Callable[[], bool],
     ) -> int:
         """Write the object's bytes to `temporary`; feed the hasher what is read back. Return how many they are."""
         etag = remote.etag or ""
         if in_ranges(remote.size):
             chunks = self._to.bucket.chunks(key, remote.size, etag=etag, on_bytes=on_bytes)
         else:
-            chunks = await self._requests.get(key, etag=etag or None, on_bytes=on_bytes)
+            chunks = await self._requests.get(
+                key, etag=etag or None, size=remote.size, on_bytes=on_bytes, is_cancelled=is_cancelled
+            )
         return slot.fill(temporary, chunks, hasher)
 
     async def delete_remote(self, action: Action) -> ActionResult:

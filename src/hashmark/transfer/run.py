@@ -29,10 +29,10 @@ from hashmark.core.plan import DELETES, Action, Plan, Verb
 from hashmark.transfer.action_result import ActionResult
 from hashmark.transfer.coroutine_pool import CoroutinePool
 from hashmark.transfer.moves import MAX_SINGLE_PUT_BYTES, Mover
-from hashmark.transfer.throttle import Throttle
 
-MAX_OPEN_FILES = 64
-"""Files under way at once, nearly all of them waiting for an answer."""
+MAX_OPEN_FILES = 256
+"""Files under way at once, nearly all of them waiting for an answer or, until `s3.concurrency` gives them room, to be
+requested."""
 
 WORKER_THREADS = 4
 """Threads that read, hash, write and sync files; a multipart upload keeps one to itself. With more of them, they mostly
@@ -42,6 +42,9 @@ MAX_HELD_BYTES = 256 << 20
 MAX_ATTEMPTS = 4
 LARGE_FILE_BYTES = 4 << 20
 """Files from this size on are reported when they start, and while they make progress."""
+
+GATHER_FROM = 32
+"""Files under way from which on results gather."""
 
 GATHER_RESULTS_S = 0.005
 """How long results gather while many files are under way: a thread that wakes up for each result costs a switch."""
@@ -68,13 +71,11 @@ class _Attempt:
     It is handed back and forth between the calling thread and the pool; only one of them has it at a time.
     """
 
-    __slots__ = ("action", "due", "epoch", "held", "number", "result")
+    __slots__ = ("action", "due", "held", "number", "result")
 
     def __init__(self, action: Action) -> None:
         self.action = action
         self.number = 1
-        self.epoch = 0
-        """The throttle's epoch in which the attempt began."""
         self.due = 0.0
         """When a retry may begin, by the monotonic clock."""
         self.held = min(action.size, MAX_SINGLE_PUT_BYTES)
@@ -102,7 +103,8 @@ class Runner:
         self._on_event = on_event
         self._record = record
         self._cancel = cancel
-        self._throttle = Throttle(MAX_OPEN_FILES, MAX_HELD_BYTES)
+        self._active = self._held = 0
+        """Files under way, and the bytes they hold in memory."""
         self._messages: queue.SimpleQueue[FileProgress | _Attempt] = queue.SimpleQueue()
         self._retries: list[_Attempt] = []
         self._fatal: errors.HashmarkError | None = None
@@ -135,28 +137,33 @@ class Runner:
                     self._begin_retries(pool)
                     while following is not None and not self._stopped and self._begin(pool, following):
                         following = next(waiting, None)
-                    if not self._throttle.active and not self._retries:
+                    if not self._active and not self._retries:
                         return
-                    if self._throttle.active > MAX_OPEN_FILES // 2:
+                    if self._active > GATHER_FROM:
                         time.sleep(GATHER_RESULTS_S)
                     self._receive()
             except BaseException:
                 self._cancel.set()
-                while self._throttle.active:  # what is under way must end before the pool does
+                while self._active:  # what is under way must end before the pool does
                     message = self._messages.get()
                     if isinstance(message, _Attempt):
-                        self._throttle.end(message.held)
+                        self._end(message)
                 raise
 
     def _begin(self, pool: CoroutinePool, attempt: _Attempt) -> bool:
         """Begin an attempt if there is room for it."""
-        if not self._throttle.begin(attempt.held):
+        if self._active and (self._active >= MAX_OPEN_FILES or self._held + attempt.held > MAX_HELD_BYTES):
             return False
-        attempt.epoch = self._throttle.epoch
+        self._active += 1
+        self._held += attempt.held
         pool.start(self._work(attempt))
         if attempt.action.size >= LARGE_FILE_BYTES:
             self._report(FileStarted(attempt.action.key, attempt.action.verb, time.time()))
         return True
+
+    def _end(self, attempt: _Attempt) -> None:
+        self._active -= 1
+        self._held -= attempt.held
 
     def _begin_retries(self, pool: CoroutinePool) -> None:
         """Begin the retries that are due. In a stopped run they fail instead."""
@@ -178,7 +185,7 @@ class Runner:
             if isinstance(message, FileProgress):
                 self._report(message)
             else:
-                self._throttle.end(message.held)
+                self._end(message)
                 self._handle_result(message)
             if self._messages.empty():
                 return
@@ -187,12 +194,11 @@ class Runner:
         """Record what an attempt has proven, or schedule a retry, or report the failure."""
         result, action = attempt.result, attempt.action
         if isinstance(result, ActionResult):
-            self._throttle.succeeded()
             self._record(result)
             self._report(FileDone(action.key, action.verb, action.size, result.evidence, time.time()))
+        elif isinstance(result, errors.Interrupted) and action.size < LARGE_FILE_BYTES:
+            pass  # it had not begun
         elif result is not None:  # else the run was stopped before it began
-            if isinstance(result, errors.SlowDown):
-                self._throttle.slow_down(attempt.epoch)
             delay = None if self._stopped else _retry_delay_s(attempt)
             if delay is None:
                 self._fail(attempt)
