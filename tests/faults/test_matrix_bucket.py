@@ -14,7 +14,7 @@ from hashmark.core.plan import Direction
 from hashmark.embedded.embedded_bucket import read_credentials
 from hashmark.s3 import bucket as bucket_module
 from hashmark.s3 import transport
-from hashmark.s3.concurrency import START, Concurrency
+from hashmark.s3.concurrency import START_REQUESTS, Concurrency
 from support.datasets import fill
 from support.faults.proxy import Fault, Upstream, lost, meanwhile, strip_sent
 from support.faults.proxy import status as answers
@@ -200,7 +200,7 @@ def test_row_19_a_burst_of_503_lowers_the_concurrency_and_the_run_finishes(
     result = push(here)
     assert result.done, result.failures
     assert limits
-    assert min(limits) < START
+    assert min(limits) < START_REQUESTS
     assert status(here).in_sync
 
 

@@ -135,8 +135,10 @@ def test_row_3_killed_during_a_probe_no_scratch_object_stays(seaweedfs: Store, t
     killed, bucket = to_be_killed(shell), seaweedfs.bucket()
     for at, left in (("CopyObject", 0), ("UploadPart", 1), ("CompleteMultipartUpload", 1)):
         assert killed("push", "82", at=at).status == -9
-        assert incomplete_uploads(bucket, prefix) == left, at
-        assert len(list(bucket.objects(f"{prefix}/"))) == left + 1, "what the probe tried, and nothing of the push"
+        assert incomplete_uploads(bucket, prefix) >= left, at
+        there = [row.key for row in bucket.objects(f"{prefix}/")]
+        assert there, "what the probe tried"
+        assert all(key.startswith(".hashmark/probe-") for key in there), "and nothing of the push"
     assert killed("push", "82").status == 0
     assert incomplete_uploads(bucket, prefix) == 0
     assert [row.key for row in bucket.objects(f"{prefix}/")] == [f"{NAME}/small.png"]

@@ -7,8 +7,8 @@ requests are, threads and clocks are not known here.
 
 from __future__ import annotations
 
-START = 16
-MOST = 256
+START_REQUESTS = 16
+MAX_REQUESTS = 256
 
 WINDOW_S = 0.1
 """The least time over which throughput is measured; at least as many requests as the limit end in it."""
@@ -29,16 +29,16 @@ LEAST_BYTES = 256 << 10
 START_BYTES = 8 << 20
 IN_FLIGHT_S = 1.0
 
-ALWAYS = 6
-"""Requests that may be on the wire however large they are."""
+MIN_REQUESTS = 6
+"""Requests that may be on the wire however large they are, unless the store is busy."""
 
 
 class Concurrency:
     """Up to `most` requests at once."""
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, most: int = MAX_REQUESTS) -> None:
         self._most = most
-        self.limit = min(START, most)
+        self.limit = min(START_REQUESTS, most)
         self.max_bytes = START_BYTES
         self.epoch = 0
         """How often the store has asked to slow down."""
@@ -53,7 +53,7 @@ class Concurrency:
         """Return whether a request of `size` bytes may begin beside `active` ones."""
         if active >= self.limit:
             return False
-        return active < ALWAYS or active_bytes + size <= self.max_bytes
+        return active < MIN_REQUESTS or active_bytes + size <= self.max_bytes
 
     def ended(self, size: int, now: float, *, is_queued: bool) -> None:
         """Count a request of `size` bytes that succeeded at `now`, in seconds. `is_queued`: others wait for room."""

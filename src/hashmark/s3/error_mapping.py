@@ -6,6 +6,7 @@ headers, so only its error code is passed on.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 
@@ -124,7 +125,8 @@ def from_libcurl(got: NoAnswer, operation: str, subject: str, endpoint: Endpoint
     if got.code == pycurl.E_SSL_CONNECT_ERROR:
         hint = "If the store speaks plain HTTP, write its endpoint_url with http://."
         return e.Unreachable(f"{where}: no encrypted connection to {endpoint.host} ({got.message}).", hint)
-    why = _NO_ANSWER.get(got.code, got.message)
+    why = os.strerror(got.errno).lower() if got.code == pycurl.E_COULDNT_CONNECT and got.errno else None
+    why = why or _NO_ANSWER.get(got.code, got.message)
     return e.Unreachable(f"{where}: no answer from {endpoint.host} ({why}).")
 
 

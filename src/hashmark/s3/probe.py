@@ -1,4 +1,4 @@
-"""Finds out what a store supports by trying it on scratch objects, which are deleted again.
+"""Finds out what a store supports by trying it on scratch objects, side by side; they are deleted again.
 
 Stores differ silently: some ignore If-Match and overwrite, some ignore Content-MD5. So nothing is assumed from a name
 or a version. What a result means for a plan is not known here.
@@ -12,6 +12,7 @@ import hashlib
 import secrets
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from hashmark.core.errors import (
@@ -28,9 +29,18 @@ from hashmark.s3 import multipart
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.listing import keys_as_listed
 from hashmark.s3.requests import Expect
+from hashmark.s3.waiting import finish
 
 _WRONG = "0" * 32
 BODY = b"hashmark probe\n"
+_SCRATCH = (
+    ".copy", ".parts", ".part-copy", ".list-a", ".list/a", ".md5", ".checksum", ".replace", ".delete",
+)  # fmt: skip
+"""What the keys of the other scratch objects end in."""
+
+MAX_AT_ONCE = 12
+"""All experiments together."""
+
 COPIED_BYTES = 8
 """How much of it is copied as a part: not all, since some stores then return the ETag of the whole source."""
 
@@ -50,32 +60,31 @@ def scratch_key(prefix: str) -> str:
 
 
 def probe(bucket: Bucket, key: str) -> Iterator[ProbeResult]:
-    """Try each capability in turn, on `key` and keys that begin with it, which are deleted at the end.
+    """Try all capabilities side by side, on `key` and keys that begin with it, which are deleted at the end.
 
     Raises:
         StoreError: the bucket can't be reached or written at all.
     """
-    copy, parts, *listed = _scratch(key)
-    try:
-        etag = bucket.put(key, BODY)
-        yield ProbeResult("write", True, "an object was written")
-        # From a HEAD request: some stores answer a PUT with the MD5, and list another ETag.
-        same = bucket.head(key).etag == hashlib.md5(BODY, usedforsecurity=False).hexdigest()
-        yield ProbeResult("etag-md5", same, "the ETag is the MD5" if same else "the ETag is not the MD5")
-        yield from _conditions(bucket, key, etag)
-        yield _attempt(
-            "content-md5", lambda: bucket.put(key, BODY, md5=_WRONG), BadDigest, "a wrong Content-MD5 is refused"
-        )
-        yield _copy(bucket, key, copy)
-        yield _in_parts(bucket, parts)
-        yield _part_copy(bucket, key, parts)
-        yield _checksum(bucket, key)
-        yield _start_after(bucket, f"{key}.list", listed)
-        yield _attempt(
-            "conditional-delete", lambda: bucket.delete(key, etag=_WRONG), PreconditionFailed, "If-Match on delete"
-        )
-    finally:
-        _delete(bucket, key)
+    with ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="probe") as pool:
+        try:
+            written = pool.submit(bucket.put, key, BODY)
+            content_md5 = pool.submit(_content_md5, bucket, f"{key}.md5")
+            parts = pool.submit(_in_parts, bucket, f"{key}.parts")
+            checksum = pool.submit(_checksum, bucket, f"{key}.checksum")
+            start_after = pool.submit(_start_after, bucket, f"{key}.list", [f"{key}.list-a", f"{key}.list/a"])
+            delete = pool.submit(_conditional_delete, bucket, f"{key}.delete")
+            written.result()
+            yield ProbeResult("write", True, "an object was written")
+            etag_md5 = pool.submit(_etag_md5, bucket, key)
+            create = pool.submit(_create_only, bucket, key)
+            replace = pool.submit(_replace_only, bucket, f"{key}.replace")
+            copy = pool.submit(_copy, bucket, key, f"{key}.copy")
+            part_copy = pool.submit(_part_copy, bucket, key, f"{key}.part-copy")
+            tried = (etag_md5, create, replace, content_md5, copy, parts, part_copy, checksum, start_after, delete)
+            yield from (result.result() for result in tried)
+        finally:
+            pool.shutdown()  # an experiment under way would leave objects behind
+            _delete(bucket, key)
 
 
 def sweep(bucket: Bucket, key: str) -> None:
@@ -86,31 +95,52 @@ def sweep(bucket: Bucket, key: str) -> None:
             multipart.abort(bucket.client, upload.key, upload.upload_id)
 
 
-def _scratch(key: str) -> tuple[str, ...]:
-    return f"{key}.copy", f"{key}.parts", f"{key}.list-a", f"{key}.list/a"
-
-
 def _delete(bucket: Bucket, key: str) -> None:
-    for scratch in (key, *_scratch(key)):
+    scratch = (key, *(key + end for end in _SCRATCH))
+    for sent in [bucket.client.send("DeleteObject", "DELETE", each) for each in scratch]:
         with contextlib.suppress(StoreError):
-            bucket.delete(scratch)
+            sent.result()
 
 
-def _conditions(bucket: Bucket, key: str, etag: str) -> Iterator[ProbeResult]:
-    create = _attempt(
-        "create-only", lambda: bucket.put(key, BODY, expect=Expect(None)), PreconditionFailed, "If-None-Match on put"
-    )
-    replace = _attempt(
-        "replace-only", lambda: bucket.put(key, BODY, expect=Expect(_WRONG)), PreconditionFailed, "If-Match on put"
-    )
+def _etag_md5(bucket: Bucket, key: str) -> ProbeResult:
+    # From a HEAD request: some stores answer a PUT with the MD5, and list another ETag.
+    same = bucket.head(key).etag == hashlib.md5(BODY, usedforsecurity=False).hexdigest()
+    return ProbeResult("etag-md5", same, "the ETag is the MD5" if same else "the ETag is not the MD5")
+
+
+def _create_only(bucket: Bucket, key: str) -> ProbeResult:
+    detail = "If-None-Match on put"
+    return _attempt("create-only", lambda: bucket.put(key, BODY, expect=Expect(None)), PreconditionFailed, detail)
+
+
+def _replace_only(bucket: Bucket, key: str) -> ProbeResult:
+    name, detail = "replace-only", "If-Match on put"
+    try:
+        etag = bucket.put(key, BODY)
+    except HashmarkError as error:
+        return ProbeResult(name, None, f"{detail}: {error.message}")
+    replace = _attempt(name, lambda: bucket.put(key, BODY, expect=Expect(_WRONG)), PreconditionFailed, detail)
     if replace.ok:
         # Refusing everything would pass for honouring the condition.
         try:
             bucket.put(key, BODY, expect=Expect(etag))
         except StoreError as error:
-            replace = ProbeResult("replace-only", False, f"even the right ETag is refused: {error.message}")
-    yield create
-    yield replace
+            return ProbeResult(name, False, f"even the right ETag is refused: {error.message}")
+    return replace
+
+
+def _content_md5(bucket: Bucket, key: str) -> ProbeResult:
+    detail = "a wrong Content-MD5 is refused"
+    return _attempt("content-md5", lambda: bucket.put(key, BODY, md5=_WRONG), BadDigest, detail)
+
+
+def _conditional_delete(bucket: Bucket, key: str) -> ProbeResult:
+    name, detail = "conditional-delete", "If-Match on delete"
+    try:
+        bucket.put(key, BODY)
+    except HashmarkError as error:
+        return ProbeResult(name, None, f"{detail}: {error.message}")
+    return _attempt(name, lambda: bucket.delete(key, etag=_WRONG), PreconditionFailed, detail)
 
 
 def _attempt(name: str, request: Callable[[], object], refusal: type[StoreError], detail: str) -> ProbeResult:
@@ -194,8 +224,11 @@ def _start_after(bucket: Bucket, prefix: str, keys: list[str]) -> ProbeResult:
     """
     detail = "what is listed after a key is the rest of the listing"
     try:
-        for key in keys:
-            bucket.put(key, BODY)
+        puts = [bucket.requests.put(key, BODY) for key in keys]
+        for put in puts:
+            put.send(None)  # sent together
+        for put in puts:
+            finish(put)
         whole = keys_as_listed(bucket.client, prefix)
         rests = [keys_as_listed(bucket.client, prefix, after=key) for key in whole]
     except StoreError as error:

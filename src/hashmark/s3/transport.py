@@ -26,7 +26,7 @@ import pycurl
 
 from hashmark._version import __version__
 from hashmark.core.errors import Interrupted
-from hashmark.s3.concurrency import MOST, Concurrency
+from hashmark.s3.concurrency import MAX_REQUESTS, Concurrency
 from hashmark.s3.waiting import Pending
 
 CONNECT_TIMEOUT_MS = 10_000
@@ -100,12 +100,17 @@ class Answer(NamedTuple):
 
 
 class NoAnswer(Exception):
-    """There is no answer. `code` and `message` are libcurl's, `proxy` is the status by which a proxy refused, or 0."""
+    """There is no answer.
 
-    def __init__(self, code: int, message: str, proxy: int = 0) -> None:
+    `code` and `message` are libcurl's, `errno` is the system's error or 0, and `proxy` the status by which a proxy
+    refused or 0.
+    """
+
+    def __init__(self, code: int, message: str, *, errno: int = 0, proxy: int = 0) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.errno = errno
         self.proxy = proxy
 
 
@@ -306,7 +311,7 @@ class _Loop:
         self._multi = multi = pycurl.CurlMulti()
         multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
-        multi.setopt(pycurl.M_MAXCONNECTS, MOST)
+        multi.setopt(pycurl.M_MAXCONNECTS, MAX_REQUESTS)
         try:
             while self._step():
                 pass
@@ -429,7 +434,8 @@ class _Loop:
             for curl in good:
                 self._ended(curl, None)
             for curl, code, message in bad:
-                self._ended(curl, NoAnswer(code, message, curl.getinfo(pycurl.HTTP_CONNECTCODE)))
+                errno, proxy = curl.getinfo(pycurl.OS_ERRNO), curl.getinfo(pycurl.HTTP_CONNECTCODE)
+                self._ended(curl, NoAnswer(code, message, errno=errno, proxy=proxy))
             if not queued:
                 return
 
@@ -476,9 +482,9 @@ def _delay(exchange: _Exchange, got: Answer | NoAnswer) -> float | None:
 
 
 def _most_requests() -> int:
-    """Return how many requests may be on the wire: half of the files that this process may open, at most MOST."""
+    """Return how many requests may be on the wire: at most one for every second file that this process may open."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MOST if soft == resource.RLIM_INFINITY else min(MOST, max(4, soft // 2 - 32))
+    return MAX_REQUESTS if soft == resource.RLIM_INFINITY else min(MAX_REQUESTS, max(4, soft // 2 - 32))
 
 
 def _in_kernel(request: Request) -> int:
