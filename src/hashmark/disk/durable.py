@@ -28,8 +28,8 @@ def as_local_error(error: OSError, path: str) -> LocalError:
     return LocalError(f"'{path}': {error.strerror or error}.", "Check the path and the disk.")
 
 
-def write_all(descriptor: int, chunks: Iterable[bytes]) -> int:
-    """Write all chunks and return their number of bytes.
+def write_all(descriptor: int, chunks: Iterable[bytes], hasher: MultipartHasher | None = None) -> int:
+    """Write all chunks, hash them with `hasher`, and return their number of bytes.
 
     Raises:
         OSError: they cannot be written.
@@ -42,17 +42,8 @@ def write_all(descriptor: int, chunks: Iterable[bytes]) -> int:
         if len(chunk) >= CHUNK_BYTES:
             page_cache.start_write_back(descriptor, size, len(chunk))
         size += len(chunk)
-    return size
-
-
-def hash_descriptor(descriptor: int, hasher: MultipartHasher, likely: int) -> int:
-    """Hash the whole file, of probably `likely` bytes, and return its number of bytes."""
-    # No larger than needed: the memory is cleared, which takes longer than the MD5 of a small file.
-    buffer = memoryview(bytearray(min(likely + 1, CHUNK_BYTES)))
-    size = 0
-    while count := os.preadv(descriptor, [buffer], size):
-        hasher.update(buffer[:count])
-        size += count
+        if hasher:
+            hasher.update(chunk)  # while the device writes
     return size
 
 

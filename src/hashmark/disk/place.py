@@ -19,7 +19,7 @@ from hashmark.core.errors import FileChanged, ReadOnly, UnsafePath
 from hashmark.core.etags import MultipartHasher
 from hashmark.core.keys import unsafe_reason
 from hashmark.core.model import Stamp
-from hashmark.disk.durable import as_local_error, hash_descriptor, keep_in_trash, sync_file, temporary_name, write_all
+from hashmark.disk.durable import as_local_error, keep_in_trash, sync_file, temporary_name, write_all
 from hashmark.disk.hashing import hash_file
 from hashmark.disk.walk import stamp_of
 
@@ -83,19 +83,16 @@ class Slot:
             raise ReadOnly(f"'{self.key}' cannot be written: its folder is read-only.")
 
     def fill(self, temporary: str, chunks: Iterable[bytes], hasher: MultipartHasher | None = None) -> int:
-        """Write a new file with this name, sync it, hash what it holds with `hasher`, and return its number of bytes.
+        """Write a new file with this name, hash its bytes with `hasher`, sync it, and return its number of bytes.
 
         Raises:
-            FileChanged: it does not hold what was written.
-            LocalError: it cannot be written. In either case the new file is removed.
+            LocalError: it cannot be written; the new file is removed.
         """
         try:
             descriptor = os.open(temporary, _NEW, 0o666, dir_fd=self._folder)
             try:
-                size = write_all(descriptor, chunks)
+                size = write_all(descriptor, chunks, hasher)
                 os.fsync(descriptor)
-                if hasher and hash_descriptor(descriptor, hasher, size) != size:
-                    raise FileChanged(f"'{self.key}' was changed by another program before it was complete.")
             finally:
                 os.close(descriptor)
         except BaseException as error:
@@ -126,11 +123,11 @@ class Slot:
         try:
             if not synced:
                 sync_file(self.path_of(temporary))
-            self._check_whole(expected, md5)
             if expected is None:
                 # Unlike a rename, a link fails if a file has appeared meanwhile.
                 self.link_new(temporary)
             else:
+                self._check_whole(expected, md5)
                 self._inherit_mode(temporary)
                 with self._kept(expected, trash):
                     os.rename(temporary, self.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
@@ -170,10 +167,12 @@ class Slot:
 
         Raises:
             FileChanged: a file has appeared there.
+            UnsafePath: something else has.
         """
         try:
             os.link(temporary, self.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         except FileExistsError:
+            self.stamp()  # a symlink or a folder is named as such
             raise FileChanged(f"'{self.key}' appeared on disk in the meantime and is left as it is.") from None
         except OSError as error:
             if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}:

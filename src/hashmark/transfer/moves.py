@@ -248,7 +248,7 @@ class Mover:
         on_bytes: OnBytes,
         is_cancelled: Callable[[], bool],
     ) -> int:
-        """Write the object's bytes to `temporary`; feed the hasher what is read back. Return how many they are."""
+        """Write the object's bytes to `temporary` and hash them. Return how many they are."""
         etag = remote.etag or ""
         if in_ranges(remote.size):
             chunks = self._to.bucket.chunks(key, remote.size, etag=etag, on_bytes=on_bytes)
