@@ -367,7 +367,7 @@ def test_row_8_new_source_changed_during_a_multipart_upload_is_not_completed(wor
 def test_row_8_source_cut_short_during_a_multipart_upload_is_not_completed(world: World, small_parts: None) -> None:
     """A writer truncates the file first, as most do: it is empty while its first parts, already hashed, are sent.
 
-    Guard: without the count of sent bytes, the parts so far become an object that is reported as the whole file.
+    Guard: with zeros sent for what is missing, and no digests compared, the object is reported as the whole file.
     """
     changed_amid_its_upload(world, lambda path: os.truncate(path, 0))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import sys
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,9 @@ from hashmark.disk.walk import stamp_of
 from hashmark.s3 import multipart
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
+from hashmark.s3.file_body import FileBody
 from hashmark.s3.multipart import MAX_OPEN_PARTS, digested
-from hashmark.s3.store_capabilities import NOTHING_KNOWN
+from hashmark.s3.store_capabilities import NOTHING_KNOWN, SUPPORTED, StoreCapabilities
 from hashmark.transfer import parts as parts_module
 from hashmark.transfer.parts import PartsUpload
 from support.faults import NS, Reply, Request, error, scripted
@@ -138,16 +140,36 @@ def test_a_part_that_has_arrived_is_in_memory_no_more_while_its_upload_waits_for
         assert uploading.result(60) == ETAG
 
 
-def test_a_part_of_a_file_is_kept_by_whoever_took_it_and_by_nobody_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("known", [NOTHING_KNOWN, StoreCapabilities(etag_multipart=SUPPORTED)])
+def test_no_part_of_a_file_is_ever_in_memory_whole(
+    known: StoreCapabilities, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    content = os.urandom(24 << 20)
     path = tmp_path / "big.png"
-    path.write_bytes(b"".join(PARTS))
-    local = LocalFile(Key("big.png"), stamp_of(path.stat()), "0" * 32)
-    monkeypatch.setattr(parts_module, "PART_BYTES", 1)
-    bucket = Bucket(Remote("b", "", "http://localhost:1"))
-    parts = PartsUpload(bucket, path, local, NOTHING_KNOWN, doubted=set(), is_cancelled=lambda: False)._parts()
-    for data in PARTS:
-        part = next(parts)
-        assert part.data == data
-        assert sys.getrefcount(part) == 2, "this variable, and what it is given to"
+    path.write_bytes(content)
+    local = LocalFile(Key("big.png"), stamp_of(path.stat()))
+    monkeypatch.setattr(parts_module, "PART_BYTES", 8 << 20)
+    got: list[bytes] = []
+
+    def answer(request: Request) -> Reply:
+        if request.method == "PUT":
+            got.append(hashlib.md5(request.body).digest())
+        reply = honest(request)
+        return replace(reply, body=reply.body.replace(ETAG.encode(), multipart_etag(b"".join(digests)).encode()))
+
+    digests = [hashlib.md5(content[at : at + (8 << 20)]).digest() for at in range(0, len(content), 8 << 20)]
+    with scripted(answer) as server:
+        bucket = Bucket(Remote("b", "", server.url))
+        upload = PartsUpload(bucket, path, local, known, doubted=set(), is_cancelled=lambda: False)
+        upload.hash()
+        taken: list[int] = []
+        read = FileBody.read
+
+        def watched(self: FileBody, count: int) -> bytes | int:
+            taken.append(count)
+            return read(self, count)
+
+        monkeypatch.setattr(FileBody, "read", watched)
+        upload.send("k", expect=None, on_bytes=None, on_upload=lambda _upload_id: None)
+    assert sorted(got) == sorted(digests)
+    assert max(taken) <= 1 << 20

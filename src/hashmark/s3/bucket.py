@@ -35,11 +35,11 @@ MAX_SINGLE_GET_BYTES = MAX_BODY_BYTES
 MAX_ATTRIBUTES_BYTES = 1 << 20
 """The largest answer about a thousand parts, with room to spare."""
 
-RANGE_BYTES = 16 << 20
+RANGE_BYTES = 4 << 20
 """The part of a large object that one request reads."""
 
-MAX_OPEN_RANGES = MAX_SINGLE_GET_BYTES // RANGE_BYTES - 1
-"""Ranges requested at once. With the one being written, a large object takes no more memory than a single GET."""
+MAX_OPEN_RANGES = 4
+"""Ranges of one object that are requested at once."""
 
 
 def in_ranges(size: int | None) -> TypeGuard[int]:

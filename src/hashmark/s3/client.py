@@ -15,6 +15,7 @@ from hashmark.core.model import key_bytes
 from hashmark.s3 import credentials, tls
 from hashmark.s3.endpoint import Endpoint, Remote, resolve
 from hashmark.s3.error_mapping import CLOCK_SKEW, error_code, from_answer, from_libcurl, is_passing
+from hashmark.s3.file_body import FileBody
 from hashmark.s3.transport import TOO_LONG, Answer, NoAnswer, Request, Signature, Transport
 from hashmark.s3.waiting import Pending
 
@@ -55,7 +56,7 @@ class Client:
         *,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        body: bytes | FileBody | None = None,
         on_bytes: Callable[[int], None] | None = None,
         size: int = 0,
         max_bytes: int = MAX_ANSWER_BYTES,

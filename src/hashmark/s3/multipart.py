@@ -20,19 +20,20 @@ from hashmark.core.errors import BadDigest, NoSuchObject, PreconditionFailed, St
 from hashmark.core.etags import multipart_etag, normal_etag
 from hashmark.s3 import xml
 from hashmark.s3.client import Client
+from hashmark.s3.file_body import FileBody
 from hashmark.s3.requests import Expect, content_md5, content_type
 from hashmark.s3.transport import Answer
 
 MAX_OPEN_PARTS = 6
-"""Parts on their way at once, of all files together. Each is in memory."""
+"""Parts on their way at once, of all files together."""
 
 _room = threading.BoundedSemaphore(MAX_OPEN_PARTS)
 
 
 class Part(NamedTuple):
-    """The bytes of a part, and the MD5 (16 bytes) that the store compares them with."""
+    """A part, and the MD5 (16 bytes) that the store compares its bytes with."""
 
-    data: bytes
+    body: bytes | FileBody
     md5: bytes
 
 
@@ -151,7 +152,7 @@ def _send_part(
     """Start sending a part. There is room for another once it has arrived or failed."""
     headers = {"Content-MD5": content_md5(part.md5.hex())}
     try:
-        sent = client.send("UploadPart", "PUT", key, query=query, headers=headers, body=part.data, on_bytes=on_bytes)
+        sent = client.send("UploadPart", "PUT", key, query=query, headers=headers, body=part.body, on_bytes=on_bytes)
     except BaseException:
         _room.release()
         raise

@@ -27,6 +27,7 @@ import pycurl
 from hashmark._version import __version__
 from hashmark.core.errors import Interrupted
 from hashmark.s3.concurrency import MAX_REQUESTS, Concurrency
+from hashmark.s3.file_body import FileBody
 from hashmark.s3.waiting import Pending
 
 CONNECT_TIMEOUT_MS = 10_000
@@ -42,6 +43,9 @@ SLOWEST_LINE = 32 << 10
 
 UNSENT_BYTES = 128 << 10
 """What the kernel holds of a connection before it is on the wire. More would look like progress that is none."""
+
+UPLOAD_BUFFER_BYTES = 512 << 10
+"""How much of a file is read at a time."""
 
 MAX_TRIES = 6
 MAX_TRIES_WHEN_SILENT = 2
@@ -125,7 +129,7 @@ class Request(NamedTuple):
     url: str
     headers: Sequence[tuple[str, str]]
     """All of them are signed."""
-    body: bytes | None
+    body: bytes | FileBody | None
     size: int
     """The bytes that are expected to move."""
     max_bytes: int
@@ -403,6 +407,13 @@ class _Loop:
         curl.setopt(pycurl.URL, request.url)
         if request.method == "HEAD":
             curl.setopt(pycurl.NOBODY, 1)
+        elif isinstance(request.body, FileBody):
+            request.body.seek(0)
+            curl.setopt(pycurl.UPLOAD, 1)
+            curl.setopt(pycurl.INFILESIZE_LARGE, len(request.body))
+            curl.setopt(pycurl.UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES)
+            curl.setopt(pycurl.READFUNCTION, request.body.read)
+            curl.setopt(pycurl.SEEKFUNCTION, request.body.seek)
         elif request.body is not None or request.method in {"PUT", "POST"}:
             curl.setopt(pycurl.POSTFIELDS, request.body or b"")
             curl.setopt(pycurl.CUSTOMREQUEST, request.method)

@@ -7,16 +7,18 @@ whole file in metadata that must be sent before the first part. Conditions, the 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from hashmark.core import etags
-from hashmark.core.errors import BadDigest, FileChanged, Interrupted, UnexpectedAnswer, Unreadable
+from hashmark.core.errors import BadDigest, FileChanged, Interrupted, StoreError, UnexpectedAnswer, Unreadable
 from hashmark.core.model import Evidence, LocalFile, Stamp
-from hashmark.disk.hashing import ChangedWhileReading, hash_file
+from hashmark.disk.hashing import CHUNK_BYTES, ChangedWhileReading, hash_file
 from hashmark.s3 import multipart
 from hashmark.s3.bucket import Bucket
+from hashmark.s3.file_body import FileBody
 from hashmark.s3.multipart import Part
 from hashmark.s3.requests import Expect, content_md5
 from hashmark.s3.store_capabilities import SUPPORTED, UNSUPPORTED, StoreCapabilities
@@ -55,9 +57,9 @@ def as_compared(local: LocalFile, md5: str, stamp: Stamp) -> LocalFile:
 class PartsUpload:
     """The upload of one file: call `hash`, then `send`.
 
-    What is sent must be what was hashed. Where the digests come from an earlier read, each part is hashed again as it
-    is sent; or, if the store's ETags of parts are known to be MD5s, the ETag in the answer is compared with the digest.
-    A file whose ETags do not fit is added to `doubted`, and hashed again by the next attempt.
+    What is sent must be what was hashed: each part is hashed again as it is sent; or, if the store's ETags of parts are
+    known to be MD5s, the ETag in the answer is compared with the digest. A file whose ETags do not fit is added to
+    `doubted`, and hashed again by the next attempt.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class PartsUpload:
         """The digests of the parts, where the file was read for them."""
         self._digests: list[bytes] = []
         """The digests of the parts sent so far."""
+        self._bodies: list[FileBody] = []
         self._whole = hashlib.md5(usedforsecurity=False)
         self._capabilities = capabilities
         self._doubted = doubted
@@ -118,20 +121,25 @@ class PartsUpload:
         """
         md5, ordinary = self._file.md5 or "", self._capabilities.etag_multipart is not UNSUPPORTED
         try:
-            etag = multipart.upload(
-                self._bucket.client,
-                key,
-                self._parts(),
-                expect=expect,
-                # rclone reads the whole file's MD5 from this name, in base64 (rclone, backend/s3), and can check it.
-                metadata={"md5chksum": content_md5(md5)},
-                confirm=self._confirm,
-                made_of_md5s=ordinary,
-                on_upload=on_upload,
-                on_bytes=on_bytes,
-            )
+            with self._path.open("rb") as file:
+                etag = multipart.upload(
+                    self._bucket.client,
+                    key,
+                    self._parts(file),
+                    expect=expect,
+                    # rclone checks the whole file's MD5 by this name, in base64 (rclone, backend/s3).
+                    metadata={"md5chksum": content_md5(md5)},
+                    confirm=self._confirm,
+                    made_of_md5s=ordinary,
+                    on_upload=on_upload,
+                    on_bytes=on_bytes,
+                )
         except OSError as error:
             raise unreadable(self._file, error) from None
+        except StoreError:
+            if any(body.is_changed for body in self._bodies):
+                raise changed(self._file) from None
+            raise
         if etag == md5:
             return etag, Evidence.ETAG_MD5
         if ordinary and etag == etags.multipart_etag(b"".join(self._digests)):
@@ -142,27 +150,36 @@ class PartsUpload:
             raise UnexpectedAnswer(f"'{key}' was uploaded, but reading it back gave other bytes.", "Push it again.")
         return etag, Evidence.BODY
 
-    def _parts(self) -> Iterator[Part]:
-        with self._path.open("rb") as file:
-            # No variable here holds a part, so its bytes are freed when it has arrived.
-            yield from iter(lambda: self._next(file), None)
+    def _parts(self, file: BinaryIO) -> Iterator[Part]:
+        descriptor, left = file.fileno(), self._file.size
+        while left > 0:
+            self._stop_if_cancelled()
+            offset, size = self._file.size - left, min(self._size, left)
+            known = self._known
+            digest = self._hash_part(file, offset, size) if known is None else known[len(self._digests)]
+            # Without a digest to hash for, the ETag in the answer is compared with it.
+            is_checked_by_etag = known is not None and self._trusts_etags
+            body = FileBody(descriptor, offset, size, None if is_checked_by_etag else digest)
+            self._digests.append(digest)
+            self._bodies.append(body)
+            yield Part(body, digest)
+            left -= size
+        if os.fstat(descriptor).st_size != self._file.size:
+            raise changed(self._file)
 
-    def _next(self, file: BinaryIO) -> Part | None:
-        data = file.read(self._size)
-        if not data:
-            return None
-        self._stop_if_cancelled()
-        known, number = self._known, len(self._digests)
-        if known is None:
-            self._whole.update(data)
-        if known is not None and self._trusts_etags and number < len(known):
-            digest = known[number]  # the ETag in the answer is compared with it
-        else:
-            digest = hashlib.md5(data, usedforsecurity=False).digest()
-            if known is not None and known[number : number + 1] != [digest]:
+    def _hash_part(self, file: BinaryIO, offset: int, size: int) -> bytes:
+        """Return the MD5 of a part, and hash the whole file along with it."""
+        md5 = hashlib.md5(usedforsecurity=False)
+        file.seek(offset)
+        while size > 0:
+            self._stop_if_cancelled()
+            data = file.read(min(CHUNK_BYTES, size))
+            if not data:
                 raise changed(self._file)
-        self._digests.append(digest)
-        return Part(data, digest)
+            size -= len(data)
+            md5.update(data)
+            self._whole.update(data)
+        return md5.digest()
 
     def _confirm(self, etags: list[str]) -> None:
         """Refuse to complete an object of parts that are not the file, or not the whole of it."""
