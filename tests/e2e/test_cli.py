@@ -14,6 +14,7 @@ from hashmark import __version__
 from support.command import Shell, library
 from support.datasets import write_pairs
 from support.faults import Reply, scripted
+from support.peer_uploads import put_by_boto3
 from support.stores import SCRIPTS, Store, free_port
 
 
@@ -276,7 +277,8 @@ def test_hostile_names_are_shown_as_text(moto: Store, tmp_path: Path, prefix: st
     shell = library(moto, tmp_path / "styles", prefix)
     bucket = moto.bucket()
     (shell.cwd / "82_x").mkdir()
-    for key in ("../up.txt", "[red]markup[red].txt", "bell\x07.txt", "\u202egnp.txt"):
+    put_by_boto3(moto, f"{prefix}/82_x/../up.txt", b"x")
+    for key in ("[red]markup[red].txt", "bell\x07.txt", "\u202egnp.txt"):
         bucket.put(f"{prefix}/82_x/{key}", b"x")
     ran = shell("status", "82", "--all")
     assert ran.status == 4, "refused keys are told by the status"
@@ -566,7 +568,7 @@ def test_datasets_that_overlap_in_the_bucket_are_refused(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("what", ["bundle", "profile"])
-def test_aws_settings_that_the_runtime_refuses_are_reported_plainly(what: str, shell: Shell, tmp_path: Path) -> None:
+def test_aws_settings_that_cannot_be_used_are_reported_plainly(what: str, shell: Shell, tmp_path: Path) -> None:
     settings = shell.cwd / "hashmark.toml"
     if what == "bundle":
         (tmp_path / "ca.pem").write_text("not a certificate")

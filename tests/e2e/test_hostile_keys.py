@@ -14,6 +14,7 @@ from hashmark.core.display import printable
 from hashmark.core.keys import is_folder_marker
 from support.command import Ran, Shell, library
 from support.hostile_keys import HOSTILE_KEYS
+from support.peer_uploads import put_by_boto3
 from support.stores import Store
 
 NAME = "82_stellar_sketch"
@@ -70,8 +71,11 @@ def ordinary(count: int) -> list[str]:
 
 def put_all(store: Store, prefix: str, keys: list[str]) -> None:
     bucket = store.bucket()
+    like_paths = [key for key in keys if not {".", ".."}.isdisjoint(key.split("/"))]
+    for key in like_paths:
+        put_by_boto3(store, f"{prefix}/{NAME}/{key}", b"x")
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda key: bucket.put(f"{prefix}/{NAME}/{key}", b"x"), keys))
+        list(pool.map(lambda key: bucket.put(f"{prefix}/{NAME}/{key}", b"x"), set(keys) - set(like_paths)))
 
 
 def files_under(root: Path) -> set[str]:

@@ -89,7 +89,8 @@ class _Botocore:
         except Exception as error:  # noqa: BLE001 - botocore's errors have no common base
             why = type(error).__name__
             hint = "Run `aws sso login`." if "SSO" in why or "Token" in why else None
-            raise NoCredentials(f"The AWS profile gives no credentials ({why}).", hint) from None
+            where = f"The AWS profile '{self._profile}'" if self._profile else "The usual places of AWS"
+            raise NoCredentials(f"{where} gave no credentials ({why}).", hint) from None
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
 
     def _first(self) -> Any:

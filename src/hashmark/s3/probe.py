@@ -29,12 +29,11 @@ from hashmark.s3 import multipart
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.listing import keys_as_listed
 from hashmark.s3.requests import Expect
-from hashmark.s3.waiting import finish
 
 _WRONG = "0" * 32
 BODY = b"hashmark probe\n"
 _SCRATCH = (
-    ".copy", ".parts", ".part-copy", ".list-a", ".list/a", ".md5", ".checksum", ".replace", ".delete",
+    ".copy", ".parts", ".part-copy", ".list-a", ".list/a", ".md5", ".checksum", ".create", ".replace", ".delete",
 )  # fmt: skip
 """What the keys of the other scratch objects end in."""
 
@@ -73,11 +72,11 @@ def probe(bucket: Bucket, key: str) -> Iterator[ProbeResult]:
             checksum = pool.submit(_checksum, bucket, f"{key}.checksum")
             start_after = pool.submit(_start_after, bucket, f"{key}.list", [f"{key}.list-a", f"{key}.list/a"])
             delete = pool.submit(_conditional_delete, bucket, f"{key}.delete")
+            create = pool.submit(_create_only, bucket, f"{key}.create")
+            replace = pool.submit(_replace_only, bucket, f"{key}.replace")
             written.result()
             yield ProbeResult("write", True, "an object was written")
             etag_md5 = pool.submit(_etag_md5, bucket, key)
-            create = pool.submit(_create_only, bucket, key)
-            replace = pool.submit(_replace_only, bucket, f"{key}.replace")
             copy = pool.submit(_copy, bucket, key, f"{key}.copy")
             part_copy = pool.submit(_part_copy, bucket, key, f"{key}.part-copy")
             tried = (etag_md5, create, replace, content_md5, copy, parts, part_copy, checksum, start_after, delete)
@@ -109,8 +108,12 @@ def _etag_md5(bucket: Bucket, key: str) -> ProbeResult:
 
 
 def _create_only(bucket: Bucket, key: str) -> ProbeResult:
-    detail = "If-None-Match on put"
-    return _attempt("create-only", lambda: bucket.put(key, BODY, expect=Expect(None)), PreconditionFailed, detail)
+    name, detail = "create-only", "If-None-Match on put"
+    try:
+        bucket.put(key, BODY)
+    except HashmarkError as error:
+        return ProbeResult(name, None, f"{detail}: {error.message}")
+    return _attempt(name, lambda: bucket.put(key, BODY, expect=Expect(None)), PreconditionFailed, detail)
 
 
 def _replace_only(bucket: Bucket, key: str) -> ProbeResult:
@@ -224,11 +227,8 @@ def _start_after(bucket: Bucket, prefix: str, keys: list[str]) -> ProbeResult:
     """
     detail = "what is listed after a key is the rest of the listing"
     try:
-        puts = [bucket.requests.put(key, BODY) for key in keys]
-        for put in puts:
-            put.send(None)  # sent together
-        for put in puts:
-            finish(put)
+        for sent in [bucket.client.send("PutObject", "PUT", key, body=BODY) for key in keys]:
+            sent.result()
         whole = keys_as_listed(bucket.client, prefix)
         rests = [keys_as_listed(bucket.client, prefix, after=key) for key in whole]
     except StoreError as error:

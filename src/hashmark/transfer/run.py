@@ -115,14 +115,13 @@ class Runner:
         plan = self._plan
         self._report(Started(len(plan.actions), plan.total_bytes, time.time(), notes))
         for verbs in _PHASES:
-            if not self._state.failures and not self._stopped:
+            if not self._state.failures and not self._is_stopped():
                 self._run_phase([action for action in plan.actions if action.verb in verbs])
         self._report(Ended(self._cancel.is_set(), time.time()))
         left = len(plan.actions) - self._state.files_done - len(self._state.failures)
         return Outcome(self._state, self._fatal, left)
 
-    @property
-    def _stopped(self) -> bool:
+    def _is_stopped(self) -> bool:
         return self._cancel.is_set() or self._fatal is not None
 
     def _run_phase(self, actions: Iterable[Action]) -> None:
@@ -135,7 +134,7 @@ class Runner:
             try:
                 while True:
                     self._begin_retries(pool)
-                    while following is not None and not self._stopped and self._begin(pool, following):
+                    while following is not None and not self._is_stopped() and self._begin(pool, following):
                         following = next(waiting, None)
                     if not self._active and not self._retries:
                         return
@@ -169,7 +168,7 @@ class Runner:
         """Begin the retries that are due. In a stopped run they fail instead."""
         now = time.monotonic() if self._retries else 0.0
         for attempt in list(self._retries):
-            if self._stopped:
+            if self._is_stopped():
                 self._fail(attempt)
             elif attempt.due > now or not self._begin(pool, attempt):
                 continue
@@ -199,7 +198,7 @@ class Runner:
         elif isinstance(result, errors.Interrupted) and action.size < LARGE_FILE_BYTES:
             pass  # it had not begun
         elif result is not None:  # else the run was stopped before it began
-            delay = None if self._stopped else _retry_delay_s(attempt)
+            delay = None if self._is_stopped() else _retry_delay_s(attempt)
             if delay is None:
                 self._fail(attempt)
             else:
@@ -228,9 +227,9 @@ class Runner:
                 self._messages.put(FileProgress(action.key, min(moved, action.size), time.time()))
 
         try:
-            if not self._stopped:
+            if not self._is_stopped():
                 progress = on_bytes if action.size >= LARGE_FILE_BYTES else None
-                attempt.result = await self._mover.carry_out(action, progress, self._cancel.is_set)
+                attempt.result = await self._mover.carry_out(action, progress, self._is_stopped)
         except errors.HashmarkError as error:
             # Without tracebacks: their frames would keep the bytes of every file that failed.
             error.__cause__ = error.__context__ = None
