@@ -139,7 +139,7 @@ class Bench:
         """Measure a pull into an empty folder."""
         ours = programs[0]
         command = [sys.executable, "-c", NO_FSYNC, "pull", item.name]
-        row = Row(f"{ours.name}, without fsync", "each file read back and hashed")
+        row = Row(f"{ours.name}, without fsync", "each file hashed")
         turns = [self._turn(p, self._emptied(item), p.pull, compares=_PULLED[i > 0]) for i, p in enumerate(programs)]
         turns.insert(1, Turn(ours, row, self._emptied(item), _always(command)))
         return self._measure(Case("Pull", item), turns)
@@ -277,7 +277,7 @@ def _always(command: Command) -> Callable[[Site], Command]:
 
 
 _PUSHED = ("each file hashed, sent with Content-MD5, ETag checked", "the program's defaults")
-_PULLED = ("each file read back and hashed; fsync", "the program's defaults")
+_PULLED = ("each file hashed; fsync", "the program's defaults")
 
 
 def make_library(folder: Path, prefix: str) -> None:

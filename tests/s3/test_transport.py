@@ -11,7 +11,7 @@ import weakref
 
 import pytest
 
-from hashmark.core.errors import ClockSkew, ServerError, SlowDown, UnexpectedAnswer, Unsupported
+from hashmark.core.errors import ClockSkew, HashmarkError, ServerError, SlowDown, UnexpectedAnswer, Unsupported
 from hashmark.s3 import transport
 from hashmark.s3.client import Client
 from hashmark.s3.endpoint import Remote
@@ -163,3 +163,26 @@ except TimeoutError:
         done = subprocess.run([sys.executable, "-c", code, server.url], capture_output=True, text=True, check=False)
         assert time.monotonic() - begun < 20
     assert (done.returncode, done.stdout, done.stderr) == (0, "waiting\n", "")
+
+
+def test_an_internal_error_of_the_network_thread_leaves_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    go = threading.Event()
+
+    def answer(_request: Request) -> Reply:
+        go.wait(60)
+        return Reply()
+
+    def broken(self: transport._Loop) -> None:
+        if self._active:
+            raise ZeroDivisionError("broken")
+
+    with scripted(answer) as server:
+        client = client_of(server.url)
+        with monkeypatch.context() as patch:
+            patch.setattr(transport._Loop, "_collect", broken)
+            for future in [client.send("HeadBucket", "GET") for _ in range(40)]:
+                with pytest.raises(HashmarkError, match="Internal error: ZeroDivisionError: broken"):
+                    future.result(30)
+            wait_for(lambda: client._transport._loop._thread is None)
+        go.set()
+        assert client.call("HeadBucket", "GET").status == 200, "the next request has a new thread"

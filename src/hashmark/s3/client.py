@@ -14,7 +14,7 @@ from hashmark.core.errors import HashmarkError, UnexpectedAnswer, Unsupported
 from hashmark.core.model import key_bytes
 from hashmark.s3 import credentials, tls
 from hashmark.s3.endpoint import Endpoint, Remote, resolve
-from hashmark.s3.error_mapping import CLOCK_SKEW, error_code, from_answer, from_libcurl, is_passing
+from hashmark.s3.error_mapping import CLOCK_SKEW, error_code, from_answer, from_libcurl, is_error, is_passing
 from hashmark.s3.file_body import FileBody
 from hashmark.s3.transport import TOO_LONG, Answer, NoAnswer, Request, Signature, Transport
 from hashmark.s3.waiting import Pending
@@ -135,7 +135,7 @@ class _Signer:
 
         try:
             theirs = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
-        except ValueError:
+        except (ValueError, OverflowError):
             return False
         error = theirs - time.time()
         if abs(error - (self._clock_error_s or 0.0)) < MIN_CLOCK_ERROR_S:
@@ -192,4 +192,4 @@ class _Reading:
         return got
 
     def _is_error(self, answer: Answer) -> bool:
-        return answer.status >= 300 or (self._operation in LATE_ERRORS and b"<Error>" in answer.body)
+        return answer.status >= 300 or (self._operation in LATE_ERRORS and is_error(answer.body))

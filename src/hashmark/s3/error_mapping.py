@@ -78,6 +78,7 @@ _TEXT: dict[type[e.StoreError], str] = {
     e.WrongRegion: "The bucket is in another region",
     e.UnexpectedAnswer: "The store's answer is not one that S3 would give",
 }
+_ERROR = re.compile(rb"\s*(<\?xml[^>]*>)?\s*<Error[\s>]")
 _CODE = re.compile(rb"<Code>\s*([A-Za-z0-9_.]{1,80})\s*</Code>")
 _REGION = re.compile(r"[a-z0-9-]{2,30}")
 
@@ -98,6 +99,11 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes, operation:
         hint = "Redirects are not followed with credentials: name the right region or endpoint."
         return e.UnexpectedAnswer(what, hint)
     return kind(what)
+
+
+def is_error(body: bytes) -> bool:
+    """Return whether a body is S3's error document."""
+    return _ERROR.match(body) is not None
 
 
 def error_code(body: bytes) -> str:

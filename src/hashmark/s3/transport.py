@@ -25,7 +25,7 @@ from typing import Any, Final, NamedTuple
 import pycurl
 
 from hashmark._version import __version__
-from hashmark.core.errors import Interrupted
+from hashmark.core.errors import HashmarkError, Interrupted
 from hashmark.s3.concurrency import MAX_REQUESTS, Concurrency
 from hashmark.s3.file_body import FileBody
 from hashmark.s3.waiting import Pending
@@ -319,15 +319,28 @@ class _Loop:
         try:
             while self._step():
                 pass
+        except Exception as error:  # noqa: BLE001 - an internal error must not leave anybody waiting
+            self._fail_all(error)
         finally:
             for curl in self._active:
                 multi.remove_handle(curl)
+            self._active.clear()
             multi.close()
             self._selector.close()
             with self._wake_lock:
                 self._thread = None
                 self._ear.close()
                 self._bell.close()
+                if self._inbox and not self._is_abandoned:
+                    self._open()  # they came while this thread was ending
+
+    def _fail_all(self, error: Exception) -> None:
+        later = [exchange for _, _, exchange in self._later]
+        for exchange in (*self._active.values(), *self._waiting, *later, *self._inbox):
+            if not exchange.future.done():
+                exchange.future.set_exception(HashmarkError(f"Internal error: {type(error).__name__}: {error}."))
+        for queue in (self._waiting, self._later, self._inbox):
+            queue.clear()
 
     def _step(self) -> bool:
         """Wait for what happens next and handle it. Return whether there is more to come."""
@@ -463,15 +476,15 @@ class _Loop:
             self._concurrency.slow_down(exchange.epoch)
         elif isinstance(got, Answer):
             self._concurrency.ended(request.size, time.monotonic(), is_queued=bool(self._waiting))
-        delay = _delay(exchange, got)
-        if delay is not None:
-            heapq.heappush(self._later, (time.monotonic() + delay, next(self._numbers), exchange))
-            return
         try:
-            result = request.result(got)
+            delay = _delay(exchange, got)
+            result = request.result(got) if delay is None else None
         except Exception as refused:  # noqa: BLE001 - whatever it is, the caller must hear of it
             exchange.future.set_exception(refused)
-        else:
+            return
+        if delay is not None:
+            heapq.heappush(self._later, (time.monotonic() + delay, next(self._numbers), exchange))
+        elif result is not None:
             exchange.future.set_result(result)
 
 
