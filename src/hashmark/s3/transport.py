@@ -33,7 +33,7 @@ from hashmark.s3.waiting import Pending
 CONNECT_TIMEOUT_MS = 10_000
 
 STALL_S = 20
-"""How long a connection may be silent before its request fails; longer while much is being sent (`_stall_s`)."""
+"""How long a connection may be silent before its request fails; longer while much is being sent."""
 
 SLOW_STALL_S = 180
 """The same for requests that the store works on before it answers: copies, and the completion of an upload."""
@@ -254,7 +254,7 @@ class _Loop:
     def __init__(self, options: Options) -> None:
         self._options = (*_COMMON, *options)
         self._inbox: deque[_Exchange] = deque()
-        self._wake_lock = threading.Lock()
+        self._wake_lock = threading.RLock()  # garbage collection may call `end` where the lock is held
         self._is_awake = False
         self._is_ended = False
         self._is_abandoned = False
@@ -341,6 +341,7 @@ class _Loop:
                 exchange.future.set_exception(HashmarkError(f"Internal error: {type(error).__name__}: {error}."))
         for queue in (self._waiting, self._later, self._inbox):
             queue.clear()
+        self._sending = self._moving = 0
 
     def _step(self) -> bool:
         """Wait for what happens next and handle it. Return whether there is more to come."""
@@ -497,6 +498,8 @@ def _delay(exchange: _Exchange, got: Answer | NoAnswer) -> float | None:
         wanted = _retry_after(got)
     else:
         again = got.code in _NOT_SENT or (got.code in _CUT_SHORT and request.repeatable)
+        # What OpenSSL refuses, as an answer without TLS, and what a proxy refuses, as a missing login, stays so.
+        again = again and "SSL routines" not in got.message and not 400 <= got.proxy < 500
     silent = isinstance(got, NoAnswer) and got.code == pycurl.E_OPERATION_TIMEDOUT
     if not again or tries >= (MAX_TRIES_WHEN_SILENT if silent else MAX_TRIES):
         return None
