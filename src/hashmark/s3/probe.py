@@ -108,12 +108,11 @@ def _etag_md5(bucket: Bucket, key: str) -> ProbeResult:
 
 
 def _create_only(bucket: Bucket, key: str) -> ProbeResult:
+    def create() -> None:
+        bucket.put(key, BODY, expect=Expect(None))
+
     name, detail = "create-only", "If-None-Match on put"
-    try:
-        bucket.put(key, BODY)
-    except HashmarkError as error:
-        return ProbeResult(name, None, f"{detail}: {error.message}")
-    return _attempt(name, lambda: bucket.put(key, BODY, expect=Expect(None)), PreconditionFailed, detail)
+    return _attempt(name, create, PreconditionFailed, detail, after=lambda: bucket.put(key, BODY))
 
 
 def _replace_only(bucket: Bucket, key: str) -> ProbeResult:
@@ -138,16 +137,26 @@ def _content_md5(bucket: Bucket, key: str) -> ProbeResult:
 
 
 def _conditional_delete(bucket: Bucket, key: str) -> ProbeResult:
+    def delete() -> None:
+        bucket.delete(key, etag=_WRONG)
+
     name, detail = "conditional-delete", "If-Match on delete"
+    return _attempt(name, delete, PreconditionFailed, detail, after=lambda: bucket.put(key, BODY))
+
+
+def _attempt(
+    name: str,
+    request: Callable[[], object],
+    refusal: type[StoreError],
+    detail: str,
+    *,
+    after: Callable[[], object] = lambda: None,
+) -> ProbeResult:
+    """Send a request that a store with this capability refuses with `refusal`; `after` one that must succeed."""
     try:
-        bucket.put(key, BODY)
+        after()
     except HashmarkError as error:
         return ProbeResult(name, None, f"{detail}: {error.message}")
-    return _attempt(name, lambda: bucket.delete(key, etag=_WRONG), PreconditionFailed, detail)
-
-
-def _attempt(name: str, request: Callable[[], object], refusal: type[StoreError], detail: str) -> ProbeResult:
-    """Send a request that a store with this capability refuses with `refusal`."""
     try:
         request()
     except refusal:
