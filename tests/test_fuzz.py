@@ -28,7 +28,7 @@ from hashmark.core.errors import (
 from hashmark.core.etags import may_be_md5, normal_etag, part_count
 from hashmark.library.settings import SETTINGS, read_settings
 from hashmark.s3 import error_mapping, requests, xml
-from hashmark.s3.transport import Answer
+from hashmark.s3.exchange import Answer
 from hashmark.search import query
 from support.faults.server import error
 from support.faults.server import listing as page

@@ -54,7 +54,7 @@ ROWS: dict[int, tuple[str, str]] = {
     43: ("`hashmark.toml` names an endpoint that the user never named", "nothing is sent there without permission"),
     44: ("over a thousand half-open requests", "the page answers"),
     45: ("connection cut amid a body, in either direction", "sent again, whole"),
-    46: ("a store that accepts and never answers; a TLS handshake that stalls", "given up within a minute"),
+    46: ("a store that accepts and never answers; a TLS handshake that stalls", "fails within a minute"),
     47: ("an answer or an error without end", "an error; a bounded part of it is read"),
     48: ("a name that cannot be looked up for a moment", "looked up again"),
     49: ("a proxy that demands a login", "the message says so"),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hashmark.core.errors import ServerError, UnexpectedAnswer, Unreachable
-from hashmark.s3 import transport
+from hashmark.s3 import exchange, transport
 from hashmark.s3.client import MAX_ANSWER_BYTES, Client
 from hashmark.s3.endpoint import Remote
 from support.faults import NS, Reply, Request, error, listing, scripted
@@ -61,7 +61,7 @@ def test_row_45_an_answer_that_is_cut_amid_its_body_is_fetched_again_whole() -> 
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_row_46_a_store_that_accepts_and_never_answers_is_given_up(
+def test_row_46_a_store_that_accepts_and_never_answers_fails_the_request(
     scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By default after 20 s, twice; in a TLS handshake after 10 s, twice.
@@ -98,26 +98,26 @@ def test_row_47_an_answer_longer_than_any_ends_the_request() -> None:
 
 def test_row_47_of_an_error_without_end_the_beginning_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Guard: without the limit, all of it is held in memory."""
-    monkeypatch.setattr(transport, "MAX_TRIES", 1)
+    monkeypatch.setattr(exchange, "MAX_TRIES", 1)
     received = []
 
-    def watched(self: transport._Exchange, chunk: bytes) -> int | None:
+    def watched(self: exchange.Exchange, chunk: bytes) -> int | None:
         received.append(len(chunk))
         return on_body(self, chunk)
 
-    on_body = transport._Exchange.on_body
-    monkeypatch.setattr(transport._Exchange, "on_body", watched)
+    on_body = exchange.Exchange.on_body
+    monkeypatch.setattr(exchange.Exchange, "on_body", watched)
     with (
         scripted(lambda _request: Reply(500, error("InternalError") + b" " * (8 << 20))) as server,
         pytest.raises(ServerError, match="HTTP 500 InternalError"),
     ):
         client_of(server.url).call("ListObjectsV2", "GET")
-    assert sum(received) < 4 * transport.ERROR_BYTES
+    assert sum(received) < 4 * exchange.ERROR_BYTES
 
 
 NAMED = """
 import sys, threading
-from hashmark.s3 import transport
+from hashmark.s3 import exchange, transport
 from hashmark.s3.client import Client
 from hashmark.s3.endpoint import Remote
 client = Client(Remote("bucket", "", sys.argv[1], "us-east-1"))

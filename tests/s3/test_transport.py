@@ -12,7 +12,7 @@ import weakref
 import pytest
 
 from hashmark.core.errors import ClockSkew, HashmarkError, ServerError, SlowDown, UnexpectedAnswer, Unsupported
-from hashmark.s3 import transport
+from hashmark.s3 import exchange, transport
 from hashmark.s3.client import Client
 from hashmark.s3.endpoint import Remote
 from support.faults import Reply, Request, error, scripted
@@ -100,7 +100,7 @@ def test_a_busy_store_is_asked_again_when_it_says() -> None:
 def test_what_may_pass_is_tried_again_and_nothing_else(
     reply: Reply, expected: type[Exception], count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "MAX_TRIES", 3)
+    monkeypatch.setattr(exchange, "MAX_TRIES", 3)
     with scripted(lambda _request: reply) as server:
         with pytest.raises(expected):
             client_of(server.url).call("CopyObject", "PUT", "k", headers={"x-amz-copy-source": "/b/k"})

@@ -20,9 +20,9 @@ from hashmark.core.model import RemoteObject
 from hashmark.s3 import xml
 from hashmark.s3.client import Client
 from hashmark.s3.endpoint import Remote
+from hashmark.s3.exchange import Answer
 from hashmark.s3.listing import KeyHints, list_folders, list_objects
 from hashmark.s3.requests import MAX_BODY_BYTES, Requests, content_md5, copy_source, expected
-from hashmark.s3.transport import Answer
 from hashmark.s3.waiting import Pending, blocking
 from hashmark.s3.xml import Upload
 

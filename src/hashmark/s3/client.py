@@ -15,8 +15,9 @@ from hashmark.core.model import key_bytes
 from hashmark.s3 import credentials, tls
 from hashmark.s3.endpoint import Endpoint, Remote, resolve
 from hashmark.s3.error_mapping import CLOCK_SKEW, error_code, from_answer, from_libcurl, is_error, is_passing
+from hashmark.s3.exchange import TOO_LONG, Answer, NoAnswer, Request, Signature
 from hashmark.s3.file_body import FileBody
-from hashmark.s3.transport import TOO_LONG, Answer, NoAnswer, Request, Signature, Transport
+from hashmark.s3.transport import Transport
 from hashmark.s3.waiting import Pending
 
 MAX_ANSWER_BYTES = 16 << 20

@@ -14,7 +14,7 @@ import pycurl
 
 from hashmark.core import errors as e
 from hashmark.s3.endpoint import Endpoint
-from hashmark.s3.transport import NoAnswer
+from hashmark.s3.exchange import NoAnswer
 
 _BY_CODE: dict[str, type[e.StoreError]] = {
     "AccessDenied": e.AccessDenied,

@@ -14,9 +14,9 @@ from concurrent.futures import Future
 from hashmark.core.errors import BrokenListing
 from hashmark.core.model import RemoteObject, key_bytes
 from hashmark.s3.client import Client
+from hashmark.s3.exchange import Answer
 from hashmark.s3.listing_order import checked, reordered
 from hashmark.s3.splice import Rows, spliced
-from hashmark.s3.transport import Answer
 from hashmark.s3.xml import Page, parse_page
 
 PAGE_KEYS = 1000

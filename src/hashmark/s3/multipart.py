@@ -20,9 +20,9 @@ from hashmark.core.errors import BadDigest, NoSuchObject, PreconditionFailed, St
 from hashmark.core.etags import multipart_etag, normal_etag
 from hashmark.s3 import xml
 from hashmark.s3.client import Client
+from hashmark.s3.exchange import Answer
 from hashmark.s3.file_body import FileBody
 from hashmark.s3.requests import Expect, content_md5, content_type
-from hashmark.s3.transport import Answer
 
 MAX_OPEN_PARTS = 6
 """Parts on their way at once, of all files together."""

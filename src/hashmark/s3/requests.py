@@ -20,7 +20,7 @@ from hashmark.core.model import key_bytes
 from hashmark.s3 import xml
 from hashmark.s3.checksums import STRONGEST
 from hashmark.s3.client import Client
-from hashmark.s3.transport import Answer
+from hashmark.s3.exchange import Answer
 
 MAX_BODY_BYTES = 64 << 20
 """The largest object that one request reads."""

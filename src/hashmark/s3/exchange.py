@@ -1,0 +1,218 @@
+"""One request and its answer: what is sent, what has come of the answer, and whether to try again.
+
+How requests travel is known to `s3.transport`, and what they mean to `s3.client`; neither is known here.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import pycurl
+
+from hashmark.s3.file_body import FileBody
+from hashmark.s3.waiting import Pending
+
+MAX_TRIES = 6
+MAX_TRIES_WHEN_SILENT = 2
+"""A store that accepts a connection and stays silent is not asked more often."""
+
+FIRST_DELAY_S = 0.25
+MAX_DELAY_S = 20.0
+
+ERROR_BYTES = 64 << 10
+"""How much of an error's body is read: enough for its code."""
+
+BUSY_STATUS: Final = frozenset({429, 503})
+"""The store did not begin with the request."""
+
+RETRIED_STATUS: Final = BUSY_STATUS | {500, 502, 504}
+
+_CUT_SHORT: Final = frozenset(
+    {
+        pycurl.E_GOT_NOTHING,
+        pycurl.E_PARTIAL_FILE,
+        pycurl.E_RECV_ERROR,
+        pycurl.E_SEND_ERROR,
+        pycurl.E_OPERATION_TIMEDOUT,
+        pycurl.E_SSL_CONNECT_ERROR,
+    }
+)
+_NOT_SENT: Final = frozenset({pycurl.E_COULDNT_CONNECT, pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_RESOLVE_PROXY})
+
+
+class Signature(NamedTuple):
+    """What a request is signed with (AWS Signature Version 4). Secret: never shown or logged."""
+
+    access_key: str
+    secret_key: str
+    token: str | None
+    region: str
+    date: str | None
+    """The time as X-Amz-Date has it, if this machine's clock is off; None for its clock."""
+
+
+class Answer(NamedTuple):
+    """An answer: header names in lower case, and the body in the chunks it came in (of an error, its beginning)."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Sequence[bytes]
+
+    @property
+    def body(self) -> bytes:
+        """Return the body in one piece."""
+        return b"".join(self.chunks)
+
+
+class NoAnswer(Exception):
+    """There is no answer.
+
+    `code` and `message` are libcurl's, `errno` is the system's error or 0, and `proxy` the status by which a proxy
+    refused or 0.
+    """
+
+    def __init__(self, code: int, message: str, *, errno: int = 0, proxy: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.errno = errno
+        self.proxy = proxy
+
+
+TOO_LONG = -1
+"""The code of an answer that is larger than its request allows."""
+
+
+class Request(NamedTuple):
+    """One request. The functions are called on the network thread."""
+
+    method: str
+    url: str
+    headers: Sequence[tuple[str, str]]
+    """All of them are signed."""
+    body: bytes | FileBody | None
+    size: int
+    """The bytes that are expected to move."""
+    max_bytes: int
+    """A larger answer is an error."""
+    repeatable: bool
+    """Whether it may be sent again although the store may have carried it out."""
+    slow: bool
+    """Whether the store may work long before it answers."""
+    on_bytes: Callable[[int], None] | None
+    """Called with the number of bytes that have moved."""
+    is_cancelled: Callable[[], bool]
+    """Returns whether the request is to fail with Interrupted if it has not begun; called before each try."""
+    sign: Callable[[], Signature]
+    """Returns what to sign with; called before each try."""
+    is_refused_for_now: Callable[[Answer], bool]
+    """Returns whether an answer asks to try again, where its status does not say so."""
+    result: Callable[[Answer | NoAnswer], Answer]
+    """Returns the last answer, or raises what the future is to raise."""
+
+
+class Exchange:
+    """One request and what has come of its answer. Only the network thread uses it."""
+
+    __slots__ = (
+        "_chunks", "_has_enough", "_headers", "_is_too_long", "_received", "_status", "_told", "epoch", "future",
+        "request", "tries",
+    )  # fmt: skip
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.future: Pending[Answer] = Pending()
+        self.tries = 0
+        self.epoch = 0
+        self._told = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the answer of an earlier try."""
+        self._is_too_long = self._has_enough = False
+        self._status = self._received = 0
+        self._headers: dict[str, str] = {}
+        self._chunks: list[bytes] = []
+
+    def on_header(self, line: bytes) -> None:
+        """Take one line of the header; a status line begins a new one."""
+        if line.startswith(b"HTTP/"):
+            self._headers = {}
+            status = line.split(b" ", 2)[1:2]
+            self._status = int(status[0]) if status and status[0].strip().isdigit() else 0
+            return
+        name, colon, value = line.partition(b":")
+        if colon:
+            self._headers[name.decode("latin-1").lower()] = value.strip().decode("utf-8", "replace")
+
+    def on_body(self, chunk: bytes) -> int | None:
+        """Take a chunk of the body. Return None to go on, or a number of bytes that ends the transfer."""
+        self._received += len(chunk)
+        if self._status >= 300:
+            if self._received > ERROR_BYTES:
+                self._has_enough = True
+                return 0
+        elif self._received > self.request.max_bytes:
+            self._is_too_long = True
+            return 0
+        self._chunks.append(chunk)
+        return None
+
+    def on_progress(self, _down_total: int, down: int, _up_total: int, up: int) -> None:
+        """Tell of bytes that have moved, but not again of those that an earlier try had moved."""
+        moved = up if self.request.body is not None else down if self._status < 300 else 0
+        if moved > self._told and self.request.on_bytes:
+            self.request.on_bytes(moved - self._told)
+            self._told = moved
+
+    def outcome(self, error: NoAnswer | None) -> Answer | NoAnswer:
+        """Return what has come of this try, which ended with `error`."""
+        if self._is_too_long:
+            return NoAnswer(TOO_LONG, "the answer is too long")
+        if error is not None and not self._has_enough:
+            return error
+        if self._status < 200:
+            return NoAnswer(pycurl.E_GOT_NOTHING, "no status")
+        return Answer(self._status, self._headers, self._chunks)
+
+
+def retry_delay_s(exchange: Exchange, got: Answer | NoAnswer) -> float | None:
+    """Return the seconds until the next try, or None if there is to be none."""
+    tries, request, wanted = exchange.tries, exchange.request, 0.0
+    if isinstance(got, Answer):
+        statuses = RETRIED_STATUS if request.repeatable else BUSY_STATUS
+        again = got.status in statuses or request.is_refused_for_now(got)
+        wanted = _retry_after(got)
+    else:
+        again = got.code in _NOT_SENT or (got.code in _CUT_SHORT and request.repeatable)
+        # What OpenSSL refuses, as an answer without TLS, and what a proxy refuses, as a missing login, stays so.
+        again = again and "SSL routines" not in got.message and not 400 <= got.proxy < 500
+    silent = isinstance(got, NoAnswer) and got.code == pycurl.E_OPERATION_TIMEDOUT
+    if not again or tries >= (MAX_TRIES_WHEN_SILENT if silent else MAX_TRIES):
+        return None
+    # Half of it is random, so that requests that failed together do not come back together.
+    backoff: float = min(MAX_DELAY_S, FIRST_DELAY_S * 2 ** (tries - 1))
+    return max(backoff * random.uniform(0.5, 1), wanted)  # noqa: S311 - no secret
+
+
+def _retry_after(answer: Answer) -> float:
+    """Return the seconds that the store asks to wait; at most as many as we would wait ourselves."""
+    text = answer.headers.get("retry-after", "")
+    return min(float(text), MAX_DELAY_S) if text.isdecimal() and len(text) < 9 else 0.0
+
+
+def header_lines(request: Request, signature: Signature) -> list[bytes]:
+    """Return the lines of a request's header that libcurl does not write by itself."""
+    pairs = [*request.headers, ("x-amz-content-sha256", "UNSIGNED-PAYLOAD")]
+    if signature.token:
+        pairs.append(("x-amz-security-token", signature.token))
+    if signature.date:
+        pairs.append(("X-Amz-Date", signature.date))
+    # libcurl leaves out a header that is given without a value, unless it ends in ";" (CURLOPT_HTTPHEADER).
+    lines = [f"{name}: {value}" if value else f"{name};" for name, value in pairs]
+    lines += ["Expect:", "Accept:"]
+    if not any(name == "Content-Type" for name, _ in pairs):
+        lines.append("Content-Type:")
+    return [line.encode() for line in lines]
