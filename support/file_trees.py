@@ -95,8 +95,11 @@ def place(root: Path, key: str, data: bytes, expected: Stamp | None, trash: Path
     """Replace a file as a download does with `Slot`: write a temporary file, then rename it."""
     with open_slot(root, key, create=True) as slot:
         temporary = slot.temporary()
-        slot.fill(temporary, [data])
-        slot.put(temporary, expected, trash, synced=True)
+        try:
+            slot.fill(temporary, [data])
+            slot.put(temporary, expected, trash, synced=True)
+        finally:
+            slot.drop(temporary)
 
 
 def stamp(path: Path) -> Stamp:

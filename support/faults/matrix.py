@@ -8,7 +8,7 @@ ROWS: dict[int, tuple[str, str]] = {
         "SIGKILL before proven content is recorded",
         "the next run converges without a false conflict",
     ),
-    3: ("SIGKILL during a multipart upload", "no visible object; the next push aborts the upload"),
+    3: ("SIGKILL during a multipart upload", "no visible object; the next push continues the upload"),
     4: ("power loss", "fsync of the file, rename, fsync of the folder, in this order"),
     5: ("disk full", "old file kept, temporary file removed, run stops"),
     6: ("read-only tree", "fails before anything is transferred"),
@@ -60,6 +60,7 @@ ROWS: dict[int, tuple[str, str]] = {
     49: ("a proxy that demands a login", "the message says so"),
     50: ("the beginning of an upload is not confirmed", "not begun again"),
     51: ("a clock that is off, and a store that tells its time", "corrected once, by the answer's Date"),
+    52: ("a large file's transfer ends in the middle", "the next run continues it, and proves the whole"),
 }
 
 LIMITS: dict[int, str] = {

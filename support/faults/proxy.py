@@ -50,7 +50,7 @@ def operation(request: Request) -> str:
     single = "DeleteObjects" if "delete" in query else "CreateMultipartUpload"
     posts = "CompleteMultipartUpload" if in_parts else single
     names = {
-        "GET": "ListObjectsV2" if "list-type" in query else "GetObject",
+        "GET": "ListObjectsV2" if "list-type" in query else "ListParts" if in_parts else "GetObject",
         "HEAD": "HeadObject",
         "PUT": "UploadPart" if in_parts else "CopyObject" if copies else "PutObject",
         "POST": posts,

@@ -20,7 +20,7 @@ from hashmark.disk.walk import stamp_of
 from hashmark.library.dataset import Dataset
 from hashmark.s3.probe import probe, scratch_key
 from hashmark.state import database
-from hashmark.state.state import State
+from hashmark.state.state import OpenUpload, State
 from hashmark.transfer import incomplete_uploads
 from support.datasets import fill
 from support.faults.proxy import edit, flip, flipped, relabel
@@ -226,7 +226,7 @@ def test_other_bytes_each_time_say_nothing_of_the_object(world: World) -> None:
 def test_an_unfinished_upload_that_may_not_be_given_up_keeps_no_push_back(world: World) -> None:
     here = pushed(world)
     key = f"{here.prefix}big.png"
-    incomplete_uploads.note(here.library, key, "an-upload-of-a-killed-push")
+    incomplete_uploads.note(here.library, key, OpenUpload("an-upload-of-a-killed-push", None))
     world.proxy.on("AbortMultipartUpload", "big", answers(403, "AccessDenied"), times=FOR_EVER)
     fill(here, {"b.txt": TEXT})
     result = push(here)

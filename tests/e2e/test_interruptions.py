@@ -180,7 +180,7 @@ def test_losing_the_state_loses_nothing(full: Shell) -> None:
 
 
 @pytest.mark.slow
-def test_the_next_push_aborts_the_upload_of_a_killed_one(seaweedfs: Store, tmp_path: Path, prefix: str) -> None:
+def test_the_next_push_continues_the_upload_of_a_killed_one(seaweedfs: Store, tmp_path: Path, prefix: str) -> None:
     shell = library(seaweedfs, tmp_path / "styles", prefix)
     (shell.cwd / "82_x").mkdir()
     (shell.cwd / "82_x" / "big.png").write_bytes(random.Random(1).randbytes(200 << 20))

@@ -146,9 +146,7 @@ def test_row_21_a_reset_a_stall_or_a_slow_line_ends_in_the_whole_file(world: Wor
     assert on_disk(here) == {"a.txt": BODY}
 
 
-def test_row_21_a_line_that_is_always_cut_fails_and_leaves_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_row_21_a_range_that_is_refused_fails_and_leaves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A large object is read in ranges; the first of them are already on the disk.
 
     Guard: with the temporary file left in place, the folder is not empty.
@@ -157,7 +155,7 @@ def test_row_21_a_line_that_is_always_cut_fails_and_leaves_nothing(
     monkeypatch.setattr(bucket_module, "RANGE_BYTES", 100)
     pushed(world, {"a.txt": BODY})
     here = world.machine()
-    world.proxy.on("GetObject", "a.txt", cut(70), nth=3, times=FOR_EVER)
+    world.proxy.on("GetObject", "a.txt", swap(b"", {}), nth=6, times=FOR_EVER)
     result = pull(here)
     assert not result.done
     assert on_disk(here) == {}

@@ -88,7 +88,7 @@ def test_a_download_that_failed_tells_of_no_more_bytes(tmp_path: Path) -> None:
         return replace(part(request), wait=0.2)
 
     with scripted(answer) as server:
-        pieces = Bucket(Remote("b", "", server.url)).chunks("k", len(BODY), etag=ETAG, on_bytes=told.append)
+        pieces = Bucket(Remote("b", "", server.url)).pieces("k", len(BODY), etag=ETAG, on_bytes=told.append)
         with pytest.raises(HashmarkError):
             list(pieces)
         assert sum(told) == 10 * (len(server.seen) - 1) > 0

@@ -19,8 +19,8 @@ import pytest
 
 from hashmark.core.model import Base, Key, LocalFile, Stamp
 from hashmark.state import schema
-from hashmark.state.schema import MIGRATION, SCHEMA_VERSION, TABLES
-from hashmark.state.state import State, VerifyMark
+from hashmark.state.schema import MIGRATION_OF_2, SCHEMA_VERSION, TABLES
+from hashmark.state.state import OpenUpload, State, VerifyMark
 from support.file_trees import mounted
 from support.state_values import opened
 
@@ -70,7 +70,7 @@ def check_everything_is_kept(state: State) -> None:
     assert sorted(state.contents("caption-2")) == sorted({*MD5.values(), CHANGED} - {MD5["0.png"]})
     assert state.contents("image-1") == {MD5["0.png"]: '["PNG", 8, 8, null, 1, false, null, null]'}
     assert state.incomplete_uploads(STORE) == {
-        f"datasets/{DATASET}/large.png": "VXBsb2FkIG9mIGEga2lsbGVkIHB1c2g",
+        f"datasets/{DATASET}/large.png": OpenUpload("VXBsb2FkIG9mIGEga2lsbGVkIHB1c2g", None),
     }
     assert state.scratch_keys(STORE) == ["datasets/.hashmark/probe-36cd4109877b.txt"]
     assert list(state.verify_marks(REMOTE)) == [
@@ -91,6 +91,20 @@ def test_a_file_of_schema_2_keeps_everything_it_holds(old: Path) -> None:
     assert rows(old) == after, "opened again, nothing changes"
 
 
+def test_an_upload_recorded_by_schema_3_is_kept(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in TABLES:
+            connection.execute(statement.replace("upload_id TEXT NOT NULL, md5 TEXT,", "upload_id TEXT NOT NULL,"))
+        connection.execute("INSERT INTO incomplete_upload VALUES (?, ?, ?)", (STORE, b"a/big.png", "an-id"))
+        connection.execute("PRAGMA user_version = 3")
+        connection.commit()
+    with opened(path) as state:
+        assert (state.problem, state.incomplete_uploads(STORE)) == (None, {"a/big.png": OpenUpload("an-id", None)})
+        state.record_incomplete_upload(STORE, "a/big.png", OpenUpload("another", MD5["0.png"]))
+        assert state.incomplete_uploads(STORE) == {"a/big.png": OpenUpload("another", MD5["0.png"])}
+
+
 def test_no_table_holds_a_suffixed_name_any_more(old: Path) -> None:
     with opened(old):
         pass
@@ -108,7 +122,7 @@ def test_an_object_listed_without_etag_or_time_is_migrated_too(old: Path) -> Non
         assert (first.key, first.etag, first.last_modified) == ("0.png", None, None)
 
 
-@pytest.mark.parametrize("done", [1, len(TABLES), len(TABLES) + len(MIGRATION) - 1])
+@pytest.mark.parametrize("done", [1, len(TABLES), len(TABLES) + len(MIGRATION_OF_2) - 1])
 def test_a_migration_killed_halfway_leaves_the_file_as_it_was(old: Path, done: int) -> None:
     before = rows(old)
     script = f"""
@@ -122,12 +136,12 @@ def halting():
             print("halfway", flush=True)
             time.sleep(60)
         yield statement
-every = (*schema.TABLES, *schema.MIGRATION)
+every = (*schema.TABLES, *schema.MIGRATION_OF_2)
 class Halting(tuple):
     __slots__ = ()
     def __iter__(self):
         return halting()
-schema.TABLES, schema.MIGRATION = Halting(), ()
+schema.TABLES, schema.MIGRATION_OF_2 = Halting(), ()
 State.open(Path(sys.argv[1]))
 """
     process = subprocess.Popen([sys.executable, "-c", script, str(old)], stdout=subprocess.PIPE, text=True)

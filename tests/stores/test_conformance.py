@@ -145,6 +145,30 @@ def test_a_large_object_is_uploaded_in_parts_with_the_computed_etag(store: Store
     assert md5(bucket.read(key)) == md5(b"".join(parts))
 
 
+def test_an_upload_is_continued_with_the_parts_that_the_store_has(store: Store, prefix: str) -> None:
+    bucket, key = store.bucket(), f"{prefix}/big +%ü.bin"
+    parts = [bytes([n]) * (5 << 20) for n in range(2)] + [b"tail"]
+    upload_id = multipart.begin(bucket.client, key)
+    for number in (1, 3):
+        query = {"partNumber": str(number), "uploadId": upload_id}
+        bucket.client.call("UploadPart", "PUT", key, query=query, body=parts[number - 1])
+    sent: list[int] = []
+    ids: list[str | None] = []
+    etag = multipart.upload(
+        bucket.client,
+        key,
+        multipart.digested(parts),
+        expect=Expect(None),
+        on_upload=ids.append,
+        on_bytes=sent.append,
+        resume=upload_id,
+    )
+    assert etag == multipart_etag(b"".join(hashlib.md5(part).digest() for part in parts))
+    assert md5(bucket.read(key)) == md5(b"".join(parts))
+    assert ids == [upload_id, None]
+    assert sum(sent) == sum(map(len, parts)), "what was there counts as moved"
+
+
 def test_a_multipart_upload_that_is_not_confirmed_leaves_nothing(store: Store, prefix: str) -> None:
     bucket, key = store.bucket(), f"{prefix}/big.bin"
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hashmark.actions.doctor import Check, doctor
 from hashmark.library.library import Library
 from hashmark.s3 import multipart
+from hashmark.state.state import OpenUpload
 from hashmark.transfer import incomplete_uploads
 from support.datasets import LibraryMaker
 from support.stores import Store
@@ -58,7 +59,8 @@ def test_others_uploads_are_given_up_only_when_they_are_old(seaweedfs: Store, li
 
 def test_own_uploads_are_given_up_unless_a_push_is_running(seaweedfs: Store, library_on: LibraryMaker) -> None:
     library = made(library_on, seaweedfs)
-    incomplete_uploads.note(library, *begin(library, "big.png"))
+    key, upload_id = begin(library, "big.png")
+    incomplete_uploads.note(library, key, OpenUpload(upload_id, None))
     assert "1 by this library" in line(library).detail
     with library.dataset("82").lock():
         assert line(library, abort=True).ok is False

@@ -36,7 +36,7 @@ from hashmark.library.dataset import Dataset
 from hashmark.library.digest_cache import caption_reader, clock, remember_captions
 from hashmark.transfer import incomplete_uploads
 from hashmark.transfer.action_result import ActionResult
-from hashmark.transfer.moves import Destination, Mover
+from hashmark.transfer.moves import Destination, Mover, is_in_parts, partial_name
 from hashmark.transfer.run import Outcome, Runner
 from hashmark.trash.batch import new_batch_name
 
@@ -171,13 +171,7 @@ def run(
     """
     dataset, library, plan = planned.dataset, planned.dataset.library, planned.plan
     with dataset.lock():
-        # The lock is held, so whatever is left unfinished comes from a killed run.
-        notes = incomplete_uploads.abort_own(dataset) if plan.direction is Direction.PUSH else ()
-        for path in leftovers(dataset.path) if plan.direction is Direction.PULL and dataset.path.is_dir() else ():
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                raise as_local_error(error, str(path)) from None
+        notes = _clear_leftovers(planned)
         if any(action.verb in {Verb.UPLOAD, Verb.DELETE_REMOTE} for action in plan.actions):
             supported = probed_capabilities(library)
             notes = (*write_notes(supported), *notes)
@@ -193,7 +187,8 @@ def run(
                 remote_trash=f"{library.remote_trash}{batch}/{dataset.name}/",
             ),
             supported,
-            on_upload=lambda key, upload_id: incomplete_uploads.note(library, key, upload_id),
+            on_upload=lambda key, upload: incomplete_uploads.note(library, key, upload),
+            uploads=library.state.incomplete_uploads(library.bucket.store),
             on_content=caption_reader(dataset),
         )
         recorder = _Recorder(dataset, on_done)
@@ -204,6 +199,30 @@ def run(
             recorder.flush()
     trashed = any(a.replaces or a.verb in DELETES for a in plan.actions) and outcome.state.files_done
     return Result(planned, outcome, batch if trashed else None, notes)
+
+
+def _clear_leftovers(planned: Planned) -> tuple[str, ...]:
+    """Remove what interrupted runs have left, but for what this plan continues. The dataset's lock must be held.
+
+    Return a note about each upload that could not be aborted.
+
+    Raises:
+        LocalError: an unfinished file can't be removed.
+        StoreError: the store can't be reached.
+    """
+    dataset, plan = planned.dataset, planned.plan
+    if plan.direction is Direction.PUSH:
+        continued = {dataset.prefix + action.key for action in plan.actions if is_in_parts(action)}
+        return incomplete_uploads.abort_own(dataset, keep=continued)
+    if plan.direction is Direction.PULL and dataset.path.is_dir():
+        continued = {name for action in plan.actions if (name := partial_name(action))}
+        for path in leftovers(dataset.path):
+            if path.name not in continued:
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    raise as_local_error(error, str(path)) from None
+    return ()
 
 
 class _Recorder:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
 import shutil
@@ -28,13 +29,15 @@ def as_local_error(error: OSError, path: str) -> LocalError:
     return LocalError(f"'{path}': {error.strerror or error}.", "Check the path and the disk.")
 
 
-def write_all(descriptor: int, chunks: Iterable[bytes], hasher: MultipartHasher | None = None) -> int:
-    """Write all chunks, hash them with `hasher`, and return their number of bytes.
+def write_all(
+    descriptor: int, chunks: Iterable[bytes], hasher: MultipartHasher | None = None, *, start: int = 0
+) -> int:
+    """Write all chunks from the byte `start` on, hash them with `hasher`, and return the size that the file then has.
 
     Raises:
         OSError: they cannot be written.
     """
-    size = 0
+    size = start
     for chunk in chunks:
         rest = memoryview(chunk)
         while rest:
@@ -50,6 +53,14 @@ def write_all(descriptor: int, chunks: Iterable[bytes], hasher: MultipartHasher 
 def temporary_name() -> str:
     """Return a new name for unfinished content, which `core.keys.TEMPORARY` matches."""
     return f".hashmark-{os.getpid()}-{secrets.token_hex(6)}.part"
+
+
+def continued_name(content: str) -> str:
+    """Return the name for unfinished content that a later run continues: the same for the same `content`.
+
+    `core.keys.TEMPORARY` matches it, too. No process has the number 0.
+    """
+    return f".hashmark-0-{hashlib.sha256(content.encode('utf-8', 'surrogateescape')).hexdigest()[:24]}.part"
 
 
 def sync_file(path: str) -> None:

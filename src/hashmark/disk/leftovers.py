@@ -1,4 +1,7 @@
-"""Finds and removes the unfinished files that killed runs left: their names hold the number of the process."""
+"""Finds and removes the unfinished files that killed runs left: their names hold the number of the process.
+
+Those with the number 0 can be continued by a later run (`durable.continued_name`), whatever process began them.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,10 @@ def leftovers(root: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(root: Path) -> None:
-    """Remove the unfinished files under `root`, except those of running processes, which are in use."""
+    """Remove the unfinished files under `root`, except those in use by a running process, or that can be continued."""
     for path in leftovers(root):
-        if not is_running(int(path.name.split("-")[1])):
+        process = int(path.name.split("-")[1])
+        if process and not is_running(process):
             with contextlib.suppress(OSError):
                 path.unlink()
 

@@ -20,10 +20,11 @@ from hashmark.core.etags import MultipartHasher
 from hashmark.core.keys import unsafe_reason
 from hashmark.core.model import Stamp
 from hashmark.disk.durable import as_local_error, keep_in_trash, sync_file, temporary_name, write_all
-from hashmark.disk.hashing import hash_file
+from hashmark.disk.hashing import CHUNK_BYTES, hash_file
 from hashmark.disk.walk import stamp_of
 
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_EXISTING = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _BY_DESCRIPTOR = Path("/proc/self/fd").is_dir()
 
@@ -82,24 +83,56 @@ class Slot:
         if not os.access(".", os.W_OK, dir_fd=self._folder, effective_ids=os.access in os.supports_effective_ids):
             raise ReadOnly(f"'{self.key}' cannot be written: its folder is read-only.")
 
-    def fill(self, temporary: str, chunks: Iterable[bytes], hasher: MultipartHasher | None = None) -> int:
-        """Write a new file with this name, hash its bytes with `hasher`, sync it, and return its number of bytes.
+    def begun(self, temporary: str, hasher: MultipartHasher, most: int) -> int:
+        """Hash what an interrupted download has left in `temporary`. Return its number of bytes, at most `most`.
+
+        Anything else with that name is removed.
 
         Raises:
-            LocalError: it cannot be written; the new file is removed.
+            LocalError: it cannot be read.
         """
         try:
-            descriptor = os.open(temporary, _NEW, 0o666, dir_fd=self._folder)
+            descriptor = os.open(temporary, _EXISTING, dir_fd=self._folder)
+        except FileNotFoundError:
+            return 0
+        except OSError:
+            self.drop(temporary)
+            return 0
+        try:
+            facts, size = os.fstat(descriptor), 0
+            if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1 and facts.st_size <= most:
+                while data := os.read(descriptor, CHUNK_BYTES):
+                    hasher.update(data)
+                    size += len(data)
+        except OSError as error:
+            raise as_local_error(error, self.key) from None
+        finally:
+            os.close(descriptor)
+        if not size:
+            self.drop(temporary)
+        return size
+
+    def fill(
+        self, temporary: str, chunks: Iterable[bytes], hasher: MultipartHasher | None = None, *, start: int = 0
+    ) -> int:
+        """Write a file with this name, hash its bytes with `hasher`, sync it, and return its number of bytes.
+
+        It is a new file, or with `start` one that has `start` bytes already (`begun`). If this fails, drop it.
+
+        Raises:
+            LocalError: it cannot be written.
+        """
+        try:
+            descriptor = os.open(temporary, _EXISTING if start else _NEW, 0o666, dir_fd=self._folder)
             try:
-                size = write_all(descriptor, chunks, hasher)
+                if start:
+                    os.lseek(descriptor, start, os.SEEK_SET)
+                size = write_all(descriptor, chunks, hasher, start=start)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-        except BaseException as error:
-            self.drop(temporary)
-            if isinstance(error, OSError):
-                raise as_local_error(error, self.key) from None
-            raise
+        except OSError as error:
+            raise as_local_error(error, self.key) from None
         return size
 
     def put(

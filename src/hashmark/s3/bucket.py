@@ -142,27 +142,34 @@ class Bucket:
                 return
             key, upload_id = page.next_key, page.next_id
 
-    def chunks(
-        self, key: str, size: int | None, *, etag: str, on_bytes: Callable[[int], None] | None = None
-    ) -> Iterable[bytes]:
+    def chunks(self, key: str, size: int | None, *, etag: str) -> Iterable[bytes]:
         """Return the bytes of the version `etag` of an object, in order and in bounded memory."""
-        if in_ranges(size):
-            return self._pieces(key, size, etag=etag, on_bytes=on_bytes)
-        return self.get(key, etag=etag or None, size=size, on_bytes=on_bytes)
+        return self.pieces(key, size, etag=etag) if in_ranges(size) else self.get(key, etag=etag or None, size=size)
 
     def digest(self, key: str, size: int, *, etag: str) -> str:
         """Return the MD5, in hex, of the version `etag` of an object, read in bounded memory."""
         md5 = hashlib.md5(usedforsecurity=False)
-        for piece in self._pieces(key, size, etag=etag):
+        for piece in self.pieces(key, size, etag=etag):
             md5.update(piece)
         return md5.hexdigest()
 
-    def _pieces(
-        self, key: str, size: int, *, etag: str, on_bytes: Callable[[int], None] | None = None
+    def pieces(
+        self,
+        key: str,
+        size: int,
+        *,
+        etag: str,
+        begin: int = 0,
+        on_bytes: Callable[[int], None] | None = None,
+        is_cancelled: Callable[[], bool] = lambda: False,
     ) -> Iterator[bytes]:
-        """Yield the object's bytes in order, a range at a time, while the next ranges are on their way."""
+        """Yield an object's bytes from the byte `begin` on, in order, a range at a time, the next ones on their way.
+
+        Raises:
+            Interrupted: `is_cancelled` returned True.
+        """
         waiting: deque[tuple[int, int, Pending[Answer]]] = deque()
-        starts = iter(range(0, size, RANGE_BYTES))
+        starts = iter(range(begin, size, RANGE_BYTES))
         try:
             while True:
                 for start in itertools.islice(starts, MAX_OPEN_RANGES - len(waiting)):
@@ -176,6 +183,7 @@ class Bucket:
                         on_bytes=on_bytes,
                         size=end + 1 - start,
                         max_bytes=RANGE_BYTES,
+                        is_cancelled=is_cancelled,
                     )
                     waiting.append((start, end, sent))
                 if not waiting:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from hashmark.core.errors import HashmarkError, UnexpectedAnswer, Unsupported
+from hashmark.core.errors import HashmarkError, Interrupted, UnexpectedAnswer, Unsupported
 from hashmark.core.model import key_bytes
 from hashmark.s3 import credentials, tls
 from hashmark.s3.endpoint import Endpoint, Remote, resolve
 from hashmark.s3.error_mapping import CLOCK_SKEW, error_code, from_answer, from_libcurl, is_error, is_passing
-from hashmark.s3.exchange import TOO_LONG, Answer, NoAnswer, Request, Signature
+from hashmark.s3.exchange import CANCELLED, TOO_LONG, Answer, NoAnswer, Request, Signature
 from hashmark.s3.file_body import FileBody
 from hashmark.s3.transport import Transport
 from hashmark.s3.waiting import Pending
@@ -28,6 +28,9 @@ A page of a thousand keys of 1024 bytes, each byte percent-encoded, has about 4 
 
 SLOW_OPERATIONS = frozenset({"CopyObject", "UploadPartCopy", "CompleteMultipartUpload", "DeleteObjects"})
 """The store may work on these for minutes before it answers."""
+
+STOPPED_MIDWAY = frozenset({"GetObject", "UploadPart"})
+"""These change nothing that can be seen before they end."""
 
 LATE_ERRORS = frozenset({"CopyObject", "UploadPartCopy", "CompleteMultipartUpload"})
 """These may answer with an error although the status, sent before, is 200 (Amazon S3 API reference, the same pages)."""
@@ -67,7 +70,8 @@ class Client:
 
         `operation` is S3's name for it. An answer of more than `max_bytes` is an error; `size` is the number of bytes
         that it is expected to have. `on_bytes` is called with the number of bytes that have moved, on the network
-        thread. A request that has not begun fails with Interrupted if `is_cancelled`.
+        thread. If `is_cancelled`, a request that has not begun fails with Interrupted, and so does one with `on_bytes`
+        whose effect is not visible yet (STOPPED_MIDWAY).
         """
         reading = _Reading(operation, f"'{key}'" if key else f"bucket '{self._bucket}'", self.endpoint, self._signer)
         try:
@@ -93,6 +97,7 @@ class Client:
                 slow=operation in SLOW_OPERATIONS,
                 on_bytes=on_bytes,
                 is_cancelled=is_cancelled,
+                is_stopped_midway=operation in STOPPED_MIDWAY,
                 sign=self._signer.signature,
                 is_refused_for_now=reading.is_refused_for_now,
                 result=reading.result,
@@ -184,6 +189,8 @@ class _Reading:
             HashmarkError: it is one, or there is none.
         """
         if isinstance(got, NoAnswer):
+            if got.code == CANCELLED:
+                raise Interrupted(f"{self._operation} of {self._subject} was stopped.")
             if got.code == TOO_LONG:
                 what = f"{self._operation} of {self._subject}"
                 raise UnexpectedAnswer(f"{what}: the answer is longer than any that S3 would return.")

@@ -84,6 +84,9 @@ class NoAnswer(Exception):
 TOO_LONG = -1
 """The code of an answer that is larger than its request allows."""
 
+CANCELLED = -2
+"""The code of a request that was stopped on its way, because it was cancelled."""
+
 
 class Request(NamedTuple):
     """One request. The functions are called on the network thread."""
@@ -104,7 +107,9 @@ class Request(NamedTuple):
     on_bytes: Callable[[int], None] | None
     """Called with the number of bytes that have moved."""
     is_cancelled: Callable[[], bool]
-    """Returns whether the request is to fail with Interrupted if it has not begun; called before each try."""
+    """Returns whether the request is to fail with Interrupted; called before each try."""
+    is_stopped_midway: bool
+    """Whether a cancelled request is stopped on its way too: no effect of it may be visible before its end."""
     sign: Callable[[], Signature]
     """Returns what to sign with; called before each try."""
     is_refused_for_now: Callable[[Answer], bool]
@@ -117,8 +122,8 @@ class Exchange:
     """One request and what has come of its answer. Only the network thread uses it."""
 
     __slots__ = (
-        "_chunks", "_has_enough", "_headers", "_is_too_long", "_received", "_status", "_told", "epoch", "future",
-        "request", "tries",
+        "_chunks", "_has_enough", "_headers", "_is_cancelled", "_is_too_long", "_received", "_status", "_told",
+        "epoch", "future", "request", "tries",
     )  # fmt: skip
 
     def __init__(self, request: Request) -> None:
@@ -131,7 +136,7 @@ class Exchange:
 
     def begin(self) -> None:
         """Forget the answer of an earlier try."""
-        self._is_too_long = self._has_enough = False
+        self._is_too_long = self._has_enough = self._is_cancelled = False
         self._status = self._received = 0
         self._headers: dict[str, str] = {}
         self._chunks: list[bytes] = []
@@ -160,17 +165,24 @@ class Exchange:
         self._chunks.append(chunk)
         return None
 
-    def on_progress(self, _down_total: int, down: int, _up_total: int, up: int) -> None:
-        """Tell of bytes that have moved, but not again of those that an earlier try had moved."""
+    def on_progress(self, _down_total: int, down: int, _up_total: int, up: int) -> int:
+        """Tell of bytes that have moved, but not again of those that an earlier try had moved.
+
+        Return 0 to go on, or a number that ends the transfer.
+        """
         moved = up if self.request.body is not None else down if self._status < 300 else 0
         if moved > self._told and self.request.on_bytes:
             self.request.on_bytes(moved - self._told)
             self._told = moved
+        self._is_cancelled = self.request.is_stopped_midway and self.request.is_cancelled()
+        return int(self._is_cancelled)
 
     def outcome(self, error: NoAnswer | None) -> Answer | NoAnswer:
         """Return what has come of this try, which ended with `error`."""
         if self._is_too_long:
             return NoAnswer(TOO_LONG, "the answer is too long")
+        if self._is_cancelled and error is not None:
+            return NoAnswer(CANCELLED, "the request was cancelled")
         if error is not None and not self._has_enough:
             return error
         if self._status < 200:

@@ -1,5 +1,7 @@
 """Runs the multipart upload of a large file: each part with Content-MD5, completed under a condition, or aborted.
 
+What an interruption leaves can be continued: a part that the store has under the wanted MD5 is not sent again.
+
 Why a file is uploaded, and whether its bytes are those that were compared, is not known here: the caller checks the
 digest before the upload completes.
 """
@@ -16,16 +18,30 @@ from html import escape
 from types import MappingProxyType
 from typing import NamedTuple
 
-from hashmark.core.errors import BadDigest, NoSuchObject, PreconditionFailed, StoreError, UnexpectedAnswer
+from hashmark.core.errors import (
+    BadDigest,
+    Interrupted,
+    NoSuchObject,
+    PreconditionFailed,
+    ServerError,
+    SlowDown,
+    StoreError,
+    UnexpectedAnswer,
+    Unreachable,
+)
 from hashmark.core.etags import multipart_etag, normal_etag
 from hashmark.s3 import xml
 from hashmark.s3.client import Client
 from hashmark.s3.exchange import Answer
 from hashmark.s3.file_body import FileBody
 from hashmark.s3.requests import Expect, content_md5, content_type
+from hashmark.s3.xml import SentPart
 
 MAX_OPEN_PARTS = 6
 """Parts on their way at once, of all files together."""
+
+INTERRUPTIONS = (Interrupted, Unreachable, ServerError, SlowDown)
+"""After these, what has moved so far is of use to the next run."""
 
 _room = threading.BoundedSemaphore(MAX_OPEN_PARTS)
 
@@ -56,7 +72,10 @@ def upload(
     confirm: Callable[[list[str]], None] = lambda _etags: None,
     on_upload: Callable[[str | None], None] = lambda _upload_id: None,
     on_bytes: Callable[[int], None] | None = None,
+    is_cancelled: Callable[[], bool] = lambda: False,
     made_of_md5s: bool = True,
+    resume: str | None = None,
+    keep: Callable[[], bool] = lambda: False,
 ) -> str:
     """Upload `parts` as one object; nothing is visible before it is complete. Return the ETag.
 
@@ -65,16 +84,21 @@ def upload(
 
     `confirm` is called with the ETags of the parts before they are completed as one object; it raises to abort.
     `on_upload` is called with the upload's id when it begins, and with None when it has ended either way, so that what
-    a kill leaves can be aborted.
+    a kill leaves can be aborted. `resume` is the id of one that was left, begun with the same `metadata`; its parts
+    are kept where their ETags are the MD5s of these, which the caller knows the store to compute. If `keep` returns
+    True, parts stay after INTERRUPTIONS.
 
     Raises:
-        StoreError: the store refuses; the upload has been aborted.
+        StoreError: the store refuses; unless its parts are kept, the upload has been aborted.
+        Interrupted: `is_cancelled` returned True.
         BadDigest: the resulting ETag is not that of these parts.
     """
-    upload_id = begin(client, key, metadata)
+    there = _sent_parts(client, key, resume) if resume else None
+    upload_id = resume if resume and there is not None else begin(client, key, metadata)
     on_upload(upload_id)
     try:
-        etags, digests = _send(client, key, upload_id, parts, on_bytes)
+        to = _Sending(client, key, upload_id, there or {}, on_bytes, is_cancelled)
+        etags, digests = _send(to, parts)
         confirm(etags)
         wanted = multipart_etag(b"".join(digests))
         try:
@@ -84,10 +108,11 @@ def upload(
             if _etag_now(client, key) != wanted:
                 raise
             final = wanted
-    except BaseException:
-        with contextlib.suppress(StoreError):
-            abort(client, key, upload_id)
-            on_upload(None)
+    except BaseException as error:
+        if not (isinstance(error, INTERRUPTIONS) and keep()):
+            with contextlib.suppress(StoreError):
+                abort(client, key, upload_id)
+                on_upload(None)
         raise
     on_upload(None)
     if made_of_md5s and final != wanted and etags == [digest.hex() for digest in digests]:
@@ -108,29 +133,64 @@ def begin(client: Client, key: str, metadata: Mapping[str, str] = MappingProxyTy
     return upload_id
 
 
-def _send(
-    client: Client, key: str, upload_id: str, parts: Iterator[Part], on_bytes: Callable[[int], None] | None
-) -> tuple[list[str], list[bytes]]:
+class _Sending(NamedTuple):
+    """Where parts go: an upload, and the parts that it has."""
+
+    client: Client
+    key: str
+    upload_id: str
+    there: Mapping[int, SentPart]
+    on_bytes: Callable[[int], None] | None
+    is_cancelled: Callable[[], bool]
+
+
+def _sent_parts(client: Client, key: str, upload_id: str) -> dict[int, SentPart] | None:
+    """Return the parts that an upload has, by number; None if it cannot be continued."""
+    found: dict[int, SentPart] = {}
+    marker: str | None = "0"
+    try:
+        while marker is not None:
+            query = {"uploadId": upload_id} | ({"part-number-marker": marker} if marker != "0" else {})
+            answer = client.call("ListParts", "GET", key, query=query)
+            page = xml.parse_sent_parts(answer.body, f"Listing the parts of '{key}'")
+            count = len(found)
+            found |= page.parts
+            marker = page.next_marker if len(found) > count else None
+    except INTERRUPTIONS:
+        raise
+    except StoreError:  # it has ended, or the store does not list parts
+        with contextlib.suppress(StoreError):
+            abort(client, key, upload_id)
+        return None
+    return found
+
+
+def _send(to: _Sending, parts: Iterator[Part]) -> tuple[list[str], list[bytes]]:
     etags: list[str] = []
     digests: list[bytes] = []
-    on_the_way: deque[Future[Answer]] = deque()
+    on_the_way: deque[tuple[int, Future[Answer]]] = deque()
 
     def arrive() -> None:
-        answer = on_the_way.popleft().result()
-        etags.append(normal_etag(answer.headers.get("etag", "")))
+        number, answer = on_the_way.popleft()
+        etags[number - 1] = normal_etag(answer.result().headers.get("etag", ""))
 
     try:
         while (part := _next_with_room(parts)) is not None:
             digests.append(part.md5)
-            query = {"partNumber": str(len(digests)), "uploadId": upload_id}
-            on_the_way.append(_send_part(client, key, query, part, on_bytes))
+            etags.append(part.md5.hex())
+            if to.there.get(len(digests)) == (len(part.body), part.md5.hex()):
+                _room.release()
+                if to.on_bytes:
+                    to.on_bytes(len(part.body))
+            else:
+                on_the_way.append((len(digests), _send_part(to, len(digests), part)))
             del part  # its bytes are freed when it has arrived
-            while on_the_way and on_the_way[0].done():
+            while on_the_way and on_the_way[0][1].done():
                 arrive()
         while on_the_way:
             arrive()
     finally:
-        wait(on_the_way)  # a part that arrives after the abort would stay, and be billed
+        wait([sent for _, sent in on_the_way])  # a part that arrives after the abort would stay, and be billed
     return etags, digests
 
 
@@ -146,13 +206,19 @@ def _next_with_room(parts: Iterator[Part]) -> Part | None:
             _room.release()
 
 
-def _send_part(
-    client: Client, key: str, query: Mapping[str, str], part: Part, on_bytes: Callable[[int], None] | None
-) -> Future[Answer]:
+def _send_part(to: _Sending, number: int, part: Part) -> Future[Answer]:
     """Start sending a part. There is room for another once it has arrived or failed."""
-    headers = {"Content-MD5": content_md5(part.md5.hex())}
     try:
-        sent = client.send("UploadPart", "PUT", key, query=query, headers=headers, body=part.body, on_bytes=on_bytes)
+        sent = to.client.send(
+            "UploadPart",
+            "PUT",
+            to.key,
+            query={"partNumber": str(number), "uploadId": to.upload_id},
+            headers={"Content-MD5": content_md5(part.md5.hex())},
+            body=part.body,
+            on_bytes=to.on_bytes,
+            is_cancelled=to.is_cancelled,
+        )
     except BaseException:
         _room.release()
         raise

@@ -41,6 +41,9 @@ SLOW_STALL_S = 180
 SLOWEST_LINE = 32 << 10
 """Bytes per second of the slowest line that is expected to work."""
 
+CANCEL_POLL_S = 0.25
+"""How often requests that wait to be tried again are asked whether they were cancelled."""
+
 UNSENT_BYTES = 128 << 10
 """What the kernel holds of a connection before it is on the wire. More would look like progress that is none."""
 
@@ -97,6 +100,7 @@ class _Loop:
         self._thread: threading.Thread | None = None
         self._waiting: deque[Exchange] = deque()
         self._later: list[tuple[float, int, Exchange]] = []
+        self._next_poll = 0.0
         self._numbers = itertools.count()
         self._active: dict[pycurl.Curl, Exchange] = {}
         self._idle: list[pycurl.Curl] = []
@@ -198,6 +202,9 @@ class _Loop:
         self._collect()
         while self._inbox:
             self._waiting.append(self._inbox.popleft())
+        if self._later and now >= self._next_poll:
+            self._next_poll = now + CANCEL_POLL_S
+            self._end_cancelled()
         while self._later and self._later[0][0] <= now:
             self._waiting.append(heapq.heappop(self._later)[2])
         while self._waiting and self._concurrency.has_room(
@@ -209,8 +216,18 @@ class _Loop:
         return not self._is_ended or bool(self._active or self._waiting or self._later or self._inbox)
 
     def _timeout(self) -> float | None:
-        due = [at for at in (self._timer, self._later[0][0] if self._later else None) if at is not None]
+        due = [self._timer] if self._timer is not None else []
+        due += [min(self._later[0][0], self._next_poll)] if self._later else []
         return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _end_cancelled(self) -> None:
+        """Fail the requests that were cancelled while they waited to be tried again."""
+        gone = [entry for entry in self._later if entry[2].request.is_cancelled()]
+        if gone:
+            self._later = [entry for entry in self._later if entry not in gone]
+            heapq.heapify(self._later)
+        for _, _, exchange in gone:
+            exchange.future.set_exception(Interrupted("The request was not sent."))
 
     def _on_timer(self, timeout_ms: int) -> None:
         self._timer = None if timeout_ms < 0 else time.monotonic() + timeout_ms / 1000

@@ -175,6 +175,40 @@ def parse_attributes(body: bytes, what: str) -> PartsPage:
     return PartsPage(normal_etag(etag or "") or None, parts, facts.get("NextPartNumberMarker") if more else None)
 
 
+class SentPart(NamedTuple):
+    """A part of an incomplete upload, as the store lists it."""
+
+    size: int
+    etag: str
+
+
+class SentPartsPage(NamedTuple):
+    """One page of the parts of an incomplete upload, by number; `next_marker` is None on the last page."""
+
+    parts: dict[int, SentPart]
+    next_marker: str | None
+
+
+def parse_sent_parts(body: bytes, what: str) -> SentPartsPage:
+    """Parse one page of ListParts.
+
+    Raises:
+        UnexpectedAnswer: it is not one, or an entry is incomplete.
+    """
+    root = parse(body, "ListPartsResult", what, also="ListPartsResponse")  # moto's name
+    parts: dict[int, SentPart] = {}
+    for element in root:
+        if local(element.tag) == "Part":
+            entry = children(element)
+            part, size = number(entry.get("PartNumber", "")), number(entry.get("Size", ""))
+            if part is None or size is None:
+                raise UnexpectedAnswer(f"{what}: a part has no number or no size.")
+            parts[part] = SentPart(size, normal_etag(entry.get("ETag", "")))
+    facts = children(root)
+    more = facts.get("IsTruncated") == "true"
+    return SentPartsPage(parts, facts.get("NextPartNumberMarker") if more else None)
+
+
 class Upload(NamedTuple):
     """An incomplete multipart upload. `initiated` is in ISO 8601, as the store sends it, or None."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 TABLES = (
     """CREATE TABLE IF NOT EXISTS digest (
@@ -23,7 +23,8 @@ TABLES = (
     kind TEXT NOT NULL, md5 TEXT NOT NULL, flags TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (kind, md5)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS incomplete_upload (
-    store TEXT NOT NULL, key BLOB NOT NULL, upload_id TEXT NOT NULL, PRIMARY KEY (store, key)) WITHOUT ROWID""",
+    store TEXT NOT NULL, key BLOB NOT NULL, upload_id TEXT NOT NULL, md5 TEXT,
+    PRIMARY KEY (store, key)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS scratch_key (
     store TEXT NOT NULL, key BLOB NOT NULL, PRIMARY KEY (store, key)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS verify_mark (
@@ -31,9 +32,10 @@ TABLES = (
     last_modified TEXT, same INTEGER NOT NULL, PRIMARY KEY (remote, key)) WITHOUT ROWID""",
 )
 
-MIGRATION = (
+MIGRATION_OF_2 = (
     # Before schema 3, these three were rows of other tables, under the name of the store or remote with a suffix.
-    """INSERT INTO incomplete_upload SELECT substr(store, 1, length(store) - 8), CAST(name AS BLOB), value
+    """INSERT INTO incomplete_upload (store, key, upload_id)
+    SELECT substr(store, 1, length(store) - 8), CAST(name AS BLOB), value
     FROM fact WHERE substr(store, -8) = ' uploads'""",
     """INSERT INTO scratch_key SELECT substr(store, 1, length(store) - 8), CAST(name AS BLOB)
     FROM fact WHERE substr(store, -8) = ' scratch'""",
@@ -44,6 +46,8 @@ MIGRATION = (
     "DELETE FROM fact WHERE substr(store, -8) IN (' uploads', ' scratch')",
     "DELETE FROM base WHERE substr(remote, -9) = ' verified'",
 )
+
+MIGRATION_OF_3 = ("ALTER TABLE incomplete_upload ADD COLUMN md5 TEXT",)
 
 
 class NewerSchema(sqlite3.DatabaseError):
@@ -66,7 +70,9 @@ def update(connection: sqlite3.Connection) -> None:
     """Create the tables, or migrate those of an earlier schema, in one transaction."""
     connection.execute("BEGIN IMMEDIATE")
     if not is_current(connection):  # another process may have done it while this one waited for the lock
-        for statement in (*TABLES, *(MIGRATION if _version(connection) else ())):
+        version = _version(connection)
+        migration = MIGRATION_OF_3 if version == 3 else MIGRATION_OF_2 if version else ()
+        for statement in (*TABLES, *migration):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")

@@ -4,7 +4,8 @@
 - bases: what was last proven equal, per remote and key, so that a change can be told from a difference;
 - facts: what a probe or a proof showed about a store;
 - contents: MD5 and kind → what was found in those bytes, so that a file that was moved or copied is not decoded again;
-- incomplete uploads and scratch keys: what a killed run leaves in the bucket, so that a later one removes it;
+- incomplete uploads and scratch keys: what a killed run leaves in the bucket, so that a later one continues or removes
+  it;
 - verify marks: what an interrupted verification has read, so that it resumes.
 
 Everything here can be lost without losing content: digests are computed again, and without a base a changed
@@ -42,6 +43,13 @@ class VerifyMark(NamedTuple):
     etag: str | None
     last_modified: str | None
     same: bool
+
+
+class OpenUpload(NamedTuple):
+    """A multipart upload that has not completed, and the MD5 of the file that it is of (unknown before schema 4)."""
+
+    upload_id: str
+    md5: str | None
 
 
 Row = TypeVar("Row", LocalFile, Base, VerifyMark)
@@ -167,15 +175,15 @@ class State:
 
     # --- what a killed or interrupted run leaves behind --------------------------------------------------------------
 
-    def incomplete_uploads(self, store: str) -> dict[str, str]:
-        """Return the upload IDs of this library's multipart uploads that have not completed, by the whole key."""
-        query = "SELECT key, upload_id FROM incomplete_upload WHERE store = ?"
-        return dict(self._db.read(query, (_text(store),), lambda key, upload_id: (_key(key), str(upload_id))))
+    def incomplete_uploads(self, store: str) -> dict[str, OpenUpload]:
+        """Return this library's multipart uploads that have not completed, by the whole key."""
+        query = "SELECT key, upload_id, md5 FROM incomplete_upload WHERE store = ?"
+        return dict(self._db.read(query, (_text(store),), _open_upload))
 
-    def record_incomplete_upload(self, store: str, key: str, upload_id: str) -> None:
+    def record_incomplete_upload(self, store: str, key: str, upload: OpenUpload) -> None:
         """Remember that a multipart upload has started."""
-        rows = [(_text(store), key_bytes(key), upload_id)]
-        self._db.write("INSERT OR REPLACE INTO incomplete_upload VALUES (?, ?, ?)", rows)
+        rows = [(_text(store), key_bytes(key), *upload)]
+        self._db.write("INSERT OR REPLACE INTO incomplete_upload VALUES (?, ?, ?, ?)", rows)
 
     def forget_incomplete_upload(self, store: str, key: str) -> None:
         """Forget an upload that was completed or aborted."""
@@ -238,6 +246,10 @@ def _base(key: bytes, md5: str, etag: str, size: int, common: int) -> Base:
 
 def _verify_mark(key: bytes, md5: str, size: int, etag: str | None, modified: str | None, same: int) -> VerifyMark:
     return VerifyMark(_key(key), md5, size, etag, modified, bool(same))
+
+
+def _open_upload(key: bytes, upload_id: str, md5: str | None) -> tuple[str, OpenUpload]:
+    return _key(key), OpenUpload(str(upload_id), None if md5 is None else str(md5))
 
 
 def _item(name: str, value: str) -> tuple[str, str]:

@@ -1,13 +1,14 @@
 """Finds and aborts incomplete multipart uploads: they are in no listing, and are billed until somebody aborts them.
 
-This library's own are recorded while they run, so that its next push aborts what a killed one left. Those of others are
+This library's own are recorded while they run, so that its next push continues or aborts what an interrupted one left.
+Those of others are
 aborted only on request, and only if they are old: an upload that is under way looks the same.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,21 +17,24 @@ from hashmark.library.dataset import Dataset
 from hashmark.library.library import Library
 from hashmark.s3 import multipart
 from hashmark.s3.xml import Upload
+from hashmark.state.state import OpenUpload
 
 ABANDONED_AFTER = timedelta(days=1)
 """The age at which an upload counts as abandoned."""
 
 
-def note(library: Library, key: str, upload_id: str | None) -> None:
+def note(library: Library, key: str, upload: OpenUpload | None) -> None:
     """Record that an upload of the whole key has begun, or (None) that it has ended."""
-    if upload_id is None:
+    if upload is None:
         library.state.forget_incomplete_upload(library.bucket.store, key)
     else:
-        library.state.record_incomplete_upload(library.bucket.store, key, upload_id)
+        library.state.record_incomplete_upload(library.bucket.store, key, upload)
 
 
-def abort_own(dataset: Dataset) -> tuple[str, ...]:
-    """Abort the uploads that a killed push of this dataset has left. The dataset's lock must be held.
+def abort_own(dataset: Dataset, keep: Collection[str] = ()) -> tuple[str, ...]:
+    """Abort the uploads that an interrupted push of this dataset has left, but for the whole keys to `keep`.
+
+    The dataset's lock must be held.
 
     Return a note about each that could not be aborted; it stays recorded.
 
@@ -38,11 +42,11 @@ def abort_own(dataset: Dataset) -> tuple[str, ...]:
         StoreError: the store can't be reached, or refuses everything.
     """
     library, notes = dataset.library, []
-    for key, upload_id in library.state.incomplete_uploads(library.bucket.store).items():
-        if key.startswith(dataset.prefix):
+    for key, upload in library.state.incomplete_uploads(library.bucket.store).items():
+        if key.startswith(dataset.prefix) and key not in keep:
             try:
                 with contextlib.suppress(NoSuchObject):
-                    multipart.abort(library.bucket.client, key, upload_id)
+                    multipart.abort(library.bucket.client, key, upload.upload_id)
             except StoreError as error:
                 if error.fatal and not isinstance(error, AccessDenied):
                     raise
@@ -71,7 +75,8 @@ def find(library: Library, now: datetime | None = None) -> list[IncompleteUpload
     own = library.state.incomplete_uploads(library.bucket.store)
     until = (now or datetime.now(UTC)) - ABANDONED_AFTER
     found = library.bucket.uploads(f"{prefix}/" if prefix else "")
-    return [IncompleteUpload(u, own.get(u.key) == u.upload_id, _began_before(u, until)) for u in found]
+    ids = {(key, upload.upload_id) for key, upload in own.items()}
+    return [IncompleteUpload(u, (u.key, u.upload_id) in ids, _began_before(u, until)) for u in found]
 
 
 def _began_before(upload: Upload, until: datetime) -> bool:
@@ -92,7 +97,7 @@ def abort(library: Library, found: list[IncompleteUpload]) -> int:
     for dataset in library.datasets():
         with contextlib.suppress(Busy), dataset.lock():
             abort_own(dataset)
-    ended = before - set(library.state.incomplete_uploads(library.bucket.store).values())
+    ended = before - {upload.upload_id for upload in library.state.incomplete_uploads(library.bucket.store).values()}
     others = [f.upload for f in found if f.old and f.upload.upload_id not in before]
     for upload in others:
         with contextlib.suppress(NoSuchObject):

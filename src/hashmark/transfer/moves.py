@@ -8,21 +8,32 @@ few threads carry out many actions; a multipart upload blocks its thread. Retrie
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from hashmark.core import etags
-from hashmark.core.errors import BadDigest, LocalError, NoSuchObject, PreconditionFailed, UnexpectedAnswer
+from hashmark.core.errors import (
+    BadDigest,
+    Interrupted,
+    LocalError,
+    NoSuchObject,
+    PreconditionFailed,
+    UnexpectedAnswer,
+)
 from hashmark.core.model import Base, Evidence, RemoteObject, Stamp
 from hashmark.core.plan import Action, Verb
+from hashmark.disk.durable import continued_name
 from hashmark.disk.hashing import CHUNK_BYTES, ChangedWhileReading, read_whole
 from hashmark.disk.place import Slot, open_slot
 from hashmark.s3.bucket import Bucket, in_ranges
+from hashmark.s3.multipart import INTERRUPTIONS
 from hashmark.s3.requests import Expect, Head
 from hashmark.s3.store_capabilities import SUPPORTED, UNSUPPORTED, StoreCapabilities
+from hashmark.state.state import OpenUpload
 from hashmark.transfer.action_result import ActionResult
-from hashmark.transfer.parts import OnBytes, PartsUpload, as_compared, changed, unreadable
+from hashmark.transfer.parts import CancellableHasher, OnBytes, PartsUpload, as_compared, changed, unreadable
 
 MAX_SINGLE_PUT_BYTES = 64 << 20
 """A file up to this size is uploaded with one PUT, whose ETag is then an MD5."""
@@ -45,8 +56,9 @@ class Destination:
 class Mover:
     """Carries out the actions of one run.
 
-    `on_upload` is called with the whole key of each multipart upload and its id when it begins, with the key and None
-    when it has ended. `on_content` is called with the key and bytes of each small file that is read for the first time;
+    `uploads` are the incomplete multipart uploads that an earlier run has left, by the whole key: they are continued.
+    `on_upload` is called with the whole key of each when it begins, and with the key and None when it has ended.
+    `on_content` is called with the key and bytes of each small file that is read for the first time;
     what it returns is `ActionResult.from_content`.
     """
 
@@ -55,12 +67,14 @@ class Mover:
         destination: Destination,
         capabilities: StoreCapabilities,
         *,
-        on_upload: Callable[[str, str | None], None] = lambda _key, _upload_id: None,
+        uploads: Mapping[str, OpenUpload] = MappingProxyType({}),
+        on_upload: Callable[[str, OpenUpload | None], None] = lambda _key, _upload: None,
         on_content: Callable[[str, bytes], object] = lambda _key, _data: None,
     ) -> None:
         self._to = destination
         self._requests = destination.bucket.requests
         self._capabilities = capabilities
+        self._uploads = dict(uploads)
         self._on_upload = on_upload
         self._on_content = on_content
         self._in_trash: set[str] = set()
@@ -74,10 +88,13 @@ class Mover:
         Raises:
             HashmarkError: it was not carried out; both sides are as they were, or else the message says how they are.
         """
-        if action.verb is Verb.UPLOAD:
-            return await self.upload(action, on_bytes, is_cancelled)
-        if action.verb is Verb.DOWNLOAD:
-            return await self.download(action, on_bytes, is_cancelled)
+        try:
+            if action.verb is Verb.UPLOAD:
+                return await self.upload(action, on_bytes, is_cancelled)
+            if action.verb is Verb.DOWNLOAD:
+                return await self.download(action, on_bytes, is_cancelled)
+        except Interrupted:
+            raise Interrupted(f"The transfer of '{action.key}' was stopped.") from None
         if action.verb is Verb.DELETE_REMOTE:
             return await self.delete_remote(action)
         return self.delete_local(action)
@@ -98,7 +115,7 @@ class Mover:
         expect: Expect | None = Expect(remote.etag if remote else None)
         if remote and self._capabilities.replace_only is UNSUPPORTED:
             expect = None  # such a store ignores the condition or, as Swift does, refuses the write
-        if local.size > MAX_SINGLE_PUT_BYTES:
+        if is_in_parts(action):
             large = PartsUpload(
                 self._to.bucket,
                 self._to.root / local.key,
@@ -110,7 +127,11 @@ class Mover:
             file, md5 = large.hash()
             await self._clear_the_way(action, guarded=self._capabilities.guards_writes)
             etag, evidence = large.send(
-                key, expect=expect, on_bytes=on_bytes, on_upload=lambda upload_id: self._on_upload(key, upload_id)
+                key,
+                expect=expect,
+                on_bytes=on_bytes,
+                on_upload=lambda upload: self._note(key, upload),
+                left=self._uploads.get(key),
             )
             return ActionResult(action, evidence, Base(action.key, md5, etag, file.size), file)
         try:
@@ -146,6 +167,13 @@ class Mover:
                 raise UnexpectedAnswer(f"'{key}' was uploaded, but reading it back gave other bytes.", "Push it again.")
             evidence = Evidence.BODY
         return ActionResult(action, evidence, Base(action.key, md5, etag, file.size), file, from_content)
+
+    def _note(self, key: str, upload: OpenUpload | None) -> None:
+        if upload is None:
+            self._uploads.pop(key, None)
+        else:
+            self._uploads[key] = upload
+        self._on_upload(key, upload)
 
     async def _clear_the_way(self, action: Action, *, guarded: bool) -> None:
         """Copy the old object to the trash; then, unless the store guards the change, check that it is still the same.
@@ -184,15 +212,17 @@ class Mover:
         assert remote is not None  # noqa: S101 - a plan downloads only what was listed
         with open_slot(self._to.root, action.key, create=True) as slot:
             slot.check_writable()
-            temporary = slot.temporary()
+            partial = partial_name(action)
+            temporary = partial or slot.temporary()
             try:
                 md5, size, evidence = await self._fetch(action, slot, temporary, on_bytes, is_cancelled)
                 trash = self._to.trash
                 compared = (local.stamp, trash / action.key, local.md5) if local else (None, trash, None)
                 made = slot.stamp(temporary)
                 slot.put(temporary, *compared, synced=True)
-            except BaseException:
-                slot.drop(temporary)
+            except BaseException as error:
+                if not (partial and isinstance(error, INTERRUPTIONS)):
+                    slot.drop(temporary)
                 raise
             placed = _placed_stamp(slot, made)
         return ActionResult(action, evidence, Base(action.key, md5, remote.etag or "", size), placed=placed)
@@ -207,8 +237,16 @@ class Mover:
         count = etags.part_count(etag)
         cuts = etags.part_size_candidates(remote.size or 0, count) if count else []
         key = self._to.prefix + action.key
-        hasher = etags.MultipartHasher(cuts)
-        size = await self._write(key, slot, temporary, remote, hasher, on_bytes, is_cancelled)
+
+        def stop_if_cancelled() -> None:
+            if is_cancelled():
+                raise Interrupted(f"'{key}' was not downloaded whole.")
+
+        hasher, begun = etags.MultipartHasher(cuts), 0
+        if in_ranges(remote.size):
+            hasher = CancellableHasher(cuts, stop_if_cancelled)
+            begun = slot.begun(temporary, hasher, remote.size)
+        size = await self._write(key, slot, temporary, remote, hasher, on_bytes, is_cancelled, begun)
         md5 = hasher.md5()
         if remote.size is not None and size != remote.size:
             raise BadDigest(f"'{key}' has {remote.size} bytes in the listing, but {size} arrived.")
@@ -232,7 +270,7 @@ class Mover:
             )
         # The ETag says nothing about these bytes, so they are read twice: an error on the way does not repeat itself.
         slot.drop(temporary)
-        again = etags.MultipartHasher()
+        again = CancellableHasher((), stop_if_cancelled)
         await self._write(key, slot, temporary, remote, again, None, is_cancelled)
         if again.md5() != md5:
             raise BadDigest(f"'{key}' gave different bytes when it was read twice.")
@@ -247,16 +285,22 @@ class Mover:
         hasher: etags.MultipartHasher,
         on_bytes: OnBytes,
         is_cancelled: Callable[[], bool],
+        begun: int = 0,
     ) -> int:
-        """Write the object's bytes to `temporary` and hash them. Return how many they are."""
+        """Write the object's bytes to `temporary`, which has the first `begun`, and hash them. Return its size."""
         etag = remote.etag or ""
+        chunks: Iterable[bytes]
         if in_ranges(remote.size):
-            chunks = self._to.bucket.chunks(key, remote.size, etag=etag, on_bytes=on_bytes)
+            if on_bytes and begun:
+                on_bytes(begun)
+            chunks = self._to.bucket.pieces(
+                key, remote.size, etag=etag, begin=begun, on_bytes=on_bytes, is_cancelled=is_cancelled
+            )
         else:
             chunks = await self._requests.get(
                 key, etag=etag or None, size=remote.size, on_bytes=on_bytes, is_cancelled=is_cancelled
             )
-        return slot.fill(temporary, chunks, hasher)
+        return slot.fill(temporary, chunks, hasher, start=begun)
 
     async def delete_remote(self, action: Action) -> ActionResult:
         """Delete an object that was shown, after it is in the bucket's trash.
@@ -289,6 +333,22 @@ class Mover:
         with open_slot(self._to.root, action.key) as slot:
             slot.remove(local.stamp, self._to.trash / action.key, local.md5)
         return ActionResult(action, None, None)
+
+
+def is_in_parts(action: Action) -> bool:
+    """Return whether an action uploads a file in parts."""
+    return action.verb is Verb.UPLOAD and action.size > MAX_SINGLE_PUT_BYTES
+
+
+def partial_name(action: Action) -> str | None:
+    """Return the name of the file that an interrupted download leaves, for the next one to continue.
+
+    None if it leaves none. The name stands for this version of this object; what it holds is proven like any download.
+    """
+    remote = action.status.remote
+    if action.verb is not Verb.DOWNLOAD or remote is None or not remote.etag or not in_ranges(remote.size):
+        return None
+    return continued_name(f"{action.key}\0{remote.etag}\0{remote.size}")
 
 
 def _placed_stamp(slot: Slot, made: Stamp | None) -> Stamp | None:

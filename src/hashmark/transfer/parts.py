@@ -6,9 +6,10 @@ whole file in metadata that must be sent before the first part. Conditions, the 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +23,7 @@ from hashmark.s3.file_body import FileBody
 from hashmark.s3.multipart import Part
 from hashmark.s3.requests import Expect, content_md5
 from hashmark.s3.store_capabilities import SUPPORTED, UNSUPPORTED, StoreCapabilities
+from hashmark.state.state import OpenUpload
 
 PART_BYTES = 64 << 20
 """The size of a part, doubled until there are few enough parts."""
@@ -97,7 +99,7 @@ class PartsUpload:
         local = self._file
         if local.md5:
             return local, local.md5
-        hasher = _CancellableHasher(self._size, self._stop_if_cancelled)
+        hasher = CancellableHasher([self._size], self._stop_if_cancelled)
         try:
             md5, stamp = hash_file(str(self._path), hasher)
         except ChangedWhileReading:
@@ -109,17 +111,31 @@ class PartsUpload:
         return self._file, md5
 
     def send(
-        self, key: str, *, expect: Expect | None, on_bytes: OnBytes, on_upload: Callable[[str | None], None]
+        self,
+        key: str,
+        *,
+        expect: Expect | None,
+        on_bytes: OnBytes,
+        on_upload: Callable[[OpenUpload | None], None],
+        left: OpenUpload | None = None,
     ) -> tuple[str, Evidence]:
         """Send the parts, and complete them as one object if they are what was hashed. Return its ETag and the proof.
 
+        `left` is an interrupted upload to this key. Its parts are used where it was of the same file, and where the
+        store's ETags of parts are known to be MD5s; else it is aborted.
+
         Raises:
+            Interrupted: the run was cancelled; where its ETags are known to be MD5s, what was sent stays in the bucket.
             FileChanged, Unreadable: the file changed meanwhile; nothing is visible in the bucket.
             BadDigest: the store received other bytes than were hashed.
             UnexpectedAnswer: the object is not what was sent.
             StoreError: the store refuses.
         """
         md5, ordinary = self._file.md5 or "", self._capabilities.etag_multipart is not UNSUPPORTED
+        resume = left.upload_id if left and left.md5 == md5 and self._trusts_etags else None
+        if left and not resume:
+            with contextlib.suppress(StoreError):
+                multipart.abort(self._bucket.client, key, left.upload_id)
         try:
             with self._path.open("rb") as file:
                 etag = multipart.upload(
@@ -131,13 +147,16 @@ class PartsUpload:
                     metadata={"md5chksum": content_md5(md5)},
                     confirm=self._confirm,
                     made_of_md5s=ordinary,
-                    on_upload=on_upload,
+                    resume=resume,
+                    keep=lambda: self._trusts_etags and not self._has_changed(),
+                    is_cancelled=self._is_cancelled,
+                    on_upload=lambda upload_id: on_upload(OpenUpload(upload_id, md5) if upload_id else None),
                     on_bytes=on_bytes,
                 )
         except OSError as error:
             raise unreadable(self._file, error) from None
         except StoreError:
-            if any(body.is_changed for body in self._bodies):
+            if self._has_changed():
                 raise changed(self._file) from None
             raise
         if etag == md5:
@@ -190,18 +209,22 @@ class PartsUpload:
             self._doubted.add(self._file.key)
             raise BadDigest(f"'{self._file.key}': the store's ETags are not those of the parts that were hashed.")
 
+    def _has_changed(self) -> bool:
+        return any(body.is_changed for body in self._bodies)
+
     def _stop_if_cancelled(self) -> None:
         if self._is_cancelled():
-            raise Interrupted(f"'{self._file.key}' was not uploaded.")
+            raise Interrupted(f"'{self._file.key}' was not uploaded whole.")
 
 
-class _CancellableHasher(etags.MultipartHasher):
-    """Hashes a file whole and in parts of `size`; `check`, called before each chunk, may raise."""
+class CancellableHasher(etags.MultipartHasher):
+    """Hashes a file whole and in parts; `check`, called before each chunk, may raise."""
 
-    def __init__(self, size: int, check: Callable[[], None]) -> None:
-        super().__init__([size])
+    def __init__(self, cuts: Iterable[etags.Cut], check: Callable[[], None]) -> None:
+        super().__init__(cuts)
         self._check = check
 
     def update(self, data: bytes | memoryview) -> None:
+        """Add the next bytes, unless `check` raises."""
         self._check()
         super().update(data)
