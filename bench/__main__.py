@@ -1,7 +1,7 @@
 """`make bench`: measure hashmark, rclone, s5cmd, the AWS CLI and s3cmd on the same store in one run.
 
-`--quick` uses smaller inputs and fewer rounds, and ends within five minutes. `--latency MS` delays every request as a
-distant region would. A full run writes docs/benchmarks.md and .json; a quick or partial run writes them to build/.
+`--quick` uses smaller inputs and fewer rounds, and ends within five minutes. A full run writes docs/benchmarks.md and
+.json; a quick or partial run writes them to build/.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from pathlib import Path
 
 from bench import programs, report
 from bench.cases import SLOW_AFTER_S, SLOW_RUNS, Bench, Case, make_library
-from bench.inputs import LARGE, PAIRS, STORY, TINY, Input, build, smaller
+from bench.inputs import LARGE, MIDDLE, PAIRS, STORY, TINY, Input, build, smaller
 from bench.programs import BUCKET, Program
+from bench.proxy import NEAR, Line
 from hashmark.embedded.embedded_bucket import EmbeddedBucket, read_credentials
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,11 +29,11 @@ def main() -> None:
     """Build the inputs, push them, and run the programs in turn; write the results after each case."""
     options = _options()
     rounds = options.rounds or (3 if options.quick else 5)
-    whole = not (options.quick or options.only or options.latency)
+    whole = not (options.quick or options.only)
     out = options.out or ROOT / ("docs" if whole else "build")
     before = report.cases_in(out) if options.keep else []
     with tempfile.TemporaryDirectory(prefix="hashmark-bench-") as place, _bucket(Path(place)) as box:
-        bench = Bench(Path(place), box, _programs(Path(place), box), rounds, options.latency / 1000)
+        bench = Bench(Path(place), box, _programs(Path(place), box), rounds)
         found: list[Case] = []
         for case in _cases(bench, options):
             found.append(case)
@@ -49,11 +50,8 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller inputs, fewer rounds")
-    parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="delay of each request")
     parser.add_argument("--rounds", type=int, help="runs of each program (5; quick: 3)")
-    parser.add_argument(
-        "--only", default="", metavar="WORD", help="only cases whose name contains it, such as 'list 84_tiny'"
-    )
+    parser.add_argument("--only", default="", metavar="WORD", help="only cases with these words, such as 'list far'")
     parser.add_argument(
         "--large", type=int, default=LARGE.images, metavar="N", help="number of 200 MB files (10; 40 need 60 GB)"
     )
@@ -97,42 +95,67 @@ def _cases(bench: Bench, options: argparse.Namespace) -> Iterator[Case]:
     make_library(bench.library, "inputs")
     for whole, asked in _plan(bench, options.large):
         item = smaller(whole) if options.quick else whole
-        chosen = [measure for name, measure in asked if all(word in f"{name} {item.name}" for word in words)]
+        chosen = [
+            (line, measure) for line, name, measure in asked if all(word in f"{name} {item.name}" for word in words)
+        ]
         if not chosen:
             continue
         _log(f"building and pushing {item.name}: {item.described}")
         build(bench.library / item.name, item)
         bench.put(item)
-        for measure in chosen:
+        for line, measure in chosen:
+            bench.over(line, item)
             case = measure(item)
             _log(f"{case.title}, {item.name}: " + ", ".join(f"{r.program} {r.costs[0].wall:.2f} s" for r in case.rows))
             yield case
         shutil.rmtree(bench.library / item.name)
-    if all(word in "memory" for word in words) and not options.latency:
+    bench.over(NEAR, PAIRS)
+    if all(word in "memory" for word in words):
         yield bench.memory((2_000, 10_000) if options.quick else (200_000, 1_000_000))
 
 
-def _plan(bench: Bench, large: int) -> list[tuple[Input, list[tuple[str, Measure]]]]:
-    """List the inputs, each with its cases by name."""
+FAR = Line("50 ms latency", 0.05)
+"""A distant region."""
+
+USUAL = Line("100 Mbit/s with 30 ms", 0.03, 12_500_000)
+"""What most users have."""
+
+
+def _plan(bench: Bench, large: int) -> list[tuple[Input, list[tuple[Line, str, Measure]]]]:
+    """List the inputs, each with its cases: over which line, and by which name."""
 
     def without(*names: str) -> list[Program]:
         return [program for program in bench.programs if not program.name.startswith(names)]
 
     movers, fast = without("s3cmd"), without("s3cmd", "aws")
 
-    def moves(programs: Sequence[Program]) -> list[tuple[str, Measure]]:
-        return [("push", lambda item: bench.push(item, programs)), ("pull", lambda item: bench.pull(item, programs))]
+    def moves(programs: Sequence[Program], line: Line = NEAR, where: str = "") -> list[tuple[Line, str, Measure]]:
+        return [
+            (line, f"push {where}", lambda item: bench.push(item, programs)),
+            (line, f"pull {where}", lambda item: bench.pull(item, programs)),
+        ]
 
     return [
-        (STORY, [("check", bench.check)]),
-        (PAIRS, [("check", bench.check), ("list", bench.listing), *moves(movers), ("changed", bench.changed)]),
+        (STORY, [(NEAR, "check", bench.check)]),
+        (
+            PAIRS,
+            [
+                (NEAR, "check", bench.check),
+                (NEAR, "list", bench.listing),
+                *moves(movers),
+                *moves(fast, FAR, "far"),
+                (NEAR, "changed", bench.changed),
+            ],
+        ),
         (
             TINY,
             [
-                ("check", lambda item: bench.check(item, fast)),
-                ("list", lambda item: bench.listing(item, fast)),
+                (NEAR, "check", lambda item: bench.check(item, fast)),
+                (NEAR, "list", lambda item: bench.listing(item, fast)),
+                (FAR, "list far", lambda item: bench.listing(item, fast)),
             ],
         ),
+        (MIDDLE, moves(fast, USUAL, "line")),
         (replace(LARGE, images=large), moves(fast)),
     ]
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import proxy
+from bench import limit, proxy
 from bench.inputs import CHANGED, Input, change
 from bench.measure import Cost, Row, run
-from bench.programs import BUCKET, SCRIPTS, Command, Program, Site, environment
+from bench.programs import BUCKET, REGION, SCRIPTS, Command, Program, Site, environment
+from bench.proxy import NEAR, Line
 from hashmark.embedded.embedded_bucket import EmbeddedBucket, read_credentials
 
 LARGE_BYTES = 1_000_000_000
@@ -31,6 +32,13 @@ SLOW_RUNS = 3
 
 MEMORY_SCRIPT = Path(__file__).with_name("memory.py")
 """A path, not an import: memory that the benchmark itself holds raises the smallest peak it can measure."""
+
+LIMIT = "prepared requests: the store's limit"
+
+LIMIT_BYTES = 10_000_000
+"""Larger files are not sent in one request each, so there is no such limit."""
+
+LIMIT_SCRIPT = Path(limit.__file__)
 
 NO_FSYNC = "import os; os.fsync = lambda _: None; from hashmark.cli.main import main; main()"
 
@@ -63,6 +71,8 @@ class Turn:
     around: Callable[[str], AbstractContextManager[Site]]
     command: Callable[[Site], Command]
     found: bool = False
+    counted: bool = True
+    """Whether its requests are counted."""
 
     @property
     def slow(self) -> bool:
@@ -73,32 +83,39 @@ class Turn:
 class Bench:
     """A library whose datasets are already in the bucket, and the programs to measure."""
 
-    def __init__(self, folder: Path, box: EmbeddedBucket, programs: Sequence[Program], rounds: int, latency: float):
+    def __init__(self, folder: Path, box: EmbeddedBucket, programs: Sequence[Program], rounds: int):
         self.folder = folder
         self.library = folder / "library"
         self.programs = programs
         self._box = box
         self._rounds = rounds
-        self._suffix = f", {latency * 1000:g} ms latency" if latency else ""
         self._open = contextlib.ExitStack()
-        target = box.address.endpoint_url
-        self._counter = self._open.enter_context(proxy.in_front_of(target))
-        self._url = self._open.enter_context(proxy.in_front_of(target, latency)).url if latency else target
+        self._url = box.address.endpoint_url
+        self._counter = self._open.enter_context(proxy.in_front_of(self._url))
+        self._lines = {NEAR: self._url}
+        self._line = NEAR
         self._numbers = itertools.count()
 
     def close(self) -> None:
         """Stop the proxies."""
         self._open.close()
 
-    def _urls(self) -> tuple[str, str]:
-        return self._url, self._counter.url
+    def over(self, line: Line, item: Input) -> None:
+        """Reach the store over this line from now on. hashmark probes the store there once, with a pushed dataset."""
+        if line not in self._lines:
+            self._lines[line] = self._open.enter_context(proxy.in_front_of(self._lines[NEAR], line)).url
+            self._probe(self._lines[line], item)
+        self._line, self._url = line, self._lines[line]
 
     def put(self, item: Input) -> None:
         """Push a dataset of the library, and probe the store at each of its addresses."""
         ours = self.programs[0]
         self._run(ours, ours.push, Site(self._box.address.endpoint_url, *self._place(item)))
-        for url in self._urls():
-            self._run(ours, _always([SCRIPTS / "hashmark", "doctor"]), Site(url, *self._place(item)))
+        for url in {*self._lines.values(), self._counter.url}:
+            self._probe(url, item)
+
+    def _probe(self, url: str, item: Input) -> None:
+        self._run(self.programs[0], _always([SCRIPTS / "hashmark", "doctor"]), Site(url, *self._place(item)))
 
     def check(self, item: Input, programs: Sequence[Program] = ()) -> Case:
         """Measure a check of a dataset that is in sync."""
@@ -115,7 +132,7 @@ class Bench:
         """Measure a check after captions changed but kept their size, and how many of them each program finds."""
         state = self.library / ".hashmark"
         saved = self.folder / "state"
-        for url in self._urls():  # bases are stored per address of the store
+        for url in (self._url, self._counter.url):  # bases are stored per address of the store
             self._run(self.programs[0], self.programs[0].check, Site(url, *self._place(item)))
         shutil.copytree(state, saved)
         count = min(CHANGED, item.images)
@@ -129,11 +146,13 @@ class Bench:
         return self._measure(Case("List", item), turns)
 
     def push(self, item: Input, programs: Sequence[Program]) -> Case:
-        """Measure a push to an empty prefix."""
-        return self._measure(
-            Case("Push", item),
-            [self._turn(p, self._empty_prefix(item), p.push, compares=_PUSHED[i > 0]) for i, p in enumerate(programs)],
-        )
+        """Measure a push to an empty prefix, and the store's limit."""
+        around = self._empty_prefix(item)
+        turns = [self._turn(p, around, p.push, compares=_PUSHED[i > 0]) for i, p in enumerate(programs)]
+        if item.size <= LIMIT_BYTES:
+            row = Row(LIMIT, "nothing")
+            turns.append(Turn(programs[0], row, around, self._prepared(item, push=True), counted=False))
+        return self._measure(Case("Push", item), turns)
 
     def pull(self, item: Input, programs: Sequence[Program]) -> Case:
         """Measure a pull into an empty folder."""
@@ -142,6 +161,9 @@ class Bench:
         row = Row(f"{ours.name}, without fsync", "each file hashed")
         turns = [self._turn(p, self._emptied(item), p.pull, compares=_PULLED[i > 0]) for i, p in enumerate(programs)]
         turns.insert(1, Turn(ours, row, self._emptied(item), _always(command)))
+        if item.size <= LIMIT_BYTES:
+            reads = Row(LIMIT, "nothing; writes nothing")
+            turns.append(Turn(ours, reads, self._in_sync(item), self._prepared(item, push=False), counted=False))
         return self._measure(Case("Pull", item), turns)
 
     def memory(self, counts: Sequence[int]) -> Case:
@@ -186,14 +208,14 @@ class Bench:
                     cost, turn.row.found = self._run(turn.program, turn.command, site, differs=turn.found)
                 turn.row.costs.append(cost)
         for turn in turns:
-            if turn.slow:
+            if turn.slow or not turn.counted:
                 continue
             with turn.around(self._counter.url) as site:
                 self._counter.forget()
                 self._run(turn.program, turn.command, site, differs=turn.found)
                 turn.row.requests = self._counter.counts.total()
         case.rows = [turn.row for turn in turns]
-        case.title += self._suffix
+        case.title += f", {self._line.name}" if self._line.name else ""
         return case
 
     def _run(
@@ -207,6 +229,18 @@ class Bench:
 
     def _place(self, item: Input) -> tuple[Path, str]:
         return self.library / item.name, f"inputs/{item.name}"
+
+    def _prepared(self, item: Input, *, push: bool) -> Callable[[Site], Command]:
+        """Give the command that sends a dataset's requests as they were signed before."""
+
+        def command(site: Site) -> Command:
+            files = sorted((self.library / item.name).iterdir())
+            requests = [(f"/{BUCKET}/{site.prefix}/{file.name}", file if push else None) for file in files]
+            target = self.folder / "requests.json"
+            limit.prepare(target, site.url, requests, read_credentials(self._box.credentials_file), REGION)
+            return [sys.executable, LIMIT_SCRIPT, target]
+
+        return command
 
     def _in_sync(
         self, item: Input, *, forget: bool = False, state: Path | None = None
@@ -283,4 +317,4 @@ _PULLED = ("each file hashed; fsync", "the program's defaults")
 def make_library(folder: Path, prefix: str) -> None:
     """Create a library whose store is configured by the environment."""
     folder.mkdir(parents=True)
-    (folder / "hashmark.toml").write_text(f'[remote]\nurl = "s3://{BUCKET}/{prefix}"\nregion = "us-east-1"\n')
+    (folder / "hashmark.toml").write_text(f'[remote]\nurl = "s3://{BUCKET}/{prefix}"\nregion = "{REGION}"\n')

@@ -38,12 +38,17 @@ PAIRS = Input("83_pairs", 5_000, 64_000)
 TINY = Input("84_tiny", 100_000, 100)
 LARGE = Input("85_large", 10, 200_000_000, captions=False)
 
+MIDDLE = Input("87_middle", 100, 1_000_000, captions=False)
+
 
 def smaller(item: Input) -> Input:
     """Return the input for a quick run."""
-    images, size = {"82_story": (271, 100_000), "83_pairs": (500, 64_000), "84_tiny": (2_000, 100)}.get(
-        item.name, (2, 100_000_000)
-    )
+    images, size = {
+        "82_story": (271, 100_000),
+        "83_pairs": (500, 64_000),
+        "84_tiny": (2_000, 100),
+        "87_middle": (20, 1_000_000),
+    }.get(item.name, (2, 100_000_000))
     return replace(item, images=images, size=size)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 BUCKET = "bench"
+REGION = "us-east-1"
 
 Command = Sequence[object]
 
@@ -147,7 +148,7 @@ def environment(url: str, access: str, secret: str) -> dict[str, str]:
     return own | {
         "AWS_ACCESS_KEY_ID": access,
         "AWS_SECRET_ACCESS_KEY": secret,
-        "AWS_REGION": "us-east-1",
+        "AWS_REGION": REGION,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
