@@ -14,6 +14,7 @@ import pytest
 
 from hashmark.core.model import Stamp
 from hashmark.disk.place import open_slot
+from hashmark.disk.unfinished import Unfinished
 from hashmark.disk.walk import stamp_of
 
 NOBODY = 65534
@@ -94,12 +95,13 @@ def mounted(folder: Path, *options: str) -> Iterator[Path]:
 def place(root: Path, key: str, data: bytes, expected: Stamp | None, trash: Path) -> None:
     """Replace a file as a download does with `Slot`: write a temporary file, then rename it."""
     with open_slot(root, key, create=True) as slot:
-        temporary = slot.temporary()
+        file = Unfinished(slot, slot.temporary())
         try:
-            slot.fill(temporary, [data])
-            slot.put(temporary, expected, trash, synced=True)
+            file.fill([data])
+            file.sync()
+            slot.put(file.name or "", expected, trash, synced=True)
         finally:
-            slot.drop(temporary)
+            file.drop()
 
 
 def stamp(path: Path) -> Stamp:

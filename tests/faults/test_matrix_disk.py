@@ -148,10 +148,11 @@ def test_row_3_killed_during_a_probe_no_scratch_object_stays(seaweedfs: Store, t
 def test_row_4_the_bytes_reach_the_device_before_their_name_and_the_name_before_the_next_file(
     there: Shell, seaweedfs: Store, tmp_path: Path, prefix: str
 ) -> None:
-    """Observed with strace: fsync of the file, link or rename, fsync of the folder. `tests/disk` has the same
-    from inside, for machines without strace.
+    """Observed with strace: fsync of the file, link or rename, fsync of the folder; new files together.
 
-    Guard: without the fsync of the temporary file, its name becomes durable first.
+    `tests/disk` has the same from inside, for machines without strace.
+
+    Guard: without the fsync of the unfinished file, its name becomes durable first.
     """
     strace = shutil.which("strace")
     if strace is None:
@@ -173,14 +174,17 @@ def test_row_4_the_bytes_reach_the_device_before_their_name_and_the_name_before_
     orders = [order for order in orders if "link" in order or "rename" in order]
     assert orders
     for order in orders:
-        assert re.fullmatch(r"(fsync PART (link PART|fsync TRASH rename PART) fsync FOLDER ?)+", order), order
+        assert re.fullmatch(
+            r"(((fsync PART )+(link PART )+|fsync PART fsync TRASH rename PART )fsync FOLDER ?)+", order
+        ), order
+        assert order.count("fsync PART") == order.count("link PART") + order.count("rename PART")
 
 
 def _order(calls: str) -> str:
     """Return the system calls of one thread on temporary files and the dataset's folder, in order."""
     words = []
     for name, what in re.findall(r"^(fsync|link|rename)\w*\((.*)\) += 0", calls, re.MULTILINE):
-        if ".part" in what:
+        if re.search(r'\.part|/#\d+|"/proc/self/fd/\d+"', what):  # under a temporary name, or without one
             words.append(f"{name} PART")
         elif what.endswith(f"/{NAME}>"):
             words.append(f"{name} {'TRASH' if '/trash/' in what else 'FOLDER'}")

@@ -16,6 +16,7 @@ from hashmark.core.pairs import Pairing, split_suffix
 from hashmark.disk.durable import as_local_error
 from hashmark.disk.place import open_slot
 from hashmark.disk.read import read_file
+from hashmark.disk.unfinished import Unfinished
 from hashmark.library.dataset import Dataset
 from hashmark.trash.batch import new_batch_name
 from hashmark.trash.journal import digest
@@ -101,17 +102,17 @@ def _put(dataset: Dataset, key: str, data: bytes, before: bytes, replaces: str |
         expected = slot.stamp()
         if expected is not None:
             slot.facts()  # raises if it can't be written
-        temporary = slot.temporary()
+        file = Unfinished(slot, slot.temporary())
         try:
-            slot.fill(temporary, [data])
+            file.fill([data])
             # Checked again after the stamp was taken: from here on, `put` detects every change.
             now = read_file(dataset.path, key, MAX_CAPTION_BYTES)
             if (now[0] if now else b"") != before or (expected is None) != (now is None):
                 raise FileChanged(
                     f"'{key}' changed on disk while it was being saved and is left as it is.", "Compare both."
                 )
-            slot.put(temporary, expected, trash, replaces, synced=True)
+            slot.put(file.name or "", expected, trash, replaces)
         except OSError as error:
             raise as_local_error(error, key) from None
         finally:
-            slot.drop(temporary)
+            file.drop()

@@ -21,6 +21,9 @@ from hashmark.core.events import Event, JobState, reduce
 if TYPE_CHECKING:
     from hashmark.cli.progress_bar import ProgressBar
 
+BAR_INTERVAL_S = 0.1
+"""Between two updates of a bar: there may be thousands of events a second."""
+
 LINE_INTERVAL_S = 2.0
 """Between two lines in a pipe."""
 
@@ -78,19 +81,19 @@ class ProgressDisplay:
     def on_event(self, event: Event) -> None:
         """Apply one event, and show the progress."""
         self.state = reduce(self.state, event)
-        with self._quiet_on_error():
-            self._show()
+        interval = BAR_INTERVAL_S if self._bar else LINE_INTERVAL_S
+        if not self._quiet and (self.state.now - self._last >= interval or self.state.ended):
+            self._last = self.state.now
+            with self._quiet_on_error():
+                self._show()
 
     def _show(self) -> None:
-        # A file counts as its bytes plus 4096: small files cost mostly their requests.
-        weight = self.state.files_done * 4096 + self.state.bytes_moved
-        total = self.state.files * 4096 + self.state.bytes
         if self._bar:
-            self._bar.update(weight, total, facts(self.state))
-        elif not self._quiet and (self.state.now - self._last >= LINE_INTERVAL_S or self.state.ended):
-            self._last = self.state.now
-            if self.state.files:
-                self._out.print(f"{self._title}: {facts(self.state)}")
+            # A file counts as its bytes plus 4096: small files cost mostly their requests.
+            weight = self.state.files_done * 4096 + self.state.bytes_moved
+            self._bar.update(weight, self.state.files * 4096 + self.state.bytes, facts(self.state))
+        elif self.state.files:
+            self._out.print(f"{self._title}: {facts(self.state)}")
 
 
 class Interruptible:

@@ -129,6 +129,8 @@ class JobState(NamedTuple):
 
 def reduce(state: JobState, event: Event) -> JobState:
     """Return the state after one more event."""
+    if type(event) is FileDone:
+        return _one_more_done(state, event)
     match event:
         case Started(files, size, at, notes):
             return JobState(files=files, bytes=size, notes=notes, started_at=at, now=at)
@@ -136,19 +138,22 @@ def reduce(state: JobState, event: Event) -> JobState:
             return state._replace(active=_with(state.active, key, 0), now=at)
         case FileProgress(key, moved, at):
             return state._replace(active=_with(state.active, key, moved), now=at)
-        case FileDone(key, verb, size, _, at):
-            return state._replace(
-                active=_without(state.active, key),
-                files_done=state.files_done + 1,
-                bytes_done=state.bytes_done + size,
-                by_verb=_with(state.by_verb, verb, state.by_verb.get(verb, 0) + 1),
-                now=at,
-            )
+        case FileDone():
+            return _one_more_done(state, event)
         case FileFailed(key, _, code, message, at):
             failures = (*state.failures, Failure(key, code, message))
             return state._replace(active=_without(state.active, key), failures=failures, now=at)
         case Ended(interrupted, at):
             return state._replace(active=MappingProxyType({}), ended=True, interrupted=interrupted, now=at)
+
+
+def _one_more_done(state: JobState, event: FileDone) -> JobState:
+    """Return the state after a file. There may be thousands a second: `_replace` and `match` take thrice as long."""
+    key, verb, size, _, at = event
+    files, size_of_all, done, bytes_done, failures, notes, active, by_verb, started_at, *_ = state
+    by_verb = MappingProxyType({**by_verb, verb: by_verb.get(verb, 0) + 1})
+    left = _without(active, key)
+    return JobState(files, size_of_all, done + 1, bytes_done + size, failures, notes, left, by_verb, started_at, at)
 
 
 def _with(old: Mapping[str, int], key: str, value: int) -> Mapping[str, int]:

@@ -1,9 +1,9 @@
 """Replaces files so that every path has either the old or the new content at any time.
 
 Paths are resolved one folder at a time from an open descriptor of the dataset, refusing symlinks, so that no key and no
-swapped folder can lead outside. New content is written to a temporary name in the same folder and synced; the target is
-checked again; then the file is renamed and the folder is synced. The old content goes to the trash first. Does not know
-where content comes from.
+swapped folder can lead outside. New content is written to a file in the same folder (`disk.unfinished`) and synced; the
+target is checked again; then the file is renamed and the folder is synced. The old content goes to the trash first. Does
+not know where content comes from.
 """
 
 from __future__ import annotations
@@ -12,21 +12,24 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from hashmark.core.errors import FileChanged, ReadOnly, UnsafePath
-from hashmark.core.etags import MultipartHasher
 from hashmark.core.keys import unsafe_reason
 from hashmark.core.model import Stamp
-from hashmark.disk.durable import as_local_error, keep_in_trash, sync_file, temporary_name, write_all
-from hashmark.disk.hashing import CHUNK_BYTES, hash_file
+from hashmark.disk.durable import as_local_error, keep_in_trash, sync_file, temporary_name
+from hashmark.disk.hashing import hash_file
 from hashmark.disk.walk import stamp_of
 
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _EXISTING = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 _BY_DESCRIPTOR = Path("/proc/self/fd").is_dir()
+_CAN_BE_UNNAMED = _BY_DESCRIPTOR and hasattr(os, "O_TMPFILE")
+_UNNAMED = os.O_RDWR | getattr(os, "O_TMPFILE", 0) | os.O_CLOEXEC
 
 
 class Slot:
@@ -83,57 +86,47 @@ class Slot:
         if not os.access(".", os.W_OK, dir_fd=self._folder, effective_ids=os.access in os.supports_effective_ids):
             raise ReadOnly(f"'{self.key}' cannot be written: its folder is read-only.")
 
-    def begun(self, temporary: str, hasher: MultipartHasher, most: int) -> int:
-        """Hash what an interrupted download has left in `temporary`. Return its number of bytes, at most `most`.
+    def open_new(self, name: str | None) -> tuple[int, str | None]:
+        """Create a file in this folder for new content. Return its descriptor and its name.
 
-        Anything else with that name is removed.
-
-        Raises:
-            LocalError: it cannot be read.
-        """
-        try:
-            descriptor = os.open(temporary, _EXISTING, dir_fd=self._folder)
-        except FileNotFoundError:
-            return 0
-        except OSError:
-            self.drop(temporary)
-            return 0
-        try:
-            facts, size = os.fstat(descriptor), 0
-            if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1 and facts.st_size <= most:
-                while data := os.read(descriptor, CHUNK_BYTES):
-                    hasher.update(data)
-                    size += len(data)
-        except OSError as error:
-            raise as_local_error(error, self.key) from None
-        finally:
-            os.close(descriptor)
-        if not size:
-            self.drop(temporary)
-        return size
-
-    def fill(
-        self, temporary: str, chunks: Iterable[bytes], hasher: MultipartHasher | None = None, *, start: int = 0
-    ) -> int:
-        """Write a file with this name, hash its bytes with `hasher`, sync it, and return its number of bytes.
-
-        It is a new file, or with `start` one that has `start` bytes already (`begun`). If this fails, drop it.
+        Without `name`, it has none until it is linked; or, where the system can't do that, a temporary one.
 
         Raises:
-            LocalError: it cannot be written.
+            OSError: it can't be created.
         """
-        try:
-            descriptor = os.open(temporary, _EXISTING if start else _NEW, 0o666, dir_fd=self._folder)
+        if name is None and _CAN_BE_UNNAMED:
             try:
-                if start:
-                    os.lseek(descriptor, start, os.SEEK_SET)
-                size = write_all(descriptor, chunks, hasher, start=start)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+                return os.open(".", _UNNAMED, 0o666, dir_fd=self._folder), None
+            except OSError as error:
+                # EISDIR: a kernel without O_TMPFILE; the others: a file system without.
+                if error.errno not in {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.ENOENT}:
+                    raise
+        name = name or temporary_name()
+        return os.open(name, _NEW, 0o666, dir_fd=self._folder), name
+
+    def open_existing(self, name: str) -> int:
+        """Open a file in this folder for reading and writing. Return its descriptor.
+
+        Raises:
+            OSError: it does not exist, or can't be opened.
+        """
+        return os.open(name, _EXISTING, dir_fd=self._folder)
+
+    def folder_id(self) -> tuple[int, int]:
+        """Return what identifies the folder."""
+        facts = os.fstat(self._folder)
+        return facts.st_dev, facts.st_ino
+
+    def sync_folder(self) -> None:
+        """Sync the folder's names to the device.
+
+        Raises:
+            LocalError: the system refuses.
+        """
+        try:
+            os.fsync(self._folder)
         except OSError as error:
             raise as_local_error(error, self.key) from None
-        return size
 
     def put(
         self,
@@ -195,6 +188,28 @@ class Slot:
             return True
         return now is None or (now.inode, now.device) != (expected.inode, expected.device)
 
+    def link_open(self, descriptor: int) -> bool:
+        """Link an open file without a name to this place, which must be empty. Return False if the system can't.
+
+        Raises:
+            FileChanged: a file has appeared there.
+            UnsafePath: something else has.
+            OSError: the system refuses.
+        """
+        try:
+            os.link(f"/proc/self/fd/{descriptor}", self.name, dst_dir_fd=self._folder, follow_symlinks=True)
+        except FileExistsError:
+            self._raise_taken()
+        except OSError as error:
+            if error.errno not in {*_NO_LINKS, errno.EXDEV, errno.ENOENT}:
+                raise
+            return False
+        return True
+
+    def _raise_taken(self) -> NoReturn:
+        self.stamp()  # a symlink or a folder is named as such
+        raise FileChanged(f"'{self.key}' appeared on disk in the meantime and is left as it is.") from None
+
     def link_new(self, temporary: str) -> None:
         """Link `temporary` to this place, which must be empty.
 
@@ -205,10 +220,9 @@ class Slot:
         try:
             os.link(temporary, self.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         except FileExistsError:
-            self.stamp()  # a symlink or a folder is named as such
-            raise FileChanged(f"'{self.key}' appeared on disk in the meantime and is left as it is.") from None
+            self._raise_taken()
         except OSError as error:
-            if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}:
+            if error.errno not in _NO_LINKS:
                 raise
             self._check(None)  # without hard links, a small gap remains between this check and the rename
             os.rename(temporary, self.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)

@@ -122,8 +122,8 @@ class Exchange:
     """One request and what has come of its answer. Only the network thread uses it."""
 
     __slots__ = (
-        "_chunks", "_has_enough", "_headers", "_is_cancelled", "_is_too_long", "_received", "_status", "_told",
-        "epoch", "future", "request", "tries",
+        "_chunks", "_has_enough", "_headers", "_is_cancelled", "_is_too_long", "_lines", "_received", "_status",
+        "_told", "epoch", "future", "request", "tries",
     )  # fmt: skip
 
     def __init__(self, request: Request) -> None:
@@ -139,21 +139,31 @@ class Exchange:
         self._is_too_long = self._has_enough = self._is_cancelled = False
         self._status = self._received = 0
         self._headers: dict[str, str] = {}
+        self._lines: list[bytes] = []
         self._chunks: list[bytes] = []
 
-    def on_header(self, line: bytes) -> None:
-        """Take one line of the header; a status line begins a new one."""
-        if line.startswith(b"HTTP/"):
-            self._headers = {}
-            status = line.split(b" ", 2)[1:2]
-            self._status = int(status[0]) if status and status[0].strip().isdigit() else 0
-            return
-        name, colon, value = line.partition(b":")
-        if colon:
-            self._headers[name.decode("latin-1").lower()] = value.strip().decode("utf-8", "replace")
+    @property
+    def on_header(self) -> Callable[[bytes], None]:
+        """Take one line of the header. It is read later: a function of ours would run eight times for each answer."""
+        return self._lines.append
+
+    def _read_head(self) -> None:
+        """Read the lines of the header that have come; a status line begins a new one."""
+        for line in self._lines:
+            if line.startswith(b"HTTP/"):
+                self._headers = {}
+                status = line.split(b" ", 2)[1:2]
+                self._status = int(status[0]) if status and status[0].strip().isdigit() else 0
+                continue
+            name, colon, value = line.partition(b":")
+            if colon:
+                self._headers[name.decode("latin-1").lower()] = value.strip().decode("utf-8", "replace")
+        self._lines.clear()
 
     def on_body(self, chunk: bytes) -> int | None:
         """Take a chunk of the body. Return None to go on, or a number of bytes that ends the transfer."""
+        if self._lines:
+            self._read_head()
         self._received += len(chunk)
         if self._status >= 300:
             if self._received > ERROR_BYTES:
@@ -179,6 +189,7 @@ class Exchange:
 
     def outcome(self, error: NoAnswer | None) -> Answer | NoAnswer:
         """Return what has come of this try, which ended with `error`."""
+        self._read_head()
         if self._is_too_long:
             return NoAnswer(TOO_LONG, "the answer is too long")
         if self._is_cancelled and error is not None:

@@ -27,6 +27,7 @@ from hashmark.core.plan import Action, Verb
 from hashmark.disk.durable import continued_name
 from hashmark.disk.hashing import CHUNK_BYTES, ChangedWhileReading, read_whole
 from hashmark.disk.place import Slot, open_slot
+from hashmark.disk.unfinished import Unfinished
 from hashmark.s3.bucket import Bucket, in_ranges
 from hashmark.s3.multipart import INTERRUPTIONS
 from hashmark.s3.requests import Expect, Head
@@ -34,6 +35,7 @@ from hashmark.s3.store_capabilities import SUPPORTED, UNSUPPORTED, StoreCapabili
 from hashmark.state.state import OpenUpload
 from hashmark.transfer.action_result import ActionResult
 from hashmark.transfer.parts import CancellableHasher, OnBytes, PartsUpload, as_compared, changed, unreadable
+from hashmark.transfer.placing import Placing
 
 MAX_SINGLE_PUT_BYTES = 64 << 20
 """A file up to this size is uploaded with one PUT, whose ETag is then an MD5."""
@@ -79,6 +81,7 @@ class Mover:
         self._on_content = on_content
         self._in_trash: set[str] = set()
         """Keys whose old object is already in the trash: a retry must not replace that copy with a newer object."""
+        self._placing = Placing()
         self._doubted: set[str] = set()
         """Files for whose parts the store returned other ETags than their MD5s."""
 
@@ -213,24 +216,29 @@ class Mover:
         with open_slot(self._to.root, action.key, create=True) as slot:
             slot.check_writable()
             partial = partial_name(action)
-            temporary = partial or slot.temporary()
+            file = Unfinished(slot, partial or (slot.temporary() if local else None))
             try:
-                md5, size, evidence = await self._fetch(action, slot, temporary, on_bytes, is_cancelled)
-                trash = self._to.trash
-                compared = (local.stamp, trash / action.key, local.md5) if local else (None, trash, None)
-                made = slot.stamp(temporary)
-                slot.put(temporary, *compared, synced=True)
+                md5, size, evidence = await self._fetch(action, file, on_bytes, is_cancelled)
+                if local is None:
+                    placed = await self._placing.put(file)
+                else:
+                    file.sync()
+                    made = file.stamp()
+                    slot.put(file.name or "", local.stamp, self._to.trash / action.key, local.md5, synced=True)
+                    placed = _placed_stamp(slot, made)
             except BaseException as error:
-                if not (partial and isinstance(error, INTERRUPTIONS)):
-                    slot.drop(temporary)
+                if partial and isinstance(error, INTERRUPTIONS):
+                    file.close()
+                else:
+                    file.drop()
                 raise
-            placed = _placed_stamp(slot, made)
+            file.drop()
         return ActionResult(action, evidence, Base(action.key, md5, remote.etag or "", size), placed=placed)
 
     async def _fetch(
-        self, action: Action, slot: Slot, temporary: str, on_bytes: OnBytes, is_cancelled: Callable[[], bool]
+        self, action: Action, file: Unfinished, on_bytes: OnBytes, is_cancelled: Callable[[], bool]
     ) -> tuple[str, int, Evidence]:
-        """Write the object's bytes to the file `temporary`. Return their MD5, their number, and what proves them."""
+        """Write the object's bytes to `file`. Return their MD5, their number, and what proves them."""
         remote, base = action.status.remote, action.status.base
         assert remote is not None  # noqa: S101 - as above
         etag = remote.etag or ""
@@ -245,8 +253,8 @@ class Mover:
         hasher, begun = etags.MultipartHasher(cuts), 0
         if in_ranges(remote.size):
             hasher = CancellableHasher(cuts, stop_if_cancelled)
-            begun = slot.begun(temporary, hasher, remote.size)
-        size = await self._write(key, slot, temporary, remote, hasher, on_bytes, is_cancelled, begun)
+            begun = file.begun(hasher, remote.size)
+        size = await self._write(key, file, remote, hasher, on_bytes, is_cancelled, begun)
         md5 = hasher.md5()
         if remote.size is not None and size != remote.size:
             raise BadDigest(f"'{key}' has {remote.size} bytes in the listing, but {size} arrived.")
@@ -269,9 +277,9 @@ class Mover:
                 "MD5s, a pull accepts the object. `hashmark verify` finds damaged objects.",
             )
         # The ETag says nothing about these bytes, so they are read twice: an error on the way does not repeat itself.
-        slot.drop(temporary)
+        file.drop()
         again = CancellableHasher((), stop_if_cancelled)
-        await self._write(key, slot, temporary, remote, again, None, is_cancelled)
+        await self._write(key, file, remote, again, None, is_cancelled)
         if again.md5() != md5:
             raise BadDigest(f"'{key}' gave different bytes when it was read twice.")
         return md5, size, Evidence.BODY
@@ -279,15 +287,14 @@ class Mover:
     async def _write(
         self,
         key: str,
-        slot: Slot,
-        temporary: str,
+        file: Unfinished,
         remote: RemoteObject,
         hasher: etags.MultipartHasher,
         on_bytes: OnBytes,
         is_cancelled: Callable[[], bool],
         begun: int = 0,
     ) -> int:
-        """Write the object's bytes to `temporary`, which has the first `begun`, and hash them. Return its size."""
+        """Write the object's bytes to `file`, which has the first `begun`, and hash them. Return its size."""
         etag = remote.etag or ""
         chunks: Iterable[bytes]
         if in_ranges(remote.size):
@@ -300,7 +307,7 @@ class Mover:
             chunks = await self._requests.get(
                 key, etag=etag or None, size=remote.size, on_bytes=on_bytes, is_cancelled=is_cancelled
             )
-        return slot.fill(temporary, chunks, hasher, start=begun)
+        return file.fill(chunks, hasher, start=begun)
 
     async def delete_remote(self, action: Action) -> ActionResult:
         """Delete an object that was shown, after it is in the bucket's trash.

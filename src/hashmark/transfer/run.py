@@ -8,6 +8,7 @@ of a pool do the work. What is recorded or shown is not known here.
 from __future__ import annotations
 
 import queue
+import resource
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -103,6 +104,7 @@ class Runner:
         self._on_event = on_event
         self._record = record
         self._cancel = cancel
+        self._max_files = _max_open_files()
         self._active = self._held = 0
         """Files under way, and the bytes they hold in memory."""
         self._messages: queue.SimpleQueue[FileProgress | _Attempt] = queue.SimpleQueue()
@@ -151,7 +153,7 @@ class Runner:
 
     def _begin(self, pool: CoroutinePool, attempt: _Attempt) -> bool:
         """Begin an attempt if there is room for it."""
-        if self._active and (self._active >= MAX_OPEN_FILES or self._held + attempt.held > MAX_HELD_BYTES):
+        if self._active and (self._active >= self._max_files or self._held + attempt.held > MAX_HELD_BYTES):
             return False
         self._active += 1
         self._held += attempt.held
@@ -239,6 +241,12 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - an internal error must not hang the run; the file fails with it
             attempt.result = errors.HashmarkError(f"'{action.key}': {type(error).__name__}: {error}.")
         self._messages.put(attempt)
+
+
+def _max_open_files() -> int:
+    """Return how many files may be under way: each has its folder open, too, and connections need as many again."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_OPEN_FILES if soft == resource.RLIM_INFINITY else min(MAX_OPEN_FILES, max(4, soft // 4))
 
 
 def _retry_delay_s(attempt: _Attempt) -> float | None:
