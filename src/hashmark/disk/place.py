@@ -1,9 +1,9 @@
 """Replaces files so that every path has either the old or the new content at any time.
 
 Paths are resolved one folder at a time from an open descriptor of the dataset, refusing symlinks, so that no key and no
-swapped folder can lead outside. New content is written to a file in the same folder (`disk.unfinished`) and synced; the
-target is checked again; then the file is renamed and the folder is synced. The old content goes to the trash first. Does
-not know where content comes from.
+swapped folder can lead outside. New content is written to a file in the same folder (`disk.unfinished`) and synced;
+the target is checked again; then the file is renamed and the folder is synced. The old content goes to the trash first.
+Does not know where content comes from.
 """
 
 from __future__ import annotations
