@@ -11,7 +11,15 @@ import weakref
 
 import pytest
 
-from hashmark.core.errors import ClockSkew, HashmarkError, ServerError, SlowDown, UnexpectedAnswer, Unsupported
+from hashmark.core.errors import (
+    ClockSkew,
+    HashmarkError,
+    Interrupted,
+    ServerError,
+    SlowDown,
+    UnexpectedAnswer,
+    Unsupported,
+)
 from hashmark.s3 import exchange, transport
 from hashmark.s3.client import Client
 from hashmark.s3.endpoint import Remote
@@ -186,3 +194,50 @@ def test_an_internal_error_of_the_network_thread_leaves_nobody_waiting(monkeypat
             wait_for(lambda: client._transport._loop._thread is None)
         go.set()
         assert client.call("HeadBucket", "GET").status == 200, "the next request has a new thread"
+
+
+@pytest.mark.parametrize(
+    ("operation", "method", "body"), [("GetObject", "GET", None), ("UploadPart", "PUT", b"x" * 99)]
+)
+def test_a_request_whose_effect_is_not_visible_yet_is_stopped_on_its_way(
+    operation: str, method: str, body: bytes | None
+) -> None:
+    cancel = threading.Event()
+    with scripted(lambda _request: Reply(body=b"x" * 99, stall=10)) as server:
+        sent = client_of(server.url).send(
+            operation, method, "k", body=body, on_bytes=lambda _count: None, is_cancelled=cancel.is_set
+        )
+        wait_for(lambda: bool(server.seen))
+        began = time.monotonic()
+        cancel.set()
+        with pytest.raises(Interrupted, match=f"{operation} of 'k' was stopped"):
+            sent.result(30)
+        assert time.monotonic() - began < 10, "it did not wait until the silent connection is closed"
+
+
+def test_a_write_that_has_begun_is_not_stopped() -> None:
+    cancel = threading.Event()
+
+    def answer(_request: Request) -> Reply:
+        cancel.set()
+        return Reply(headers={"ETag": '"x"'}, wait=2)
+
+    with scripted(answer) as server:
+        sent = client_of(server.url).send(
+            "PutObject", "PUT", "k", body=b"x" * 99, on_bytes=lambda _count: None, is_cancelled=cancel.is_set
+        )
+        assert sent.result(30).status == 200
+
+
+def test_a_cancelled_request_that_waits_to_be_tried_again_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "FIRST_DELAY_S", 60)
+    monkeypatch.setattr(exchange, "MAX_DELAY_S", 60)
+    cancel = threading.Event()
+    with scripted(lambda _request: Reply(503, error("SlowDown"))) as server:
+        client = client_of(server.url)
+        sent = client.send("PutObject", "PUT", "k", body=b"x", is_cancelled=cancel.is_set)
+        wait_for(lambda: bool(client._transport._loop._later))
+        cancel.set()
+        with pytest.raises(Interrupted, match="not sent"):
+            sent.result(10)
+        assert len(server.seen) == 1

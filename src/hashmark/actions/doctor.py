@@ -76,8 +76,8 @@ MEANING = {
 
 
 _INCOMPLETE = (
-    "their parts are in no listing but are billed: `hashmark doctor --abort-uploads` aborts this library's own, and "
-    "others' that are more than a day old"
+    "their parts are in no listing but are billed: the next push continues this library's own if their files are still "
+    "to be pushed; `hashmark doctor --abort-uploads` aborts them, and others' that are more than a day old"
 )
 
 _CREDENTIALS = (NoCredentials, WrongCredentials, ExpiredCredentials, AccessDenied, ClockSkew)

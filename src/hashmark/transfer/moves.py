@@ -307,6 +307,8 @@ class Mover:
             chunks = await self._requests.get(
                 key, etag=etag or None, size=remote.size, on_bytes=on_bytes, is_cancelled=is_cancelled
             )
+            if remote.size is not None and remote.size <= CHUNK_BYTES:
+                chunks = [b"".join(chunks)]  # one write, and one piece to hash
         return file.fill(chunks, hasher, start=begun)
 
     async def delete_remote(self, action: Action) -> ActionResult:
