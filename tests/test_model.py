@@ -22,6 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from hashmark import Dataset, Library, Planned, Policy, Side, Verdict, plan, run, status
 from hashmark.core.errors import HashmarkError
+from hashmark.core.keys import is_unfinished
 from hashmark.core.plan import Direction, Verb
 from hashmark.disk import hashing
 from hashmark.embedded.embedded_bucket import read_credentials
@@ -105,7 +106,8 @@ class Model(RuleBasedStateMachine):
 
     def reachable(self) -> set[bytes]:
         folders = [self.root / name / part for name in self.libraries for part in (NAME, ".hashmark/trash")]
-        kept = {data for folder in folders for data in tree(folder).values()}
+        # What a killed run has not finished is nobody's content yet: the next one removes it.
+        kept = {data for folder in folders for key, data in tree(folder).items() if not is_unfinished(key)}
         # A killed probe leaves scratch objects, which the next one removes.
         return kept | {data for key, data in self.objects("").items() if not key.startswith(".hashmark/probe-")}
 
