@@ -95,11 +95,12 @@ def mounted(folder: Path, *options: str) -> Iterator[Path]:
 def place(root: Path, key: str, data: bytes, expected: Stamp | None, trash: Path) -> None:
     """Replace a file as a download does with `Slot`: write a temporary file, then rename it."""
     with open_slot(root, key, create=True) as slot:
-        file = Unfinished(slot, slot.temporary())
+        temporary = slot.temporary()
+        file = Unfinished(slot, temporary)
         try:
             file.fill([data])
             file.sync()
-            slot.put(file.name or "", expected, trash, synced=True)
+            slot.put(temporary, expected, trash, synced=True)
         finally:
             file.drop()
 

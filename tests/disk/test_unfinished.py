@@ -165,7 +165,7 @@ def test_where_an_open_file_cannot_be_linked_its_content_gets_a_name_first(
     assert log == ["fsync", "link", "fsync", "link", "fsync folder"], "the copy is synced, too"
 
 
-def test_a_file_is_filled_anew_after_it_was_dropped(root: Path) -> None:
+def test_a_file_is_filled_again_after_it_was_dropped(root: Path) -> None:
     with written(root, {"a.txt": b"the first try"}) as (file,):
         file.drop()
         file.fill([b"again"])

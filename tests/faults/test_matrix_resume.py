@@ -66,7 +66,9 @@ def half_pushed(world: World) -> Dataset:
     return here
 
 
-def half_pulled(world: World, *, sent_whole: bool = False) -> Dataset:
+def half_pulled(
+    world: World, *, sent_whole: bool = False, fault: Fault | None = None, code: str = "unreachable"
+) -> Dataset:
     """Pull a large file over a line that is cut after 8 MiB. Its ETag is an MD5 if it was `sent_whole`."""
     there, here = world.other(), world.machine()
     if sent_whole:
@@ -74,8 +76,8 @@ def half_pulled(world: World, *, sent_whole: bool = False) -> Dataset:
     else:
         fill(there, {"big.png": CONTENT})
         assert push(there).done
-    world.proxy.on("GetObject", "big", from_byte(8 * MIB, cut(MIB)), times=FOR_EVER)
-    assert [failure.code for failure in pull(here).failures] == ["unreachable"]
+    world.proxy.on("GetObject", "big", from_byte(8 * MIB, fault or cut(MIB)), times=FOR_EVER)
+    assert [failure.code for failure in pull(here).failures] == [code]
     world.proxy.heal()
     (kept,) = on_disk(here).values()
     assert kept == CONTENT[: 8 * MIB]
@@ -107,6 +109,12 @@ def test_row_52_an_interrupted_download_is_continued(world: World) -> None:
     Guard: with the unfinished file removed at the failure, all ranges are fetched again.
     """
     here = half_pulled(world)
+    assert requests_of(world, "GetObject", lambda: pull(here)) == 3
+    assert on_disk(here) == {"big.png": CONTENT}
+
+
+def test_a_download_that_expired_credentials_interrupted_is_continued(world: World) -> None:
+    here = half_pulled(world, fault=status(403, "ExpiredToken"), code="expired-credentials")
     assert requests_of(world, "GetObject", lambda: pull(here)) == 3
     assert on_disk(here) == {"big.png": CONTENT}
 
@@ -148,7 +156,7 @@ def test_what_is_left_of_a_file_that_is_not_pushed_any_more_is_aborted(world: Wo
     assert incomplete_uploads(world.bucket, here.prefix) == 0
 
 
-def test_an_upload_that_has_ended_elsewhere_begins_anew(world: World) -> None:
+def test_an_upload_that_has_ended_elsewhere_starts_over(world: World) -> None:
     """As after a lifecycle rule of the bucket, or `doctor --abort-uploads` of another machine."""
     here = half_pushed(world)
     for left in world.bucket.uploads(here.prefix):
@@ -157,7 +165,7 @@ def test_an_upload_that_has_ended_elsewhere_begins_anew(world: World) -> None:
     assert in_bucket(here) == {"big.png": CONTENT}
 
 
-def test_where_parts_may_not_be_listed_the_upload_begins_anew(world: World) -> None:
+def test_where_parts_may_not_be_listed_the_upload_starts_over(world: World) -> None:
     here = half_pushed(world)
     world.proxy.on("ListParts", "big", status(403, "AccessDenied"), times=FOR_EVER)
     assert requests_of(world, "UploadPart", lambda: push(here)) == 4

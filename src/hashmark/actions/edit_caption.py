@@ -102,7 +102,8 @@ def _put(dataset: Dataset, key: str, data: bytes, before: bytes, replaces: str |
         expected = slot.stamp()
         if expected is not None:
             slot.facts()  # raises if it can't be written
-        file = Unfinished(slot, slot.temporary())
+        temporary = slot.temporary()
+        file = Unfinished(slot, temporary)
         try:
             file.fill([data])
             # Checked again after the stamp was taken: from here on, `put` detects every change.
@@ -111,7 +112,7 @@ def _put(dataset: Dataset, key: str, data: bytes, before: bytes, replaces: str |
                 raise FileChanged(
                     f"'{key}' changed on disk while it was being saved and is left as it is.", "Compare both."
                 )
-            slot.put(file.name or "", expected, trash, replaces)
+            slot.put(temporary, expected, trash, replaces)
         except OSError as error:
             raise as_local_error(error, key) from None
         finally:

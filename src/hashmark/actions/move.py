@@ -36,7 +36,7 @@ from hashmark.library.dataset import Dataset
 from hashmark.library.digest_cache import caption_reader, clock, remember_captions
 from hashmark.transfer import incomplete_uploads
 from hashmark.transfer.action_result import ActionResult
-from hashmark.transfer.moves import Destination, Mover, is_in_parts, partial_name
+from hashmark.transfer.moves import Destination, Mover, is_multipart, partial_name
 from hashmark.transfer.run import Outcome, Runner
 from hashmark.trash.batch import new_batch_name
 
@@ -212,7 +212,7 @@ def _clear_leftovers(planned: Planned) -> tuple[str, ...]:
     """
     dataset, plan = planned.dataset, planned.plan
     if plan.direction is Direction.PUSH:
-        continued = {dataset.prefix + action.key for action in plan.actions if is_in_parts(action)}
+        continued = {dataset.prefix + action.key for action in plan.actions if is_multipart(action)}
         return incomplete_uploads.abort_own(dataset, keep=continued)
     if plan.direction is Direction.PULL and dataset.path.is_dir():
         continued = {name for action in plan.actions if (name := partial_name(action))}

@@ -129,17 +129,15 @@ class JobState(NamedTuple):
 
 def reduce(state: JobState, event: Event) -> JobState:
     """Return the state after one more event."""
-    if type(event) is FileDone:
-        return _one_more_done(state, event)
     match event:
+        case FileDone():
+            return _one_more_done(state, event)
         case Started(files, size, at, notes):
             return JobState(files=files, bytes=size, notes=notes, started_at=at, now=at)
         case FileStarted(key, _, at):
             return state._replace(active=_with(state.active, key, 0), now=at)
         case FileProgress(key, moved, at):
             return state._replace(active=_with(state.active, key, moved), now=at)
-        case FileDone():
-            return _one_more_done(state, event)
         case FileFailed(key, _, code, message, at):
             failures = (*state.failures, Failure(key, code, message))
             return state._replace(active=_without(state.active, key), failures=failures, now=at)
@@ -148,7 +146,7 @@ def reduce(state: JobState, event: Event) -> JobState:
 
 
 def _one_more_done(state: JobState, event: FileDone) -> JobState:
-    """Return the state after a file. There may be thousands a second: `_replace` and `match` take thrice as long."""
+    """Return the state after a file. There may be thousands a second, and `_replace` takes twice as long."""
     key, verb, size, _, at = event
     files, size_of_all, done, bytes_done, failures, notes, active, by_verb, started_at, *_ = state
     by_verb = MappingProxyType({**by_verb, verb: by_verb.get(verb, 0) + 1})

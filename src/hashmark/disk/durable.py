@@ -11,7 +11,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hashmark.core.errors import DiskFull, LocalError, ReadOnly
@@ -27,6 +27,17 @@ def as_local_error(error: OSError, path: str) -> LocalError:
     if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
         return ReadOnly(f"Cannot write '{path}': {error.strerror}.")
     return LocalError(f"'{path}': {error.strerror or error}.", "Check the path and the disk.")
+
+
+@contextlib.contextmanager
+def noting(errors: dict[str, LocalError], key: str) -> Iterator[None]:
+    """Record why one file failed, so that the others go on."""
+    try:
+        yield
+    except LocalError as error:
+        errors[key] = error
+    except OSError as error:
+        errors[key] = as_local_error(error, key)
 
 
 def write_all(

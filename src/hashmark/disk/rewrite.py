@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 
 from hashmark.core.errors import DiskFull, FileChanged, LocalError
-from hashmark.disk.durable import as_local_error, link_or_copy, sync_file, sync_folder
+from hashmark.disk.durable import as_local_error, link_or_copy, noting, sync_file, sync_folder
 from hashmark.disk.place import Slot, open_slot
 
 MAX_FILES_PER_FLUSH = 500
@@ -77,7 +77,7 @@ def _rewrite_some(root: Path, trash: Path, rewrites: Sequence[Rewrite]) -> list[
     ready: list[_Ready] = []
     try:
         for rewrite in rewrites:
-            with _noting(errors, rewrite.key):
+            with noting(errors, rewrite.key):
                 ready.append(_prepare(root, trash, rewrite))
         _flush(root, trash, ready)
     except BaseException as error:
@@ -87,7 +87,7 @@ def _rewrite_some(root: Path, trash: Path, rewrites: Sequence[Rewrite]) -> list[
             raise as_local_error(error, os.fspath(root)) from None
         raise
     for step in ready:
-        with _noting(errors, step.rewrite.key):
+        with noting(errors, step.rewrite.key):
             _swap(root, trash, step)
     for folder in _folders(root, ready):
         try:
@@ -97,17 +97,6 @@ def _rewrite_some(root: Path, trash: Path, rewrites: Sequence[Rewrite]) -> list[
         except OSError as error:
             raise as_local_error(error, os.fspath(folder)) from None
     return [(rewrite, errors.get(rewrite.key)) for rewrite in rewrites]
-
-
-@contextlib.contextmanager
-def _noting(errors: dict[str, LocalError], key: str) -> Iterator[None]:
-    """Record why one file failed, so that the others go on."""
-    try:
-        yield
-    except LocalError as error:
-        errors[key] = error
-    except OSError as error:
-        errors[key] = as_local_error(error, key)
 
 
 def _prepare(root: Path, trash: Path, rewrite: Rewrite) -> _Ready:

@@ -6,15 +6,14 @@ place holds, and what becomes of that, is the business of `disk.place`. Does not
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from hashmark.core.errors import LocalError
 from hashmark.core.etags import MultipartHasher
 from hashmark.core.model import Stamp
-from hashmark.disk.durable import as_local_error, temporary_name, write_all
+from hashmark.disk.durable import as_local_error, noting, temporary_name, write_all
 from hashmark.disk.hashing import CHUNK_BYTES
 from hashmark.disk.place import Slot
 from hashmark.disk.walk import stamp_of
@@ -124,7 +123,7 @@ class Unfinished:
             self._descriptor = None
 
     def drop(self) -> None:
-        """Close the file, and remove its temporary name if it has one. It can be filled anew."""
+        """Close the file, and remove its temporary name if it has one. It can be filled again."""
         self.close()
         if self.name is not None:
             self.slot.drop(self.name)
@@ -141,32 +140,24 @@ def put_all(files: Sequence[Unfinished]) -> list[Stamp | LocalError | None]:
     Return for each its stamp (None if another program changed it at once), or why it was not put there. Syncing many
     together costs a journal of the file system little more than one.
     """
-    folders: dict[tuple[int, int], list[int]] = {}
-    errors: dict[int, LocalError] = {}
-    made: dict[int, Stamp] = {}
-    for number, file in enumerate(files):
-        with _noting(errors, number):
+    folders: dict[tuple[int, int], list[Slot]] = {}
+    errors: dict[str, LocalError] = {}
+    made: dict[str, Stamp] = {}
+    for file in files:
+        with noting(errors, file.slot.key):
             file.sync()
-    for number, file in enumerate(files):
-        if number not in errors:
-            with _noting(errors, number):
-                made[number] = file.link()
-                folders.setdefault(file.slot.folder_id(), []).append(number)
-    for numbers in folders.values():
+    for file in files:
+        if (key := file.slot.key) not in errors:
+            with noting(errors, key):
+                made[key] = file.link()
+                folders.setdefault(file.slot.folder_id(), []).append(file.slot)
+    for slots in folders.values():
         try:
-            files[numbers[0]].slot.sync_folder()
+            slots[0].sync_folder()
         except LocalError as error:
-            errors |= dict.fromkeys(numbers, error)
-    return [errors.get(number) or _unchanged(file.stamp(), made[number]) for number, file in enumerate(files)]
+            errors |= {slot.key: error for slot in slots}
+    return [errors.get(file.slot.key) or _unchanged(file.stamp(), made[file.slot.key]) for file in files]
 
 
 def _unchanged(there: Stamp, made: Stamp) -> Stamp | None:
     return there if there._replace(ctime_ns=made.ctime_ns) == made else None  # a link changes the ctime
-
-
-@contextlib.contextmanager
-def _noting(errors: dict[int, LocalError], number: int) -> Iterator[None]:
-    try:
-        yield
-    except LocalError as error:
-        errors[number] = error

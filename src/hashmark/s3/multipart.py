@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from hashmark.core.errors import (
     BadDigest,
+    ExpiredCredentials,
     Interrupted,
     NoSuchObject,
     PreconditionFailed,
@@ -40,7 +41,7 @@ from hashmark.s3.xml import SentPart
 MAX_OPEN_PARTS = 6
 """Parts on their way at once, of all files together."""
 
-INTERRUPTIONS = (Interrupted, Unreachable, ServerError, SlowDown)
+INTERRUPTIONS = (Interrupted, Unreachable, ServerError, SlowDown, ExpiredCredentials)
 """After these, what has moved so far is of use to the next run."""
 
 _room = threading.BoundedSemaphore(MAX_OPEN_PARTS)

@@ -118,7 +118,7 @@ class Mover:
         expect: Expect | None = Expect(remote.etag if remote else None)
         if remote and self._capabilities.replace_only is UNSUPPORTED:
             expect = None  # such a store ignores the condition or, as Swift does, refuses the write
-        if is_in_parts(action):
+        if is_multipart(action):
             large = PartsUpload(
                 self._to.bucket,
                 self._to.root / local.key,
@@ -344,8 +344,8 @@ class Mover:
         return ActionResult(action, None, None)
 
 
-def is_in_parts(action: Action) -> bool:
-    """Return whether an action uploads a file in parts."""
+def is_multipart(action: Action) -> bool:
+    """Return whether an action is a multipart upload."""
     return action.verb is Verb.UPLOAD and action.size > MAX_SINGLE_PUT_BYTES
 
 

@@ -218,7 +218,7 @@ class PartsUpload:
 
 
 class CancellableHasher(etags.MultipartHasher):
-    """Hashes a file whole and in parts; `check`, called before each chunk, may raise."""
+    """Hashes a file and its parts in one pass; `check`, called before each chunk, may raise."""
 
     def __init__(self, cuts: Iterable[etags.Cut], check: Callable[[], None]) -> None:
         super().__init__(cuts)
