@@ -65,7 +65,7 @@ def complete_only_new(bucket: Bucket, prefix: str) -> str:
         multipart.upload(bucket.client, key, multipart.digested([b"second"]), expect=Expect(None))
     except PreconditionFailed:
         return YES
-    return "ignored: overwrites" if bucket.read(key) == b"second" else UNSURE
+    return "ignored: overwrites" if bucket.get(key) == b"second" else UNSURE
 
 
 def upload_parts(bucket: Bucket, key: str) -> str:

@@ -102,7 +102,7 @@ class Model(RuleBasedStateMachine):
 
     def objects(self, under: str = f"{NAME}/") -> Files:
         start = f"{self.prefix}/{under}"
-        return {row.key: self.bucket.read(start + row.key) for row in self.bucket.objects(start)}
+        return {row.key: self.bucket.get(start + row.key) for row in self.bucket.objects(start)}
 
     def reachable(self) -> set[bytes]:
         folders = [self.root / name / part for name in self.libraries for part in (NAME, ".hashmark/trash")]

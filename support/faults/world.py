@@ -71,13 +71,13 @@ def on_disk(dataset: Dataset) -> dict[str, bytes]:
 
 def in_bucket(dataset: Dataset) -> dict[str, bytes]:
     bucket = dataset.library.bucket
-    return {row.key: bucket.read(dataset.prefix + row.key) for row in bucket.objects(dataset.prefix)}
+    return {row.key: bucket.get(dataset.prefix + row.key) for row in bucket.objects(dataset.prefix)}
 
 
 def in_trash(dataset: Dataset) -> set[bytes]:
     """Read the contents in the trash of both sides."""
     library = dataset.library
-    kept = {library.bucket.read(library.remote_trash + row.key) for row in library.bucket.objects(library.remote_trash)}
+    kept = {library.bucket.get(library.remote_trash + row.key) for row in library.bucket.objects(library.remote_trash)}
     return kept | (set(tree(library.trash).values()) if library.trash.exists() else set())
 
 

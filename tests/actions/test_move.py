@@ -36,7 +36,7 @@ def on_disk(dataset: Dataset) -> dict[str, bytes]:
 
 def in_bucket(dataset: Dataset) -> dict[str, bytes]:
     bucket = dataset.library.bucket
-    return {str(row.key): bucket.read(dataset.prefix + row.key) for row in ls_remote(dataset)}
+    return {str(row.key): bucket.get(dataset.prefix + row.key) for row in ls_remote(dataset)}
 
 
 def without(files: dict[str, bytes], gone: Iterable[str]) -> dict[str, bytes]:

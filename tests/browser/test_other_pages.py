@@ -72,6 +72,6 @@ def test_row_41_a_page_on_another_port_gets_nothing_of_the_embedded_bucket(
     assert len(ports) >= 9
     assert page.evaluate(TRY_ALL, ports) == []
     assert [o.key for o in bucket.objects("")] == [Key("a.txt")]
-    assert bucket.read("a.txt") == b"a caption"
+    assert bucket.get("a.txt") == b"a caption"
     page.close()
     box.stop()

@@ -52,7 +52,7 @@ def test_the_content_outlives_the_server_and_nothing_else_does(tmp_path: Path) -
     box.stop()
     assert servers(folder) == []
     again = EmbeddedBucket(folder, "styles")
-    assert bucket_of(again).read("a.txt") == b"kept"
+    assert bucket_of(again).get("a.txt") == b"kept"
     again.stop()
 
 
@@ -98,7 +98,7 @@ def test_a_copied_folder_has_a_server_of_its_own(tmp_path: Path) -> None:
     bucket_of(other).put("a.txt", b"the copy's")
     bucket_of(other).put("b.txt", b"the copy's")
     assert [object_.key for object_ in bucket_of(box).objects("")] == ["a.txt"]
-    assert bucket_of(box).read("a.txt") == b"the original's"
+    assert bucket_of(box).get("a.txt") == b"the original's"
     other.stop()
     box.stop()
 
@@ -114,7 +114,7 @@ def test_a_folder_made_anew_at_the_same_path_is_not_disturbed_by_the_server_of_t
     wait_for(lambda: embedded_bucket._has_ended(old), seconds=60)
     with EmbeddedBucket(folder, "styles") as next_one:
         assert next_one.address == again.address
-        assert bucket_of(next_one).read("a.txt") == b"new"
+        assert bucket_of(next_one).get("a.txt") == b"new"
     again.stop()
     assert servers(folder) == []
 
@@ -142,6 +142,6 @@ def test_rclone_stands_in_and_says_so(tmp_path: Path) -> None:
     box = EmbeddedBucket(folder, "styles")
     assert box.address.server.startswith("rclone serve s3 1.")
     bucket_of(box).put("a.txt", b"stand-in")
-    assert bucket_of(box).read("a.txt") == b"stand-in"
+    assert bucket_of(box).get("a.txt") == b"stand-in"
     box.stop()
     assert supervisor.wait(20) == 0

@@ -55,7 +55,7 @@ def test_row_41_another_user_gets_nothing_of_a_running_bucket(root: Path) -> Non
         assert len(ports) >= 9, "S3 and the server's parts, each with a port for gRPC"
         assert attack(root, ports) == []
         assert [o.key for o in library.bucket.objects("")] == ["styles/82_sketch/0001.txt"]
-        assert library.bucket.read("styles/82_sketch/0001.txt") == b"a caption"
+        assert library.bucket.get("styles/82_sketch/0001.txt") == b"a caption"
         library.embedded.stop()
 
 

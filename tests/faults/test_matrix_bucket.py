@@ -96,7 +96,7 @@ def test_row_14_of_two_uploaders_of_a_new_file_one_succeeds_and_the_other_gets_a
             thread.join()
         assert sorted(ends.values()) == [[], ["precondition-failed"]], (n, ends)
         winner = OURS if not ends["ours"] else THEIRS
-        assert world.bucket.read(here.prefix + key) == winner
+        assert world.bucket.get(here.prefix + key) == winner
         loser = there if winner == OURS else here
         assert verdicts(loser)[key] == "differs"
         (loser.path / key).write_bytes(winner)

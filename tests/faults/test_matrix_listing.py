@@ -299,7 +299,7 @@ def test_row_38_a_redirect_is_refused_and_the_token_goes_nowhere(
                 lambda: library.bucket.folders(""),
                 lambda: library.bucket.put("x", TEXT),
                 lambda: library.bucket.head("x"),
-                lambda: library.bucket.read("x"),
+                lambda: library.bucket.get("x"),
             ):
                 with pytest.raises(HashmarkError) as refused:
                     ask()

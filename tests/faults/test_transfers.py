@@ -37,7 +37,7 @@ def test_a_second_try_never_puts_the_new_bytes_over_the_old_ones_in_the_trash(wo
     assert result.done, result.failures
     (kept,) = trash_entries(here.library)
     where = f"{here.library.remote_trash}{kept.batch}/{kept.dataset}/{kept.key}"
-    assert here.library.bucket.read(where) == TEXT
+    assert here.library.bucket.get(where) == TEXT
 
 
 def test_deletes_wait_for_the_transfers_and_do_not_follow_a_failure(world: World) -> None:

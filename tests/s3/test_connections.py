@@ -34,7 +34,7 @@ def test_a_private_authority_is_trusted_when_it_is_named(https: tuple[Remote, Pa
     remote, pem = https
     bucket = Bucket(replace(remote, ca_bundle=str(pem)))
     bucket.put("tls/a.txt", b"over https")
-    assert bucket.read("tls/a.txt") == b"over https"
+    assert bucket.get("tls/a.txt") == b"over https"
 
 
 def test_a_private_authority_is_not_trusted_otherwise_and_that_is_told_soon(https: tuple[Remote, Path]) -> None:
@@ -69,7 +69,7 @@ from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
 bucket = Bucket(Remote("training-data", "", sys.argv[1], "us-east-1", addressing="virtual"))
 bucket.put("virtual/a b+c.txt", b"by host name")
-print(bucket.client.endpoint.host, [o.key for o in bucket.objects("virtual/")], bucket.read("virtual/a b+c.txt"))
+print(bucket.client.endpoint.host, [o.key for o in bucket.objects("virtual/")], bucket.get("virtual/a b+c.txt"))
 """
 
 

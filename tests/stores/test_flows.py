@@ -230,7 +230,7 @@ def test_both_sides_changed_is_a_conflict_that_only_the_user_decides(store: Stor
 
     result = push(here)
     assert [row.status.key for row in result.planned.plan.left_alone] == ["0001.txt"]
-    assert here.library.bucket.read(here.prefix + "0001.txt") == b"theirs, edited there\n"
+    assert here.library.bucket.get(here.prefix + "0001.txt") == b"theirs, edited there\n"
     assert not pull(here).planned.plan.actions
 
     assert pull(here, take=Side.THEIRS).done
@@ -264,8 +264,8 @@ def test_an_object_that_changes_after_the_plan_is_not_overwritten(store: Store, 
     bucket.put(dataset.prefix + "new.txt", b"someone else's too\n")
     result = run(planned)
     assert {f.key: f.code for f in result.failures} == dict.fromkeys(("0001.txt", "new.txt"), "precondition-failed")
-    assert bucket.read(dataset.prefix + "0001.txt") == b"someone else's\n"
-    assert bucket.read(dataset.prefix + "new.txt") == b"someone else's too\n"
+    assert bucket.get(dataset.prefix + "0001.txt") == b"someone else's\n"
+    assert bucket.get(dataset.prefix + "new.txt") == b"someone else's too\n"
     assert not_synced(status(dataset))["0001.txt"] is Verdict.CONFLICT
 
 
@@ -279,7 +279,7 @@ def test_a_file_that_changes_after_the_plan_is_neither_sent_nor_overwritten(
     planned = plan(dataset, Policy(Direction.PUSH))
     (dataset.path / "0001.txt").write_bytes(b"second edit\n")
     assert [f.code for f in run(planned).failures] == ["file-changed"]
-    assert bucket.read(dataset.prefix + "0001.txt") == pairs()["0001.txt"]
+    assert bucket.get(dataset.prefix + "0001.txt") == pairs()["0001.txt"]
 
     bucket.put(dataset.prefix + "0002.txt", b"changed in the bucket\n")
     bucket.put(dataset.prefix + "0009.txt", b"new in the bucket\n")
@@ -330,12 +330,12 @@ def test_a_store_that_refuses_if_match_on_writes_is_pushed_to_all_the_same(
         result = push(dataset)
         assert result.done, result.failures
         assert "checked just before" in " ".join(result.notes)
-        assert dataset.library.bucket.read(dataset.prefix + "0001.txt") == b"edited\n"
+        assert dataset.library.bucket.get(dataset.prefix + "0001.txt") == b"edited\n"
         (dataset.path / "0001.txt").write_bytes(b"edited again\n")
         planned = plan(dataset, Policy(Direction.PUSH))
         dataset.library.bucket.put(dataset.prefix + "0001.txt", b"someone else's\n")
         assert [failure.code for failure in run(planned).failures] == ["precondition-failed"]
-        assert dataset.library.bucket.read(dataset.prefix + "0001.txt") == b"someone else's\n"
+        assert dataset.library.bucket.get(dataset.prefix + "0001.txt") == b"someone else's\n"
 
 
 def test_what_a_push_overwrites_can_be_restored(store: Store, library_on: LibraryMaker) -> None:
@@ -346,7 +346,7 @@ def test_what_a_push_overwrites_can_be_restored(store: Store, library_on: Librar
     assert result.trash is not None
     restore.restore(dataset.library, result.trash)
     key = dataset.prefix + "0001.txt"
-    assert dataset.library.bucket.read(key) == pairs()["0001.txt"]
+    assert dataset.library.bucket.get(key) == pairs()["0001.txt"]
     assert not_synced(status(dataset)) == {"0001.txt": Verdict.REMOTE_CHANGED}
     assert [e.key for e in trash_entries(dataset.library)] == ["0001.txt"], "what was in the way is kept in turn"
     count, failed = empty(dataset.library, trash_contents(dataset.library))
@@ -423,7 +423,7 @@ def test_verify_reads_every_byte_and_finds_what_an_etag_hides(seaweedfs: Store, 
     result = push(dataset)
     assert result.done, result.failures
     assert status(dataset).in_sync
-    assert library.bucket.read(dataset.prefix + "0001.txt") == b"A stellar sketch, number 1\n"
+    assert library.bucket.get(dataset.prefix + "0001.txt") == b"A stellar sketch, number 1\n"
 
 
 @pytest.mark.parametrize("probed", [False, True])
@@ -462,7 +462,7 @@ def test_verify_distinguishes_two_files_with_one_md5_for_good(store: Store, libr
     assert (row.verdict, row.evidence) == (Verdict.DIFFERS, Evidence.BODY)
     assert verdicts(status(dataset)) == {"a.png": Verdict.DIFFERS}
     assert push(dataset).done
-    assert dataset.library.bucket.read(dataset.prefix + "a.png") == here
+    assert dataset.library.bucket.get(dataset.prefix + "a.png") == here
 
 
 def test_what_both_sides_lost_is_forgotten(store: Store, library_on: LibraryMaker) -> None:

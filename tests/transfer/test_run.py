@@ -13,13 +13,13 @@ from typing import Any, cast
 import pytest
 
 from hashmark.core import errors
-from hashmark.core.events import Event, FileFailed, FileStarted
+from hashmark.core.events import Event, FileFailed, FileProgress, FileStarted
 from hashmark.core.model import FileStatus, Key, Kind, LocalFile, Stamp, Verdict
 from hashmark.core.plan import Action, Direction, Plan, Verb
 from hashmark.s3.waiting import Pending
 from hashmark.transfer import run as run_module
 from hashmark.transfer.action_result import ActionResult
-from hashmark.transfer.moves import Mover
+from hashmark.transfer.moves import Mover, held_bytes
 from hashmark.transfer.run import LARGE_FILE_BYTES, MAX_OPEN_FILES, WORKER_THREADS, Outcome, Runner
 
 Fate = Callable[[str, int], errors.HashmarkError | None]
@@ -145,6 +145,50 @@ def test_large_files_tell_when_they_begin(monkeypatch: pytest.MonkeyPatch) -> No
     played = Played(lambda *_: None)
     played.run(LARGE_FILE_BYTES - 1, LARGE_FILE_BYTES, LARGE_FILE_BYTES + 1)
     assert [event.key for event in played.events if isinstance(event, FileStarted)] == ["001.png", "002.png"]
+
+
+@pytest.mark.parametrize(("seconds", "reports"), [(4, 40), (0.01, 9)], ids=["slow", "fast"])
+def test_progress_is_reported_ten_times_a_second_or_once_a_megabyte(
+    seconds: float, reports: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [time.monotonic()]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    async def carry_out(action: Action, on_bytes: Callable[[int], None], _is_cancelled: object) -> ActionResult:
+        for _ in range(1000):
+            now[0] += seconds / 1000
+            on_bytes(10_000)
+        return ActionResult(action, None, None)
+
+    played = Played(lambda *_: None)
+    monkeypatch.setattr(played, "carry_out", carry_out)
+    played.run(10_000_000)
+    moved = [event.moved for event in played.events if isinstance(event, FileProgress)]
+    assert len(moved) == pytest.approx(reports, abs=2)
+    assert moved == sorted(moved)
+    assert moved[-1] >= 8_900_000
+
+
+def test_only_as_many_bytes_are_under_way_as_may_be_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large file that is sent in parts holds few of its bytes."""
+    held = [held_bytes(_upload("a.png", size)) for size in (1000, 64 << 20, (64 << 20) + 1, 1 << 40)]
+    assert held == [1000, 64 << 20, 16 << 20, 16 << 20]
+    under_way, most = 0, 0
+
+    async def carry_out(action: Action, *_: Any) -> ActionResult:
+        nonlocal under_way, most
+        under_way += held_bytes(action)
+        most = max(most, under_way)
+        answer = Pending[None]()
+        threading.Timer(0.02, answer.set_result, [None]).start()
+        await answer
+        under_way -= held_bytes(action)
+        return ActionResult(action, None, None)
+
+    played = Played(lambda *_: None)
+    monkeypatch.setattr(played, "carry_out", carry_out)
+    assert played.run(*[60 << 20] * 6, *[1 << 40] * 12).state.files_done == 18
+    assert 100 << 20 < most <= run_module.MAX_HELD_BYTES
 
 
 class Bytes(bytes):

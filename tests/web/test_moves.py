@@ -179,7 +179,7 @@ def test_a_delete_leaves_what_changed_after_the_plan(served: Served, library: Li
     job = served.job(served.post("/api/datasets/82/delete", {"plan": shown["plan"], "confirm": 4}, 202)["job"])
     assert {failure["key"] for failure in job["failures"]} & {"0002.txt", "0002.png"}
     assert (library.root / STYLE / "0002.txt").read_text() == "edited after the plan was shown\n"
-    assert library.bucket.read(f"{prefix}0002.png") == b"another image"
+    assert library.bucket.get(f"{prefix}0002.png") == b"another image"
 
 
 def test_a_verification_reads_the_bytes_and_finds_what_no_listing_tells(served: Served, library: Library) -> None:

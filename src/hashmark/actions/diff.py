@@ -83,7 +83,7 @@ def compare_caption(dataset: Dataset, row: FileStatus) -> CaptionDiff:
     except OSError as error:
         raise UsageError(f"Cannot read '{row.key}': {error.strerror}.") from None
     etag = row.remote.etag if row.remote else None
-    bucket = dataset.library.bucket.read(dataset.prefix + row.key, etag=etag) if row.remote else b""
+    bucket = dataset.library.bucket.get(dataset.prefix + row.key, etag=etag) if row.remote else b""
     (new, new_encoding), (old, old_encoding) = decode(disk), decode(bucket)
     pieces = tuple(word_diff(old, new))
     return CaptionDiff(row, pieces, _note(row, old_encoding, new_encoding, same=disk == bucket))

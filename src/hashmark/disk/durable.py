@@ -19,6 +19,12 @@ from hashmark.core.etags import MultipartHasher
 from hashmark.disk import page_cache
 from hashmark.disk.hashing import CHUNK_BYTES
 
+WRITE_BYTES = 256 << 10
+"""Bytes written at a time.
+
+Larger writes cost Linux more: on ext4 with large folios (6.18), 1 MiB at a time took 3 times, 4 MiB 6 times as long.
+"""
+
 
 def as_local_error(error: OSError, path: str) -> LocalError:
     """Return an operating system error as the matching `LocalError`."""
@@ -48,14 +54,15 @@ def write_all(
     Raises:
         OSError: they cannot be written.
     """
-    size = start
+    size = begun = start
     for chunk in chunks:
         rest = memoryview(chunk)
         while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        if len(chunk) >= CHUNK_BYTES:
-            page_cache.start_write_back(descriptor, size, len(chunk))
+            rest = rest[os.write(descriptor, rest[:WRITE_BYTES]) :]
         size += len(chunk)
+        if size - begun >= CHUNK_BYTES:
+            page_cache.start_write_back(descriptor, begun, size - begun)
+            begun = size
         if hasher:
             hasher.update(chunk)  # while the device writes
     return size

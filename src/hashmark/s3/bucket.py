@@ -22,15 +22,15 @@ from hashmark.s3.client import Client
 from hashmark.s3.endpoint import Remote
 from hashmark.s3.exchange import Answer
 from hashmark.s3.listing import KeyHints, list_folders, list_objects
-from hashmark.s3.requests import MAX_BODY_BYTES, Requests, content_md5, copy_source, expected
+from hashmark.s3.requests import Requests, content_md5, copy_source, expected
 from hashmark.s3.waiting import Pending, blocking
 from hashmark.s3.xml import Upload
 
 KEYS_PER_DELETE = 1000
 """S3's limit of keys in one DeleteObjects request."""
 
-MAX_SINGLE_GET_BYTES = MAX_BODY_BYTES
-"""Objects up to this size are read in one request."""
+MAX_SINGLE_GET_BYTES = 16 << 20
+"""Objects up to this size are read in one request, and held in memory whole."""
 
 MAX_ATTRIBUTES_BYTES = 1 << 20
 """The largest answer about a thousand parts, with room to spare."""
@@ -69,7 +69,7 @@ class Bucket:
     head = blocking(Requests.head)
     put = blocking(Requests.put)
     get = blocking(Requests.get)
-    read = blocking(Requests.read)
+    _chunks = blocking(Requests.chunks)
     copy = blocking(Requests.copy)
     delete = blocking(Requests.delete)
 
@@ -144,7 +144,7 @@ class Bucket:
 
     def chunks(self, key: str, size: int | None, *, etag: str) -> Iterable[bytes]:
         """Return the bytes of the version `etag` of an object, in order and in bounded memory."""
-        return self.pieces(key, size, etag=etag) if in_ranges(size) else self.get(key, etag=etag or None, size=size)
+        return self.pieces(key, size, etag=etag) if in_ranges(size) else self._chunks(key, etag=etag or None, size=size)
 
     def digest(self, key: str, size: int, *, etag: str) -> str:
         """Return the MD5, in hex, of the version `etag` of an object, read in bounded memory."""
@@ -192,9 +192,9 @@ class Bucket:
                 answer = expected(sent.result(), key, etag)
                 # The header decides, not the status: `rclone serve s3` returns ranges with status 200.
                 wanted = f"bytes {start}-{end}/{size}"
-                if answer.headers.get("content-range") != wanted or len(answer.body) != end + 1 - start:
+                if answer.headers.get("content-range") != wanted or sum(map(len, answer.chunks)) != end + 1 - start:
                     raise UnexpectedAnswer(f"Reading '{key}': requested {wanted}, got something else.")
-                yield answer.body
+                yield from answer.pieces()
         finally:
             wait([sent for _, _, sent in waiting])  # a file that has failed reports no more progress
 

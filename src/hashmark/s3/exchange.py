@@ -6,7 +6,7 @@ How requests travel is known to `s3.transport`, and what they mean to `s3.client
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import pycurl
@@ -23,6 +23,9 @@ MAX_DELAY_S = 20.0
 
 ERROR_BYTES = 64 << 10
 """How much of an error's body is read: enough for its code."""
+
+PIECE_BYTES = 256 << 10
+"""Enough to hash and write at a time; little enough to stay in the cache of a processor and be allocated cheaply."""
 
 BUSY_STATUS: Final = frozenset({429, 503})
 """The store did not begin with the request."""
@@ -64,6 +67,19 @@ class Answer(NamedTuple):
     def body(self) -> bytes:
         """Return the body in one piece."""
         return b"".join(self.chunks)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the body in pieces of about `PIECE_BYTES`: libcurl's chunks have 16 kB at most."""
+        gathered: list[bytes] = []
+        size = 0
+        for chunk in self.chunks:
+            gathered.append(chunk)
+            size += len(chunk)
+            if size >= PIECE_BYTES:
+                yield b"".join(gathered)
+                gathered, size = [], 0
+        if gathered:
+            yield b"".join(gathered)
 
 
 class NoAnswer(Exception):

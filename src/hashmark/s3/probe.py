@@ -171,7 +171,7 @@ def _attempt(
 def _copy(bucket: Bucket, key: str, copy: str) -> ProbeResult:
     try:
         bucket.copy(key, copy)
-        same = bucket.read(copy) == BODY
+        same = bucket.get(copy) == BODY
     except StoreError as error:
         return ProbeResult("copy", False, f"server-side copy: {error.message}")
     return ProbeResult("copy", same, "server-side copy" if same else "server-side copy gives other bytes")

@@ -10,7 +10,7 @@ import base64
 import functools
 import hashlib
 import mimetypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -113,7 +113,11 @@ class Requests:
             raise UnexpectedAnswer(f"Writing '{key}': the answer has no ETag, so what was stored is unknown.")
         return etag
 
-    async def get(
+    async def get(self, key: str, *, etag: str | None = None) -> bytes:
+        """Return a whole (small) object in one piece; if `etag` is given, only that version."""
+        return b"".join(await self.chunks(key, etag=etag))
+
+    async def chunks(
         self,
         key: str,
         *,
@@ -121,8 +125,8 @@ class Requests:
         size: int | None = None,
         on_bytes: Callable[[int], None] | None = None,
         is_cancelled: Callable[[], bool] = lambda: False,
-    ) -> Sequence[bytes]:
-        """Return the bytes of an object in the chunks they came in; if `etag` is given, only of that version.
+    ) -> Iterator[bytes]:
+        """Return the bytes of an object in order; if `etag` is given, only of that version.
 
         `size` is how many are expected. All are held in memory: use `Bucket.chunks` for objects of more than
         MAX_BODY_BYTES.
@@ -138,11 +142,7 @@ class Requests:
             max_bytes=MAX_BODY_BYTES,
             is_cancelled=is_cancelled,
         )
-        return expected(answer, key, etag).chunks
-
-    async def read(self, key: str, *, etag: str | None = None) -> bytes:
-        """Return a whole (small) object in one piece."""
-        return b"".join(await self.get(key, etag=etag))
+        return expected(answer, key, etag).pieces()
 
     async def copy(self, source: str, target: str, *, etag: str | None = None) -> str:
         """Copy inside the bucket, on the server; if `etag` is given, only that version. Return the new ETag."""

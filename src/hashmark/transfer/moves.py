@@ -28,7 +28,7 @@ from hashmark.disk.durable import continued_name
 from hashmark.disk.hashing import CHUNK_BYTES, ChangedWhileReading, read_whole
 from hashmark.disk.place import Slot, open_slot
 from hashmark.disk.unfinished import Unfinished
-from hashmark.s3.bucket import Bucket, in_ranges
+from hashmark.s3.bucket import MAX_OPEN_RANGES, RANGE_BYTES, Bucket, in_ranges
 from hashmark.s3.multipart import INTERRUPTIONS
 from hashmark.s3.requests import Expect, Head
 from hashmark.s3.store_capabilities import SUPPORTED, UNSUPPORTED, StoreCapabilities
@@ -164,7 +164,7 @@ class Mover:
             # The store compared the bytes with Content-MD5 and returned this ETag: the two belong together.
             evidence = Evidence.RECORDED
         else:
-            body = await self._requests.read(key, etag=etag)
+            body = await self._requests.get(key, etag=etag)
             if hashlib.md5(body, usedforsecurity=False).hexdigest() != md5:
                 # Not a BadDigest: a retry would meet our own object.
                 raise UnexpectedAnswer(f"'{key}' was uploaded, but reading it back gave other bytes.", "Push it again.")
@@ -304,11 +304,9 @@ class Mover:
                 key, remote.size, etag=etag, begin=begun, on_bytes=on_bytes, is_cancelled=is_cancelled
             )
         else:
-            chunks = await self._requests.get(
+            chunks = await self._requests.chunks(
                 key, etag=etag or None, size=remote.size, on_bytes=on_bytes, is_cancelled=is_cancelled
             )
-            if remote.size is not None and remote.size <= CHUNK_BYTES:
-                chunks = [b"".join(chunks)]  # one write, and one piece to hash
         return file.fill(chunks, hasher, start=begun)
 
     async def delete_remote(self, action: Action) -> ActionResult:
@@ -347,6 +345,13 @@ class Mover:
 def is_multipart(action: Action) -> bool:
     """Return whether an action is a multipart upload."""
     return action.verb is Verb.UPLOAD and action.size > MAX_SINGLE_PUT_BYTES
+
+
+def held_bytes(action: Action) -> int:
+    """Return how many bytes of its content an action holds in memory at once, at most."""
+    if is_multipart(action) or (action.verb is Verb.DOWNLOAD and in_ranges(action.size)):
+        return MAX_OPEN_RANGES * RANGE_BYTES
+    return action.size
 
 
 def partial_name(action: Action) -> str | None:

@@ -29,7 +29,7 @@ from hashmark.core.events import (
 from hashmark.core.plan import DELETES, Action, Plan, Verb
 from hashmark.transfer.action_result import ActionResult
 from hashmark.transfer.coroutine_pool import CoroutinePool
-from hashmark.transfer.moves import MAX_SINGLE_PUT_BYTES, Mover
+from hashmark.transfer.moves import Mover, held_bytes
 
 MAX_OPEN_FILES = 256
 """Files under way at once, nearly all of them waiting for an answer or, until `s3.concurrency` gives them room, to be
@@ -39,10 +39,16 @@ WORKER_THREADS = 4
 """Threads that read, hash, write and sync files; a multipart upload keeps one to itself. With more of them, they mostly
 wait for each other: small files are much Python and little else."""
 
-MAX_HELD_BYTES = 256 << 20
+MAX_HELD_BYTES = 128 << 20
+"""Bytes of files under way that are held in memory."""
+
 MAX_ATTEMPTS = 4
 LARGE_FILE_BYTES = 4 << 20
 """Files from this size on are reported when they start, and while they make progress."""
+
+PROGRESS_BYTES = 1 << 20
+PROGRESS_S = 0.1
+"""The progress of a file is reported after so many bytes, or so many seconds: libcurl tells of each few kilobytes."""
 
 GATHER_FROM = 32
 """Files under way from which on results gather."""
@@ -79,8 +85,7 @@ class _Attempt:
         self.number = 1
         self.due = 0.0
         """When a retry may begin, by the monotonic clock."""
-        self.held = min(action.size, MAX_SINGLE_PUT_BYTES)
-        """Bytes held in memory; `s3.multipart` bounds what a multipart upload holds beyond that."""
+        self.held = held_bytes(action)
         self.result: ActionResult | errors.HashmarkError | None = None
 
 
@@ -219,14 +224,17 @@ class Runner:
 
     async def _work(self, attempt: _Attempt) -> None:
         """Carry out an attempt and send it back with its result. In a stopped run, nothing is carried out."""
-        action, moved = attempt.action, 0
+        action, moved, told, told_at = attempt.action, 0, 0, 0.0
         lock = threading.Lock()  # a large object travels in several requests at once
 
         def on_bytes(count: int) -> None:
-            nonlocal moved
+            nonlocal moved, told, told_at
             with lock:
                 moved += count
-                self._messages.put(FileProgress(action.key, min(moved, action.size), time.time()))
+                now = time.monotonic()
+                if moved - told >= PROGRESS_BYTES or now - told_at >= PROGRESS_S:
+                    told, told_at = moved, now
+                    self._messages.put(FileProgress(action.key, min(moved, action.size), time.time()))
 
         try:
             if not self._is_stopped():

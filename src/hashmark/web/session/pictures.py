@@ -143,7 +143,7 @@ def _fetch(live: LiveDataset, row: FileStatus) -> bytes:
     if remote is None or remote.size is None or remote.size > MAX_OBJECT_BYTES:
         limit = f"{MAX_OBJECT_BYTES >> 20} MiB"
         raise ImageRefused(f"The bucket's '{printable(row.key)}' is too large to be shown (limit {limit}).")
-    return dataset.library.bucket.read(dataset.prefix + row.key, etag=remote.etag)
+    return dataset.library.bucket.get(dataset.prefix + row.key, etag=remote.etag)
 
 
 def _heads(live: LiveDataset, items: list[Item]) -> list[bytes]:
