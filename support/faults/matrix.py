@@ -27,7 +27,7 @@ ROWS: dict[int, tuple[str, str]] = {
     19: ("burst of 503 SlowDown", "lower concurrency; the run finishes"),
     20: ("status 200 with an error in the body", "a failure"),
     21: ("reset, stall, 1 kB/s", "retried; the version is pinned by its ETag"),
-    22: ("truncated body", "retried, never put in place"),
+    22: ("a body shorter than the object, or longer than announced", "never put in place; what is short is retried"),
     23: ("flipped byte in GET", "digest mismatch, retried once, never put in place"),
     24: ("flipped byte in PUT", "the store refuses it, or reading back detects it"),
     25: ("bit-rot at rest", "verify names the object; it is never pulled"),

@@ -203,7 +203,7 @@ async def _deliver(request: Request, reply: Reply, writer: asyncio.StreamWriter)
     if reply.cut is not None:
         await asyncio.sleep(0.05)  # a reset overtakes what was sent just before
         _reset(writer)
-    return reply.cut is None and reply.announced is None
+    return reply.cut is None and length <= len(reply.body)
 
 
 async def _send(body: bytes, rate: int | None, writer: asyncio.StreamWriter) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,27 @@ def test_row_22_a_truncated_body_is_retried_and_never_put_in_place(world: World,
     result = pull(here)
     assert result.done == (times == 1), result.failures
     assert on_disk(here) == ({"a.txt": BODY} if times == 1 else {})
+
+
+def test_row_22_what_follows_an_answer_is_not_taken_for_the_next_one(world: World) -> None:
+    """Each body is longer than announced: what follows looks like an answer to the next request on the connection.
+
+    Guard: libcurl closes a connection that brings more than it announced; without the check of size and digest, other
+    bytes would become the file.
+    """
+    bodies = {f"{n}.txt": BODY[n:] for n in range(40)}
+    pushed(world, bodies)
+    here = world.machine()
+
+    def longer(request: Request, store: Upstream) -> Reply:
+        answer = store(request)
+        other = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nnot asked"
+        return replace(answer, body=answer.body + other, announced=len(answer.body))
+
+    world.proxy.on("GetObject", r"\.txt", longer, times=FOR_EVER)
+    result = pull(here)
+    assert result.done, result.failures
+    assert on_disk(here) == bodies
 
 
 @pytest.mark.parametrize("times", [1, FOR_EVER], ids=["once", "always"])
