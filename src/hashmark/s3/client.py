@@ -15,8 +15,9 @@ from hashmark.core.model import key_bytes
 from hashmark.s3 import credentials, tls
 from hashmark.s3.endpoint import Endpoint, Remote, resolve
 from hashmark.s3.error_mapping import CLOCK_SKEW, error_code, from_answer, from_libcurl, is_error, is_passing
-from hashmark.s3.exchange import CANCELLED, TOO_LONG, Answer, NoAnswer, Request, Signature
+from hashmark.s3.exchange import CANCELLED, TOO_LONG, Answer, NoAnswer, Request
 from hashmark.s3.file_body import FileBody
+from hashmark.s3.signing import Signature
 from hashmark.s3.transport import Transport
 from hashmark.s3.waiting import Pending
 
@@ -119,7 +120,7 @@ class _Signer:
     def __init__(self, remote: Remote, region: str) -> None:
         self._source = credentials.source(remote)
         self._region = region
-        self._clock_error_s: float | None = None
+        self._clock_error_s = 0.0
 
     def refresh(self) -> None:
         """Fetch credentials that are missing or about to expire; that may take seconds.
@@ -130,10 +131,8 @@ class _Signer:
         self._source()
 
     def signature(self) -> Signature:
-        keys, date = self._source(), None
-        if self._clock_error_s is not None:
-            date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() + self._clock_error_s))
-        return Signature(keys.access_key, keys.secret_key, keys.token, self._region, date)
+        keys = self._source()
+        return Signature(keys.access_key, keys.secret_key, keys.token, self._region, self._clock_error_s)
 
     def correct_clock(self, answer: Answer) -> bool:
         """Take the time from an answer. Return whether it differs enough to explain that the store refused ours."""
@@ -144,7 +143,7 @@ class _Signer:
         except (ValueError, OverflowError):
             return False
         error = theirs - time.time()
-        if abs(error - (self._clock_error_s or 0.0)) < MIN_CLOCK_ERROR_S:
+        if abs(error - self._clock_error_s) < MIN_CLOCK_ERROR_S:
             return False
         self._clock_error_s = error
         return True

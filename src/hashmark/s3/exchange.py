@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import pycurl
 
 from hashmark.s3.file_body import FileBody
+from hashmark.s3.signing import Signature, signed
 from hashmark.s3.waiting import Pending
 
 MAX_TRIES = 6
@@ -43,17 +44,6 @@ _CUT_SHORT: Final = frozenset(
     }
 )
 _NOT_SENT: Final = frozenset({pycurl.E_COULDNT_CONNECT, pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_RESOLVE_PROXY})
-
-
-class Signature(NamedTuple):
-    """What a request is signed with (AWS Signature Version 4). Secret: never shown or logged."""
-
-    access_key: str
-    secret_key: str
-    token: str | None
-    region: str
-    date: str | None
-    """The time as X-Amz-Date has it, if this machine's clock is off; None for its clock."""
 
 
 class Answer(NamedTuple):
@@ -242,13 +232,9 @@ def _retry_after(answer: Answer) -> float:
     return min(float(text), MAX_DELAY_S) if text.isdecimal() and len(text) < 9 else 0.0
 
 
-def header_lines(request: Request, signature: Signature) -> list[bytes]:
-    """Return the lines of a request's header that libcurl does not write by itself."""
-    pairs = [*request.headers, ("x-amz-content-sha256", "UNSIGNED-PAYLOAD")]
-    if signature.token:
-        pairs.append(("x-amz-security-token", signature.token))
-    if signature.date:
-        pairs.append(("X-Amz-Date", signature.date))
+def header_lines(request: Request) -> list[bytes]:
+    """Return the lines of a request's header, signed now, that libcurl does not write by itself."""
+    pairs = signed(request.method, request.url, request.headers, request.sign())
     # libcurl leaves out a header that is given without a value, unless it ends in ";" (CURLOPT_HTTPHEADER).
     lines = [f"{name}: {value}" if value else f"{name};" for name, value in pairs]
     lines += ["Expect:", "Accept:"]

@@ -1,4 +1,4 @@
-"""Sends HTTP requests over libcurl: many at a time on one network thread, signed by libcurl.
+"""Sends HTTP requests over libcurl: many at a time on one network thread.
 
 No redirect is followed, so credentials go only to the host that was named. What requests mean, and which answers are
 good, is not known here.
@@ -268,7 +268,6 @@ class _Loop:
 
     def _prepare(self, curl: pycurl.Curl, exchange: Exchange) -> None:
         request = exchange.request
-        signature = request.sign()
         for option, value in self._options:
             curl.setopt(option, value)
         curl.setopt(pycurl.URL, request.url)
@@ -286,10 +285,7 @@ class _Loop:
             curl.setopt(pycurl.CUSTOMREQUEST, request.method)
         elif request.method != "GET":
             curl.setopt(pycurl.CUSTOMREQUEST, request.method)
-        curl.setopt(pycurl.AWS_SIGV4, f"aws:amz:{signature.region}:s3")
-        curl.setopt(pycurl.USERNAME, signature.access_key)
-        curl.setopt(pycurl.PASSWORD, signature.secret_key)
-        curl.setopt(pycurl.HTTPHEADER, header_lines(request, signature))
+        curl.setopt(pycurl.HTTPHEADER, header_lines(request))
         stall = SLOW_STALL_S if request.slow else STALL_S
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS)
         curl.setopt(pycurl.LOW_SPEED_TIME, stall + self._sending // SLOWEST_LINE)
