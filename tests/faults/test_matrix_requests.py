@@ -151,7 +151,9 @@ def test_row_49_a_proxy_that_demands_a_login_is_named(monkeypatch: pytest.Monkey
     """Guard: without looking at the proxy's answer, the message speaks of a closed connection."""
 
     def handle(connection: socket.socket, _number: int) -> None:
-        assert read_head(connection).startswith(b"CONNECT s3.us-east-1.amazonaws.com:443 ")
+        head = read_head(connection)
+        assert head.startswith(b"CONNECT s3.us-east-1.amazonaws.com:443 ")
+        assert not re.search(rb"authorization|amz-", head.partition(b"\r\n")[2], re.IGNORECASE), "for the store alone"
         connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
 
     with raw_server(handle) as port:

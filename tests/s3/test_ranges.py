@@ -13,6 +13,7 @@ from hashmark.core.errors import HashmarkError, PreconditionFailed, UnexpectedAn
 from hashmark.s3 import bucket as bucket_module
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.endpoint import Remote
+from hashmark.s3.exchange import PIECE_BYTES, Answer
 from support.faults import Reply, Request, error, scripted
 
 BODY = bytes(range(100))
@@ -38,6 +39,13 @@ def part(request: Request, body: bytes = BODY, etag: str = ETAG) -> Reply:
     start, end = map(int, request.headers["range"].removeprefix("bytes=").split("-"))
     headers = {"ETag": f'"{etag}"', "Content-Range": f"bytes {start}-{end}/{len(body)}"}
     return Reply(206, body[start : end + 1], headers)
+
+
+def test_a_body_is_handed_on_in_pieces_of_a_bounded_size() -> None:
+    chunks = [bytes([n]) * (16 << 10) for n in range(100)]
+    pieces = list(Answer(200, {}, chunks).pieces())
+    assert b"".join(pieces) == b"".join(chunks)
+    assert set(map(len, pieces[:-1])) == {PIECE_BYTES}
 
 
 def test_ranges_travel_at_once_and_arrive_in_order(tmp_path: Path) -> None:

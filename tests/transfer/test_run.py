@@ -173,16 +173,24 @@ def test_only_as_many_bytes_are_under_way_as_may_be_held(monkeypatch: pytest.Mon
     """A large file that is sent in parts holds few of its bytes."""
     held = [held_bytes(_upload("a.png", size)) for size in (1000, 64 << 20, (64 << 20) + 1, 1 << 40)]
     assert held == [1000, 64 << 20, 16 << 20, 16 << 20]
-    under_way, most = 0, 0
+    under_way, most, lock = 0, 0, threading.Lock()
+    waiting: list[Pending[None]] = []
 
     async def carry_out(action: Action, *_: Any) -> ActionResult:
+        """Wait until two files of 60 MiB are under way, and a moment longer, in which a third could begin."""
         nonlocal under_way, most
-        under_way += held_bytes(action)
-        most = max(most, under_way)
         answer = Pending[None]()
-        threading.Timer(0.02, answer.set_result, [None]).start()
+        with lock:
+            under_way += held_bytes(action)
+            most = max(most, under_way)
+            waiting.append(answer)
+            ready = waiting[:] if most > 100 << 20 else []
+            del waiting[: len(ready)]
+        for each in ready:
+            threading.Timer(0.1, each.set_result, [None]).start()
         await answer
-        under_way -= held_bytes(action)
+        with lock:
+            under_way -= held_bytes(action)
         return ActionResult(action, None, None)
 
     played = Played(lambda *_: None)

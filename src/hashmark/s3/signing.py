@@ -1,7 +1,7 @@
 """Signs requests (AWS Signature Version 4), so that the store knows who sends them and nobody else can change them.
 
 libcurl can sign too, but it percent-encodes the access key, so that OpenStack Swift refuses keys such as
-`account:user`, and it derives the day's key anew for each request. Where keys come from is not known here.
+`account:user`, and it derives the day's key for each request. Where keys come from is not known here.
 """
 
 from __future__ import annotations
