@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check install --constraint constraints.txt
 
-.PHONY: setup page browser demo test test-slow faults check format bench bench-page screenshots fresh clean
+.PHONY: setup page browser demo test test-slow faults check native-check format bench bench-page screenshots fresh clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMPS)/test $(STAMPS)/check
@@ -24,7 +24,7 @@ $(STAMPS)/build: $(STAMPS)/venv pyproject.toml constraints.txt
 	$(PIP) $$($(BIN)/python tools/group.py build)
 	@touch $@
 
-$(STAMPS)/demo: $(STAMPS)/build hatch_build.py requirements.txt
+$(STAMPS)/demo: $(STAMPS)/build hatch_build.py requirements.txt src/hashmark/native/md5.c tools/native.py
 	$(PIP) --require-hashes --requirement requirements.txt
 	$(PIP) --no-build-isolation --editable '.[demo]'
 	@touch $@
@@ -79,6 +79,13 @@ format: $(STAMPS)/check
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The hashing kernel's tests under AddressSanitizer and UndefinedBehaviorSanitizer, but not for leaks: Python has its own.
+CC ?= cc
+native-check: $(STAMPS)/test
+	NATIVE_FLAGS="-g -fsanitize=address,undefined -fno-sanitize-recover=all" ASAN_OPTIONS=detect_leaks=0 \
+		LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
+		$(BIN)/python -m pytest --capture=sys tests/native
+
 bench: $(STAMPS)/bench
 	$(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS)
 
@@ -97,6 +104,6 @@ fresh: $(STAMPS)/venv
 	@$(BIN)/python tools/fresh.py $(ARGS)
 
 clean:
-	rm -rf src/hashmark/web/static src/hashmark/web/frontend/node_modules
+	rm -rf src/hashmark/web/static src/hashmark/web/frontend/node_modules src/hashmark/native/md5.so
 	rm -rf $(VENV) demo-library build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,6 +15,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tools import native
+
 ROOT = Path(__file__).parents[1]
 STATIC = "hashmark/web/static"
 REGISTRIES = tuple(
@@ -103,6 +105,17 @@ def test_a_wheel_contains_the_page_built_from_the_sources(packages: Packages) ->
         path.relative_to("src").as_posix() for path in sources() if path.match("src/hashmark/web/templates/*.html")
     }
     assert templates <= packages.wheel.keys()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_wheel_contains_the_hashing_kernel_where_there_is_a_compiler(packages: Packages) -> None:
+    (wheel,) = (text.decode() for name, text in packages.wheel.items() if name.endswith(".dist-info/WHEEL"))
+    has_kernel = "hashmark/native/md5.so" in packages.wheel
+    assert has_kernel == any(map(shutil.which, native.COMPILERS))
+    assert ("Root-Is-Purelib: false" in wheel) == has_kernel
+    assert ("Tag: py3-none-any" in wheel) != has_kernel
+    assert "Tag: py3-none-" in wheel
 
 
 @pytest.mark.slow

@@ -35,11 +35,29 @@ from hashmark.disk.hashing import (
     is_settled,
 )
 from hashmark.disk.walk import Walk, stamp_of
+from hashmark.native import kernel
 from support.file_trees import mounted, open_folder, permissions_count, write_keys
 
 SECOND = 1_000_000_000
 TICK = 0.03
 """Longer than the coarsest clock tick of a kernel, so that two writes never share a time."""
+
+
+@pytest.fixture(name="together", autouse=True, params=["together", "one by one"])
+def fixture_together(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Run each test with the kernel that hashes many files at once, and without."""
+    if request.param == "one by one":
+        monkeypatch.setattr(kernel, "loaded", lambda: None)
+    elif kernel.loaded() is None:
+        pytest.skip("hashmark was built without its hashing kernel")
+    return bool(request.param == "together")
+
+
+@pytest.fixture(name="one_by_one")
+def fixture_one_by_one(together: bool) -> None:
+    """Run a test only without the kernel."""
+    if together:
+        pytest.skip("it replaces what hashes a single file")
 
 
 def md5(data: bytes) -> str:
@@ -205,6 +223,7 @@ def test_a_file_without_read_permission_has_its_trouble_told() -> None:
     assert (found.file.md5, found.file.trouble) == (None, "cannot be read: Permission denied")
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_a_file_that_changes_meanwhile_is_reported_and_not_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +232,55 @@ def test_a_file_that_changes_meanwhile_is_reported_and_not_recorded(
     (found,) = hashed(tmp_path, clock=lambda: 2**62)
     assert (found.file.md5, found.settled) == (None, False)
     assert found.file.trouble == "cannot be read: it changed while it was read"
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_a_file_with_more_bytes_than_the_system_says_is_reported_and_not_recorded() -> None:
+    (found,) = read(Path("/proc/self"), [LocalFile(Key("status"), Stamp(0, 0, 0, 0, 0))], clock=lambda: 2**62)
+    assert (found.file.md5, found.settled) == (None, False)
+    assert found.file.trouble == "cannot be read: it changed while it was read"
+
+
+def test_what_is_no_file_any_more_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").mkdir()
+    (found,) = read(tmp_path, [LocalFile(Key("a.txt"), Stamp(0, 0, 0, 0, 0))])
+    assert found.file.trouble == "cannot be read: it is not a regular file"
+
+
+def test_captions_are_received_and_large_files_hashed_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_keys(tmp_path, "a.png", "a.txt", "b.png", "large.png")
+    (tmp_path / "large.png").write_bytes(sized(1000))
+    monkeypatch.setattr(hashing, "MAX_TOGETHER_BYTES", 999)
+    alone: list[str] = []
+    plain = hash_file
+
+    def watched(path: str, **options: Any) -> tuple[str, Stamp]:
+        alone.append(Path(path).name)
+        return plain(path, **options)
+
+    monkeypatch.setattr(hashing, "hash_file", watched)
+    found = hashed(tmp_path, content_reader=lambda key: bytes.upper if key.endswith(".txt") else None)
+    assert [item.file.md5 for item in found] == [md5(b"a.png"), md5(b"a.txt"), md5(b"b.png"), md5(sized(1000))]
+    assert [item.result for item in found] == [None, b"A.TXT", None, None]
+    assert alone == (["a.txt", "large.png"] if kernel.loaded() else ["a.png", "a.txt", "b.png", "large.png"])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "batches"),
+    [
+        ([0] * 70, [32, 32, 6]),
+        ([2] * 20, [8, 8, 4]),  # enough for every lane, though four would have the bytes
+        ([9] * 20, [7, 7, 6]),  # but not too many bytes
+        ([100, 1, 1], [1, 2]),
+    ],
+)
+def test_a_batch_has_enough_files_and_not_too_many_bytes(
+    monkeypatch: pytest.MonkeyPatch, sizes: list[int], batches: list[int]
+) -> None:
+    monkeypatch.setattr(hashing, "BATCH_BYTES", 8)
+    monkeypatch.setattr(hashing, "MAX_TOGETHER_BYTES", 60)
+    files = [LocalFile(Key(f"{number}"), Stamp(size, 0, 0, 0, 0)) for number, size in enumerate(sizes)]
+    assert [len(batch) for batch, _ in hashing._batches(files, itself) if batch] == batches
 
 
 def test_a_digest_goes_with_the_stamp_held_while_reading_not_with_the_walks(tmp_path: Path) -> None:
@@ -236,6 +304,7 @@ def endless(taken: Iterator[int]) -> Iterator[LocalFile]:
         yield LocalFile(Key(f"{number}"), Stamp(0, 0, 0, 0, 0))
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_of_an_endless_dataset_a_bounded_number_is_in_work_and_stopping_ends_every_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,6 +327,7 @@ def test_of_an_endless_dataset_a_bounded_number_is_in_work_and_stopping_ends_eve
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("hash")]
 
 
+@pytest.mark.usefixtures("one_by_one")
 def test_whoever_gives_up_waits_for_the_files_under_way_and_for_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hashmark import __version__
+from hashmark.native.kernel import BY_HASHLIB, describe
 from support.command import Shell, library
 from support.datasets import write_pairs
 from support.faults import Reply, scripted
@@ -165,7 +166,7 @@ def test_deletes_need_the_number(shell: Shell) -> None:
 def test_doctor_leaves_the_bucket_as_it_was(shell: Shell, seaweedfs: Store, prefix: str) -> None:
     ran = shell("doctor", "--json")
     assert ran.status == 0
-    checks = {check["name"]: check["ok"] for check in ran.json["checks"]}
+    checks = {check["name"]: check["ok"] for check in ran.json["checks"] if check["name"] != "hashing"}
     reached = "library state reach credentials listing write"
     able = "etag-md5 create-only replace-only content-md5 copy etag-multipart checksum start-after conditional-delete"
     assert checks == dict.fromkeys(f"{reached} {able} uploads".split(), True) | {"etag-part-copy": False}
@@ -295,6 +296,18 @@ def test_version_is_printed() -> None:
     for flag in ("--version", "-V"):
         done = subprocess.run([SCRIPTS / "hashmark", flag], capture_output=True, text=True, check=True)
         assert done.stdout == f"hashmark {__version__}\n"
+
+
+@pytest.mark.parametrize("is_off", [False, True])
+def test_version_and_doctor_say_what_files_are_hashed_with(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, is_off: bool
+) -> None:
+    expected = BY_HASHLIB if is_off else describe()
+    if is_off:
+        monkeypatch.setenv("HASHMARK_KERNEL", "off")
+    assert shell("--version", "--json").json == {"version": __version__, "hashing": expected}
+    (check,) = (check for check in shell("doctor", "--json").json["checks"] if check["name"] == "hashing")
+    assert (check["detail"], check["ok"]) == (expected, None if expected == BY_HASHLIB else True)
 
 
 LIBRARIES = ("PIL", "botocore", "click", "fastapi", "jinja2", "rich")

@@ -16,6 +16,7 @@ from hashmark.core.errors import (
 )
 from hashmark.library.capabilities import probe_store, record_probe
 from hashmark.library.library import Library
+from hashmark.native import kernel
 from hashmark.s3.probe import ProbeResult
 from hashmark.transfer import incomplete_uploads
 
@@ -115,6 +116,7 @@ def doctor(library: Library, *, abort_uploads: bool = False) -> Iterator[Check]:
         state.problem.message if state.problem else str(library.own_folder() / "state.sqlite"),
         "digests are remembered" if state.persistent else "every status reads every file again",
     )
+    yield _hashing()
     try:
         prefix = f"{settings.prefix}/" if settings.prefix else ""
         folders = library.bucket.folders(prefix)
@@ -128,6 +130,18 @@ def doctor(library: Library, *, abort_uploads: bool = False) -> Iterator[Check]:
     yield Check("listing", True, f"{len(folders)} folders under {settings.url}", "an incomplete listing is an error")
     yield from _probe_results(library)
     yield _uploads(library, abort=abort_uploads)
+
+
+def _hashing() -> Check:
+    instructions = kernel.describe()
+    return Check(
+        "hashing",
+        None if instructions == kernel.BY_HASHLIB else True,
+        instructions,
+        "one file after another on each core; hashmark was built without a C compiler, or HASHMARK_KERNEL is off"
+        if instructions == kernel.BY_HASHLIB
+        else "eight files at a time on each core",
+    )
 
 
 def _uploads(library: Library, *, abort: bool) -> Check:

@@ -189,7 +189,7 @@ def run(
             supported,
             on_upload=lambda key, upload: incomplete_uploads.note(library, key, upload),
             uploads=library.state.incomplete_uploads(library.bucket.store),
-            on_content=caption_reader(dataset),
+            content_reader=caption_reader(dataset),
         )
         recorder = _Recorder(dataset, on_done)
         runner = Runner(plan, mover, on_event=on_event, record=recorder.add, cancel=cancel or threading.Event())

@@ -27,7 +27,7 @@ def main(*, exit_at_once: bool = False) -> None:
     words = sys.argv[1:]
     try:
         if words[:1] in (["--version"], ["-V"]):
-            sys.stdout.write(f"hashmark {__version__}\n")
+            sys.stdout.write(_version_as_json() if words[1:2] == ["--json"] else f"hashmark {__version__}\n")
             sys.stdout.flush()
             return
         gc.disable()  # importing makes hardly any garbage; `runner` enables it before the command runs
@@ -48,6 +48,14 @@ def main(*, exit_at_once: bool = False) -> None:
             sys.stdout.flush()
         os._exit(status)
     sys.exit(status)
+
+
+def _version_as_json() -> str:
+    import json  # noqa: PLC0415 - as above
+
+    from hashmark.native.kernel import describe  # noqa: PLC0415 - as above
+
+    return f"{json.dumps({'version': __version__, 'hashing': describe()})}\n"
 
 
 def _open_closed_streams() -> None:

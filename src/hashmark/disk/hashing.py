@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from hashmark.core.etags import MultipartHasher
-from hashmark.core.model import LocalFile, Stamp
+from hashmark.core.model import Key, LocalFile, Stamp
 from hashmark.disk import page_cache
 from hashmark.disk.walk import stamp_of
+from hashmark.native import kernel
+from hashmark.native.kernel import CHANGED, COUNT, NOT_A_FILE
 
 GRANULARITY_NS = 2_000_000_000
 """The coarsest timestamp in use: FAT's 2 seconds."""
@@ -32,7 +34,12 @@ CHUNK_BYTES = 1 << 20
 
 BATCH_FILES = 32
 BATCH_BYTES = 8 << 20
-"""A thread gets up to so many files or bytes at a time, since each handover takes time."""
+"""A thread gets up to so many files or bytes at a time, since each handover takes time; and enough for all lanes."""
+
+MAX_TOGETHER_BYTES = 64 << 20
+"""A larger file is hashed alone: nobody waits for many of them when a run is stopped."""
+
+_REASONS = {CHANGED: "it changed while it was read", NOT_A_FILE: "it is not a regular file"}
 
 BATCHES_AHEAD = 256
 """Batches started while the first is read, so that the walk and the listing continue."""
@@ -44,7 +51,7 @@ T = TypeVar("T")
 class Hashed(NamedTuple):
     """A file that was read, with its digest, and whether the digest may be cached for its stamp.
 
-    `result` is what `on_content` of `hash_all` returned for its bytes; None for a file larger than `CHUNK_BYTES`.
+    `result` is what the `content_reader` of `hash_all` made of its bytes; None for a file larger than `CHUNK_BYTES`.
     """
 
     file: LocalFile
@@ -74,8 +81,8 @@ def is_settled(stamp: Stamp, now_ns: int | None) -> bool:
 _Batch = list[tuple[T, Hashed | None]] | Future[list[tuple[T, Hashed | None]]]
 """Rows with their hashed files, or the future of them."""
 
-OnContent = Callable[[str, bytes], object]
-"""Receives a key and the bytes of its file, on any of several threads; its result is kept in `Hashed`."""
+ContentReader = Callable[[str], Callable[[bytes], object] | None]
+"""Returns what is to receive the bytes of a key's file, on any of several threads; its result is kept in `Hashed`."""
 
 
 def hash_file(
@@ -151,7 +158,7 @@ def _first_stamp(descriptor: int, path: str, *, own: bool = False) -> Stamp:
         page_cache.write_back(descriptor)
     facts = os.fstat(descriptor)
     if not stat.S_ISREG(facts.st_mode):
-        raise OSError(errno.EINVAL, "it is not a regular file", path)
+        raise OSError(errno.EINVAL, _REASONS[NOT_A_FILE], path)
     return stamp_of(facts)
 
 
@@ -167,7 +174,7 @@ class ChangedWhileReading(OSError):
     """The file changed while it was read."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(None, "it changed while it was read", path)
+        super().__init__(None, _REASONS[CHANGED], path)
 
 
 def hash_all(
@@ -177,14 +184,14 @@ def hash_all(
     *,
     clock: Callable[[], int | None],
     workers: int | None = None,
-    on_content: OnContent | None = None,
+    content_reader: ContentReader = lambda _key: None,
 ) -> Iterator[tuple[T, Hashed | None]]:
     """Yield the rows in order, each with the digest of its file to read, using all cores.
 
     `unread` is called once per row and returns the file to read or None. `clock` is called once, before the first file
     is read (see `file_system_now`), and decides which digests may be cached. A file that cannot be read, or that
     changes meanwhile, has `trouble` instead of a digest. Holds at most a few thousand rows, or one batch where nothing
-    is read. `on_content` receives the bytes of small files.
+    is read. What `content_reader` returns receives the bytes of small files.
     """
     base = os.fspath(root)
     now_ns = functools.cache(clock)
@@ -192,7 +199,7 @@ def hash_all(
     def begin(batch: list[T], files: list[LocalFile | None]) -> _Batch[T]:
         if not any(files):
             return [(row, None) for row in batch]
-        return pool.submit(_hash_batch, base, batch, files, now_ns(), on_content)
+        return pool.submit(_hash_batch, base, batch, files, now_ns(), content_reader)
 
     pool = ThreadPoolExecutor(workers or os.cpu_count() or 2, thread_name_prefix="hash")
     try:
@@ -205,36 +212,58 @@ def hash_all(
 def _batches(
     rows: Iterable[T], unread: Callable[[T], LocalFile | None]
 ) -> Iterator[tuple[list[T], list[LocalFile | None]]]:
-    """Yield batches of rows with their files to read; a batch ends when it has `BATCH_BYTES` to read."""
+    """Yield batches of rows with their files to read. One of enough files ends when it has `BATCH_BYTES` to read."""
     source = iter(rows)
     while lot := list(islice(source, BATCH_FILES)):
         files = list(map(unread, lot))
         start = size = 0
         for end, file in enumerate(files, 1) if any(files) else ():
             size += file.size if file else 0
-            if size >= BATCH_BYTES:
+            if size >= BATCH_BYTES and (end - start >= COUNT or size > MAX_TOGETHER_BYTES):
                 yield lot[start:end], files[start:end]
                 start, size = end, 0
         yield lot[start:], files[start:]
 
 
 def _hash_batch(
-    base: str, rows: list[T], files: list[LocalFile | None], now_ns: int | None, on_content: OnContent | None
+    base: str, rows: list[T], files: list[LocalFile | None], now_ns: int | None, content_reader: ContentReader
 ) -> list[tuple[T, Hashed | None]]:
-    read = (_hash_one(base, file, now_ns, on_content) if file else None for file in files)
+    readers = {file.key: content_reader(file.key) for file in files if file}
+    together = [file for file in files if file and file.size <= MAX_TOGETHER_BYTES and not readers[file.key]]
+    done = _hash_together(base, together, now_ns)
+    read = (
+        (done.get(file.key) or _hash_one(base, file, now_ns, readers[file.key])) if file else None for file in files
+    )
     return list(zip(rows, read, strict=True))
 
 
-def _hash_one(base: str, file: LocalFile, now_ns: int | None, on_content: OnContent | None) -> Hashed:
+def _hash_together(base: str, files: list[LocalFile], now_ns: int | None) -> dict[Key, Hashed]:
+    """Return the files with their digests by key; none without the hashing kernel."""
+    native = kernel.loaded() if files else None
+    found = native.files([os.fsencode(f"{base}/{file.key}") for file in files]) if native else ()
+    done: dict[Key, Hashed] = {}
+    for file, (*stamp, digest, error) in zip(files, found, strict=False):
+        if error:
+            done[file.key] = _unreadable(file, _REASONS.get(error) or os.strerror(error))
+        else:
+            read = LocalFile(file.key, Stamp(*stamp), digest.hex())
+            done[file.key] = Hashed(read, settled=is_settled(read.stamp, now_ns))
+    return done
+
+
+def _hash_one(base: str, file: LocalFile, now_ns: int | None, receive: Callable[[bytes], object] | None) -> Hashed:
     results: list[object] = []
-    receive = (lambda data: results.append(on_content(file.key, data))) if on_content else None
+    on_content = (lambda data: results.append(receive(data))) if receive else None
     try:
-        digest, stamp = hash_file(f"{base}/{file.key}", on_content=receive)
+        digest, stamp = hash_file(f"{base}/{file.key}", on_content=on_content)
     except OSError as error:
-        why = f"cannot be read: {error.strerror or error}"
-        return Hashed(file._replace(trouble=why), settled=False)
+        return _unreadable(file, error.strerror or str(error))
     settled = is_settled(stamp, now_ns)
     return Hashed(LocalFile(file.key, stamp, digest), settled=settled, result=results[0] if results else None)
+
+
+def _unreadable(file: LocalFile, why: str) -> Hashed:
+    return Hashed(file._replace(trouble=f"cannot be read: {why}"), settled=False)
 
 
 def _ahead(batches: Iterable[_Batch[T]]) -> Iterator[_Batch[T]]:

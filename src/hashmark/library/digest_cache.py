@@ -64,7 +64,7 @@ def hashed(
     def now() -> int | None:
         return clock(dataset) if state.persistent else None
 
-    for row, read in hash_all(dataset.path, rows, choose, clock=now, on_content=caption_reader(dataset)):
+    for row, read in hash_all(dataset.path, rows, choose, clock=now, content_reader=caption_reader(dataset)):
         if read is None:
             yield row, None
             continue
@@ -82,18 +82,18 @@ def hashed(
     _remember(state, dataset.name, fresh, facts)
 
 
-def caption_reader(dataset: Dataset) -> Callable[[str, bytes], CaptionFacts | None]:
-    """Return a callback for a key and its bytes, which returns facts about them if it is a caption's."""
+def caption_reader(dataset: Dataset) -> Callable[[str], Callable[[bytes], CaptionFacts] | None]:
+    """Return a function of a key, which returns what takes facts from the bytes of its file if it is a caption."""
     kind = dataset.pairing.kind
 
-    def read(key: str, data: bytes) -> CaptionFacts | None:
+    def reader(key: str) -> Callable[[bytes], CaptionFacts] | None:
         if kind(key) is not Kind.CAPTION:
             return None
         from hashmark.core.lint.texts import caption_facts  # noqa: PLC0415 - not needed if no caption is read
 
-        return caption_facts(data)
+        return caption_facts
 
-    return read
+    return reader
 
 
 def _remember(state: State, name: str, files: list[LocalFile], facts: list[tuple[str, CaptionFacts]]) -> None:

@@ -12,7 +12,7 @@ from hashmark.core.plan import Action
 class ActionResult:
     """What one action has proven: the new base, or (None) that the key is deleted.
 
-    `sent` is an uploaded file with its digest, and `from_content` what the run's `on_content` returned for its bytes.
+    `sent` is an uploaded file with its digest, and `from_content` what the run's `content_reader` made of its bytes.
     `placed` is the stamp of a downloaded file in its place; None where another program changed it at once.
     """
 

@@ -25,7 +25,7 @@ from hashmark.core.errors import (
 from hashmark.core.model import Base, Evidence, RemoteObject, Stamp
 from hashmark.core.plan import Action, Verb
 from hashmark.disk.durable import continued_name
-from hashmark.disk.hashing import CHUNK_BYTES, ChangedWhileReading, read_whole
+from hashmark.disk.hashing import CHUNK_BYTES, ChangedWhileReading, ContentReader, read_whole
 from hashmark.disk.place import Slot, open_slot
 from hashmark.disk.unfinished import Unfinished
 from hashmark.s3.bucket import MAX_OPEN_RANGES, RANGE_BYTES, Bucket, in_ranges
@@ -60,8 +60,8 @@ class Mover:
 
     `uploads` are the incomplete multipart uploads that an earlier run has left, by the whole key: they are continued.
     `on_upload` is called with the whole key of each when it begins, and with the key and None when it has ended.
-    `on_content` is called with the key and bytes of each small file that is read for the first time;
-    what it returns is `ActionResult.from_content`.
+    What `content_reader` returns for a key receives the bytes of its file, if that is small and read for the first
+    time; what that makes of them is `ActionResult.from_content`.
     """
 
     def __init__(
@@ -71,14 +71,14 @@ class Mover:
         *,
         uploads: Mapping[str, OpenUpload] = MappingProxyType({}),
         on_upload: Callable[[str, OpenUpload | None], None] = lambda _key, _upload: None,
-        on_content: Callable[[str, bytes], object] = lambda _key, _data: None,
+        content_reader: ContentReader = lambda _key: None,
     ) -> None:
         self._to = destination
         self._requests = destination.bucket.requests
         self._capabilities = capabilities
         self._uploads = dict(uploads)
         self._on_upload = on_upload
-        self._on_content = on_content
+        self._content_reader = content_reader
         self._in_trash: set[str] = set()
         """Keys whose old object is already in the trash: a retry must not replace that copy with a newer object."""
         self._placing = Placing()
@@ -145,7 +145,8 @@ class Mover:
             raise unreadable(local, error) from None
         file = as_compared(local, md5, stamp)
         is_new = local.md5 is None and local.size <= CHUNK_BYTES
-        from_content = self._on_content(action.key, data) if is_new else None
+        receive = self._content_reader(action.key) if is_new else None
+        from_content = receive(data) if receive else None
         try:
             await self._clear_the_way(action, guarded=self._capabilities.guards_writes)
             etag = await self._requests.put(
