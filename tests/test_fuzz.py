@@ -72,17 +72,57 @@ XML = [
 ]  # fmt: skip
 
 
+ROW = (
+    "<Contents><Key>a{}</Key><LastModified>2026-11-30T12:00:00.000Z</LastModified><ETag>&quot;0a-1&quot;</ETag>{}"
+    "<Size>7</Size>{}<StorageClass>STANDARD</StorageClass></Contents>"
+)
+OWNER = "<Owner><ID>1</ID><DisplayName>somebody</DisplayName></Owner>"
+CHECKSUM = "<ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType>"
+PLAIN_PAGES = [
+    body.replace(b"<KeyCount>0", f"<KeyCount>{len(rows)}".encode()).replace(
+        b"</KeyCount>", f"</KeyCount>{''.join(rows)}".encode()
+    )
+    for body in (page(), page(token="t"))
+    for rows in ([ROW.format(n, "", "") for n in range(3)], [ROW.format("é b%2F", CHECKSUM, OWNER)])
+]
+ROW_TOKENS = [
+    b"<!--", b"-->", b"<?x ", b"?>", b"<X>", b"</X>", b"&quot;", b"&#34;", b"&amp;", b"\r", b"\x00", b"\x7f", b"<Type>",
+    b"<Owner>", "\ufffe".encode(), ROW.format("", "", "").encode(), b"<Contents/>", b"<ETag/>", b"<Size>01</Size>",
+    b" ", b"xmlns='x'",
+]  # fmt: skip
+
+
 @BUDGETS
 def test_a_page_of_a_listing_is_read_or_refused(examples: int) -> None:
+    """However it is read: its entries in one pass, where they are plain, or by a tree of it."""
+
     def check(body: bytes) -> None:
-        try:
-            found = xml.parse_page(body, "Listing")
-        except BrokenListing:
+        found = page_or_none(body)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(xml, "_columns", lambda _body: None)
+            assert found == page_or_none(body)
+        if found is None:
             return
         assert all((row.size or 0) >= 0 and isinstance(row.key, str) for row in found.objects)
         assert body.count(b"</Contents>") >= len(found.objects)
 
-    fuzz(check, spoilt(PAGES, XML) | st.binary(max_size=60), examples)
+    tokens = XML + ROW_TOKENS
+    fuzz(check, spoilt(PAGES, XML) | spoilt(PLAIN_PAGES, tokens) | st.binary(max_size=60), examples)
+
+
+def page_or_none(body: bytes) -> xml.Page | None:
+    try:
+        return xml.parse_page(body, "Listing", "a")
+    except BrokenListing:
+        return None
+
+
+@pytest.mark.parametrize("body", PLAIN_PAGES)
+def test_a_plain_page_is_read_in_one_pass(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xml, "_objects", lambda *_: pytest.fail("a tree was built of its entries"))
+    objects = xml.parse_page(body, "Listing", "a").objects
+    assert {(row.size, row.etag, row.last_modified) for row in objects} == {(7, "0a-1", "2026-11-30T12:00:00.000Z")}
+    assert [row.key for row in objects] in (["0", "1", "2"], ["é b%2F"], ["é b/"])
 
 
 PARTS = b"<GetObjectAttributesResponse><ETag>x-1</ETag><ObjectParts>{}</ObjectParts></GetObjectAttributesResponse>"

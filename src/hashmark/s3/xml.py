@@ -6,6 +6,7 @@ pass for an empty bucket.
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET  # `parse` refuses document types, and with them entities
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -66,22 +67,34 @@ class Page(NamedTuple):
     next_token: str | None
 
 
+_TEXT = r"[^<>&\x00-\x1f\ufffe\uffff]*"
+_QUOTE = r"(?:&quot;|&#34;|\")"
+_OWNER = rf"(?:<Owner>(?:<ID>{_TEXT}</ID>)?(?:<DisplayName>{_TEXT}</DisplayName>)?</Owner>)?"
+_ROW = re.compile(
+    rf"<Contents><Key>({_TEXT})</Key><LastModified>({_TEXT})</LastModified><ETag>{_QUOTE}([\w.-]*){_QUOTE}</ETag>"
+    rf"(?:<Checksum(Algorithm|Type)>{_TEXT}</Checksum\4>)*<Size>([0-9]{{1,{MAX_DIGITS}}})</Size>{_OWNER}"
+    rf"(?:<StorageClass>{_TEXT}</StorageClass>)?{_OWNER}(?:<Type>{_TEXT}</Type>)?</Contents>",
+    re.ASCII,
+)
+"""An entry as nearly all stores write it, with nothing in it that XML would read otherwise than it is written."""
+
+
 def parse_page(body: bytes, what: str, prefix: str = "") -> Page:
     """Parse one page of ListObjectsV2 for `prefix`.
 
     Raises:
         BrokenListing: it is not one, contradicts itself, or has a key that does not begin with the prefix.
     """
-    try:
-        root = parse(body, "ListBucketResult", what)
-    except UnexpectedAnswer as error:
-        raise BrokenListing(error.message) from None
-    space = root.tag.removesuffix("ListBucketResult")
-    facts, entries, groups = _sorted(root, space)
+    columns = _columns(body)
+    space, facts, entries, groups = _contents(columns.rest if columns else body, what)
+    if columns and len(entries) != 1:  # they are not where entries belong, whatever they are
+        columns = None
+        space, facts, entries, groups = _contents(body, what)
     if "Contents" in facts or "CommonPrefixes" in facts:
         raise BrokenListing(f"{what}: an entry is of another namespace than the answer.")
     text = _decoder(facts)
-    objects = tuple(_objects(entries, space, text, prefix, what))
+    found = columns.objects(text, prefix, what) if columns else _objects(entries, space, text, prefix, what)
+    objects = tuple(found)
     folders = tuple(text(group.findtext(f"{space}Prefix", "")) for group in groups)
     for folder in folders:
         if not folder.startswith(prefix):
@@ -90,6 +103,43 @@ def parse_page(body: bytes, what: str, prefix: str = "") -> Page:
     if count and count != str(len(objects) + len(folders)):
         raise BrokenListing(f"{what}: the page says it has {count[:20]} keys, but has {len(objects) + len(folders)}.")
     return Page(objects, folders, _next_token(facts, what))
+
+
+class _Columns(NamedTuple):
+    """The entries of a page, each column as a list, and the page with one empty entry in their place."""
+
+    keys: list[str]
+    modified: list[str]
+    etags: list[str]
+    sizes: list[str]
+    rest: bytes
+
+    def objects(self, text: Callable[[str], str], prefix: str, what: str) -> Iterator[RemoteObject]:
+        """Return the objects, their keys decoded by `text` and without the prefix."""
+        keys = self.keys if text is str else list(map(text, self.keys))
+        for key in keys:
+            if not key.startswith(prefix):
+                raise _strange(key, what)
+        cut = len(prefix)
+        names = [Key(key[cut:]) for key in keys]
+        return map(RemoteObject, names, map(int, self.sizes), [etag or None for etag in self.etags], self.modified)
+
+
+def _columns(body: bytes) -> _Columns | None:
+    """Return the entries of a page in which they follow each other, all of them as `_ROW` has them; else None.
+
+    One expression reads a page in a fifth of the time that building a tree of it takes.
+    """
+    try:
+        parts = _ROW.split(body.decode())
+    except UnicodeDecodeError:
+        return None
+    first, last = parts[0], parts[-1]
+    # Nothing may be between two entries, and nothing begun before them in which they would be text.
+    is_plain = not ("<Contents" in first or "<Contents" in last or "<!" in first or "<?" in first[2:])
+    if len(parts) == 1 or any(parts[6:-1:6]) or not is_plain:
+        return None
+    return _Columns(parts[1::6], parts[2::6], parts[3::6], parts[5::6], f"{first}<Contents/>{last}".encode())
 
 
 def _next_token(facts: dict[str, str], what: str) -> str | None:
@@ -101,8 +151,17 @@ def _next_token(facts: dict[str, str], what: str) -> str | None:
     return token if truncated == "true" else None
 
 
-def _sorted(root: ET.Element, space: str) -> tuple[dict[str, str], list[ET.Element], list[ET.Element]]:
-    """The facts of a page by name, its entries, and its common prefixes."""
+def _contents(body: bytes, what: str) -> tuple[str, dict[str, str], list[ET.Element], list[ET.Element]]:
+    """Return the namespace of a page, its facts by name, its entries, and its common prefixes.
+
+    Raises:
+        BrokenListing: it is no page.
+    """
+    try:
+        root = parse(body, "ListBucketResult", what)
+    except UnexpectedAnswer as error:
+        raise BrokenListing(error.message) from None
+    space = root.tag.removesuffix("ListBucketResult")
     facts: dict[str, str] = {}
     several: dict[str, list[ET.Element]] = {f"{space}Contents": [], f"{space}CommonPrefixes": []}
     for child in root:
@@ -111,13 +170,13 @@ def _sorted(root: ET.Element, space: str) -> tuple[dict[str, str], list[ET.Eleme
         else:
             facts.setdefault(local(child.tag), child.text or "")
     entries, groups = several.values()
-    return facts, entries, groups
+    return space, facts, entries, groups
 
 
 def _objects(
     entries: list[ET.Element], space: str, text: Callable[[str], str], prefix: str, what: str
 ) -> Iterator[RemoteObject]:
-    """Yield the objects, each by four calls of `findtext`, which is C: a long listing spends its time here."""
+    """Yield the objects, each by four calls of `findtext`."""
     names = [f"{space}{name}" for name in ("Key", "Size", "ETag", "LastModified")]
     cut = len(prefix)
     for entry in entries:
