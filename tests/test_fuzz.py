@@ -76,6 +76,10 @@ ROW = (
     "<Contents><Key>a{}</Key><LastModified>2026-11-30T12:00:00.000Z</LastModified><ETag>&quot;0a-1&quot;</ETag>{}"
     "<Size>7</Size>{}<StorageClass>STANDARD</StorageClass></Contents>"
 )
+SEAWEEDFS_ROW = (
+    "<Contents><Key>a{}</Key><ETag>&#34;0a-1&#34;</ETag><Size>7</Size><StorageClass>STANDARD</StorageClass>"
+    "<LastModified>2026-11-30T12:00:00.000Z</LastModified></Contents>"
+)
 OWNER = "<Owner><ID>1</ID><DisplayName>somebody</DisplayName></Owner>"
 CHECKSUM = "<ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType>"
 PLAIN_PAGES = [
@@ -83,12 +87,16 @@ PLAIN_PAGES = [
         b"</KeyCount>", f"</KeyCount>{''.join(rows)}".encode()
     )
     for body in (page(), page(token="t"))
-    for rows in ([ROW.format(n, "", "") for n in range(3)], [ROW.format("é b%2F", CHECKSUM, OWNER)])
+    for rows in (
+        [ROW.format(n, "", "") for n in range(3)],
+        [ROW.format("é b%2F", CHECKSUM, OWNER)],
+        [SEAWEEDFS_ROW.format(n) for n in range(3)],
+    )
 ]
 ROW_TOKENS = [
     b"<!--", b"-->", b"<?x ", b"?>", b"<X>", b"</X>", b"&quot;", b"&#34;", b"&amp;", b"\r", b"\x00", b"\x7f", b"<Type>",
     b"<Owner>", "\ufffe".encode(), ROW.format("", "", "").encode(), b"<Contents/>", b"<ETag/>", b"<Size>01</Size>",
-    b" ", b"xmlns='x'",
+    SEAWEEDFS_ROW.format("").encode(), b" ", b"xmlns='x'",
 ]  # fmt: skip
 
 

@@ -6,6 +6,8 @@ import itertools
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hashmark.core import compare
 from hashmark.core.compare import (
@@ -19,6 +21,7 @@ from hashmark.core.compare import (
     conclude,
     judge,
     refuse_unsafe,
+    unchanged,
 )
 from hashmark.core.model import Base, Content, Evidence, Key, Kind, RemoteObject, Verdict
 from support.core_values import DATA, base, joined, known, local, md5, remote
@@ -223,3 +226,27 @@ def test_an_unsafe_key_is_refused_on_either_side_and_a_safe_one_is_not() -> None
     assert found is not None
     assert (found.verdict, found.reason, found.remote) == (Verdict.REFUSED, "has a '..' segment", row.remote)
     assert refuse_unsafe(joined(DATA, DATA, None), Kind.CAPTION) is None
+
+
+SIDES = st.sampled_from([None, b"", OLD, MINE, THEIRS])
+ETAGS = st.sampled_from([None, "opaque", "0" * 32 + "-2", ""])
+
+
+@given(st.lists(st.tuples(SIDES, SIDES, SIDES, ETAGS, ETAGS, st.booleans(), st.booleans()), max_size=8))
+def test_what_is_unchanged_is_what_the_table_says_of_it(
+    drawn: list[tuple[bytes | None, bytes | None, bytes | None, str | None, str | None, bool, bool]],
+) -> None:
+    """Whatever the sides and the base are: with the ETag of the content or another, read or not, common or not."""
+    rows = []
+    for disk, bucket, proven, etag, recorded, unread, common in drawn:
+        row = joined(disk, bucket, proven)
+        here = row.local and (row.local._replace(md5=None) if unread else row.local)
+        there = row.remote and (row.remote._replace(etag=etag) if etag is not None else row.remote)
+        before = row.base and row.base._replace(common=common, etag=recorded if recorded is not None else row.base.etag)
+        rows.append((KeyState(row.key, here, there, before), Kind.IMAGE))
+    for (row, kind), found in zip(rows, unchanged(rows), strict=True):
+        verdict, (_, here, there, before) = judge(row, kind), row
+        same = False
+        if verdict.verdict is Verdict.SYNCED and here and there and before:
+            same = here.size > 0 and before.common and (here.md5, there.etag) == (before.md5, before.etag)
+        assert found == (verdict if same else None)

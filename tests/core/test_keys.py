@@ -12,6 +12,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from hashmark.core import keys as keys_module
 from hashmark.core.keys import (
     MAX_KEY_BYTES,
     MAX_NAME_BYTES,
@@ -21,6 +22,7 @@ from hashmark.core.keys import (
     is_folder_marker,
     is_ours,
     refuse_collisions,
+    surely_safe,
     unsafe_reason,
 )
 from hashmark.core.model import Evidence, Verdict
@@ -103,10 +105,26 @@ def test_an_accepted_key_never_leaves_its_folder_nor_changes_its_name(key: str) 
     assert not {"\\", "\x00", "\n"} & set(key)
 
 
-@given(st.text(st.sampled_from("acnoux019_-./"), max_size=8))
-def test_the_quick_way_for_plain_keys_agrees_with_the_thorough_one(key: str) -> None:
-    """A capital sends the same key the long way; Windows does not care about it."""
-    assert (unsafe_reason(key) is None) == (unsafe_reason(f"Z/{key}") is None) or key.startswith("/")
+plain_segments = st.text(st.sampled_from("aCnOux019_-. ($é~\0"), max_size=6) | st.sampled_from(
+    ["con", "nul.txt", "COM1 ", "Conin$", "hashmark.toml", "Hashmark.TOML.bak", ".hashmark", "K", "ſ"]
+)
+plain_keys = st.lists(plain_segments, min_size=1, max_size=3).map("/".join)
+
+
+@given(st.lists(plain_keys | any_keys, max_size=4))
+@example(["a", ""])
+@example(["a\0b"])
+@example(["a", "/b"])
+def test_the_quick_way_for_plain_keys_agrees_with_the_thorough_one(listed: list[str]) -> None:
+    """It may not know about a safe key, but what it says is so."""
+    thorough = [keys_module._whole_reason(key) or keys_module._segments_reason(key) for key in listed]
+    assert not surely_safe(listed) or not any(thorough)
+    assert list(map(unsafe_reason, listed)) == thorough
+
+
+@pytest.mark.parametrize("key", ["000001.png", "10_style/IMG_0001.JPG", "a photo (2).txt", "concept.png", "a.b.png"])
+def test_ordinary_keys_are_known_to_be_safe_together(key: str) -> None:
+    assert surely_safe([key, "another.txt", key])
 
 
 @pytest.mark.parametrize("length", [MAX_NAME_BYTES - 1, MAX_NAME_BYTES, MAX_NAME_BYTES + 1])

@@ -380,3 +380,24 @@ def test_an_exact_stem_is_never_passed_over(keys: set[str]) -> None:
         if stem in stems:
             assert pair.caption is not None
             assert pair.caption.key.rsplit(".", 1)[0] == stem
+
+
+NAME_PARTS = st.sampled_from([
+    "a", "B", ".", "..", ".png", ".PNG", ".txt", ".Txt", ".md", "-masklabel", "masks", "control", "cache", "x.npz",
+    "._", ".hashmark", ".hashmark-1-a.part", "Thumbs.db", "bak", "é", "\0", "/", "/",
+])  # fmt: skip
+ODD_KEYS = st.lists(NAME_PARTS, max_size=5).map("".join)
+
+
+@given(st.lists(ODD_KEYS, max_size=6), st.lists(st.sampled_from(["*.md", "bak/", "a*", "*B*", "[ab].png"]), max_size=2))
+@example(["a.png", "b.txt"], [])
+@example(["10_style/a.png", "10_style/b.txt"], [])
+def test_many_keys_are_sorted_out_as_each_is_alone(keys: list[str], ignore: list[str]) -> None:
+    pairing = Pairing(ignore=tuple(ignore))
+    assert pairing.kinds(keys) == list(map(pairing.kind, keys))
+    assert set(pairing.ignored(keys)) == set(filter(pairing.ignores, keys))
+
+
+def test_the_kinds_of_ordinary_keys_are_found_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pairing, "kind", lambda _self, key: pytest.fail(f"{key} was looked at alone"))
+    assert Pairing().kinds(["a.png", "a.txt", "10_style/b.png"]) == [Kind.IMAGE, Kind.CAPTION, Kind.IMAGE]

@@ -19,13 +19,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hashmark.core.blocks import blocks
 from hashmark.core.etags import MultipartHasher
 from hashmark.core.model import EMPTY_MD5, Key, LocalFile, Stamp
 from hashmark.disk import hashing
 from hashmark.disk.hashing import (
-    BATCH_FILES,
-    BATCHES_AHEAD,
     CHUNK_BYTES,
+    FILES_AHEAD,
     GRANULARITY_NS,
     ChangedWhileReading,
     Hashed,
@@ -64,8 +64,8 @@ def md5(data: bytes) -> str:
     return hashlib.md5(data).hexdigest()
 
 
-def itself(file: LocalFile) -> LocalFile:
-    return file
+def lots(files: Iterable[LocalFile], size: int = 32) -> Iterator[tuple[list[LocalFile], list[LocalFile]]]:
+    return ((lot, lot) for lot in blocks(files, size))
 
 
 def hashed(root: Path, **options: Any) -> list[Hashed]:
@@ -74,7 +74,8 @@ def hashed(root: Path, **options: Any) -> list[Hashed]:
 
 def read(root: Path, files: Iterable[LocalFile], **options: Any) -> list[Hashed]:
     """Every file, read."""
-    return [found for _, found in hash_all(root, files, itself, **{"clock": lambda: None, **options}) if found]
+    results = hash_all(root, lots(files), **{"clock": lambda: None, **options})
+    return [found for _, lot in results for found in lot]
 
 
 def sized(size: int) -> bytes:
@@ -188,20 +189,17 @@ def test_every_file_has_its_digest_in_the_walks_order_whatever_its_size(tmp_path
 
 
 def test_what_is_not_to_be_read_keeps_its_place_and_is_not_read(tmp_path: Path) -> None:
-    """Whatever a row is; the file in it is asked for once."""
+    """Whatever comes with a lot of files, which may be none."""
     write_keys(tmp_path, "a.txt", "b.txt", "c.txt")
     files = list(Walk(tmp_path))
     (tmp_path / "b.txt").unlink()
-    asked: list[tuple[int, LocalFile | None]] = []
-
-    def wanted(row: tuple[int, LocalFile | None]) -> LocalFile | None:
-        asked.append(row)
-        return row[1]
-
-    rows = [(0, files[0]), (1, None), (2, files[2])]
-    (first, a), (second, b), (third, c) = hash_all(tmp_path, rows, wanted, clock=lambda: None)
-    assert [first, second, third] == rows == asked
-    assert (a and a.file.md5, b, c and c.file.md5) == (md5(b"a.txt"), None, md5(b"c.txt"))
+    rows = [("first", files[:1]), ("none", []), ("last", files[2:])]
+    found = list(hash_all(tmp_path, rows, clock=lambda: None))
+    assert [(rest, [read.file.md5 for read in lot]) for rest, lot in found] == [
+        ("first", [md5(b"a.txt")]),
+        ("none", []),
+        ("last", [md5(b"c.txt")]),
+    ]
 
 
 def test_a_file_that_vanished_has_its_trouble_told_and_the_others_their_digests(tmp_path: Path) -> None:
@@ -280,7 +278,7 @@ def test_a_batch_has_enough_files_and_not_too_many_bytes(
     monkeypatch.setattr(hashing, "BATCH_BYTES", 8)
     monkeypatch.setattr(hashing, "MAX_TOGETHER_BYTES", 60)
     files = [LocalFile(Key(f"{number}"), Stamp(size, 0, 0, 0, 0)) for number, size in enumerate(sizes)]
-    assert [len(batch) for batch, _ in hashing._batches(files, itself) if batch] == batches
+    assert list(map(len, hashing._batches(files))) == batches
 
 
 def test_a_digest_goes_with_the_stamp_held_while_reading_not_with_the_walks(tmp_path: Path) -> None:
@@ -309,7 +307,7 @@ def test_of_an_endless_dataset_a_bounded_number_is_in_work_and_stopping_ends_eve
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More are begun while the first is read; it is not waited for before there are so many."""
-    most, go = BATCHES_AHEAD * BATCH_FILES, threading.Event()
+    most, go = FILES_AHEAD, threading.Event()
     taken = itertools.count()
 
     def files() -> Iterator[LocalFile]:
@@ -319,11 +317,11 @@ def test_of_an_endless_dataset_a_bounded_number_is_in_work_and_stopping_ends_eve
                 threading.Timer(0.2, go.set).start()
 
     monkeypatch.setattr(hashing, "hash_file", lambda _path, **_: go.wait(60) and ("0" * 32, Stamp(0, 0, 0, 0, 0)))
-    results = hash_all(tmp_path, files(), itself, clock=lambda: None, workers=2)
-    assert [next(results)[0].key for _ in range(3)] == ["0", "1", "2"]
+    results = hash_all(tmp_path, lots(files()), clock=lambda: None, workers=2)
+    assert [next(results)[0][0].key for _ in range(3)] == ["0", "32", "64"]
     assert isinstance(results, Generator)
     results.close()
-    assert most <= next(taken) <= most + 2 * BATCH_FILES
+    assert most <= next(taken) <= most + 4 * 32
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("hash")]
 
 
@@ -354,8 +352,8 @@ def test_whoever_gives_up_waits_for_the_files_under_way_and_for_no_more(
     monkeypatch.setattr(hashing, "ThreadPoolExecutor", Pool)
     monkeypatch.setattr(hashing, "BATCH_FILES", 1)
     monkeypatch.setattr(hashing, "hash_file", hash_file)
-    results = hash_all(tmp_path, files(), itself, clock=lambda: None, workers=2)
-    assert next(results)[0].key == "0"
+    results = hash_all(tmp_path, lots(files(), 1), clock=lambda: None, workers=2)
+    assert next(results)[0][0].key == "0"
     assert isinstance(results, Generator)
     results.close()
     assert next(read) <= 3
@@ -363,9 +361,12 @@ def test_whoever_gives_up_waits_for_the_files_under_way_and_for_no_more(
 
 def test_where_nothing_is_to_be_read_nothing_is_held(tmp_path: Path) -> None:
     taken = itertools.count()
-    results = hash_all(tmp_path, endless(taken), lambda _: None, clock=lambda: pytest.fail("nothing is read"))
+    nothing: list[LocalFile] = []
+    results = hash_all(
+        tmp_path, ((file, nothing) for file in endless(taken)), clock=lambda: pytest.fail("nothing is read")
+    )
     assert [next(results)[0].key for _ in range(3)] == ["0", "1", "2"]
-    assert next(taken) <= 2 * BATCH_FILES
+    assert next(taken) == 3
 
 
 # --- when a digest may be remembered -----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import stat
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -233,12 +233,11 @@ def _find_captions(dataset: Dataset) -> _Captions:
     pairing = dataset.pairing
     folders: set[str] = set()
 
-    def ignores(key: str) -> bool:
-        if key.endswith("/") and pairing.kind(key[:-1]) is Kind.CAPTION:
-            folders.add(key[:-1])
-        return pairing.ignores(key)
+    def ignored(keys: Sequence[str]) -> Collection[str]:
+        folders.update(key[:-1] for key in keys if key.endswith("/") and pairing.kind(key[:-1]) is Kind.CAPTION)
+        return pairing.ignored(keys)
 
-    walk = Walk(dataset.path, ignores)
+    walk = Walk(dataset.path, ignored)
     sizes = {str(file.key): file.size for file in walk}
     failures = [Failure(p.key, p.code, p.message) for p in walk.problems if not p.key or p.key.endswith("/")]
     keys = sorted([*sizes, *folders], key=os.fsencode)

@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from hashmark.core.blocks import blocks
 from hashmark.core.encoding import MAX_CAPTION_BYTES
 from hashmark.core.errors import HashmarkError, Interrupted
 from hashmark.core.lint.facts import CaptionFacts, File, Folder, ImageFacts, PairFacts, Trainer
@@ -65,9 +66,11 @@ class _FilesOnDisk:
 
     def __post_init__(self) -> None:
         dataset = self.dataset
-        walk = Walk(dataset.path, dataset.pairing.ignores)
+        walk = Walk(dataset.path, dataset.pairing.ignored)
         known = remembered_files(walk, dataset.library.state.digests(dataset.name))
-        files = [read or file for file, read in hashed(dataset, known, unread, self.problems.append)]
+        lots = ((block, unread(block)) for block in blocks(known))
+        read = hashed(dataset, lots, self.problems.append)
+        files = [found.get(file.key, file) for block, found in read for file in block]
         self.problems += walk.problems
         self.files: dict[str, LocalFile] = {file.key: file for file in files}
         # Nothing was compared, so no verdict is claimed.

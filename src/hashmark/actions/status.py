@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from hashmark.core.blocks import blocks
 from hashmark.core.compare import Comparison, KeyState, judge
 from hashmark.core.errors import HashmarkError
 from hashmark.core.join import join, relevant
@@ -40,6 +41,8 @@ from hashmark.library.remote_objects import objects_of
 FILES_WALKED_FIRST = 4000
 """Files that are walked while the first page of the listing is on its way."""
 
+_SYNCED = Verdict.SYNCED  # read for each file, as in `core.compare`
+
 COLLISION = "collision"
 """Recorded in place of the MD5 if different bytes with the file's MD5 were read: no file has this one."""
 
@@ -69,7 +72,7 @@ class Scan:
     def __init__(self, dataset: Dataset, options: Options | None = None) -> None:
         self.dataset = dataset
         self.options = options or Options()
-        self._walk: Walk = Walk(dataset.path, dataset.pairing.ignores)
+        self._walk: Walk = Walk(dataset.path, dataset.pairing.ignored)
         self._problems: list[Problem] = []
         self._gone: list[Key] = []
 
@@ -119,14 +122,16 @@ class Scan:
 
     def _hashed(self, rows: Iterable[tuple[KeyState, Kind]]) -> Iterator[tuple[KeyState, Kind]]:
         """Yield the rows with their files' digests. Files without a remembered one are read if it matters."""
+        lots = ((block, self._to_read(block)) for block in blocks(rows))
+        for block, read in hashed(self.dataset, lots, self._problems.append):
+            yield from (
+                [(row._replace(local=read.get(row.key, row.local)), kind) for row, kind in block] if read else block
+            )
 
-        def choose(row: tuple[KeyState, Kind]) -> LocalFile | None:
-            joined = row[0]
-            needed = self.options.read_new or joined.remote is not None or joined.base is not None
-            return unread(joined.local) if needed else None
-
-        for row, file in hashed(self.dataset, rows, choose, self._problems.append):
-            yield row if file is None else (row[0]._replace(local=file), row[1])
+    def _to_read(self, rows: list[tuple[KeyState, Kind]]) -> list[LocalFile]:
+        if self.options.read_new:
+            return unread(row.local for row, _ in rows)
+        return unread(local for (_, local, remote, base), _ in rows if remote is not None or base is not None)
 
     def _digests(self) -> Iterator[LocalFile]:
         return iter(()) if self.options.rehash else self.dataset.library.state.digests(self.dataset.name)
@@ -136,14 +141,12 @@ class Scan:
         state, remote = self.dataset.library.state, self.dataset.remote
         trusted_before = settler.trusted
         proven: list[Base] = []
-        for status in statuses:
-            base = new_base(status)
-            if base is not None:
-                proven.append(base)
+        for block in blocks(statuses):
+            proven += new_bases(block)
             if len(proven) >= ROWS_PER_WRITE:
                 state.record_bases(remote, proven)
                 proven = []
-            yield status
+            yield from block
         state.record_bases(remote, proven)
         self._forget_gone()
         record_shown(self.dataset.library, settler.trusted - trusted_before)
@@ -155,15 +158,14 @@ class Scan:
             self.dataset.library.state.forget_bases(self.dataset.remote, gone)
 
 
-def new_base(status: FileStatus) -> Base | None:
-    """Return the base that a `synced` status proves, or None if that is already recorded."""
-    local, remote = status.local, status.remote
-    if status.verdict is not Verdict.SYNCED or local is None or remote is None:
-        return None
-    if local.md5 is None or remote.etag is None:
-        return None
-    known = (status.key, local.md5, remote.etag, local.size, True)
-    return None if known == status.base else Base(*known)
+def new_bases(statuses: Iterable[FileStatus]) -> list[Base]:
+    """Return the bases that `synced` statuses prove, without those that are already recorded."""
+    proven = (
+        (Base(key, local.md5, remote.etag, local.size), base)
+        for key, _, verdict, _, _, _, local, remote, base, _ in statuses
+        if verdict is _SYNCED and local and remote and local.md5 is not None and remote.etag is not None
+    )
+    return [now for now, before in proven if now != before]
 
 
 def read_body(dataset: Dataset, status: FileStatus) -> tuple[FileStatus, Base | None]:
@@ -207,7 +209,7 @@ class Rescan(Scan):
         super().__init__(dataset)
         self._keys = frozenset(keys)
         self._listed = sorted(listed, key=lambda item: key_bytes(item.key))
-        self._walk = SelectedWalk(dataset.path, self._keys, dataset.pairing.ignores)
+        self._walk = SelectedWalk(dataset.path, self._keys, dataset.pairing.ignored)
 
     def _other_side(self) -> tuple[Iterable[RemoteObject], Iterable[Base], Settler]:
         dataset = self.dataset
@@ -247,9 +249,14 @@ def status(
 
 def caption_health(dataset: Dataset, pairs: Iterable[Pair]) -> CaptionHealth:
     """Count the issues of the captions on disk by their remembered facts, without reading any file."""
-    files = [pair.caption.local if pair.caption else None for pair in pairs if pair.image.local]
-    flags = caption_flags(dataset.library.state, [file.md5 for file in files if file and file.md5])
-    return health_of(((file.key, file.md5) if file else None for file in files), flags)
+    files = (pair.caption.local if pair.caption else None for pair in pairs if pair.image.local)
+    return count_issues(dataset, [(file.key, file.md5) if file else None for file in files])
+
+
+def count_issues(dataset: Dataset, captions: Sequence[tuple[Key, str | None] | None]) -> CaptionHealth:
+    """Count the same, given for each image on disk the key and MD5 of its caption, or None if it has none on disk."""
+    digests = [caption[1] for caption in captions if caption and caption[1]]
+    return health_of(captions, caption_flags(dataset.library.state, digests))
 
 
 def _passed_on(statuses: Iterable[FileStatus], on_file: Callable[[FileStatus], None]) -> Iterator[FileStatus]:

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import operator
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import compress
+from operator import itemgetter
 from typing import Generic, TypeVar
 
+from hashmark.core.blocks import BLOCK_ROWS, blocks, encode_all, make_rows
 from hashmark.core.compare import KeyState
-from hashmark.core.keys import is_folder_marker, is_ours
+from hashmark.core.keys import is_folder_marker
 from hashmark.core.model import Base, Key, Kind, LocalFile, RemoteObject, key_bytes
 from hashmark.core.pairs import Pairing
 
-BLOCK_KEYS = 1000
-"""Items read from each side at a time: as many as one page of a listing has."""
-
 T = TypeVar("T", LocalFile, RemoteObject, Base)
+
+_KEY = itemgetter(0)
+"""The key, which is the first field of each of them."""
+
+_IGNORED = Kind.IGNORED  # read for each file, as in `core.compare`
 
 
 class SortedSource(Generic[T]):
@@ -30,10 +34,9 @@ class SortedSource(Generic[T]):
         ValueError: keys are out of order, so that a join would silently miss keys.
     """
 
-    def __init__(self, items: Iterable[T], name: str, block: int = BLOCK_KEYS) -> None:
-        self._items: Iterator[T] = iter(items)
+    def __init__(self, items: Iterable[T], name: str, block: int = BLOCK_ROWS) -> None:
+        self._blocks: Iterator[list[T]] = blocks(items, block)
         self._name = name
-        self._block = block
         self._rows: list[T] = []
         self._marks: list[bytes] = []
         self._last: bytes | None = None
@@ -53,11 +56,11 @@ class SortedSource(Generic[T]):
         count = bisect_right(self._marks, to)
         taken += self._rows[:count]
         del self._rows[:count], self._marks[:count]
-        return {item.key: item for item in taken}
+        return dict(zip(map(_KEY, taken), taken, strict=True))
 
     def _read(self) -> None:
-        self._rows = list(islice(self._items, self._block))
-        self._marks = [key_bytes(item.key) for item in self._rows]
+        self._rows = next(self._blocks, [])
+        self._marks = encode_all(list(map(_KEY, self._rows)))
         before = self._marks if self._last is None else [self._last, *self._marks]
         if not all(map(operator.lt, before, before[1:])):
             wrong = next(n for n in range(1, len(before)) if before[n - 1] >= before[n])
@@ -71,7 +74,7 @@ def join(
     bases: Iterable[Base],
     on_gone: Callable[[Key], None] = lambda _key: None,
     *,
-    block: int = BLOCK_KEYS,
+    block: int = BLOCK_ROWS,
 ) -> Iterator[KeyState]:
     """Merge three streams in ascending byte order of their keys into one, in constant memory.
 
@@ -89,9 +92,8 @@ def join(
     while ends := [end for end in (left.end(), right.end()) if end is not None]:
         to = min(ends)
         here, there, own = left.take(to), right.take(to), middle.take(to)
-        keys: Iterable[Key] = here if there.keys() <= here.keys() else sorted({**here, **there}, key=key_bytes)
-        for key in keys:
-            yield KeyState(key, here.get(key), there.get(key), own.get(key))
+        keys: Collection[Key] = here if there.keys() <= here.keys() else sorted({**here, **there}, key=key_bytes)
+        yield from make_rows(KeyState, keys, map(here.get, keys), map(there.get, keys), map(own.get, keys))
         for key in [key for key in own if key not in here and key not in there]:
             on_gone(key)
     while (end := middle.end()) is not None:
@@ -101,9 +103,8 @@ def join(
 
 def relevant(states: Iterable[KeyState], pairing: Pairing) -> Iterator[tuple[KeyState, Kind]]:
     """Yield the keys that belong to the dataset with their kind: no folder markers, ignored files or state."""
-    for row in states:
-        if is_folder_marker(row.key) or is_ours(row.key):
-            continue
-        kind = pairing.kind(row.key)
-        if kind is not Kind.IGNORED:
-            yield row, kind
+    for block in blocks(states):
+        keys = list(map(_KEY, block))
+        kinds = pairing.kinds(keys)
+        chosen = [kind is not _IGNORED and not is_folder_marker(key) for key, kind in zip(keys, kinds, strict=True)]
+        yield from compress(zip(block, kinds, strict=True), chosen)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
 
 from hashmark.core.model import FileStatus, Verdict
@@ -34,7 +34,12 @@ _UNFINISHED = f"{STATE_FOLDER}-"
 
 T = TypeVar("T")
 
-_PLAIN = re.compile(r"[a-z0-9_][a-z0-9_/-]*(\.[a-z0-9]+)?")
+_PLAIN_NAME = (
+    r"(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9]) *(?:[./\0]|\Z)|(?:conin|conout)\$|hashmark\.toml(?:[/\0]|\Z))"
+    r"[a-z0-9_(\[][a-z0-9_.,;+=!@#$%&()\[\]{} '-]*+(?<![ .])"
+)
+_PLAIN_KEY = rf"{_PLAIN_NAME}(?:/{_PLAIN_NAME})*+"
+_PLAIN_KEYS = re.compile(rf"{_PLAIN_KEY}(?:\0{_PLAIN_KEY})*+", re.IGNORECASE | re.ASCII)
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 _SHORT_OWN_NAME = re.compile(r"hashma~[0-9]+(\.tom)?")
 _ASCII_TWINS = {"\u037e": ";", "\u1fef": "`", "\u212a": "K"}
@@ -65,9 +70,15 @@ def unsafe_reason(key: str) -> str | None:
     >>> unsafe_reason("a/../b.png")
     "has a '..' segment"
     """
-    if _PLAIN.fullmatch(key) and len(key) < MAX_NAME_BYTES and not key.endswith(SETTINGS_FILE):
-        return _segments_reason(key) if "/" in key or _RESERVED.fullmatch(key) else None
-    return _whole_reason(key) or _segments_reason(key)
+    return None if surely_safe((key,)) else _whole_reason(key) or _segments_reason(key)
+
+
+def surely_safe(keys: Sequence[str]) -> bool:
+    """Return whether all of these keys are in ordinary ASCII and safe. If not, `unsafe_reason` knows about each."""
+    if not keys or max(map(len, keys)) > MAX_NAME_BYTES:
+        return not keys
+    joined = "\0".join(keys)
+    return joined.count("\0") == len(keys) - 1 and _PLAIN_KEYS.fullmatch(joined) is not None
 
 
 def _whole_reason(key: str) -> str | None:
@@ -157,6 +168,11 @@ class Collisions(Generic[T]):
     def __init__(self) -> None:
         self._seen: dict[str, list[tuple[str, T]]] = {}
 
+    def surely_none(self, keys: Iterable[str]) -> bool:
+        """Return True only if adding these keys would store nothing and find nothing."""
+        joined = "\0".join(keys)
+        return not self._seen and joined.isascii() and joined == joined.lower()
+
     def add(self, key: str, value: T) -> list[tuple[str, T]]:
         """Store `key` and return the earlier (key, value) pairs that collide with it."""
         form = fold(key)
@@ -170,6 +186,8 @@ def refuse_collisions(statuses: Iterable[FileStatus]) -> list[FileStatus]:
     """Return the same statuses in order, with `refused` for every key that collides."""
     rows = list(statuses)
     watch: Collisions[int] = Collisions()
+    if watch.surely_none([row.key for row in rows]):
+        return rows
     for index, row in enumerate(rows):
         earlier = watch.add(row.key, index)
         for key, at in earlier:

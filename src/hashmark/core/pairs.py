@@ -11,13 +11,14 @@ import fnmatch
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import methodcaller
 from typing import NamedTuple
 
 from hashmark.core.keys import is_ours
-from hashmark.core.model import Evidence, FileStatus, Kind, Problem, Verdict
+from hashmark.core.model import Evidence, FileStatus, Key, Kind, Problem, Verdict
 
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".jxl"}
@@ -56,6 +57,10 @@ AGGREGATES = {
 _MASK = ("-masklabel", "-condlabel")
 _MASK_FOLDERS = frozenset({"masks", "mask"})
 _CONTROL_FOLDERS = frozenset({"_controls", "controls", "control"})
+_SPECIAL_FOLDERS = _MASK_FOLDERS | _CONTROL_FOLDERS
+
+_ODD_NAME = re.compile(r"(?:^|[/\0])\.|\.hashmark|-(?:mask|cond)label")
+"""Is found in joined keys if the kind of one may not follow from its suffix: a hidden name has none, for example."""
 
 
 def split_suffix(key: str) -> tuple[str, str]:
@@ -104,6 +109,19 @@ class Pairing:
             return Kind.MASK
         return _IMAGE if _CONTROL_FOLDERS.isdisjoint(folders) else _OTHER
 
+    def ignored(self, keys: Sequence[str]) -> Collection[str]:
+        """Return those of these keys (folders with a final `/`) that are ignored, as `ignores` does."""
+        return () if self._ignored.matches_none(*_split(keys)) else set(filter(self._ignored.match, keys))
+
+    def kinds(self, keys: Sequence[str]) -> list[Kind]:
+        """Return what each of the files with these keys is for, as `kind` does."""
+        names, folders = _split(keys)
+        special = any(not _SPECIAL_FOLDERS.isdisjoint(folder.split("/")) for folder in folders)
+        if special or _ODD_NAME.search("\0".join(keys)) or not self._ignored.matches_none(names, folders):
+            return list(map(self.kind, keys))
+        known = self._kinds.get
+        return [known(name[name.rfind(".") :]) or self.kind(key) for name, key in zip(names, keys, strict=True)]
+
     def preference(self, key: str) -> int:
         """Return the rank of a caption's suffix; 0 is preferred."""
         return self._ranks.get(split_suffix(key)[1].casefold(), len(self.captions))
@@ -143,6 +161,16 @@ class _Globs:
         self._others = re.compile("|".join(others)) if others else None
         self._folders = re.compile("|".join(folders)) if folders else None
 
+    def matches_none(self, names: Iterable[str], folders: Iterable[str]) -> bool:
+        """Return True only if surely no file with one of these names, in one of these folders, matches."""
+        return (
+            self._others is None
+            and self._names.isdisjoint(names)
+            and not any(map(methodcaller("startswith", self._beginnings), names))
+            and not any(map(methodcaller("endswith", self._endings), names))
+            and not (self._folders and any(map(self._folders.search, folders)))
+        )
+
     def match(self, key: str) -> bool:
         """Return whether the key of a file, or of a folder with its final `/`, matches or is in a matching folder."""
         name = key
@@ -153,6 +181,15 @@ class _Globs:
         if name in self._names or name.startswith(self._beginnings) or name.endswith(self._endings):
             return True
         return self._others is not None and self._others.search(key) is not None
+
+
+def _split(keys: Sequence[str]) -> tuple[Sequence[str], Collection[str]]:
+    """Return the name of each key, and the folders that they are in, with a final `/`."""
+    if "/" not in "".join(keys):
+        return keys, ()
+    cuts = [key.rfind("/") + 1 for key in keys]
+    names = [key[cut:] for key, cut in zip(keys, cuts, strict=True)]
+    return names, {key[:cut] for key, cut in zip(keys, cuts, strict=True)}
 
 
 _GLOB = re.compile(r"(?P<any>\*+)|(?P<one>\?)|(?P<set>\[!?\]?[^\]]*\])|.", re.DOTALL)
@@ -206,22 +243,43 @@ class Paired(NamedTuple):
 
 
 def pair_up(statuses: Iterable[FileStatus], pairing: Pairing) -> Paired:
-    """Pair images with captions: by exact stem first, then `a.jpg.txt`, then ignoring letter case and accents.
-
-    A caption can serve several images of one stem. `problems` has these captions, captions without an image, images
-    with several captions, and every match that is not exact.
-    """
+    """Pair the images with their captions, as `pair_names` does with their keys."""
     rows = [s for s in statuses if s.kind is not Kind.IGNORED]
-    images = [s for s in rows if s.kind is Kind.IMAGE]
-    finder = _Captions([s for s in rows if s.kind is Kind.CAPTION], pairing)
-    pairs = [Pair(image, finder.claim(image)) for image in images]
-    problems = [*finder.problems, *finder.left_over()]
-    problems.extend(
-        Problem(row.key, "aggregate-captions", f"holds captions for many images: {why}")
-        for row in rows
-        if (why := AGGREGATES.get(row.key.rsplit("/", 1)[-1]))
-    )
-    return Paired(tuple(pairs), tuple(sorted(problems, key=lambda p: (p.key, p.code))))
+    images = [s for s in rows if s.kind is _IMAGE]
+    captions = {s.key: s for s in rows if s.kind is Kind.CAPTION}
+    chosen, problems = pair_names([s.key for s in images], list(captions), pairing)
+    pairs = [Pair(image, captions[key] if key else None) for image, key in zip(images, chosen, strict=True)]
+    problems += aggregate_captions([s.key for s in rows])
+    return Paired(tuple(pairs), in_order(problems))
+
+
+def pair_names(
+    images: Sequence[str], captions: Sequence[Key], pairing: Pairing
+) -> tuple[list[Key | None], list[Problem]]:
+    """Return the caption of each image: by exact stem first, then `a.jpg.txt`, then ignoring letter case and accents.
+
+    A caption can serve several images of one stem. The problems, returned as well, are these captions, captions without
+    an image, images with several captions, and every match that is not exact.
+    """
+    finder = _Captions(captions, pairing)
+    chosen = list(map(finder.claim, images))
+    return chosen, [*finder.problems, *finder.left_over()]
+
+
+def aggregate_captions(keys: Sequence[str]) -> list[Problem]:
+    """Return a problem for each of these keys that is of a file with the captions of many images."""
+    if AGGREGATES.keys().isdisjoint(_split(keys)[0]):
+        return []
+    return [
+        Problem(key, "aggregate-captions", f"holds captions for many images: {why}")
+        for key in keys
+        if (why := AGGREGATES.get(key.rsplit("/", 1)[-1]))
+    ]
+
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return problems of pairing in the order in which they are shown."""
+    return tuple(sorted(problems, key=lambda p: (p.key, p.code)))
 
 
 def _loose(stem: str) -> str:
@@ -233,55 +291,55 @@ def _loose(stem: str) -> str:
 class _Captions:
     """Assigns captions to images by stem, and collects the problems."""
 
-    def __init__(self, captions: list[FileStatus], pairing: Pairing) -> None:
+    def __init__(self, captions: Sequence[Key], pairing: Pairing) -> None:
         self._all = captions
         self.problems: list[Problem] = []
-        self._exact: dict[str, list[FileStatus]] = defaultdict(list)
-        self._claimed: dict[str, str] = {}
-        self._by_preference = sorted(captions, key=lambda s: pairing.preference(s.key))
+        self._exact: dict[str, list[Key]] = defaultdict(list)
+        self._claimed: dict[Key, str] = {}
+        self._by_preference = sorted(captions, key=pairing.preference)
         for caption in self._by_preference:
-            self._exact[split_suffix(caption.key)[0]].append(caption)
+            self._exact[split_suffix(caption)[0]].append(caption)
 
     @cached_property
-    def _loosely(self) -> dict[str, list[FileStatus]]:
+    def _loosely(self) -> dict[str, list[Key]]:
         """Captions by their loose stem, which most folders never need."""
-        found: dict[str, list[FileStatus]] = defaultdict(list)
+        found: dict[str, list[Key]] = defaultdict(list)
         for caption in self._by_preference:
-            found[_loose(split_suffix(caption.key)[0])].append(caption)
+            found[_loose(split_suffix(caption)[0])].append(caption)
         return found
 
-    def claim(self, image: FileStatus) -> FileStatus | None:
-        found, odd = self._find(image.key)
+    def claim(self, image: str) -> Key | None:
+        found, odd = self._find(image)
         if not found:
             return None
         chosen = found[0]
         if odd:
-            self.problems.append(Problem(image.key, *odd))
+            self.problems.append(Problem(image, *odd))
         if len(found) > 1:
-            others = ", ".join(f"'{c.key}'" for c in found[1:])
-            text = f"has several captions; '{chosen.key}' is used here, {others} may be read by some trainers"
-            self.problems.append(Problem(image.key, "several-captions", text))
-        first = self._claimed.get(chosen.key)
+            others = ", ".join(f"'{caption}'" for caption in found[1:])
+            text = f"has several captions; '{chosen}' is used here, {others} may be read by some trainers"
+            self.problems.append(Problem(image, "several-captions", text))
+        first = self._claimed.get(chosen)
         if first is not None:
-            text = f"shares the caption '{chosen.key}' with '{first}'; trainers' caches, named by stem, would collide"
-            self.problems.append(Problem(image.key, "shared-caption", text))
+            text = f"shares the caption '{chosen}' with '{first}'; trainers' caches, named by stem, would collide"
+            self.problems.append(Problem(image, "shared-caption", text))
         for caption in found:
-            self._claimed.setdefault(caption.key, image.key)
+            self._claimed.setdefault(caption, image)
         return chosen
 
-    def _find(self, image: str) -> tuple[list[FileStatus], tuple[str, str] | None]:
+    def _find(self, image: str) -> tuple[list[Key], tuple[str, str] | None]:
         stem = split_suffix(image)[0]
         if found := self._exact.get(stem):
             return found, None
         if found := self._exact.get(image):
-            text = f"is captioned by '{found[0].key}', which no trainer reads; rename it to the image's stem"
+            text = f"is captioned by '{found[0]}', which no trainer reads; rename it to the image's stem"
             return found, ("double-suffix", text)
         if found := self._loosely.get(_loose(stem)):
-            text = f"matches '{found[0].key}' only when letter case or accents are ignored; trainers may not find it"
+            text = f"matches '{found[0]}' only when letter case or accents are ignored; trainers may not find it"
             return found, ("inexact-match", text)
         return [], None
 
     def left_over(self) -> Iterator[Problem]:
         for caption in self._all:
-            if caption.key not in self._claimed:
-                yield Problem(caption.key, "orphan-caption", "is a caption without an image")
+            if caption not in self._claimed:
+                yield Problem(caption, "orphan-caption", "is a caption without an image")

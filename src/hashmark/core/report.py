@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hashmark.core.blocks import blocks
 from hashmark.core.display import printable
 from hashmark.core.keys import Collisions, as_collision
 from hashmark.core.lint.health import CaptionHealth
-from hashmark.core.model import NEEDS_SYNC, FileStatus, Kind, Problem, Verdict, key_bytes
+from hashmark.core.model import NEEDS_SYNC, Evidence, FileStatus, Kind, Problem, Verdict, key_bytes
 from hashmark.core.pairs import Pair
 from hashmark.core.vocabulary import grade, reason_of
 
@@ -107,10 +108,27 @@ class Summary:
     _watch: Collisions[list[FileStatus]] = field(default_factory=Collisions, repr=False)
     """The current status of each counted file, in a list of one: a later file can collide with it."""
 
-    def add(self, status: FileStatus) -> None:
-        """Count one more file."""
-        self.images += status.kind is _IMAGE
-        self.bytes += status.local.size if status.local else 0
+    def add(self, statuses: Sequence[FileStatus]) -> None:
+        """Count more files."""
+        kinds = [status.kind for status in statuses]
+        self.images += kinds.count(_IMAGE)
+        self.bytes += sum([status.local.stamp.size for status in statuses if status.local])
+        if self._watch.surely_none([status.key for status in statuses]):
+            self._count_synced([status.evidence for status in statuses if status.verdict is _SYNCED])
+            statuses = [status for status in statuses if status.verdict is not _SYNCED]
+        for status in statuses:
+            self._add(status)
+
+    def _count_synced(self, evidence: list[Evidence | None]) -> None:
+        """Count files by their evidence. There is little of it, and an Enum's hash is slow."""
+        while evidence:
+            first, count = evidence[0], len(evidence)
+            evidence = [other for other in evidence if other is not first]
+            self.counts[_SYNCED] += count - len(evidence)
+            if first:
+                self.evidence[first] += count - len(evidence)
+
+    def _add(self, status: FileStatus) -> None:
         seen = [status]
         for key, earlier in self._watch.add(status.key, seen):
             self._uncount(earlier[0])
@@ -155,8 +173,8 @@ class Summary:
     def of(cls, statuses: Iterable[FileStatus], keep: int = 20) -> Summary:
         """Return the summary of these."""
         summary = cls(keep)
-        for status in statuses:
-            summary.add(status)
+        for block in blocks(statuses):
+            summary.add(block)
         return summary
 
 

@@ -15,9 +15,8 @@ import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice, starmap
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from hashmark.core.etags import MultipartHasher
 from hashmark.core.model import Key, LocalFile, Stamp
@@ -41,8 +40,8 @@ MAX_TOGETHER_BYTES = 64 << 20
 
 _REASONS = {CHANGED: "it changed while it was read", NOT_A_FILE: "it is not a regular file"}
 
-BATCHES_AHEAD = 256
-"""Batches started while the first is read, so that the walk and the listing continue."""
+FILES_AHEAD = 8192
+"""Files that wait to be read or are read while the first of them is, so that the walk and the listing continue."""
 
 
 T = TypeVar("T")
@@ -77,9 +76,6 @@ def is_settled(stamp: Stamp, now_ns: int | None) -> bool:
     """Return whether every later change of a file hashed at `now_ns` of its file system changes its stamp."""
     return now_ns is not None and max(stamp.mtime_ns, stamp.ctime_ns) + GRANULARITY_NS < now_ns
 
-
-_Batch = list[tuple[T, Hashed | None]] | Future[list[tuple[T, Hashed | None]]]
-"""Rows with their hashed files, or the future of them."""
 
 ContentReader = Callable[[str], Callable[[bytes], object] | None]
 """Returns what is to receive the bytes of a key's file, on any of several threads; its result is kept in `Hashed`."""
@@ -179,62 +175,73 @@ class ChangedWhileReading(OSError):
 
 def hash_all(
     root: Path,
-    rows: Iterable[T],
-    unread: Callable[[T], LocalFile | None],
+    lots: Iterable[tuple[T, list[LocalFile]]],
     *,
     clock: Callable[[], int | None],
     workers: int | None = None,
     content_reader: ContentReader = lambda _key: None,
-) -> Iterator[tuple[T, Hashed | None]]:
-    """Yield the rows in order, each with the digest of its file to read, using all cores.
+) -> Iterator[tuple[T, list[Hashed]]]:
+    """Yield what comes with each lot of files, with these files hashed, in order and using all cores.
 
-    `unread` is called once per row and returns the file to read or None. `clock` is called once, before the first file
-    is read (see `file_system_now`), and decides which digests may be cached. A file that cannot be read, or that
-    changes meanwhile, has `trouble` instead of a digest. Holds at most a few thousand rows, or one batch where nothing
-    is read. What `content_reader` returns receives the bytes of small files.
+    `clock` is called once, before the first file is read (see `file_system_now`), and decides which digests may be
+    cached. A file that cannot be read, or that changes meanwhile, has `trouble` instead of a digest. Further lots are
+    taken until `FILES_AHEAD` files wait to be read; none is where nothing waits. What `content_reader` returns receives
+    the bytes of small files.
     """
     base = os.fspath(root)
     now_ns = functools.cache(clock)
-
-    def begin(batch: list[T], files: list[LocalFile | None]) -> _Batch[T]:
-        if not any(files):
-            return [(row, None) for row in batch]
-        return pool.submit(_hash_batch, base, batch, files, now_ns(), content_reader)
-
     pool = ThreadPoolExecutor(workers or os.cpu_count() or 2, thread_name_prefix="hash")
+    waiting: deque[_Lot[T]] = deque()
+    ahead = 0
     try:
-        for batch in _ahead(starmap(begin, _batches(rows, unread))):
-            yield from batch.result() if isinstance(batch, Future) else batch
+        for rest, files in lots:
+            begun = [pool.submit(_hash_batch, base, batch, now_ns(), content_reader) for batch in _batches(files)]
+            waiting.append(_Lot(rest, len(files), begun))
+            ahead += len(files)
+            while waiting and (ahead > FILES_AHEAD or waiting[0].is_done()):
+                first = waiting.popleft()
+                ahead -= first.size
+                yield first.rest, first.result()
+        for lot in waiting:
+            yield lot.rest, lot.result()
     finally:
         pool.shutdown(cancel_futures=True)  # a caller that stops early does not wait for files that are not started
 
 
-def _batches(
-    rows: Iterable[T], unread: Callable[[T], LocalFile | None]
-) -> Iterator[tuple[list[T], list[LocalFile | None]]]:
-    """Yield batches of rows with their files to read. One of enough files ends when it has `BATCH_BYTES` to read."""
-    source = iter(rows)
-    while lot := list(islice(source, BATCH_FILES)):
-        files = list(map(unread, lot))
-        start = size = 0
-        for end, file in enumerate(files, 1) if any(files) else ():
-            size += file.size if file else 0
-            if size >= BATCH_BYTES and (end - start >= COUNT or size > MAX_TOGETHER_BYTES):
-                yield lot[start:end], files[start:end]
-                start, size = end, 0
-        yield lot[start:], files[start:]
+class _Lot(NamedTuple, Generic[T]):
+    """What comes with a lot of files, their number, and the batches in which they are hashed."""
+
+    rest: T
+    size: int
+    batches: list[Future[list[Hashed]]]
+
+    def is_done(self) -> bool:
+        return all(batch.done() for batch in self.batches)
+
+    def result(self) -> list[Hashed]:
+        return [read for batch in self.batches for read in batch.result()]
 
 
-def _hash_batch(
-    base: str, rows: list[T], files: list[LocalFile | None], now_ns: int | None, content_reader: ContentReader
-) -> list[tuple[T, Hashed | None]]:
-    readers = {file.key: content_reader(file.key) for file in files if file}
-    together = [file for file in files if file and file.size <= MAX_TOGETHER_BYTES and not readers[file.key]]
+def _batches(files: list[LocalFile]) -> Iterator[list[LocalFile]]:
+    """Yield the files in batches. One that has enough for all lanes ends when it has `BATCH_BYTES` to read."""
+    batch: list[LocalFile] = []
+    size = 0
+    for file in files:
+        batch.append(file)
+        size += file.size
+        is_full = size >= BATCH_BYTES and (len(batch) >= COUNT or size > MAX_TOGETHER_BYTES)
+        if is_full or len(batch) == BATCH_FILES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _hash_batch(base: str, files: list[LocalFile], now_ns: int | None, content_reader: ContentReader) -> list[Hashed]:
+    readers = {file.key: content_reader(file.key) for file in files}
+    together = [file for file in files if file.size <= MAX_TOGETHER_BYTES and not readers[file.key]]
     done = _hash_together(base, together, now_ns)
-    read = (
-        (done.get(file.key) or _hash_one(base, file, now_ns, readers[file.key])) if file else None for file in files
-    )
-    return list(zip(rows, read, strict=True))
+    return [done.get(file.key) or _hash_one(base, file, now_ns, readers[file.key]) for file in files]
 
 
 def _hash_together(base: str, files: list[LocalFile], now_ns: int | None) -> dict[Key, Hashed]:
@@ -264,16 +271,3 @@ def _hash_one(base: str, file: LocalFile, now_ns: int | None, receive: Callable[
 
 def _unreadable(file: LocalFile, why: str) -> Hashed:
     return Hashed(file._replace(trouble=f"cannot be read: {why}"), settled=False)
-
-
-def _ahead(batches: Iterable[_Batch[T]]) -> Iterator[_Batch[T]]:
-    """Yield the batches, starting up to `BATCHES_AHEAD` more while the first is in progress."""
-    waiting: deque[_Batch[T]] = deque()
-    for batch in batches:
-        waiting.append(batch)
-        while waiting:
-            first = waiting[0]
-            if len(waiting) <= BATCHES_AHEAD and isinstance(first, Future) and not first.done():
-                break
-            yield waiting.popleft()
-    yield from waiting

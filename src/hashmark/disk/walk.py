@@ -6,16 +6,29 @@ not followed; symlinks to files are read. Does not know what the files are for.
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import repeat
+from operator import methodcaller
 from pathlib import Path
 
+from hashmark.core.blocks import blocks, make_rows
 from hashmark.core.keys import STATE_FOLDER, is_unfinished
 from hashmark.core.model import Key, LocalFile, Problem, Stamp
 from hashmark.disk.names import in_byte_order
 
 _STATE = f"{STATE_FOLDER}/"
+
+
+_IS_FOLDER = methodcaller("endswith", "/")
+
+Ignores = Callable[[Sequence[str]], Collection[str]]
+
+
+def _nothing(_keys: Sequence[str]) -> Collection[str]:
+    return ()
 
 
 def stamp_of(facts: os.stat_result) -> Stamp:
@@ -26,11 +39,11 @@ def stamp_of(facts: os.stat_result) -> Stamp:
 class Walk:
     """One walk over `root`. Iterate it for the files; `problems` collects what could not be read.
 
-    `ignores` decides whether to ignore a key (folders have a final `/`); `ignored` counts those. A root that does not
-    exist is an empty dataset.
+    `ignores` returns those keys of a list that are ignored (folders have a final `/`); `ignored` counts them. A root
+    that does not exist is an empty dataset.
     """
 
-    def __init__(self, root: Path, ignores: Callable[[str], bool] = lambda _key: False) -> None:
+    def __init__(self, root: Path, ignores: Ignores = _nothing) -> None:
         self.root = root
         self.problems: list[Problem] = []
         self.ignored = 0
@@ -53,33 +66,42 @@ class Walk:
     def names(self) -> Iterator[str]:
         """Yield the keys in order without a stat of any file, including those of what is not a regular file."""
         # A list of open folders, not recursion: a path can have more folders than Python's stack has frames.
-        folders = [self._keys("")]
+        folders = [self._entries("")]
         while folders:
-            key = next(folders[-1], None)
-            if key is None:
+            found = next(folders[-1], None)
+            if found is None:
                 folders.pop()
-            elif self._skip(key):
-                continue
-            elif key.endswith("/"):
-                folders.append(self._keys(key))
+            elif isinstance(found, str):
+                folders.append(self._entries(found))
             else:
-                yield key
+                yield from found
 
     def _tree(self) -> Iterator[LocalFile]:
-        return (file for key in self.names() if (file := self._file(key)) is not None)
+        return itertools.chain.from_iterable(map(self._files, blocks(self.names())))
 
-    def _keys(self, prefix: str) -> Iterator[str]:
-        """Return the keys of a folder's entries in byte order, folders with a final `/`.
+    def _entries(self, prefix: str) -> Iterator[list[str] | str]:
+        """Yield the keys of a folder's entries in byte order, without what is ignored: lists of files, and folders."""
+        for block in blocks(self._names(prefix)):
+            names = os.fsdecode(b"\0".join(block)).split("\0")
+            keys = self._without_ignored([prefix + name for name in names] if prefix else names)
+            if not any(map(_IS_FOLDER, keys)):
+                yield keys
+                continue
+            for is_folder, group in itertools.groupby(keys, _IS_FOLDER):
+                run = list(group)
+                yield from run if is_folder else [run]
+
+    def _names(self, prefix: str) -> Iterator[bytes]:
+        """Return the names of a folder's entries in byte order, folders with a final `/`.
 
         Keeps only the names, packed as bytes, since a flat folder can have a million.
         """
         try:
             with os.scandir(os.fsencode(self._path(prefix))) as scan:
-                names = in_byte_order(map(self._sort_name, scan))
+                return in_byte_order(map(self._sort_name, scan))
         except OSError as error:
             self._problem(prefix, "unreadable", f"the folder cannot be read: {error.strerror}")
             return iter(())
-        return (prefix + os.fsdecode(name) for name in names)
 
     def _path(self, key: str) -> str:
         return self._base + key
@@ -91,18 +113,30 @@ class Walk:
         except OSError:
             return entry.name
 
-    def _skip(self, key: str) -> bool:
-        # Also that of a library inside the dataset. A bucket's key with that name is refused (`core.keys`).
-        if STATE_FOLDER in key and (f"/{key}".endswith(f"/{_STATE}") or is_unfinished(key)):
-            return True
-        if self._ignores(key):
-            self.ignored += 1
-            return True
-        return False
+    def _without_ignored(self, keys: list[str]) -> list[str]:
+        # Also hashmark's own, such as the state of a library inside the dataset. `core.keys` refuses such an object.
+        kept = [key for key in keys if STATE_FOLDER not in key or not _is_own(key)]
+        if ignored := self._ignores(kept):
+            self.ignored += len(ignored)
+            kept = [key for key in kept if key not in ignored]
+        return kept
+
+    def _files(self, keys: list[str]) -> list[LocalFile]:
+        """Return the files with these keys, all looked at in one go unless something is odd about one of them."""
+        try:
+            found = [os.stat(self._base + key) for key in keys]  # noqa: PTH116 - a Path for each of a million costs seconds
+        except OSError:
+            return self._one_by_one(keys)
+        if not all(stat.S_ISREG(facts.st_mode) for facts in found):
+            return self._one_by_one(keys)
+        return make_rows(LocalFile, keys, map(stamp_of, found), repeat(None), repeat(None))
+
+    def _one_by_one(self, keys: Iterable[str]) -> list[LocalFile]:
+        return [file for key in keys if (file := self._file(key)) is not None]
 
     def _file(self, key: str) -> LocalFile | None:
         try:
-            facts = os.stat(self._path(key))  # noqa: PTH116 - a Path for each of a million files costs seconds
+            facts = os.stat(self._path(key))  # noqa: PTH116 - as in `_files`
         except OSError as error:
             # A dangling or circular symlink, or a file that vanished: it exists and cannot be read.
             return self._unreadable(key, f"cannot be read: {error.strerror}")
@@ -122,11 +156,18 @@ class Walk:
         self.problems.append(Problem(key, code, message))
 
 
+def _is_own(key: str) -> bool:
+    return f"/{key}".endswith(f"/{_STATE}") or is_unfinished(key)
+
+
 class OwnWalk(Walk):
     """A walk over a folder of hashmark's own, which never holds symlinks: one to a file is a problem as well."""
 
+    def _files(self, keys: list[str]) -> list[LocalFile]:
+        return self._one_by_one(keys)
+
     def _file(self, key: str) -> LocalFile | None:
-        if os.path.islink(self._path(key)):  # noqa: PTH114 - as in `Walk._file`
+        if os.path.islink(self._path(key)):  # noqa: PTH114 - as in `Walk._files`
             self._problem(key, "not-a-file", "is a symlink, which hashmark did not put there")
             return None
         return super()._file(key)
@@ -138,7 +179,7 @@ class SelectedWalk(Walk):
     Like the complete walk, it does not reach ignored names or what is behind a symlinked folder.
     """
 
-    def __init__(self, root: Path, keys: Iterable[str], ignores: Callable[[str], bool] = lambda _key: False) -> None:
+    def __init__(self, root: Path, keys: Iterable[str], ignores: Ignores = _nothing) -> None:
         super().__init__(root, ignores)
         self._chosen = sorted(set(keys), key=os.fsencode)
 
@@ -160,8 +201,9 @@ class SelectedWalk(Walk):
     def _reached(self, key: str) -> bool:
         parts = key.split("/")
         folders = ["/".join(parts[:n]) for n in range(1, len(parts))]
-        if any(part in {"", ".", ".."} for part in parts) or any(self._skip(f"{folder}/") for folder in folders):
+        if any(part in {"", ".", ".."} for part in parts):
             return False
-        if any(os.path.islink(self._path(folder)) for folder in folders):  # noqa: PTH114 - as in `_file`
+        on_the_way = [*(f"{folder}/" for folder in folders), key]
+        if len(self._without_ignored(on_the_way)) < len(on_the_way):
             return False
-        return not self._skip(key)
+        return not any(os.path.islink(self._path(folder)) for folder in folders)  # noqa: PTH114 - as in `_files`

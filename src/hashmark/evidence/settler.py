@@ -11,8 +11,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import cast
 
-from hashmark.core.compare import Comparison, KeyState, judge, refuse_unsafe
+from hashmark.core.blocks import blocks
+from hashmark.core.compare import Comparison, KeyState, judge, refuse_unsafe, unchanged
+from hashmark.core.keys import surely_safe, unsafe_reason
 from hashmark.core.model import Content, Evidence, FileStatus, Kind, Verdict
 from hashmark.evidence.inspection import VERIFY, Inspected, Inspector, Mismatch, by_listing
 from hashmark.s3.bucket import Bucket
@@ -65,17 +68,20 @@ class Settler:
         waiting: deque[tuple[KeyState, Kind, FileStatus | Future[Inspected]]] = deque()
         pool = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="settle")
         try:
-            for joined, kind in rows:
-                first = self._first(joined, kind, pool)
-                if not waiting and isinstance(first, FileStatus):
-                    yield first
+            for block in blocks(rows):
+                known = self._unchanged(block)
+                if not waiting and all(known):
+                    yield from cast("list[FileStatus]", known)
                     continue
-                waiting.append((joined, kind, first))
-                while (
-                    waiting and (status := self._ready(*waiting[0], wait=len(waiting) > MAX_WAITING_ROWS)) is not None
-                ):
-                    yield status
-                    waiting.popleft()
+                for (joined, kind), status in zip(block, known, strict=True):
+                    first = status or self._first(joined, kind, pool)
+                    if not waiting and isinstance(first, FileStatus):
+                        yield first
+                        continue
+                    waiting.append((joined, kind, first))
+                    while waiting and (done := self._ready(*waiting[0], wait=len(waiting) > MAX_WAITING_ROWS)):
+                        yield done
+                        waiting.popleft()
             wait([found for _, _, found in waiting if isinstance(found, Future)])
             for _, _, found in waiting:
                 self._earn(found)
@@ -83,6 +89,17 @@ class Settler:
                 yield found if isinstance(found, FileStatus) else self._final(joined, kind, found.result())
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def _unchanged(self, rows: list[tuple[KeyState, Kind]]) -> list[FileStatus | None]:
+        """Return the statuses of the rows that are as they were last proven, None for the others."""
+        known = unchanged(rows)
+        if not surely_safe([row.key for row, _ in rows]):
+            known = [None if status and unsafe_reason(status.key) else status for status in known]
+        if Evidence.ETAG_MD5 in self._may_earn - self.trusted:
+            match = next((status for status in known if status and status.evidence is Evidence.ETAG_MD5), None)
+            if match:
+                self._earn(match)
+        return known
 
     def _first(self, joined: KeyState, kind: Kind, pool: ThreadPoolExecutor) -> FileStatus | Future[Inspected]:
         status = refuse_unsafe(joined, kind) or judge(joined, kind)

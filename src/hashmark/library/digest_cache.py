@@ -6,11 +6,11 @@ Facts about captions are taken in the same read. What is in the bucket, and what
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from hashmark.core.join import BLOCK_KEYS, SortedSource
-from hashmark.core.model import Kind, LocalFile, Problem, key_bytes
+from hashmark.core.blocks import blocks
+from hashmark.core.join import SortedSource
+from hashmark.core.model import Key, Kind, LocalFile, Problem, key_bytes
 from hashmark.disk.hashing import file_system_now, hash_all
 from hashmark.library.dataset import Dataset
 from hashmark.state.state import State
@@ -33,29 +33,29 @@ def remembered_files(walk: Iterable[LocalFile], remembered: Iterable[LocalFile])
 
     `remembered` are digests in the same order.
     """
-    source, side = iter(walk), SortedSource(remembered, "remembered")
-    while block := list(islice(source, BLOCK_KEYS)):
-        known = side.take(key_bytes(block[-1].key))
-        for file in block:
-            found = known.get(file.key)
-            yield file if found is None or found.stamp != file.stamp or file.trouble else found
+    side = SortedSource(remembered, "remembered")
+    for block in blocks(walk):
+        known = side.take(key_bytes(block[-1].key)).get
+        yield from [
+            file if (found := known(file.key)) is None or found.stamp != file.stamp or file.trouble else found
+            for file in block
+        ]
 
 
-def unread(file: LocalFile | None) -> LocalFile | None:
-    """Return the file if it exists, is not known to be unreadable, and has no digest yet; else None."""
-    return file if file is not None and file.md5 is None and file.trouble is None else None
+def unread(files: Iterable[LocalFile | None]) -> list[LocalFile]:
+    """Return the files that exist, are not known to be unreadable, and have no digest yet."""
+    return [file for file in files if file is not None and file.md5 is None and file.trouble is None]
 
 
 def hashed(
     dataset: Dataset,
-    rows: Iterable[T],
-    choose: Callable[[T], LocalFile | None],
+    lots: Iterable[tuple[T, list[LocalFile]]],
     on_problem: Callable[[Problem], None] = lambda _problem: None,
-) -> Iterator[tuple[T, LocalFile | None]]:
-    """Yield the rows in the same order, each with the file that `choose` selected from it, if any.
+) -> Iterator[tuple[T, dict[Key, LocalFile]]]:
+    """Yield what comes with each lot of files, in the same order, with these files by key.
 
-    The file now has its digest, or `trouble`, which is passed to `on_problem`. Digests and caption facts that were read
-    are remembered.
+    Each now has its digest, or `trouble`, which is passed to `on_problem`. Digests and caption facts that were read are
+    remembered.
     """
     state = dataset.library.state
     fresh: list[LocalFile] = []
@@ -64,21 +64,18 @@ def hashed(
     def now() -> int | None:
         return clock(dataset) if state.persistent else None
 
-    for row, read in hash_all(dataset.path, rows, choose, clock=now, content_reader=caption_reader(dataset)):
-        if read is None:
-            yield row, None
-            continue
-        file = read.file
-        if file.trouble:
-            on_problem(Problem(file.key, "unreadable", file.trouble))
-        if read.settled:
-            fresh.append(file)
-        if read.result is not None and file.md5:
-            facts.append((file.md5, cast("CaptionFacts", read.result)))
+    for rest, found in hash_all(dataset.path, lots, clock=now, content_reader=caption_reader(dataset)):
+        for file, settled, result in found:
+            if file.trouble:
+                on_problem(Problem(file.key, "unreadable", file.trouble))
+            if settled:
+                fresh.append(file)
+            if result is not None and file.md5:
+                facts.append((file.md5, cast("CaptionFacts", result)))
         if max(len(fresh), len(facts)) >= ROWS_PER_WRITE:
             _remember(state, dataset.name, fresh, facts)
             fresh, facts = [], []
-        yield row, file
+        yield rest, {read.file.key: read.file for read in found}
     _remember(state, dataset.name, fresh, facts)
 
 

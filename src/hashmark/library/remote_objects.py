@@ -47,6 +47,6 @@ class KnownKeys:
             if found is not None or self._remembered:
                 self._remembered = True
                 return found
-            self._names = Walk(dataset.path, dataset.pairing.ignores).names()
+            self._names = Walk(dataset.path, dataset.pairing.ignored).names()
         beyond = itertools.dropwhile(lambda name: key_bytes(name) <= key_bytes(after), self._names)
         return next(itertools.islice(beyond, count - 1, None), None)

@@ -6,7 +6,6 @@ returns None, and hashlib does the same, one stream after another. What is hashe
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import hashlib
 import os
@@ -54,6 +53,9 @@ class Kernel:
     """
 
     def __init__(self, path: Path) -> None:
+        import ctypes  # noqa: PLC0415 - it takes as long as the check of a small dataset, in which no file is read
+
+        self._ctypes = ctypes
         library = ctypes.CDLL(os.fspath(path))
         if library.hashmark_md5_interface() != INTERFACE:
             raise OSError("the hashing kernel is of another build")
@@ -73,7 +75,7 @@ class Kernel:
 
     def digests(self, contents: Sequence[bytes]) -> list[bytes]:
         """Return the MD5 (16 bytes) of each content."""
-        count = len(contents)
+        ctypes, count = self._ctypes, len(contents)
         streams = [ctypes.create_string_buffer(self._stream_bytes) for _ in contents]
         for stream in streams:
             self._start(stream)
@@ -92,7 +94,7 @@ class Kernel:
 
         Each is opened without waiting, must be a regular file, and is looked at before and after it is read.
         """
-        found = ctypes.create_string_buffer(_FILE.size * len(paths))
+        found = self._ctypes.create_string_buffer(_FILE.size * len(paths))
         self._files(b"\0".join(paths), found, len(paths))
         return [FoundFile(*fields) for fields in _FILE.iter_unpack(found)]
 

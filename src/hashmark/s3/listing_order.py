@@ -13,11 +13,9 @@ import itertools
 import operator
 from collections.abc import Iterable, Iterator
 
+from hashmark.core.blocks import BLOCK_ROWS, blocks, encode_all
 from hashmark.core.errors import BrokenListing
-from hashmark.core.model import RemoteObject, key_bytes
-
-BLOCK_KEYS = 1000
-"""Keys checked in one go if none is in a folder: as many as a page has."""
+from hashmark.core.model import RemoteObject
 
 
 def checked(objects: Iterable[RemoteObject], what: str) -> Iterator[RemoteObject]:
@@ -26,16 +24,17 @@ def checked(objects: Iterable[RemoteObject], what: str) -> Iterator[RemoteObject
     Raises:
         BrokenListing: the order breaks, so keys may be missing or repeated.
     """
-    last = b""
-    for index, row in enumerate(objects):
-        now = key_bytes(row.key)
-        if index and now <= last:
-            raise _broken(now, last, what)
-        last = now
-        yield row
+    last: list[bytes] = []
+    for block in blocks(objects):
+        marks = last + encode_all([row.key for row in block])
+        at = next((n for n, (before, now) in enumerate(itertools.pairwise(marks), 1) if now <= before), None)
+        yield from block if at is None else block[: at - len(last)]
+        if at is not None:
+            raise _broken(marks[at], marks[at - 1], what)
+        last = marks[-1:]
 
 
-def reordered(objects: Iterable[RemoteObject], what: str, *, block: int = BLOCK_KEYS) -> Iterator[RemoteObject]:
+def reordered(objects: Iterable[RemoteObject], what: str, *, block: int = BLOCK_ROWS) -> Iterator[RemoteObject]:
     """Yield objects that are listed in byte order or folder by folder, in byte order. One folder is held at a time.
 
     An object inside folder `F` can be yielded once the listing is past every name `F` + a character below `/`: only
@@ -46,9 +45,8 @@ def reordered(objects: Iterable[RemoteObject], what: str, *, block: int = BLOCK_
     """
     held: list[tuple[bytes, RemoteObject]] = []
     state = _Order(what)
-    rows = iter(objects)
-    while some := list(itertools.islice(rows, block)):
-        marks = [key_bytes(row.key) for row in some]
+    for some in blocks(objects, block):
+        marks = encode_all([row.key for row in some])
         if not held and state.is_flat(marks):
             yield from some
             continue

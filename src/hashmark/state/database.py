@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hashmark.core.model import Problem
 from hashmark.state import schema
@@ -40,6 +40,9 @@ _UNUSABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 
 T = TypeVar("T")
 
+Table = list[tuple[Any, ...]]
+"""Rows as SQLite returns them, each with the columns of its query."""
+
 
 class Database:
     """One SQLite file, safe to use from several threads.
@@ -66,11 +69,12 @@ class Database:
         """Close the file."""
         self._db.close()
 
-    def read(self, sql: str, values: tuple[str | bytes | int, ...], make: Callable[..., T]) -> list[T]:
-        """Return what `make` makes of each row; nothing where the file turns out to be damaged."""
+    def read(self, sql: str, values: tuple[str | bytes | int, ...], make: Callable[[Table], list[T]]) -> list[T]:
+        """Return what `make` makes of the rows, if there are any; nothing where the file turns out to be damaged."""
         with self._lock:
             try:
-                return [make(*row) for row in self._db.execute(sql, values)]
+                table = self._db.execute(sql, values).fetchall()
+                return make(table) if table else []
             except (sqlite3.DatabaseError, ValueError, TypeError, AttributeError) as error:
                 self._recover(error)  # the last three: a value that hashmark never writes
                 return []

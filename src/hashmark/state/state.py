@@ -16,11 +16,13 @@ decide what is worth remembering.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from hashmark.core.blocks import decode_all, make_rows
 from hashmark.core.model import Base, Key, LocalFile, Problem, Stamp, key_bytes
-from hashmark.state.database import Database
+from hashmark.state.database import Database, Table
 
 PAGE_ROWS = 4096
 
@@ -90,7 +92,7 @@ class State:
     def digests(self, dataset: str, keys: Collection[str] | None = None) -> Iterator[LocalFile]:
         """Yield remembered digests in key order: all, or those of some keys."""
         select = "SELECT key, size, mtime_ns, ctime_ns, inode, device, md5 FROM digest WHERE dataset = ?"
-        return self._rows(select, key_bytes(dataset), keys, _digest)
+        return self._rows(select, key_bytes(dataset), keys, _digests)
 
     def remember_digests(self, dataset: str, files: Iterable[LocalFile]) -> None:
         """Remember digests, in one transaction."""
@@ -116,11 +118,11 @@ class State:
 
     def bases(self, remote: str, keys: Collection[str] | None = None) -> Iterator[Base]:
         """Yield what was last proven equal with `remote`, in key order: all, or some keys."""
-        return self._rows("SELECT key, md5, etag, size, common FROM base WHERE remote = ?", _text(remote), keys, _base)
+        return self._rows("SELECT key, md5, etag, size, common FROM base WHERE remote = ?", _text(remote), keys, _bases)
 
     def has_bases(self, remote: str) -> bool:
         """Return whether anything was ever proven equal with `remote`."""
-        return bool(self._db.read("SELECT key FROM base WHERE remote = ? LIMIT 1", (_text(remote),), _key))
+        return bool(self._db.read("SELECT key FROM base WHERE remote = ? LIMIT 1", (_text(remote),), _keys))
 
     def record_bases(self, remote: str, bases: Iterable[Base]) -> None:
         """Record what is proven equal now, in one transaction."""
@@ -140,7 +142,7 @@ class State:
         digest = "SELECT key FROM digest WHERE dataset = ? AND key > ? ORDER BY key LIMIT 1 OFFSET ?"
         owned: tuple[tuple[str, str | bytes], ...] = ((base, _text(remote)), (digest, key_bytes(dataset)))
         for select, owner in owned:
-            if found := self._db.read(select, (owner, key_bytes(after), count - 1), _key):
+            if found := self._db.read(select, (owner, key_bytes(after), count - 1), _keys):
                 return found[0]
         return None
 
@@ -148,7 +150,7 @@ class State:
 
     def facts(self, store: str) -> dict[str, str]:
         """Return what is known about a store, by name."""
-        return dict(self._db.read("SELECT name, value FROM fact WHERE store = ?", (_text(store),), _item))
+        return dict(self._db.read("SELECT name, value FROM fact WHERE store = ?", (_text(store),), _items))
 
     def record_facts(self, store: str, facts: dict[str, str]) -> None:
         """Remember what a probe or a proof showed about a store."""
@@ -157,7 +159,7 @@ class State:
 
     def contents(self, kind: str) -> dict[str, str]:
         """Return what was found in bytes, by their MD5."""
-        return dict(self._db.read("SELECT md5, value FROM content WHERE kind = ?", (kind,), _item))
+        return dict(self._db.read("SELECT md5, value FROM content WHERE kind = ?", (kind,), _items))
 
     def content_flags(self, kind: str, digests: Sequence[str]) -> dict[str, str]:
         """Return only the flags of what was found in the bytes of these MD5s; unknown ones are left out."""
@@ -166,7 +168,7 @@ class State:
             some = digests[start : start + MAX_SQL_VARIABLES]
             marks = ", ".join("?" * len(some))
             query = f"SELECT md5, flags FROM content WHERE kind = ? AND md5 IN ({marks})"  # noqa: S608 - only marks
-            found.update(self._db.read(query, (kind, *some), _item))
+            found.update(self._db.read(query, (kind, *some), _items))
         return found
 
     def remember_contents(self, kind: str, rows: Iterable[tuple[str, str, str]]) -> None:
@@ -178,7 +180,7 @@ class State:
     def incomplete_uploads(self, store: str) -> dict[str, OpenUpload]:
         """Return this library's multipart uploads that have not completed, by the whole key."""
         query = "SELECT key, upload_id, md5 FROM incomplete_upload WHERE store = ?"
-        return dict(self._db.read(query, (_text(store),), _open_upload))
+        return dict(self._db.read(query, (_text(store),), _open_uploads))
 
     def record_incomplete_upload(self, store: str, key: str, upload: OpenUpload) -> None:
         """Remember that a multipart upload has started."""
@@ -191,7 +193,7 @@ class State:
 
     def scratch_keys(self, store: str) -> list[str]:
         """Return the whole keys of the scratch objects of probes that have not ended."""
-        return [*self._db.read("SELECT key FROM scratch_key WHERE store = ?", (_text(store),), _key)]
+        return [*self._db.read("SELECT key FROM scratch_key WHERE store = ?", (_text(store),), _keys)]
 
     def record_scratch_key(self, store: str, key: str) -> None:
         """Remember that a probe is about to write to this key."""
@@ -205,7 +207,7 @@ class State:
     def verify_marks(self, remote: str) -> Iterator[VerifyMark]:
         """Yield what an interrupted verification of `remote` has read, in key order."""
         select = "SELECT key, md5, size, etag, last_modified, same FROM verify_mark WHERE remote = ?"
-        return self._rows(select, _text(remote), None, _verify_mark)
+        return self._rows(select, _text(remote), None, _verify_marks)
 
     def record_verify_mark(self, remote: str, mark: VerifyMark) -> None:
         """Remember that both sides of a key were read."""
@@ -217,7 +219,7 @@ class State:
         self._db.write("DELETE FROM verify_mark WHERE remote = ?", [(_text(remote),)])
 
     def _rows(
-        self, select: str, owner: str | bytes, keys: Collection[str] | None, make: Callable[..., Row]
+        self, select: str, owner: str | bytes, keys: Collection[str] | None, make: Callable[[Table], list[Row]]
     ) -> Iterator[Row]:
         if keys is not None:
             for wanted in sorted(set(map(key_bytes, keys))):
@@ -232,28 +234,34 @@ class State:
             after = last
 
 
-def _key(raw: bytes) -> Key:
-    return Key(raw.decode("utf-8", "surrogateescape"))
+def _keys(table: Table) -> list[Key]:
+    (keys,) = zip(*table, strict=True)
+    return list(map(Key, decode_all(keys)))
 
 
-def _digest(key: bytes, size: int, mtime: int, ctime: int, inode: str, device: str, md5: str) -> LocalFile:
-    return LocalFile(_key(key), Stamp(size, mtime, ctime, int(inode), int(device)), md5)
+def _digests(table: Table) -> list[LocalFile]:
+    keys, sizes, mtimes, ctimes, inodes, devices, md5s = zip(*table, strict=True)
+    stamps = make_rows(Stamp, sizes, mtimes, ctimes, map(int, inodes), map(int, devices))
+    return make_rows(LocalFile, decode_all(keys), stamps, md5s, repeat(None))
 
 
-def _base(key: bytes, md5: str, etag: str, size: int, common: int) -> Base:
-    return Base(_key(key), md5, etag, size, bool(common))
+def _bases(table: Table) -> list[Base]:
+    keys, md5s, etags, sizes, common = zip(*table, strict=True)
+    return make_rows(Base, decode_all(keys), md5s, etags, sizes, map(bool, common))
 
 
-def _verify_mark(key: bytes, md5: str, size: int, etag: str | None, modified: str | None, same: int) -> VerifyMark:
-    return VerifyMark(_key(key), md5, size, etag, modified, bool(same))
+def _verify_marks(table: Table) -> list[VerifyMark]:
+    keys, md5s, sizes, etags, modified, same = zip(*table, strict=True)
+    return make_rows(VerifyMark, decode_all(keys), md5s, sizes, etags, modified, map(bool, same))
 
 
-def _open_upload(key: bytes, upload_id: str, md5: str | None) -> tuple[str, OpenUpload]:
-    return _key(key), OpenUpload(str(upload_id), None if md5 is None else str(md5))
+def _open_uploads(table: Table) -> list[tuple[str, OpenUpload]]:
+    keys, upload_ids, md5s = zip(*table, strict=True)
+    return list(zip(decode_all(keys), make_rows(OpenUpload, upload_ids, md5s), strict=True))
 
 
-def _item(name: str, value: str) -> tuple[str, str]:
-    return name, value
+def _items(table: Table) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in table]
 
 
 def _text(name: str) -> str:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from hashmark.actions.status import Options, Scan, caption_health
+from hashmark.actions.status import Options, Scan, count_issues
 from hashmark.actions.status import status as compare
 from hashmark.cli.arguments import Parser, datasets_of
 from hashmark.cli.exits import Exit, for_status, worst
 from hashmark.cli.output import console
 from hashmark.cli.renderers.comparison import attention, health_line, status_line
 from hashmark.cli.renderers.elements import SHOWN, print_json, problems
+from hashmark.core.blocks import blocks
 from hashmark.core.errors import UsageError
-from hashmark.core.model import FileStatus, Kind, LocalFile, Problem, Stamp
-from hashmark.core.pairs import pair_up
+from hashmark.core.lint.health import CaptionHealth
+from hashmark.core.model import FileStatus, Key, Kind, Problem
+from hashmark.core.pairs import aggregate_captions, in_order, pair_names
 from hashmark.core.report import Summary
 from hashmark.library.dataset import Dataset
 from hashmark.library.library import Library
@@ -28,7 +31,7 @@ NO_LIMIT = 1 << 60
 MAX_PAIRED_FILES = 20_000
 """Larger datasets have no pairing problems and caption issues in the text; `--json` always has them."""
 
-_NO_STAMP = Stamp(0, 0, 0, 0, 0)
+_IMAGE, _CAPTION = Kind.IMAGE, Kind.CAPTION  # read for each file, as in `core.compare`
 
 
 def add_arguments(parser: Parser) -> None:
@@ -87,16 +90,16 @@ def _show_dataset(scan: Scan, limit: int, shown: set[Problem], *, detailed: bool
     """Write one dataset; problems that were `shown` with another one are not repeated."""
     out = console()
     summary = Summary(keep=limit if detailed else 0)
-    rows: list[FileStatus] = []
-    for row in scan:
-        summary.add(row)
-        if len(rows) < MAX_PAIRED_FILES:
-            rows.append(_without_details(row))
-    paired = pair_up(rows, scan.dataset.pairing) if len(rows) == summary.total else None
+    names = _Names(scan.dataset)
+    for block in blocks(scan):
+        summary.add(block)
+        if summary.total <= MAX_PAIRED_FILES:
+            names.add(block)
+    paired = names.pair() if summary.total <= MAX_PAIRED_FILES else None
     pairing_problems = paired.problems if paired and detailed else ()
     out.print(status_line(scan.dataset, summary))
     if paired:
-        health_line(caption_health(scan.dataset, paired.pairs), out)
+        health_line(paired.health, out)
     if detailed:
         attention(summary, out, limit)
         if scan.ignored:
@@ -106,11 +109,36 @@ def _show_dataset(scan: Scan, limit: int, shown: set[Problem], *, detailed: bool
     return for_status(summary, complete=scan.complete)
 
 
-def _without_details(row: FileStatus) -> FileStatus:
-    """Return what pairs and caption issues are derived from: names and digests of captions. The rest would be 25 MB."""
-    md5 = row.local.md5 if row.local and row.kind is Kind.CAPTION else None
-    local = LocalFile(row.key, _NO_STAMP, md5) if row.local else None
-    return FileStatus(row.key, row.kind, row.verdict, local=local)
+class _Paired(NamedTuple):
+    problems: tuple[Problem, ...]
+    health: CaptionHealth
+
+
+class _Names:
+    """What pairs and caption issues are derived from: names, and digests of captions. The rest would be 25 MB."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._images: dict[Key, bool] = {}
+        """Whether they are on disk."""
+        self._captions: dict[Key, tuple[Key, str | None] | None] = {}
+        """Key and MD5 of those on disk."""
+        self._problems: list[Problem] = []
+
+    def add(self, files: Sequence[FileStatus]) -> None:
+        """Add files in key order."""
+        self._images.update((key, local is not None) for key, kind, *_, local, _, _, _ in files if kind is _IMAGE)
+        self._captions.update(
+            (key, (key, local.md5) if local else None) for key, kind, *_, local, _, _, _ in files if kind is _CAPTION
+        )
+        self._problems += aggregate_captions([file.key for file in files])
+
+    def pair(self) -> _Paired:
+        """Return the problems of pairing, and the caption issues."""
+        chosen, problems = pair_names(list(self._images), list(self._captions), self._dataset.pairing)
+        found = zip(chosen, self._images.values(), strict=True)
+        captions = [self._captions[key] if key else None for key, on_disk in found if on_disk]
+        return _Paired(in_order([*problems, *self._problems]), count_issues(self._dataset, captions))
 
 
 def _show_json(

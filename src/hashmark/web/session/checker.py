@@ -105,7 +105,7 @@ class Checker:
         self._updates.summary_changed(live)
         try:
             if live.unchecked and not live.items:
-                walk = Walk(live.dataset.path, live.dataset.pairing.ignores)
+                walk = Walk(live.dataset.path, live.dataset.pairing.ignored)
                 files = await self._background.run_long(lambda: list(walk))
                 live.show_unchecked(files, live.dataset.pairing)
                 self._updates.everything_changed(live)

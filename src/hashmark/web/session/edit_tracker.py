@@ -62,7 +62,7 @@ def unverified_rows(
     A row that an edit can't make untrue is left out: the bucket has no such object, or the key is refused. So is a row
     whose file has the stamp with which it was compared, for example because a job put it there.
     """
-    on_disk = {file.key: file for file in SelectedWalk(dataset.path, rows, dataset.pairing.ignores)}
+    on_disk = {file.key: file for file in SelectedWalk(dataset.path, rows, dataset.pairing.ignored)}
     unverified = {}
     for key, row in rows.items():
         before, now = row.local, on_disk.get(key)
