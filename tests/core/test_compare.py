@@ -20,8 +20,8 @@ from hashmark.core.compare import (
     compare_listed,
     conclude,
     judge,
+    plainly_same,
     refuse_unsafe,
-    unchanged,
 )
 from hashmark.core.model import Base, Content, Evidence, Key, Kind, RemoteObject, Verdict
 from support.core_values import DATA, base, joined, known, local, md5, remote
@@ -233,7 +233,7 @@ ETAGS = st.sampled_from([None, "opaque", "0" * 32 + "-2", ""])
 
 
 @given(st.lists(st.tuples(SIDES, SIDES, SIDES, ETAGS, ETAGS, st.booleans(), st.booleans()), max_size=8))
-def test_what_is_unchanged_is_what_the_table_says_of_it(
+def test_what_is_plainly_the_same_is_what_the_table_says_of_it(
     drawn: list[tuple[bytes | None, bytes | None, bytes | None, str | None, str | None, bool, bool]],
 ) -> None:
     """Whatever the sides and the base are: with the ETag of the content or another, read or not, common or not."""
@@ -244,9 +244,9 @@ def test_what_is_unchanged_is_what_the_table_says_of_it(
         there = row.remote and (row.remote._replace(etag=etag) if etag is not None else row.remote)
         before = row.base and row.base._replace(common=common, etag=recorded if recorded is not None else row.base.etag)
         rows.append((KeyState(row.key, here, there, before), Kind.IMAGE))
-    for (row, kind), found in zip(rows, unchanged(rows), strict=True):
+    for (row, kind), found in zip(rows, plainly_same(rows), strict=True):
         verdict, (_, here, there, before) = judge(row, kind), row
         same = False
-        if verdict.verdict is Verdict.SYNCED and here and there and before:
-            same = here.size > 0 and before.common and (here.md5, there.etag) == (before.md5, before.etag)
+        if verdict.verdict is Verdict.SYNCED and here and there and here.size:
+            same = not before or (before.common and (here.md5, there.etag) == (before.md5, before.etag))
         assert found == (verdict if same else None)

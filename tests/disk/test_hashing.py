@@ -248,7 +248,9 @@ def test_what_is_no_file_any_more_is_reported(tmp_path: Path) -> None:
 def test_captions_are_received_and_large_files_hashed_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_keys(tmp_path, "a.png", "a.txt", "b.png", "large.png")
     (tmp_path / "large.png").write_bytes(sized(1000))
+    (tmp_path / "long.txt").write_bytes(b"long" * 20)
     monkeypatch.setattr(hashing, "MAX_TOGETHER_BYTES", 999)
+    monkeypatch.setattr(hashing, "MAX_KEPT_BYTES", 79)
     alone: list[str] = []
     plain = hash_file
 
@@ -258,9 +260,22 @@ def test_captions_are_received_and_large_files_hashed_alone(tmp_path: Path, monk
 
     monkeypatch.setattr(hashing, "hash_file", watched)
     found = hashed(tmp_path, content_reader=lambda key: bytes.upper if key.endswith(".txt") else None)
-    assert [item.file.md5 for item in found] == [md5(b"a.png"), md5(b"a.txt"), md5(b"b.png"), md5(sized(1000))]
-    assert [item.result for item in found] == [None, b"A.TXT", None, None]
-    assert alone == (["a.txt", "large.png"] if kernel.loaded() else ["a.png", "a.txt", "b.png", "large.png"])
+    contents = [b"a.png", b"a.txt", b"b.png", sized(1000), b"long" * 20]
+    assert [item.file.md5 for item in found] == list(map(md5, contents))
+    assert [item.result for item in found] == [None, b"A.TXT", None, None, b"LONG" * 20]
+    together = ["a.png", "a.txt", "b.png"]
+    assert sorted(alone) == sorted([*([] if kernel.loaded() else together), "large.png", "long.txt"])
+
+
+def test_a_caption_that_has_grown_since_the_walk_is_received_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing, "MAX_KEPT_BYTES", 9)
+    write_keys(tmp_path, "a.txt")
+    files = list(Walk(tmp_path))
+    (tmp_path / "a.txt").write_bytes(b"longer than that")
+    (found,) = read(tmp_path, files, content_reader=lambda _key: bytes.upper)
+    assert (found.result, found.file.md5) == (b"LONGER THAN THAT", md5(b"longer than that"))
 
 
 @pytest.mark.parametrize(

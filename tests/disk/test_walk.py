@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hashmark.core.blocks import BLOCK_ROWS
 from hashmark.core.model import LocalFile, Problem, key_bytes
 from hashmark.disk.walk import Walk, stamp_of
+from hashmark.native import kernel
 from support.file_trees import deep, open_folder, permissions_count, write_keys
 
 
@@ -270,3 +272,18 @@ def test_an_ignored_link_or_pipe_is_no_problem(tmp_path: Path) -> None:
     (tmp_path / "x.npz").symlink_to("nowhere")
     walk = Walk(tmp_path, lambda keys: {key for key in keys if key.endswith(".npz")})
     assert (keys_of(walk), walk.problems, walk.ignored) == ([], [], 1)
+
+
+@pytest.mark.parametrize("by", ["kernel", "stat"])
+def test_a_large_folder_has_the_stamps_of_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+    """More files than are looked at in one go, one of them a link to nothing."""
+    if by == "stat":
+        monkeypatch.setattr(kernel, "loaded", lambda: None)
+    for number in range(2 * BLOCK_ROWS + 7):
+        (tmp_path / f"{number:05}.txt").write_bytes(b"x" * (number % 9))
+    (tmp_path / "00500.txt").unlink()
+    (tmp_path / "00500.txt").symlink_to("nowhere")
+    files = list(Walk(tmp_path))
+    assert [file.key for file in files if file.trouble] == ["00500.txt"]
+    assert len(files) == 2 * BLOCK_ROWS + 7
+    assert all(file.stamp == stamp_of((tmp_path / file.key).stat()) for file in files if not file.trouble)

@@ -57,9 +57,23 @@ def test_files_of_every_size_have_their_digests_and_stamps(kernel: Kernel, tmp_p
         path = tmp_path / f"{size}"
         path.write_bytes(random.Random(size).randbytes(size))
         paths.append(path)
-    for path, found in zip(paths, kernel.files([os.fsencode(path) for path in paths]), strict=True):
-        *stamp, digest, error = found
+    for path, found in zip(paths, kernel.files([os.fspath(path) for path in paths]), strict=True):
+        *stamp, digest, error, content = found
         assert (tuple(stamp), digest, error) == (tuple(stamp_of(path.stat())), md5(path.read_bytes()), 0), path.name
+        assert content is None or found.size == 0
+
+
+@pytest.mark.parametrize("room", [1, 64, 4096])
+def test_the_contents_of_small_files_are_kept(kernel: Kernel, tmp_path: Path, room: int) -> None:
+    contents = [random.Random(size).randbytes(size) for size in [*EDGES, room - 1, room, room + 1]]
+    for number, content in enumerate(contents):
+        (tmp_path / f"{number}").write_bytes(content)
+    (tmp_path / "1").unlink()
+    found = kernel.files([os.fspath(tmp_path / f"{number}") for number in range(len(contents))], room)
+    expected = [content if len(content) <= room else None for content in contents]
+    assert (found[1].error, found[1].digest) == (errno.ENOENT, bytes(16))
+    assert [file.content for file in found[2:]] == expected[2:]
+    assert found[0].content == expected[0]
 
 
 @given(st.lists(st.integers(0, 3 * BUFFER), max_size=3 * COUNT))
@@ -70,7 +84,7 @@ def test_any_number_of_files_have_their_digests(
     contents = [random.Random(size).randbytes(size) for size in sizes]
     for number, content in enumerate(contents):
         (folder / f"{number}").write_bytes(content)
-    found = kernel.files([os.fsencode(folder / f"{number}") for number in range(len(sizes))])
+    found = kernel.files([os.fspath(folder / f"{number}") for number in range(len(sizes))])
     assert [(file.digest, file.error) for file in found] == [(md5(content), 0) for content in contents]
 
 
@@ -81,7 +95,7 @@ def test_what_cannot_be_read_has_an_error_and_the_others_their_digests(kernel: K
     (tmp_path / "link").symlink_to("a")
     (tmp_path / "loop").symlink_to("loop")
     names = ["missing", "a", "pipe", ".", "loop", "link", "a/b"]
-    found = kernel.files([os.fsencode(tmp_path / name) for name in names])
+    found = kernel.files([os.fspath(tmp_path / name) for name in names])
     errors = [errno.ENOENT, 0, NOT_A_FILE, NOT_A_FILE, errno.ELOOP, 0, errno.ENOTDIR]
     assert [file.error for file in found] == errors
     assert [file.digest for file in found if not file.error] == [md5(b"a")] * 2
@@ -90,7 +104,7 @@ def test_what_cannot_be_read_has_an_error_and_the_others_their_digests(kernel: K
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 def test_a_file_with_more_bytes_than_the_system_says_has_no_digest(kernel: Kernel) -> None:
-    (found,) = kernel.files([b"/proc/self/status"])
+    (found,) = kernel.files(["/proc/self/status"])
     assert found.error == CHANGED
 
 
@@ -116,7 +130,7 @@ def fixture_edited(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_file_that_changes_while_it_is_read_has_no_digest(kernel: Kernel, edited: Path) -> None:
-    errors = {kernel.files([os.fsencode(edited)] * COUNT)[-1].error for _ in range(300)}
+    errors = {kernel.files([os.fspath(edited)] * COUNT)[-1].error for _ in range(300)}
     assert CHANGED in errors
     assert errors <= {0, CHANGED}
 
@@ -124,7 +138,7 @@ def test_a_file_that_changes_while_it_is_read_has_no_digest(kernel: Kernel, edit
 def test_no_descriptor_stays_open(kernel: Kernel, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"a")
     before = len(list(Path("/dev/fd").iterdir()))
-    kernel.files([os.fsencode(tmp_path / name) for name in ("a", "missing", ".", "a")] * 20)
+    kernel.files([os.fspath(tmp_path / name) for name in ("a", "missing", ".", "a")] * 20)
     assert len(list(Path("/dev/fd").iterdir())) == before
 
 
@@ -145,7 +159,7 @@ def test_the_kernel_is_not_used_where_it_is_turned_off(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("broken", "by"),
     [
-        ("return 1;\n", "return 2;\n"),
+        (f"return {kernel_module.INTERFACE};\n", f"return {kernel_module.INTERFACE + 1};\n"),
         ("0xd76aa478", "0xd76aa479"),
         ("hashmark_md5_files", "hashmark_md5_documents"),
     ],
@@ -211,3 +225,24 @@ def test_the_kernel_is_built_again_only_if_its_source_is_newer(built: Path) -> N
     assert built.stat() == first
     native.build(force=True)
     assert built.stat() != first
+
+
+def test_the_stamps_of_files_are_those_of_stat(kernel: Kernel, tmp_path: Path) -> None:
+    paths = [os.fspath(tmp_path / f"{size}") for size in range(3)]
+    for size, path in enumerate(paths):
+        Path(path).write_bytes(bytes(size))
+    (tmp_path / "link").symlink_to("2")
+    paths.append(os.fspath(tmp_path / "link"))
+    found = kernel.stamps(paths)
+    assert found is not None
+    assert list(zip(*found, strict=True)) == [tuple(stamp_of(Path(path).stat())) for path in paths]
+
+
+@pytest.mark.parametrize("odd", ["folder", "pipe", "missing", "loop"])
+def test_there_are_no_stamps_where_one_is_not_that_of_a_file(kernel: Kernel, tmp_path: Path, odd: str) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    assert kernel.stamps([os.fspath(tmp_path / "file"), os.fspath(tmp_path / odd)]) is None
+    assert kernel.stamps([]) is None

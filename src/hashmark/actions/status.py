@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hashmark.core.blocks import blocks
@@ -125,7 +125,12 @@ class Scan:
         lots = ((block, self._to_read(block)) for block in blocks(rows))
         for block, read in hashed(self.dataset, lots, self._problems.append):
             yield from (
-                [(row._replace(local=read.get(row.key, row.local)), kind) for row, kind in block] if read else block
+                [
+                    (KeyState(key, read.get(key, local), remote, base), kind)
+                    for (key, local, remote, base), kind in block
+                ]
+                if read
+                else block
             )
 
     def _to_read(self, rows: list[tuple[KeyState, Kind]]) -> list[LocalFile]:
@@ -156,6 +161,11 @@ class Scan:
             # What is on disk by now is new: another process may have proven it in the meantime.
             gone = [key for key in self._gone if not os.path.lexists(self.dataset.path / key)]
             self.dataset.library.state.forget_bases(self.dataset.remote, gone)
+
+
+def _with_local(row: KeyState, files: Mapping[Key, LocalFile]) -> KeyState:
+    key, local, remote, base = row
+    return KeyState(key, files.get(key, local), remote, base)
 
 
 def new_bases(statuses: Iterable[FileStatus]) -> list[Base]:

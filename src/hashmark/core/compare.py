@@ -158,24 +158,27 @@ def judge(state: KeyState, kind: Kind, compared: Comparison | None = None) -> Fi
     return _status(state, kind, verdict, compared)
 
 
-def unchanged(rows: Sequence[tuple[KeyState, Kind]]) -> list[FileStatus | None]:
-    """Return the statuses of the rows whose digest, ETag and size are still those of the base, and None for the others.
+def plainly_same(rows: Sequence[tuple[KeyState, Kind]]) -> list[FileStatus | None]:
+    """Return the statuses of the rows that the listing alone shows to be the same, and None for all others.
 
-    They are those that `judge` returns, without its questions, which most rows of most datasets need not be asked.
+    Without a base, the ETag is the file's MD5. With one, digest, ETag and size are still those of the base. These are
+    the statuses that `judge` returns, without its questions, which most rows of most datasets need not be asked.
     """
-    by_etag, recorded = Evidence.ETAG_MD5, Evidence.RECORDED
+    evidence = {True: Evidence.ETAG_MD5, False: Evidence.RECORDED}
     return [
         _new(
             FileStatus,
-            (key, kind, _SYNCED, by_etag if base.etag == base.md5 else recorded, None, None, local, remote, base, None),
+            (key, kind, _SYNCED, evidence[remote.etag == local.md5], None, None, local, remote, base, None),
         )
-        if base is not None
-        and local is not None
+        if local is not None
         and remote is not None
-        and local.md5 == base.md5
-        and remote.etag == base.etag
-        and 0 < base.size == remote.size == local.stamp.size
-        and base.common
+        and local.md5 is not None
+        and 0 < local.stamp.size == remote.size
+        and (
+            remote.etag == local.md5
+            if base is None
+            else local.md5 == base.md5 and remote.etag == base.etag and remote.size == base.size and base.common
+        )
         and local.trouble is None
         else None
         for (key, local, remote, base), kind in rows

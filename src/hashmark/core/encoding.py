@@ -72,6 +72,8 @@ def is_unmarked_utf16(data: bytes) -> bool:
     control characters in any other encoding. If half of either are, this is UTF-16; text has hardly any. Tab, LF and CR
     do not count.
     """
+    if len(data.translate(None, _CONTROLS)) == len(data):
+        return False  # as in nearly every caption
     halves = (data[0::2], data[1::2])
     return any(half and 2 * len(half.translate(None, _CONTROLS)) <= len(half) for half in halves)
 

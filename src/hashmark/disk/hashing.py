@@ -38,6 +38,9 @@ BATCH_BYTES = 8 << 20
 MAX_TOGETHER_BYTES = 64 << 20
 """A larger file is hashed alone: nobody waits for many of them when a run is stopped."""
 
+MAX_KEPT_BYTES = 4096
+"""The bytes of a larger file are not kept while it is hashed with others: if they are wanted, it is read alone."""
+
 _REASONS = {CHANGED: "it changed while it was read", NOT_A_FILE: "it is not a regular file"}
 
 FILES_AHEAD = 8192
@@ -77,7 +80,9 @@ def is_settled(stamp: Stamp, now_ns: int | None) -> bool:
     return now_ns is not None and max(stamp.mtime_ns, stamp.ctime_ns) + GRANULARITY_NS < now_ns
 
 
-ContentReader = Callable[[str], Callable[[bytes], object] | None]
+ContentReceiver = Callable[[bytes], object]
+
+ContentReader = Callable[[str], ContentReceiver | None]
 """Returns what is to receive the bytes of a key's file, on any of several threads; its result is kept in `Hashed`."""
 
 
@@ -239,26 +244,33 @@ def _batches(files: list[LocalFile]) -> Iterator[list[LocalFile]]:
 
 def _hash_batch(base: str, files: list[LocalFile], now_ns: int | None, content_reader: ContentReader) -> list[Hashed]:
     readers = {file.key: content_reader(file.key) for file in files}
-    together = [file for file in files if file.size <= MAX_TOGETHER_BYTES and not readers[file.key]]
-    done = _hash_together(base, together, now_ns)
+    together = [file for file in files if file.size <= (MAX_KEPT_BYTES if readers[file.key] else MAX_TOGETHER_BYTES)]
+    done = _hash_together(base, together, now_ns, readers)
     return [done.get(file.key) or _hash_one(base, file, now_ns, readers[file.key]) for file in files]
 
 
-def _hash_together(base: str, files: list[LocalFile], now_ns: int | None) -> dict[Key, Hashed]:
+def _hash_together(
+    base: str, files: list[LocalFile], now_ns: int | None, readers: dict[Key, ContentReceiver | None]
+) -> dict[Key, Hashed]:
     """Return the files with their digests by key; none without the hashing kernel."""
     native = kernel.loaded() if files else None
-    found = native.files([os.fsencode(f"{base}/{file.key}") for file in files]) if native else ()
+    if not native:
+        return {}
+    room = MAX_KEPT_BYTES if any(map(readers.get, [file.key for file in files])) else 0
+    found = native.files([f"{base}/{file.key}" for file in files], room)
     done: dict[Key, Hashed] = {}
-    for file, (*stamp, digest, error) in zip(files, found, strict=False):
+    for file, (*stamp, digest, error, content) in zip(files, found, strict=True):
+        receive = readers[file.key]
         if error:
             done[file.key] = _unreadable(file, _REASONS.get(error) or os.strerror(error))
-        else:
+        elif not receive or content is not None:  # else it has grown
             read = LocalFile(file.key, Stamp(*stamp), digest.hex())
-            done[file.key] = Hashed(read, settled=is_settled(read.stamp, now_ns))
+            result = receive(content) if receive and content is not None else None
+            done[file.key] = Hashed(read, is_settled(read.stamp, now_ns), result)
     return done
 
 
-def _hash_one(base: str, file: LocalFile, now_ns: int | None, receive: Callable[[bytes], object] | None) -> Hashed:
+def _hash_one(base: str, file: LocalFile, now_ns: int | None, receive: ContentReceiver | None) -> Hashed:
     results: list[object] = []
     on_content = (lambda data: results.append(receive(data))) if receive else None
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from hashmark.core.blocks import blocks
-from hashmark.core.compare import Comparison, KeyState, judge, refuse_unsafe, unchanged
+from hashmark.core.compare import Comparison, KeyState, judge, plainly_same, refuse_unsafe
 from hashmark.core.keys import surely_safe, unsafe_reason
 from hashmark.core.model import Content, Evidence, FileStatus, Kind, Verdict
 from hashmark.evidence.inspection import VERIFY, Inspected, Inspector, Mismatch, by_listing
@@ -69,7 +69,7 @@ class Settler:
         pool = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="settle")
         try:
             for block in blocks(rows):
-                known = self._unchanged(block)
+                known = self._plainly_same(block)
                 if not waiting and all(known):
                     yield from cast("list[FileStatus]", known)
                     continue
@@ -90,9 +90,9 @@ class Settler:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _unchanged(self, rows: list[tuple[KeyState, Kind]]) -> list[FileStatus | None]:
-        """Return the statuses of the rows that are as they were last proven, None for the others."""
-        known = unchanged(rows)
+    def _plainly_same(self, rows: list[tuple[KeyState, Kind]]) -> list[FileStatus | None]:
+        """Return the statuses of the rows that the listing alone shows to be the same, None for the others."""
+        known = plainly_same(rows)
         if not surely_safe([row.key for row, _ in rows]):
             known = [None if status and unsafe_reason(status.key) else status for status in known]
         if Evidence.ETAG_MD5 in self._may_earn - self.trusted:

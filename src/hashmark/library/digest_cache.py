@@ -81,10 +81,10 @@ def hashed(
 
 def caption_reader(dataset: Dataset) -> Callable[[str], Callable[[bytes], CaptionFacts] | None]:
     """Return a function of a key, which returns what takes facts from the bytes of its file if it is a caption."""
-    kind = dataset.pairing.kind
+    kind, suffixes = dataset.pairing.kind, {suffix.casefold() for suffix in dataset.pairing.captions}
 
     def reader(key: str) -> Callable[[bytes], CaptionFacts] | None:
-        if kind(key) is not Kind.CAPTION:
+        if key[key.rfind(".") :].casefold() not in suffixes or kind(key) is not Kind.CAPTION:
             return None
         from hashmark.core.lint.texts import caption_facts  # noqa: PLC0415 - not needed if no caption is read
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import os
 import struct
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ LIBRARY = Path(__file__).with_name("md5.so")
 CHANGED, NOT_A_FILE = -1, -2
 """In place of an errno: the file changed while it was read, or has another size than the system says; it is none."""
 
-INTERFACE = 1
+INTERFACE = 3
 """The interface of `md5.c`: a kernel of another build would read its arguments wrongly."""
 
 COUNT = 8
@@ -33,7 +34,10 @@ _SAMPLE = (0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 1000, 5000)
 
 
 class FoundFile(NamedTuple):
-    """What was found out about one file: its stamp and MD5, or only an `error`: an errno or one of the above."""
+    """What was found out about one file: its stamp, MD5 and content (None: too large), or only an `error`.
+
+    That is an errno or one of the above.
+    """
 
     size: int
     mtime_ns: int
@@ -42,6 +46,7 @@ class FoundFile(NamedTuple):
     device: int
     digest: bytes
     error: int
+    content: bytes | None
 
 
 class Kernel:
@@ -62,12 +67,13 @@ class Kernel:
         library.hashmark_md5_lanes.restype = ctypes.c_char_p
         library.hashmark_md5_bytes.restype = ctypes.c_size_t
         self._files = library.hashmark_md5_files
-        self._files.argtypes = (ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int)
-        self._files.restype = None
+        self._files.argtypes = (ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t)
+        self._stamps = library.hashmark_md5_stamps
+        self._stamps.argtypes = (ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int)
         self._start = library.hashmark_md5_start
         self._update = library.hashmark_md5_update
         self._digest = library.hashmark_md5_digest
-        for function in (self._start, self._update, self._digest):
+        for function in (self._files, self._stamps, self._start, self._update, self._digest):
             function.restype = None
         self._stream_bytes = int(library.hashmark_md5_bytes())
         self.instructions: str = library.hashmark_md5_lanes().decode()
@@ -89,14 +95,30 @@ class Kernel:
             digests.append(found.raw)
         return digests
 
-    def files(self, paths: Sequence[bytes]) -> list[FoundFile]:
-        """Hash files. No path may contain a zero byte.
+    def files(self, paths: Sequence[str], room: int = 0) -> list[FoundFile]:
+        """Hash files, and keep the contents of those with at most `room` bytes. No path may contain a zero byte.
 
         Each is opened without waiting, must be a regular file, and is looked at before and after it is read.
         """
+        count = len(paths)
+        found = self._ctypes.create_string_buffer(_FILE.size * count)
+        copies = self._ctypes.create_string_buffer(room * count)
+        self._files(os.fsencode("\0".join(paths)), found, count, copies, room)
+        kept = memoryview(copies)
+        return [
+            FoundFile(*file, kept[at : at + file[0]].tobytes() if file[0] <= room else None)  # type: ignore[call-arg]
+            for at, file in zip(itertools.count(0, room), _FILE.iter_unpack(found), strict=False)
+        ]
+
+    def stamps(self, paths: Sequence[str]) -> list[tuple[int, ...]] | None:
+        """Return the sizes of these files, and the other fields of their stamps, as columns, without opening any.
+
+        None if one of them cannot be looked at or is no regular file, or there are none.
+        """
         found = self._ctypes.create_string_buffer(_FILE.size * len(paths))
-        self._files(b"\0".join(paths), found, len(paths))
-        return [FoundFile(*fields) for fields in _FILE.iter_unpack(found)]
+        self._stamps(os.fsencode("\0".join(paths)), found, len(paths))
+        columns = list(zip(*_FILE.iter_unpack(found), strict=True))
+        return columns[:-2] if columns and not any(columns[-1]) else None
 
 
 BY_HASHLIB = "hashlib"

@@ -216,7 +216,7 @@ EXPORT const char *hashmark_md5_lanes(void)
 /* Changes with every change of what the functions take or return. */
 EXPORT int hashmark_md5_interface(void)
 {
-    return 1;
+    return 3;
 }
 
 EXPORT size_t hashmark_md5_bytes(void)
@@ -290,6 +290,8 @@ struct reader {
     int64_t size;          /* bytes read so far */
     uint32_t state[4];
     unsigned char *buffer; /* BUFFER bytes, and two blocks for the end */
+    unsigned char *copy;   /* where the content goes as well, if it has at most `room` bytes */
+    size_t room;
 };
 
 static void read_stamp(const struct stat *facts, struct file *file)
@@ -313,7 +315,7 @@ static int is_same(const struct file *a, const struct file *b)
 }
 
 /* Open a file and note its stamp. Return whether that went well; if not, its error says why. */
-static int begin(struct reader *reader, const char *path, struct file *file)
+static int begin(struct reader *reader, const char *path, struct file *file, unsigned char *copy, size_t room)
 {
     struct stat facts;
     /* Without waiting for a writer, if it has become a pipe. */
@@ -333,9 +335,10 @@ static int begin(struct reader *reader, const char *path, struct file *file)
         return 0;
     }
     read_stamp(&facts, file);
-    *reader = (struct reader){.file = file, .descriptor = descriptor, .buffer = reader->buffer};
+    *reader = (struct reader){
+        .file = file, .descriptor = descriptor, .buffer = reader->buffer, .copy = copy, .room = room};
     memcpy(reader->state, BEGINNING, sizeof reader->state);
-    return 1;
+    return 2;
 }
 
 /* Close a file that was read; it must be what it was before. */
@@ -378,6 +381,8 @@ static size_t refill(struct reader *reader)
         /* A read that brings less than it may has met the end, if all that was there has come. */
         if (count == 0 || (reader->size == reader->file->size && filled < BUFFER)) {
             reader->has_ended = 1;
+            if ((size_t)reader->size == filled && filled <= reader->room)
+                memcpy(reader->copy, reader->buffer, filled);
             return filled / BLOCK + pad(reader->buffer + filled / BLOCK * BLOCK, filled % BLOCK, (uint64_t)reader->size);
         }
     }
@@ -385,8 +390,9 @@ static size_t refill(struct reader *reader)
 }
 
 /* Hash `count` files, whose paths follow each other, each with its final zero. Of each, `files` then has the stamp, the
-   same before and after it was read, and the digest; or an error. */
-EXPORT void hashmark_md5_files(const char *paths, struct file files[], int count)
+   same before and after it was read, and the digest; or an error. The content of a file with at most `room` bytes is
+   copied to `copies`, which has so many for each file. */
+EXPORT void hashmark_md5_files(const char *paths, struct file files[], int count, unsigned char *copies, size_t room)
 {
     advance *all = fastest();
     struct reader readers[LANES];
@@ -404,11 +410,12 @@ EXPORT void hashmark_md5_files(const char *paths, struct file files[], int count
     for (;;) {
         while (idle_count > 0 && next < count) {
             int owner = idle[idle_count - 1];
-            if (begin(&readers[owner], paths, &files[next++])) {
+            if (begin(&readers[owner], paths, &files[next], copies + (size_t)next * room, room)) {
                 idle_count--;
                 lanes[active++] = (struct lane){readers[owner].state, NULL, 0, owner};
             }
             paths += strlen(paths) + 1;
+            next++;
         }
         for (int k = active - 1; k >= 0; k--) {
             struct reader *reader = &readers[lanes[k].owner];
@@ -428,4 +435,15 @@ EXPORT void hashmark_md5_files(const char *paths, struct file files[], int count
             break;
     }
     free(buffers);
+}
+
+/* Note the stamps of `count` files, whose paths follow each other as above, or an error. */
+EXPORT void hashmark_md5_stamps(const char *paths, struct file files[], int count)
+{
+    struct stat facts;
+    for (int i = 0; i < count; i++, paths += strlen(paths) + 1) {
+        files[i].error = stat(paths, &facts) != 0 ? errno : S_ISREG(facts.st_mode) ? 0 : NOT_A_FILE;
+        if (files[i].error == 0)
+            read_stamp(&facts, &files[i]);
+    }
 }

@@ -13,28 +13,36 @@ import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import anycrc
-import google_crc32c
-
 CHUNK_BYTES = 1 << 20
 
 STRONGEST = ("sha256", "sha1", "crc64nvme", "crc32c", "crc32")
 """The supported checksums, by S3's names, strongest first."""
 
-_CRCS: dict[str, tuple[Callable[[bytes | memoryview, int], int], int]] = {
-    "crc32": (zlib.crc32, 4),
-    "crc32c": (lambda data, value: google_crc32c.extend(value, bytes(data)), 4),
-    "crc64nvme": (anycrc.Model("CRC64-NVME").calc, 8),
-}
-"""For each CRC a function of the data and the value so far (0 at first), and its width in bytes."""
+_Compute = Callable[[bytes | memoryview, int], int]
+"""Returns a CRC from data and the value so far (0 at first)."""
+
+_CRC_BYTES = {"crc32": 4, "crc32c": 4, "crc64nvme": 8}
+
+
+def _crc(name: str) -> _Compute:
+    if name == "crc32c":
+        import google_crc32c  # noqa: PLC0415 - hardly any check computes one
+
+        return lambda data, value: int(google_crc32c.extend(value, bytes(data)))
+    if name == "crc64nvme":
+        import anycrc  # noqa: PLC0415 - as above
+
+        compute: _Compute = anycrc.Model("CRC64-NVME").calc
+        return compute
+    return zlib.crc32
 
 
 class _Sum:
     """One checksum, computed incrementally."""
 
     def __init__(self, name: str) -> None:
-        self._sha = hashlib.new(name) if name not in _CRCS else None
-        self._compute, self._width = _CRCS.get(name, _CRCS["crc32"])
+        self._sha = hashlib.new(name) if name not in _CRC_BYTES else None
+        self._compute, self._width = _crc(name), _CRC_BYTES.get(name, 0)
         self._value = 0
 
     def update(self, data: bytes | memoryview) -> None:

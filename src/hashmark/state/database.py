@@ -7,16 +7,21 @@ its place for the run. Does not know what the rows mean.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hashmark.core.blocks import blocks
 from hashmark.core.model import Problem
 from hashmark.state import schema
 
 BUSY_TIMEOUT_S = 30
+
+MAX_SQL_VARIABLES = 500
+"""Values in one statement. SQLite limits them, to 999 in older versions."""
 
 _ENVIRONMENT_ERRORS = frozenset(
     {
@@ -79,13 +84,30 @@ class Database:
                 self._recover(error)  # the last three: a value that hashmark never writes
                 return []
 
-    def write(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """Execute a statement for each row, in one transaction. Where that fails, the run goes on without."""
+    def insert(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Insert rows with a value for each column, or replace those of the same key, in one transaction.
+
+        Many rows to a statement: after each statement this thread waits for its turn, if others run Python code.
+        """
         if not rows:
             return
+        per_statement = max(MAX_SQL_VARIABLES // len(rows[0]), 1)
+        insert = f"INSERT OR REPLACE INTO {table} VALUES "  # noqa: S608 - a name of `schema.TABLES`
+        marks = f"({', '.join('?' * len(rows[0]))})"
+        lots = blocks(rows, per_statement)
+        self._run((insert + ", ".join([marks] * len(lot)), [[*itertools.chain(*lot)]]) for lot in lots)
+
+    def write(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Execute a statement for each row, in one transaction."""
+        if rows:
+            self._run([(sql, rows)])
+
+    def _run(self, statements: Iterable[tuple[str, Sequence[Sequence[object]]]]) -> None:
+        """Execute statements, each for all its rows, in one transaction. Where that fails, the run goes on without."""
+        work = list(statements)
         with self._lock:
             try:
-                self._transaction(sql, rows)
+                self._transaction(work)
             except _UNUSABLE as error:
                 if not _is_damage(error):
                     text = f"cannot write the state ({error}), so not everything found in this run is remembered"
@@ -93,12 +115,13 @@ class Database:
                     return
                 self._recover(error)
                 with contextlib.suppress(sqlite3.OperationalError):
-                    self._transaction(sql, rows)
+                    self._transaction(work)
 
-    def _transaction(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+    def _transaction(self, work: list[tuple[str, Sequence[Sequence[object]]]]) -> None:
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany(sql, rows)
+            for sql, rows in work:
+                self._db.executemany(sql, rows)
 
     def _recover(self, error: Exception) -> None:
         """Replace a file that can't be used any more.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hashmark.core.cleaning import flags
 from hashmark.core.cleaning.flags import refusal
-from hashmark.core.lint.facts import CaptionFacts, ImageFacts
+from hashmark.core.lint import texts
+from hashmark.core.lint.facts import UNMARKED, CaptionFacts, ImageFacts
 from hashmark.core.lint.texts import caption_facts, min_tokens
 
 
@@ -83,3 +87,26 @@ def test_facts_of_an_image_survive_being_remembered() -> None:
 def test_what_was_not_remembered_so_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         CaptionFacts.from_text(text)
+
+
+ASCII = st.text(st.characters(max_codepoint=127))
+
+
+@given(ASCII | st.text() | st.lists(st.sampled_from(["it", "'s", "7", "_", ",", " ", "\x1c", "é", "A1b"])).map("".join))
+def test_words_are_counted_as_the_tokenizer_divides_them(text: str) -> None:
+    assert min_tokens(text) == len(texts._CLIP_WORDS.findall(text))
+
+
+@given(
+    ASCII
+    | st.lists(st.sampled_from(["I ", "can", "'t", "not", "Unable", " to", "ASSISTANT", ":", "i CAN"])).map("".join)
+)
+def test_a_refusal_is_found_whatever_is_looked_for_first(text: str) -> None:
+    assert (refusal(text) is None) == (flags._REFUSAL.search(text) is None)
+
+
+@given(st.sampled_from(["utf-8", "cp1252", UNMARKED]), st.integers(0, 9), st.booleans(), st.none() | st.text())
+def test_facts_are_stored_as_json_and_come_back(encoding: str, count: int, starts: bool, suspect: str | None) -> None:
+    facts = CaptionFacts(encoding, count, starts, count, suspect)
+    assert json.loads(facts.to_text()) == [encoding, count, starts, count, suspect]
+    assert CaptionFacts.from_text(facts.to_text()) == facts

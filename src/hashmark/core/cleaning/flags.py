@@ -16,6 +16,8 @@ from hashmark.core.cleaning.tags import tags_of
 UNITS = ("words", "chars", "tags")
 
 _REFUSAL = re.compile("\\bI (?:can['\u2019]t|cannot)\\b|\\bunable to\\b|\\bASSISTANT:", re.IGNORECASE)
+_REFUSAL_WORDS = ("i can", "unable to", "assistant:")
+"""In small letters, one of these is in each refusal."""
 _CUT = re.compile(r"[,;\n]|[.!?](?=\s|\Z)")
 _WORD = re.compile(r"\S+")
 _TAG_CUT = re.compile(r"[,\n]")
@@ -34,6 +36,8 @@ def refusal(text: str) -> str | None:
 
     Finds `I can't`, `I cannot`, `unable to` and `ASSISTANT:`, ignoring case. It also flags a bird unable to fly.
     """
+    if text.isascii() and not any(map(text.lower().__contains__, _REFUSAL_WORDS)):
+        return None  # as in nearly every caption, in a fifth of the time
     found = _REFUSAL.search(text)
     return f"may be a model's refusal, not a caption: it says '{found[0]}'" if found else None
 
