@@ -7,9 +7,10 @@ import random
 import pytest
 
 from hashmark import Dataset, Evidence, Options, Verdict, push, status
-from hashmark.actions.status import Rescan
+from hashmark.actions.status import Rescan, Scan, count_unread
 from hashmark.core.model import FileStatus, Key
 from hashmark.core.report import DatasetStatus
+from hashmark.disk import hashing
 from support.datasets import LibraryMaker, dataset_of, edit_keeping_size_and_time, fill, pairs
 from support.stores import Store
 
@@ -46,6 +47,26 @@ def test_a_file_is_told_before_a_later_one_turns_out_to_collide_with_it(
     found = status(dataset, Options(), told.append)
     assert [row.key for row in told] == [row.key for row in found.files] == ["A.txt", "a.txt"]
     assert {row.verdict for row in found.files} == {Verdict.REFUSED}
+
+
+def test_a_comparison_tells_of_the_files_that_it_reads(
+    seaweedfs: Store, library_on: LibraryMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each once, and none whose digest is remembered; as many as are counted beside it."""
+    monkeypatch.setattr(hashing, "is_settled", lambda *_: True)
+    dataset = dataset_of(library_on(seaweedfs))
+    push(dataset)
+    status(dataset)
+    sizes = {path.name: path.stat().st_size for path in dataset.path.iterdir()}
+    dataset.library.state.forget_digests(dataset.name, list(sizes)[1:])
+    counted = count_unread(dataset, lambda: False)
+    read: list[tuple[int, int]] = []
+    scan = Scan(dataset, None, lambda files, size: read.append((files, size)))
+    assert {row.verdict for row in scan} == {Verdict.SYNCED}
+    assert counted == (len(sizes) - 1, sum(list(sizes.values())[1:]))
+    assert counted == tuple(map(sum, zip(*read, strict=True)))
+    assert count_unread(dataset, lambda: False) == (0, 0)
+    assert count_unread(dataset, lambda: True) is None
 
 
 # --- rescan ------------------------------------------------------------------------------------------------------

@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashmark.core.events import (
+    Counted,
     Ended,
     Event,
     Failure,
     FileDone,
     FileFailed,
     FileProgress,
+    FilesRead,
     FileStarted,
     JobState,
     Started,
@@ -110,6 +112,16 @@ def test_the_time_left_is_unknown_until_something_moves() -> None:
     assert after(STARTED, FileStarted("a", "upload", 1009.0)).eta is None
 
 
+def test_what_is_counted_while_it_is_read_has_a_time_left_from_then_on() -> None:
+    """What was read before counts too."""
+    state = after(Started(0, 0, 1000.0), FilesRead(2, 60, 1005.0), FilesRead(1, 40, 1010.0))
+    assert (state.files_done, state.bytes_moved, state.eta) == (3, 100, None)
+    assert state.rate == pytest.approx(10.0)
+    state = reduce(state, Counted(9, 300, 1010.0))
+    assert (state.files, state.files_done) == (9, 3)
+    assert state.eta == pytest.approx(20.0)
+
+
 def test_more_bytes_than_planned_leave_no_negative_time() -> None:
     """A file may have grown."""
     assert after(STARTED, FileProgress("a", 400, 1010.0)).eta == 0
@@ -146,6 +158,8 @@ JSON: dict[type[Event], tuple[Event, dict[str, object]]] = {
         STARTED,
         {"event": "started", "files": 3, "bytes": 300, "at": 1000.0, "notes": ["no conditional writes"]},
     ),
+    Counted: (Counted(3, 300, 1.0), {"event": "counted", "files": 3, "bytes": 300, "at": 1.0}),
+    FilesRead: (FilesRead(2, 200, 1.0), {"event": "files-read", "files": 2, "bytes": 200, "at": 1.0}),
     FileStarted: (FileStarted("a", "upload", 1.0), {"event": "file-started", "key": "a", "verb": "upload", "at": 1.0}),
     FileProgress: (FileProgress("a", 9, 1.0), {"event": "file-progress", "key": "a", "moved": 9, "at": 1.0}),
     FileDone: (
@@ -189,7 +203,7 @@ def test_whatever_happens_the_numbers_agree(happened: list[Event]) -> None:
     assert state.bytes_done == sum(event.size for event in done)
     assert len(state.failures) == sum(isinstance(event, FileFailed) for event in happened)
     for key in KEYS:
-        last = next((e for e in reversed(happened) if not isinstance(e, Started | Ended) and e.key == key), None)
+        last = next((event for event in reversed(happened) if getattr(event, "key", None) == key), None)
         if isinstance(last, FileStarted | FileProgress):
             assert state.active[key] == (last.moved if isinstance(last, FileProgress) else 0)
         else:

@@ -31,6 +31,7 @@ from hashmark.core.model import (
 )
 from hashmark.core.pairs import Pair, pair_up
 from hashmark.core.report import DatasetStatus
+from hashmark.disk.hashing import Hashed
 from hashmark.disk.walk import SelectedWalk, Walk
 from hashmark.evidence.settler import Settler
 from hashmark.library.capabilities import capabilities, record_shown
@@ -65,12 +66,20 @@ class Options:
 class Scan:
     """One comparison. Iterate it once for the statuses in key order; after that, the other attributes are final.
 
+    `on_read` is told how many more files were read, and their bytes.
+
     Raises (while iterating):
         StoreError: the bucket can't be listed completely.
     """
 
-    def __init__(self, dataset: Dataset, options: Options | None = None) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        options: Options | None = None,
+        on_read: Callable[[int, int], None] = lambda _files, _bytes: None,
+    ) -> None:
         self.dataset = dataset
+        self._on_read = on_read
         self.options = options or Options()
         self._walk: Walk = Walk(dataset.path, dataset.pairing.ignored)
         self._problems: list[Problem] = []
@@ -123,7 +132,7 @@ class Scan:
     def _hashed(self, rows: Iterable[tuple[KeyState, Kind]]) -> Iterator[tuple[KeyState, Kind]]:
         """Yield the rows with their files' digests. Files without a remembered one are read if it matters."""
         lots = ((block, self._to_read(block)) for block in blocks(rows))
-        for block, read in hashed(self.dataset, lots, self._problems.append):
+        for block, read in hashed(self.dataset, lots, self._problems.append, self._count_read):
             yield from (
                 [
                     (KeyState(key, read.get(key, local), remote, base), kind)
@@ -132,6 +141,9 @@ class Scan:
                 if read
                 else block
             )
+
+    def _count_read(self, files: Sequence[Hashed]) -> None:
+        self._on_read(len(files), sum([read.file.size for read in files]))
 
     def _to_read(self, rows: list[tuple[KeyState, Kind]]) -> list[LocalFile]:
         if self.options.read_new:
@@ -161,6 +173,19 @@ class Scan:
             # What is on disk by now is new: another process may have proven it in the meantime.
             gone = [key for key in self._gone if not os.path.lexists(self.dataset.path / key)]
             self.dataset.library.state.forget_bases(self.dataset.remote, gone)
+
+
+def count_unread(dataset: Dataset, is_stopped: Callable[[], bool]) -> tuple[int, int] | None:
+    """Return how many files on disk have no remembered digest, and their bytes; None if stopped."""
+    walk = Walk(dataset.path, dataset.pairing.ignored)
+    count = size = 0
+    for block in blocks(remembered_files(walk, dataset.library.state.digests(dataset.name))):
+        if is_stopped():
+            return None
+        files = unread(block)
+        count += len(files)
+        size += sum([file.size for file in files])
+    return count, size
 
 
 def _with_local(row: KeyState, files: Mapping[Key, LocalFile]) -> KeyState:

@@ -10,19 +10,25 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
+from hashmark.actions.status import count_unread
 from hashmark.cli.output import Output, discard
 from hashmark.cli.renderers.elements import size
-from hashmark.core.events import Event, JobState, reduce
+from hashmark.core.events import Counted, Event, FilesRead, JobState, Started, reduce
+from hashmark.library.dataset import Dataset
 
 if TYPE_CHECKING:
     from hashmark.cli.progress_bar import ProgressBar
 
 BAR_INTERVAL_S = 0.1
 """Between two updates of a bar: there may be thousands of events a second."""
+
+SHOWN_AFTER_S = 0.3
+"""How long a comparison reads files before its progress is shown."""
 
 LINE_INTERVAL_S = 2.0
 """Between two lines in a pipe."""
@@ -31,6 +37,8 @@ LINE_INTERVAL_S = 2.0
 def facts(state: JobState) -> str:
     """Return files, bytes, rate and time left as text."""
     parts = [f"{state.files_done}/{state.files} files", f"{size(state.bytes_moved)}/{size(state.bytes)}"]
+    if not state.files:  # it is not known how many there are
+        parts = [f"{state.files_done} files", size(state.bytes_moved)]
     if state.rate:
         parts.append(f"{size(int(state.rate))}/s")
     if state.eta is not None and not state.ended:
@@ -94,6 +102,49 @@ class ProgressDisplay:
             self._bar.update(weight, self.state.files * 4096 + self.state.bytes, facts(self.state))
         elif self.state.files:
             self._out.print(f"{self._title}: {facts(self.state)}")
+
+
+class ReadingDisplay:
+    """Shows on a terminal how much of a dataset's files a comparison has read, if that takes a while.
+
+    Use it as a context manager, and pass `on_read` to the comparison. The files to read are counted beside it.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._started_at = time.time()
+        self._display = ProgressDisplay(f"Reading {dataset.name}", quiet=False)
+        self._display.on_event(Started(0, 0, self._started_at))
+        self._is_shown = False
+        self._total: tuple[int, int] | None = None
+        self._counter = threading.Thread(target=self._count, name="count", daemon=True)
+        self._stop = threading.Event()
+
+    def __enter__(self) -> ReadingDisplay:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        if self._is_shown:
+            self._counter.join()
+            self._display.__exit__(kind, error, trace)
+
+    def on_read(self, files: int, size: int) -> None:
+        """Count files and their bytes as read, and show it."""
+        now = time.time()
+        if self._total:
+            self._display.on_event(Counted(*self._total, now))
+            self._total = None
+        self._display.on_event(FilesRead(files, size, now))
+        if not self._is_shown and now - self._started_at >= SHOWN_AFTER_S:
+            self._is_shown = True
+            self._display.__enter__()
+            self._counter.start()
+
+    def _count(self) -> None:
+        self._total = count_unread(self._dataset, self._stop.is_set)
 
 
 class Interruptible:

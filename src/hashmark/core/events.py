@@ -22,6 +22,22 @@ class Started(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+class Counted(NamedTuple):
+    """What was begun without knowing how much it is has this many files and bytes, those that are done included."""
+
+    files: int
+    bytes: int
+    at: float
+
+
+class FilesRead(NamedTuple):
+    """A comparison has read so many more files, with so many bytes."""
+
+    files: int
+    bytes: int
+    at: float
+
+
 class FileStarted(NamedTuple):
     """Work on one key begins or, after a retry, begins again. Moves report only large files, `verify` reports all."""
 
@@ -65,10 +81,12 @@ class Ended(NamedTuple):
     at: float
 
 
-Event = Started | FileStarted | FileProgress | FileDone | FileFailed | Ended
+Event = Started | Counted | FilesRead | FileStarted | FileProgress | FileDone | FileFailed | Ended
 
 _NAMES = {
     Started: "started",
+    Counted: "counted",
+    FilesRead: "files-read",
     FileStarted: "file-started",
     FileProgress: "file-progress",
     FileDone: "file-done",
@@ -121,8 +139,8 @@ class JobState(NamedTuple):
 
     @property
     def eta(self) -> float | None:
-        """Seconds left at that rate; None before anything moved."""
-        if self.rate <= 0:
+        """Seconds left at that rate; None before anything moved, or where it is not known how much there is."""
+        if self.rate <= 0 or not self.files:
             return None
         return max(0, self.bytes - self.bytes_moved) / self.rate
 
@@ -134,6 +152,10 @@ def reduce(state: JobState, event: Event) -> JobState:
             return _one_more_done(state, event)
         case Started(files, size, at, notes):
             return JobState(files=files, bytes=size, notes=notes, started_at=at, now=at)
+        case Counted(files, size, at):
+            return state._replace(files=files, bytes=size, now=at)
+        case FilesRead(files, size, at):
+            return state._replace(files_done=state.files_done + files, bytes_done=state.bytes_done + size, now=at)
         case FileStarted(key, _, at):
             return state._replace(active=_with(state.active, key, 0), now=at)
         case FileProgress(key, moved, at):
@@ -167,8 +189,8 @@ def _without(old: Mapping[str, int], key: str) -> Mapping[str, int]:
 def to_json(event: Event) -> dict[str, object]:
     """Return the event as plain data; `event` names its kind."""
     fields: dict[str, object] = event._asdict()
-    if not isinstance(event, Started | Ended):
-        fields["key"] = printable(event.key)
+    if "key" in fields:
+        fields["key"] = printable(str(fields["key"]))
     return {"event": _NAMES[type(event)], **fields}
 
 

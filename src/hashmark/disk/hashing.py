@@ -13,7 +13,7 @@ import hashlib
 import os
 import stat
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
@@ -185,13 +185,14 @@ def hash_all(
     clock: Callable[[], int | None],
     workers: int | None = None,
     content_reader: ContentReader = lambda _key: None,
+    on_read: Callable[[Sequence[Hashed]], None] = lambda _files: None,
 ) -> Iterator[tuple[T, list[Hashed]]]:
     """Yield what comes with each lot of files, with these files hashed, in order and using all cores.
 
     `clock` is called once, before the first file is read (see `file_system_now`), and decides which digests may be
     cached. A file that cannot be read, or that changes meanwhile, has `trouble` instead of a digest. Further lots are
     taken until `FILES_AHEAD` files wait to be read; none is where nothing waits. What `content_reader` returns receives
-    the bytes of small files.
+    the bytes of small files. `on_read` gets the files as they are read, some at a time, before their lot is complete.
     """
     base = os.fspath(root)
     now_ns = functools.cache(clock)
@@ -206,9 +207,9 @@ def hash_all(
             while waiting and (ahead > FILES_AHEAD or waiting[0].is_done()):
                 first = waiting.popleft()
                 ahead -= first.size
-                yield first.rest, first.result()
+                yield first.rest, first.result(on_read)
         for lot in waiting:
-            yield lot.rest, lot.result()
+            yield lot.rest, lot.result(on_read)
     finally:
         pool.shutdown(cancel_futures=True)  # a caller that stops early does not wait for files that are not started
 
@@ -223,8 +224,12 @@ class _Lot(NamedTuple, Generic[T]):
     def is_done(self) -> bool:
         return all(batch.done() for batch in self.batches)
 
-    def result(self) -> list[Hashed]:
-        return [read for batch in self.batches for read in batch.result()]
+    def result(self, on_read: Callable[[Sequence[Hashed]], None]) -> list[Hashed]:
+        files: list[Hashed] = []
+        for batch in self.batches:
+            files += (read := batch.result())
+            on_read(read)
+        return files
 
 
 def _batches(files: list[LocalFile]) -> Iterator[list[LocalFile]]:

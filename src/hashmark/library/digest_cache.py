@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from hashmark.core.blocks import blocks
 from hashmark.core.join import SortedSource
 from hashmark.core.model import Key, Kind, LocalFile, Problem, key_bytes
-from hashmark.disk.hashing import file_system_now, hash_all
+from hashmark.disk.hashing import Hashed, file_system_now, hash_all
 from hashmark.library.dataset import Dataset
 from hashmark.state.state import State
 
@@ -51,11 +51,12 @@ def hashed(
     dataset: Dataset,
     lots: Iterable[tuple[T, list[LocalFile]]],
     on_problem: Callable[[Problem], None] = lambda _problem: None,
+    on_read: Callable[[Sequence[Hashed]], None] = lambda _files: None,
 ) -> Iterator[tuple[T, dict[Key, LocalFile]]]:
     """Yield what comes with each lot of files, in the same order, with these files by key.
 
     Each now has its digest, or `trouble`, which is passed to `on_problem`. Digests and caption facts that were read are
-    remembered.
+    remembered. `on_read` is that of `hash_all`.
     """
     state = dataset.library.state
     fresh: list[LocalFile] = []
@@ -64,7 +65,8 @@ def hashed(
     def now() -> int | None:
         return clock(dataset) if state.persistent else None
 
-    for rest, found in hash_all(dataset.path, lots, clock=now, content_reader=caption_reader(dataset)):
+    read = hash_all(dataset.path, lots, clock=now, content_reader=caption_reader(dataset), on_read=on_read)
+    for rest, found in read:
         for file, settled, result in found:
             if file.trouble:
                 on_problem(Problem(file.key, "unreadable", file.trouble))
@@ -75,7 +77,7 @@ def hashed(
         if max(len(fresh), len(facts)) >= ROWS_PER_WRITE:
             _remember(state, dataset.name, fresh, facts)
             fresh, facts = [], []
-        yield rest, {read.file.key: read.file for read in found}
+        yield rest, {file.key: file for file, _, _ in found}
     _remember(state, dataset.name, fresh, facts)
 
 

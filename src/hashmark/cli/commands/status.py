@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,7 +14,7 @@ from hashmark.actions.status import Options, Scan, count_issues
 from hashmark.actions.status import status as compare
 from hashmark.cli.arguments import Parser, datasets_of
 from hashmark.cli.exits import Exit, for_status, worst
-from hashmark.cli.output import console
+from hashmark.cli.output import Output, console
 from hashmark.cli.renderers.comparison import attention, health_line, status_line
 from hashmark.cli.renderers.elements import SHOWN, print_json, problems
 from hashmark.core.blocks import blocks
@@ -83,21 +85,23 @@ def _show_text(
     limit = NO_LIMIT if arguments.all else SHOWN
     detailed = len(datasets) == 1 or arguments.all
     shown: set[Problem] = set()
-    return worst([_show_dataset(Scan(dataset, options), limit, shown, detailed=detailed) for dataset in datasets])
+    return worst([_show_dataset(dataset, options, limit, shown, detailed=detailed) for dataset in datasets])
 
 
-def _show_dataset(scan: Scan, limit: int, shown: set[Problem], *, detailed: bool) -> Exit:
+def _show_dataset(dataset: Dataset, options: Options, limit: int, shown: set[Problem], *, detailed: bool) -> Exit:
     """Write one dataset; problems that were `shown` with another one are not repeated."""
     out = console()
     summary = Summary(keep=limit if detailed else 0)
-    names = _Names(scan.dataset)
-    for block in blocks(scan):
-        summary.add(block)
-        if summary.total <= MAX_PAIRED_FILES:
-            names.add(block)
+    names = _Names(dataset)
+    with _reading(dataset) as on_read:
+        scan = Scan(dataset, options, on_read)
+        for block in blocks(scan):
+            summary.add(block)
+            if summary.total <= MAX_PAIRED_FILES:
+                names.add(block)
     paired = names.pair() if summary.total <= MAX_PAIRED_FILES else None
     pairing_problems = paired.problems if paired and detailed else ()
-    out.print(status_line(scan.dataset, summary))
+    out.print(status_line(dataset, summary))
     if paired:
         health_line(paired.health, out)
     if detailed:
@@ -107,6 +111,18 @@ def _show_dataset(scan: Scan, limit: int, shown: set[Problem], *, detailed: bool
     problems([problem for problem in (*scan.problems, *pairing_problems) if problem not in shown], out)
     shown.update(scan.problems)
     return for_status(summary, complete=scan.complete)
+
+
+@contextlib.contextmanager
+def _reading(dataset: Dataset) -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal how much is read of a dataset; yields what is told of it."""
+    if not Output(sys.stderr).is_terminal:
+        yield lambda _files, _bytes: None
+        return
+    from hashmark.cli.progress import ReadingDisplay  # noqa: PLC0415 - for a terminal alone
+
+    with ReadingDisplay(dataset) as display:
+        yield display.on_read
 
 
 class _Paired(NamedTuple):
