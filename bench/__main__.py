@@ -155,7 +155,7 @@ def _plan(bench: Bench, large: int) -> list[tuple[Input, list[tuple[Line, str, M
                 (FAR, "list far", lambda item: bench.listing(item, fast)),
             ],
         ),
-        (MIDDLE, moves(fast, USUAL, "line")),
+        (MIDDLE, [(NEAR, "hash", bench.hashing), *moves(fast, USUAL, "line")]),
         (replace(LARGE, images=large), moves(fast)),
     ]
 

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import limit, proxy
+from bench import hashing, limit, proxy
 from bench.inputs import CHANGED, Input, change
 from bench.measure import Cost, Row, run
 from bench.programs import BUCKET, REGION, SCRIPTS, Command, Program, Site, environment
 from bench.proxy import NEAR, Line
 from hashmark.embedded.embedded_bucket import EmbeddedBucket, read_credentials
+from hashmark.native.kernel import describe
 
 LARGE_BYTES = 1_000_000_000
 """Datasets of this size or more are removed after each run, to save disk space."""
@@ -32,6 +33,8 @@ SLOW_RUNS = 3
 
 MEMORY_SCRIPT = Path(__file__).with_name("memory.py")
 """A path, not an import: memory that the benchmark itself holds raises the smallest peak it can measure."""
+
+HASHING_SCRIPT = Path(hashing.__file__)
 
 LIMIT = "prepared requests: the store's limit"
 
@@ -165,6 +168,20 @@ class Bench:
             reads = Row(LIMIT, "nothing; writes nothing")
             turns.append(Turn(ours, reads, self._in_sync(item), self._prepared(item, push=False), counted=False))
         return self._measure(Case("Pull", item), turns)
+
+    def hashing(self, item: Input) -> Case:
+        """Measure one thread that hashes files from the page cache, with the kernel and without."""
+        ours = self.programs[0]
+        command = [sys.executable, HASHING_SCRIPT, self.library / item.name]
+        commands = {
+            f"{ours.name}, {describe()}": command,
+            "OpenSSL, by hashlib": ["env", "HASHMARK_KERNEL=off", *command],
+        }
+        turns = [
+            Turn(ours, Row(name, ours.cold), self._in_sync(item), _always(command), counted=False)
+            for name, command in commands.items()
+        ]
+        return self._measure(Case(f"Hash on one thread, {hashing.ROUNDS} times", item), turns)
 
     def memory(self, counts: Sequence[int]) -> Case:
         """Measure the memory of hashmark alone, warm, on synthetic datasets in sync (see `bench.memory`)."""

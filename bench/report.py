@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.cases import Case
+from hashmark.native import kernel
 
 RUN = ("machine", "server", "date", "notes")
 """Facts about a run. A case kept from another run carries that run's facts."""
@@ -46,7 +47,7 @@ def machine() -> str:
     cores = os.cpu_count()
     return (
         f"{names[0] if names else platform.machine()}, {cores} cores, {memory:.0f} GiB, {platform.system()}, "
-        f"Python {platform.python_version()}"
+        f"Python {platform.python_version()}, hashing by {kernel.describe()}"
     )
 
 
