@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from hashmark.core.model import Stamp
 from hashmark.core.plan import Direction
 from hashmark.disk import hashing, walk
 from hashmark.library import digest_cache as local_module
+from hashmark.native.kernel import FoundFile, Kernel
 from support.command import Shell, library
 from support.datasets import fill
 from support.faults.killing import Killer
@@ -279,9 +280,13 @@ def test_row_10_an_edit_within_one_tick_of_the_clock_is_seen(world: World, monke
     def coarse(facts: os.stat_result) -> Stamp:
         return stamp_of(facts)._replace(mtime_ns=tick, ctime_ns=tick)
 
-    stamp_of = walk.stamp_of
+    def coarse_too(kernel: Kernel, paths: Sequence[str], room: int = 0) -> list[FoundFile]:
+        return [file._replace(mtime_ns=tick, ctime_ns=tick) for file in files(kernel, paths, room)]
+
+    stamp_of, files = walk.stamp_of, Kernel.files
     monkeypatch.setattr(walk, "stamp_of", coarse)
     monkeypatch.setattr(hashing, "stamp_of", coarse)
+    monkeypatch.setattr(Kernel, "files", coarse_too)
     monkeypatch.setattr(local_module, "file_system_now", lambda _folder: tick + 1_900_000_000)
     fill(here, {"a.txt": TEXT})
     world.bucket.put(f"{here.prefix}a.txt", TEXT)
