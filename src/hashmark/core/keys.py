@@ -34,12 +34,13 @@ _UNFINISHED = f"{STATE_FOLDER}-"
 
 T = TypeVar("T")
 
+# Without possessive quantifiers: of a group, they match too much in Python 3.11.2, which Debian 12 has.
 _PLAIN_NAME = (
     r"(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9]) *(?:[./\0]|\Z)|(?:conin|conout)\$|hashmark\.toml(?:[/\0]|\Z))"
-    r"[a-z0-9_(\[][a-z0-9_.,;+=!@#$%&()\[\]{} '-]*+(?<![ .])"
+    r"[a-z0-9_(\[][a-z0-9_.,;+=!@#$%&()\[\]{} '-]*(?<![ .])"
 )
-_PLAIN_KEY = rf"{_PLAIN_NAME}(?:/{_PLAIN_NAME})*+"
-_PLAIN_KEYS = re.compile(rf"{_PLAIN_KEY}(?:\0{_PLAIN_KEY})*+", re.IGNORECASE | re.ASCII)
+_PLAIN_KEY = rf"{_PLAIN_NAME}(?:/{_PLAIN_NAME})*"
+_PLAIN_KEYS = re.compile(rf"{_PLAIN_KEY}(?:\0{_PLAIN_KEY})*", re.IGNORECASE | re.ASCII)
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 _SHORT_OWN_NAME = re.compile(r"hashma~[0-9]+(\.tom)?")
 _ASCII_TWINS = {"\u037e": ";", "\u1fef": "`", "\u212a": "K"}
