@@ -6,7 +6,7 @@ import itertools
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hashmark.core import compare
@@ -229,24 +229,36 @@ def test_an_unsafe_key_is_refused_on_either_side_and_a_safe_one_is_not() -> None
 
 
 SIDES = st.sampled_from([None, b"", OLD, MINE, THEIRS])
+ODD = ["unread", "unreadable", "not common", "another size in the base"]
 ETAGS = st.sampled_from([None, "opaque", "0" * 32 + "-2", ""])
 
 
-@given(st.lists(st.tuples(SIDES, SIDES, SIDES, ETAGS, ETAGS, st.booleans(), st.booleans()), max_size=8))
+@given(st.lists(st.tuples(SIDES, SIDES, SIDES, ETAGS, ETAGS, st.sets(st.sampled_from(ODD))), max_size=8))
+@example([(OLD, OLD, OLD, None, None, {"another size in the base"})])
+@example([(OLD, OLD, OLD, None, None, {"unreadable"})])
+@example([(OLD, OLD, OLD, None, None, {"not common"})])
 def test_what_is_plainly_the_same_is_what_the_table_says_of_it(
-    drawn: list[tuple[bytes | None, bytes | None, bytes | None, str | None, str | None, bool, bool]],
+    drawn: list[tuple[bytes | None, bytes | None, bytes | None, str | None, str | None, set[str]]],
 ) -> None:
     """Whatever the sides and the base are: with the ETag of the content or another, read or not, common or not."""
     rows = []
-    for disk, bucket, proven, etag, recorded, unread, common in drawn:
+    for disk, bucket, proven, etag, recorded, odd in drawn:
         row = joined(disk, bucket, proven)
-        here = row.local and (row.local._replace(md5=None) if unread else row.local)
+        here, before = row.local, row.base
+        if here and "unread" in odd:
+            here = here._replace(md5=None)
+        if here and "unreadable" in odd:
+            here = here._replace(trouble="cannot be read")
         there = row.remote and (row.remote._replace(etag=etag) if etag is not None else row.remote)
-        before = row.base and row.base._replace(common=common, etag=recorded if recorded is not None else row.base.etag)
+        if before:
+            size = before.size + ("another size in the base" in odd)
+            etag_then = recorded if recorded is not None else before.etag
+            before = before._replace(common="not common" not in odd, etag=etag_then, size=size)
         rows.append((KeyState(row.key, here, there, before), Kind.IMAGE))
     for (row, kind), found in zip(rows, plainly_same(rows), strict=True):
         verdict, (_, here, there, before) = judge(row, kind), row
         same = False
         if verdict.verdict is Verdict.SYNCED and here and there and here.size:
-            same = not before or (before.common and (here.md5, there.etag) == (before.md5, before.etag))
+            is_base = before and (here.md5, there.etag, here.size) == (before.md5, before.etag, before.size)
+            same = not before or bool(is_base and before.common)
         assert found == (verdict if same else None)

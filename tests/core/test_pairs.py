@@ -392,6 +392,7 @@ ODD_KEYS = st.lists(NAME_PARTS, max_size=5).map("".join)
 @given(st.lists(ODD_KEYS, max_size=6), st.lists(st.sampled_from(["*.md", "bak/", "a*", "*B*", "[ab].png"]), max_size=2))
 @example(["a.png", "b.txt"], [])
 @example(["10_style/a.png", "10_style/b.txt"], [])
+@example(["masks/a.png", "control/b.png", "sub/masks/c.png"], [])
 def test_many_keys_are_sorted_out_as_each_is_alone(keys: list[str], ignore: list[str]) -> None:
     pairing = Pairing(ignore=tuple(ignore))
     assert pairing.kinds(keys) == list(map(pairing.kind, keys))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from hashmark.core.blocks import blocks
 from hashmark.core.display import printable
 from hashmark.core.keys import refuse_collisions
 from hashmark.core.lint.health import CaptionHealth
@@ -189,29 +190,37 @@ THREE = [status(key, Verdict.LOCAL_ONLY) for key in ("A.PNG", "A.png", "a.png")]
 FULL = [status(key, Verdict.LOCAL_ONLY) for key in ("A", "AA", "AAa", "Aa", "B", "a", "aA", "aa", "b")]
 
 
-@given(rows_of, st.integers(0, 3))
-@example(THREE, 20)
-@example(THREE, 1)
-@example(FULL, 1)
-@example([status("A", Verdict.REFUSED), status("a")], 20)
-@example([status("A", evidence=Evidence.ETAG_MD5), status("a", evidence=Evidence.ETAG_MD5)], 20)
-def test_a_summary_of_a_stream_counts_what_the_whole_list_counts(rows: list[FileStatus], keep: int) -> None:
+def summary_of(rows: list[FileStatus], keep: int, size: int) -> Summary:
+    """Add the rows in blocks of this size."""
+    summary = Summary(keep)
+    for block in blocks(rows, size):
+        summary.add(block)
+    return summary
+
+
+@given(rows_of, st.integers(0, 3), st.integers(1, 4))
+@example(THREE, 20, 3)
+@example(THREE, 1, 1)
+@example(FULL, 1, 2)
+@example([status("A", Verdict.REFUSED), status("a")], 20, 1)
+@example([status("A", evidence=Evidence.ETAG_MD5), status("a", evidence=Evidence.ETAG_MD5)], 20, 1)
+def test_a_summary_of_a_stream_counts_what_the_whole_list_counts(rows: list[FileStatus], keep: int, size: int) -> None:
     """Collisions included, which turn files that were counted already; however few files are kept."""
-    whole, summary = dataset(*refuse_collisions(rows)), Summary.of(rows, keep)
+    whole, summary = dataset(*refuse_collisions(rows)), summary_of(rows, keep, size)
     assert {str(verdict): count for verdict, count in summary.counts.items()} == whole.counts
     assert (summary.total, summary.in_sync) == (len(rows), whole.in_sync)
     assert summary.evidence == Counter(f.evidence for f in whole.files if f.evidence)
     assert summary.images == sum(f.kind is Kind.IMAGE for f in whole.files)
 
 
-@given(rows_of, st.integers(0, 3))
-@example(THREE, 20)
-@example(FULL, 2)
-@example([status("A", Verdict.REFUSED), status("a")], 20)
-def test_what_a_summary_keeps_is_little_and_true(rows: list[FileStatus], keep: int) -> None:
+@given(rows_of, st.integers(0, 3), st.integers(1, 4))
+@example(THREE, 20, 1)
+@example(FULL, 2, 2)
+@example([status("A", Verdict.REFUSED), status("a")], 20, 1)
+def test_what_a_summary_keeps_is_little_and_true(rows: list[FileStatus], keep: int, size: int) -> None:
     """At most so many files of each verdict but synced, each as the whole list has it, each once."""
     whole = {f.key: f for f in refuse_collisions(rows)}
-    summary = Summary.of(rows, keep)
+    summary = summary_of(rows, keep, size)
     for verdict, kept in summary.attention.items():
         assert len(kept) <= keep
         assert len({f.key for f in kept}) == len(kept)

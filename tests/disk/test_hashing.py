@@ -57,7 +57,7 @@ def fixture_together(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
 def fixture_one_by_one(together: bool) -> None:
     """Run a test only without the kernel."""
     if together:
-        pytest.skip("it replaces what hashes a single file")
+        pytest.skip("it replaces `hash_file`, which is not called for files that the kernel hashes")
 
 
 def md5(data: bytes) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from hashmark.core.errors import NoSuchObject
 from hashmark.core.join import join, relevant
-from hashmark.core.model import Evidence, FileStatus, Key, LocalFile, RemoteObject, Verdict
+from hashmark.core.model import Base, Evidence, FileStatus, Key, LocalFile, RemoteObject, Stamp, Verdict
 from hashmark.core.pairs import Pairing
 from hashmark.disk.hashing import hash_file
 from hashmark.evidence import inspection
@@ -89,6 +89,17 @@ def test_ordinary_files_cost_no_request_at_all(rig: Rig) -> None:
     found = rig.judge({f"{n}.txt": md5(DATA) for n in range(50)})
     assert {row.verdict for row in found.values()} == {Verdict.SYNCED}
     assert rig.odd.heads == 0
+
+
+@pytest.mark.parametrize("base", [None, Base(Key("con.txt"), md5(DATA), md5(DATA), len(DATA))])
+def test_an_unsafe_key_is_refused_though_both_sides_are_the_same(base: Base | None) -> None:
+    """Also where it was recorded once, and among others that are safe."""
+    names = [Key("a.txt"), Key("con.txt"), Key("d.txt")]
+    files = [LocalFile(name, Stamp(len(DATA), 1, 1, 1, 1), md5(DATA)) for name in names]
+    remotes = [RemoteObject(name, len(DATA), md5(DATA)) for name in names]
+    settler = Settler(None, Path(), "")
+    rows = settler.settle(relevant(join(files, remotes, [base] if base else []), Pairing()))
+    assert [row.verdict for row in rows] == [Verdict.SYNCED, Verdict.REFUSED, Verdict.SYNCED]
 
 
 def test_an_etag_that_only_looks_like_an_md5_is_not_called_different(rig: Rig) -> None:

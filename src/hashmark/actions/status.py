@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hashmark.core.blocks import blocks
@@ -186,11 +186,6 @@ def count_unread(dataset: Dataset, is_stopped: Callable[[], bool]) -> tuple[int,
         count += len(files)
         size += sum([file.size for file in files])
     return count, size
-
-
-def _with_local(row: KeyState, files: Mapping[Key, LocalFile]) -> KeyState:
-    key, local, remote, base = row
-    return KeyState(key, files.get(key, local), remote, base)
 
 
 def new_bases(statuses: Iterable[FileStatus]) -> list[Base]:

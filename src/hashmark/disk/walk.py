@@ -22,10 +22,10 @@ from hashmark.native import kernel
 
 _STATE = f"{STATE_FOLDER}/"
 
-
 _IS_FOLDER = methodcaller("endswith", "/")
 
 Ignores = Callable[[Sequence[str]], Collection[str]]
+"""Returns those of these keys (folders have a final `/`) that are ignored."""
 
 
 def _nothing(_keys: Sequence[str]) -> Collection[str]:
@@ -50,8 +50,7 @@ def _stamps(paths: list[str]) -> list[tuple[int, ...]] | None:
 class Walk:
     """One walk over `root`. Iterate it for the files; `problems` collects what could not be read.
 
-    `ignores` returns those keys of a list that are ignored (folders have a final `/`); `ignored` counts them. A root
-    that does not exist is an empty dataset.
+    `ignored` counts what was left out by `ignores`. A root that does not exist is an empty dataset.
     """
 
     def __init__(self, root: Path, ignores: Ignores = _nothing) -> None:
@@ -212,7 +211,7 @@ class SelectedWalk(Walk):
     def _reached(self, key: str) -> bool:
         parts = key.split("/")
         folders = ["/".join(parts[:n]) for n in range(1, len(parts))]
-        if any(part in {"", ".", ".."} for part in parts):
+        if not {"", ".", ".."}.isdisjoint(parts):
             return False
         on_the_way = [*(f"{folder}/" for folder in folders), key]
         if len(self._without_ignored(on_the_way)) < len(on_the_way):

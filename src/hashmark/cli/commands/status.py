@@ -115,7 +115,7 @@ def _show_dataset(dataset: Dataset, options: Options, limit: int, shown: set[Pro
 
 @contextlib.contextmanager
 def _reading(dataset: Dataset) -> Iterator[Callable[[int, int], None]]:
-    """Show on a terminal how much is read of a dataset; yields what is told of it."""
+    """Show on a terminal how much of a dataset is read. Yield the function that counts files and bytes as read."""
     if not Output(sys.stderr).is_terminal:
         yield lambda _files, _bytes: None
         return
