@@ -28,6 +28,8 @@ from hashmark.core.pairs import Pairing
 from hashmark.core.plan import Action, Plan, Verb
 
 DATA = b"a stellar sketch\n"
+TIME = "2024-05-06T07:08:09Z"
+"""When every object was last modified."""
 
 ONLY_LOCAL = frozenset({Verdict.LOCAL_ONLY, Verdict.DELETED_REMOTELY})
 ONLY_REMOTE = frozenset({Verdict.REMOTE_ONLY, Verdict.DELETED_LOCALLY})
@@ -66,12 +68,12 @@ def local(key: str, data: bytes = DATA, *, trouble: str | None = None) -> LocalF
 
 def remote(key: str, data: bytes = DATA, *, etag: str | None = None) -> RemoteObject:
     """Return an object after a plain PUT of this content, or with another ETag."""
-    return RemoteObject(Key(key), len(data), md5(data) if etag is None else etag, "2024-05-06T07:08:09Z")
+    return RemoteObject(Key(key), len(data), md5(data) if etag is None else etag, TIME)
 
 
 def base(key: str, data: bytes = DATA, *, etag: str | None = None) -> Base:
     """Return the base of content that was proven equal on both sides."""
-    return Base(Key(key), md5(data), md5(data) if etag is None else etag, len(data))
+    return Base(Key(key), md5(data), md5(data) if etag is None else etag, len(data), last_modified=TIME)
 
 
 def joined(disk: bytes | None, bucket: bytes | None, proven: bytes | None, key: str = "a.txt") -> KeyState:

@@ -37,7 +37,7 @@ def test_a_block_is_taken_when_it_is_asked_for() -> None:
 
 
 def test_rows_are_made_of_columns() -> None:
-    (row, other) = make_rows(Base, ["a", "b"], "xy", "st", (1, 2), itertools.repeat(True))
+    (row, other) = make_rows(Base, ["a", "b"], "xy", "st", (1, 2), itertools.repeat(True), itertools.repeat(None))
     assert (row, other) == (Base(Key("a"), "x", "s", 1), Base(Key("b"), "y", "t", 2))
     assert isinstance(row, Base)
     assert other.common is True

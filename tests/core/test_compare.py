@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import example, given
@@ -15,6 +16,7 @@ from hashmark.core.compare import (
     MULTIPART,
     NAME_ONLY,
     OPAQUE,
+    WRITTEN_AGAIN,
     Comparison,
     KeyState,
     compare_listed,
@@ -22,9 +24,10 @@ from hashmark.core.compare import (
     judge,
     plainly_same,
     refuse_unsafe,
+    written_by,
 )
 from hashmark.core.model import Base, Content, Evidence, Key, Kind, RemoteObject, Verdict
-from support.core_values import DATA, base, joined, known, local, md5, remote
+from support.core_values import DATA, TIME, base, joined, known, local, md5, remote
 
 OLD, MINE, THEIRS = b"as last in sync", b"edited on disk.", b"edited in bucket"
 
@@ -127,10 +130,7 @@ EVIDENCE: dict[str, tuple[RemoteObject, Base | None, Content, Evidence | None, s
     "ETag moved from the recorded one": (remote("a.txt", etag="moved"), RECORDED, Content.UNKNOWN, None, OPAQUE),
     "multipart": (remote("a.txt", etag=f"{MD5}-2"), None, Content.UNKNOWN, None, MULTIPART),
     "opaque": (remote("a.txt", etag="0x8D"), None, Content.UNKNOWN, None, OPAQUE),
-    "an MD5 in capitals is not taken for one": (
-        *(remote("a.txt", etag=MD5.upper()), None),
-        *(Content.UNKNOWN, None, OPAQUE),
-    ),
+    "ETag is the MD5 in capitals": (remote("a.txt", etag=MD5.upper()), None, Content.SAME, Evidence.ETAG_MD5, None),
     "size but no ETag": (
         *(RemoteObject(Key("a.txt"), SIZE), None),
         *(Content.UNKNOWN, None, "the listing has no ETag for it"),
@@ -228,8 +228,52 @@ def test_an_unsafe_key_is_refused_on_either_side_and_a_safe_one_is_not() -> None
     assert refuse_unsafe(joined(DATA, DATA, None), Kind.CAPTION) is None
 
 
+LATER = "2024-05-06T07:08:10Z"
+
+
+@pytest.mark.parametrize(
+    ("proven", "listed", "is_as_proven"),
+    [
+        (TIME, TIME, True),
+        (TIME, LATER, False),
+        (LATER, TIME, False),
+        (None, TIME, True),
+        (TIME, None, True),
+        ("2024-05-06T07:08:09.000Z", TIME, True),
+        (TIME, "2024-05-06T07:08:09.123Z", True),
+        ("2024-05-06T07:08:09.000Z", "2024-05-06T07:08:09.001Z", False),
+        (written_by(datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)), "2024-05-06T07:08:09.999Z", True),
+        (written_by(datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)), "2024-05-05T23:59:59Z", True),
+        (written_by(datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)), LATER, False),
+    ],
+)
+def test_an_object_is_as_proven_only_with_the_time_it_had(
+    proven: str | None, listed: str | None, *, is_as_proven: bool
+) -> None:
+    """Times have fractions of a second in some listings. What we wrote is no later than the answer."""
+    before, there = base("a.txt")._replace(last_modified=proven), remote("a.txt")._replace(last_modified=listed)
+    assert compare.is_as_proven(before, there) is is_as_proven
+    here, other = local("a.txt"), local("a.txt", b"another sketch..\n")
+    for etags_follow in (False, True):
+        for file, if_proven in ((here, Content.SAME), (other, Content.DIFFERENT)):
+            found = compare_listed(file, there, before, etags_follow=etags_follow)
+            assert found.content is (if_proven if is_as_proven or etags_follow else Content.UNKNOWN)
+            assert (found.reason == WRITTEN_AGAIN) == (not is_as_proven and not etags_follow)
+
+
+def test_an_object_written_again_under_the_same_etag_is_not_the_base() -> None:
+    """Its bytes differ, or the file is gone: the bucket has changed, unless its ETags follow the bytes."""
+    there = remote("a.txt")._replace(last_modified=LATER)
+    changed = KeyState(Key("a.txt"), local("a.txt"), there, base("a.txt"))
+    read = Comparison(Content.DIFFERENT, Evidence.BODY)
+    assert judge(changed, Kind.CAPTION, read).verdict is Verdict.REMOTE_CHANGED
+    deleted = changed._replace(local=None)
+    assert judge(deleted, Kind.CAPTION).verdict is Verdict.CONFLICT
+    assert judge(deleted, Kind.CAPTION, etags_follow=True).verdict is Verdict.DELETED_LOCALLY
+
+
 SIDES = st.sampled_from([None, b"", OLD, MINE, THEIRS])
-ODD = ["unread", "unreadable", "not common", "another size in the base"]
+ODD = ["unread", "unreadable", "not common", "another size in the base", "another time", "no time in the base"]
 ETAGS = st.sampled_from([None, "opaque", "0" * 32 + "-2", ""])
 
 
@@ -237,6 +281,7 @@ ETAGS = st.sampled_from([None, "opaque", "0" * 32 + "-2", ""])
 @example([(OLD, OLD, OLD, None, None, {"another size in the base"})])
 @example([(OLD, OLD, OLD, None, None, {"unreadable"})])
 @example([(OLD, OLD, OLD, None, None, {"not common"})])
+@example([(OLD, OLD, OLD, None, None, {"another time"})])
 def test_what_is_plainly_the_same_is_what_the_table_says_of_it(
     drawn: list[tuple[bytes | None, bytes | None, bytes | None, str | None, str | None, set[str]]],
 ) -> None:
@@ -253,12 +298,14 @@ def test_what_is_plainly_the_same_is_what_the_table_says_of_it(
         if before:
             size = before.size + ("another size in the base" in odd)
             etag_then = recorded if recorded is not None else before.etag
-            before = before._replace(common="not common" not in odd, etag=etag_then, size=size)
+            time = None if "no time in the base" in odd else LATER if "another time" in odd else before.last_modified
+            common = "not common" not in odd
+            before = before._replace(common=common, etag=etag_then, size=size, last_modified=time)
         rows.append((KeyState(row.key, here, there, before), Kind.IMAGE))
     for (row, kind), found in zip(rows, plainly_same(rows), strict=True):
         verdict, (_, here, there, before) = judge(row, kind), row
         same = False
         if verdict.verdict is Verdict.SYNCED and here and there and here.size:
-            is_base = before and (here.md5, there.etag, here.size) == (before.md5, before.etag, before.size)
+            is_base = before and (here.md5, there.etag, here.size, TIME) == (*before[1:4], before.last_modified)
             same = not before or bool(is_base and before.common)
         assert found == (verdict if same else None)

@@ -216,7 +216,7 @@ def test_an_etag_is_read_with_and_without_quotes(etag: str, normal: str) -> None
     ("etag", "is_md5", "parts"),
     [
         (HEX, True, None),
-        (HEX.upper(), False, None),
+        (HEX.upper(), True, None),
         (HEX[1:], False, None),
         (HEX + "0", False, None),
         (HEX + "\n", False, None),

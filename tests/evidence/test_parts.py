@@ -26,6 +26,8 @@ from hashmark.s3.endpoint import Remote
 from support.faults import NS, Reply, Request, scripted
 from support.store_capabilities import store_that
 
+pytestmark = pytest.mark.usefixtures("nothing_is_small")
+
 DATA = b"a stellar sketch, in parts\n"
 OTHER = b"a stellar sketch, in partS\n"
 KMS = {"x-amz-server-side-encryption": "aws:kms"}

@@ -26,6 +26,8 @@ from hashmark.s3.endpoint import Remote
 from support.faults import Reply, Request, scripted
 from support.store_capabilities import store_that
 
+pytestmark = pytest.mark.usefixtures("nothing_is_small")
+
 DATA = b"a stellar sketch\n"
 OTHER = b"a stellar sketcH\n"
 RANDOM_ETAG = "9f8e7d6c5b4a79388271605f4e3d2c1b"

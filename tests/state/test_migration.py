@@ -91,14 +91,35 @@ def test_a_file_of_schema_2_keeps_everything_it_holds(old: Path) -> None:
     assert rows(old) == after, "opened again, nothing changes"
 
 
-def test_an_upload_recorded_by_schema_3_is_kept(path: Path) -> None:
+def create(path: Path, version: int, *rows: tuple[str, tuple[object, ...]]) -> None:
+    """Create a file as schema 3 or 4 had it, with these rows, each after the name of its table."""
     path.parent.mkdir()
+    tables = [
+        table.replace("common INTEGER NOT NULL, last_modified TEXT,", "common INTEGER NOT NULL,") for table in TABLES
+    ]
+    if version == 3:
+        tables = [table.replace("upload_id TEXT NOT NULL, md5 TEXT,", "upload_id TEXT NOT NULL,") for table in tables]
     with closing(sqlite3.connect(path)) as connection:
-        for statement in TABLES:
-            connection.execute(statement.replace("upload_id TEXT NOT NULL, md5 TEXT,", "upload_id TEXT NOT NULL,"))
-        connection.execute("INSERT INTO incomplete_upload VALUES (?, ?, ?)", (STORE, b"a/big.png", "an-id"))
-        connection.execute("PRAGMA user_version = 3")
+        for statement in tables:
+            connection.execute(statement)
+        for table, values in rows:
+            connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
+        connection.execute(f"PRAGMA user_version = {version}")
         connection.commit()
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_what_was_proven_before_the_time_of_objects_was_kept_stays_proven(version: int, path: Path) -> None:
+    create(path, version, ("base", (REMOTE, b"0.png", MD5["0.png"], "an-etag", 75, 1)))
+    with opened(path) as state:
+        assert list(state.bases(REMOTE)) == [Base(Key("0.png"), MD5["0.png"], "an-etag", 75)]
+        now = Base(Key("0.png"), MD5["0.png"], "an-etag", 75, last_modified=LISTED_AT)
+        state.record_bases(REMOTE, [now])
+        assert (state.problem, list(state.bases(REMOTE))) == (None, [now])
+
+
+def test_an_upload_recorded_by_schema_3_is_kept(path: Path) -> None:
+    create(path, 3, ("incomplete_upload", (STORE, b"a/big.png", "an-id")))
     with opened(path) as state:
         assert (state.problem, state.incomplete_uploads(STORE)) == (None, {"a/big.png": OpenUpload("an-id", None)})
         state.record_incomplete_upload(STORE, "a/big.png", OpenUpload("another", MD5["0.png"]))

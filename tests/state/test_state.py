@@ -209,11 +209,11 @@ state = State.open(Path(sys.argv[1]))
 state.record_bases("remote", [Base(Key("kept"), "0" * 32, "e", 1)])
 
 def endless():
-    yield from (("remote", str(n).encode(), "0" * 32, "e", 1) for n in range(20000))
+    yield from (("remote", str(n).encode(), "0" * 32, "e", 1, 1, None) for n in range(20000))
     print("in the middle", flush=True)
     import time
     time.sleep(60)
-state._db.write("INSERT OR REPLACE INTO base VALUES (?, ?, ?, ?, ?, 1)", endless())
+state._db.write("INSERT OR REPLACE INTO base VALUES (?, ?, ?, ?, ?, ?, ?)", endless())
 """
 
 

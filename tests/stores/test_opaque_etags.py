@@ -13,6 +13,7 @@ import pytest
 
 from hashmark import Dataset, Evidence, Library, Options, Verdict, push, status, verify
 from hashmark.core.plan import Direction, Policy
+from hashmark.evidence import inspection
 from support.datasets import LibraryMaker
 from support.faults import Reply, Request, forward, scripted
 from support.stores import Store
@@ -98,7 +99,10 @@ def test_what_was_pushed_here_is_green_from_the_listing_alone(library: Library, 
     assert (row.key, row.evidence) == ("0.txt", Evidence.RECORDED)
 
 
-def test_a_stranger_sees_grey_with_the_encryption_named_until_bytes_are_read(library: Library) -> None:
+def test_a_stranger_sees_grey_with_the_encryption_named_until_bytes_are_read(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspection, "MAX_SMALL_BYTES", -1)  # small objects are read at once
     dataset = filled(library)
     assert push(dataset).done
     (dataset.path / "0.txt").write_bytes((dataset.path / "0.txt").read_bytes()[::-1])

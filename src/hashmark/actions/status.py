@@ -19,7 +19,6 @@ from hashmark.core.lint.health import CaptionHealth, health_of
 from hashmark.core.model import (
     Base,
     Content,
-    Evidence,
     FileStatus,
     Key,
     Kind,
@@ -33,11 +32,21 @@ from hashmark.core.pairs import Pair, pair_up
 from hashmark.core.report import DatasetStatus
 from hashmark.disk.hashing import Hashed
 from hashmark.disk.walk import SelectedWalk, Walk
+from hashmark.evidence.inspection import BodyComparison, by_body
 from hashmark.evidence.settler import Settler
-from hashmark.library.capabilities import capabilities, record_shown
+from hashmark.library.capabilities import capabilities, record_contradictions, record_shown
 from hashmark.library.dataset import Dataset
-from hashmark.library.digest_cache import ROWS_PER_WRITE, caption_flags, hashed, remembered_files, unread
+from hashmark.library.digest_cache import (
+    ROWS_PER_WRITE,
+    caption_flags,
+    hashed,
+    remembered,
+    remembered_files,
+    unread,
+    why_nothing_is_remembered,
+)
 from hashmark.library.remote_objects import objects_of
+from hashmark.s3.store_capabilities import SUPPORTED
 
 FILES_WALKED_FIRST = 4000
 """Files that are walked while the first page of the listing is on its way."""
@@ -84,12 +93,21 @@ class Scan:
         self._walk: Walk = Walk(dataset.path, dataset.pairing.ignored)
         self._problems: list[Problem] = []
         self._gone: list[Key] = []
+        self._read: dict[Key, Base] = {}
+        """What was found by reading objects, until it is recorded."""
 
     @property
     def problems(self) -> list[Problem]:
         """What kept files from being judged, and other things to know."""
         state = self.dataset.library.state.problem
-        return [*self.dataset.library.warnings(), *([state] if state else []), *self._walk.problems, *self._problems]
+        slow = self._slow()
+        general = [*self.dataset.library.warnings(), *([state] if state else []), *([slow] if slow else [])]
+        return [*general, *self._walk.problems, *self._problems]
+
+    def _slow(self) -> Problem | None:
+        if why := why_nothing_is_remembered(self.dataset):
+            return Problem("", "every-file-is-read", f"Each check reads every file: {why}.")
+        return None
 
     @property
     def complete(self) -> bool:
@@ -107,7 +125,7 @@ class Scan:
         rows = relevant(join(self._locals(), remotes, bases, self._gone.append), self.dataset.pairing)
         statuses = settler.settle(self._hashed(rows))
         if self.options.deep and not saved:
-            statuses = (read_body(self.dataset, s)[0] if s.verdict is Verdict.UNVERIFIED else s for s in statuses)
+            statuses = map(self._read_if_open, statuses)
         yield from statuses if saved else self._recorded(statuses, settler)
 
     def _other_side(self) -> tuple[Iterable[RemoteObject], Iterable[Base], Settler]:
@@ -119,8 +137,22 @@ class Scan:
         return objects, dataset.library.state.bases(dataset.remote), self._settler()
 
     def _settler(self) -> Settler:
-        dataset = self.dataset
-        return Settler(dataset.library.bucket, dataset.path, dataset.prefix, capabilities(dataset.library))
+        dataset, library = self.dataset, self.dataset.library
+        return Settler(library.bucket, dataset.path, dataset.prefix, capabilities(library), on_body=self._note_body)
+
+    def _note_body(self, row: KeyState, body: BodyComparison | None) -> None:
+        if body is None:
+            self.dataset.library.state.forget_digests(self.dataset.name, [row.key])
+        elif base := _base_of(row, body):
+            self._read[row.key] = base
+
+    def _read_if_open(self, status: FileStatus) -> FileStatus:
+        if status.verdict is not Verdict.UNVERIFIED:
+            return status
+        found, base = read_body(self.dataset, status)
+        if base:
+            self._read[status.key] = base
+        return found
 
     def _locals(self) -> Iterator[LocalFile]:
         """Return the files on disk with their remembered digests. The first are walked now."""
@@ -151,7 +183,7 @@ class Scan:
         return unread(local for (_, local, remote, base), _ in rows if remote is not None or base is not None)
 
     def _digests(self) -> Iterator[LocalFile]:
-        return iter(()) if self.options.rehash else self.dataset.library.state.digests(self.dataset.name)
+        return iter(()) if self.options.rehash else remembered(self.dataset)
 
     def _recorded(self, statuses: Iterable[FileStatus], settler: Settler) -> Iterator[FileStatus]:
         """Yield the same statuses, and record as bases what they prove equal."""
@@ -160,6 +192,7 @@ class Scan:
         proven: list[Base] = []
         for block in blocks(statuses):
             proven += new_bases(block)
+            proven += self._read_different(block)
             if len(proven) >= ROWS_PER_WRITE:
                 state.record_bases(remote, proven)
                 proven = []
@@ -167,6 +200,14 @@ class Scan:
         state.record_bases(remote, proven)
         self._forget_gone()
         record_shown(self.dataset.library, settler.trusted - trusted_before)
+        record_contradictions(self.dataset.library, settler.withdrawn)
+
+    def _read_different(self, statuses: list[FileStatus]) -> list[Base]:
+        """Return bases for the objects that were read and differ."""
+        if not self._read:
+            return []
+        read = ((status, self._read.pop(status.key, None)) for status in statuses)
+        return [base for status, base in read if base and is_worth_recording(base, status)]
 
     def _forget_gone(self) -> None:
         if self.complete:
@@ -179,7 +220,7 @@ def count_unread(dataset: Dataset, is_stopped: Callable[[], bool]) -> tuple[int,
     """Return how many files on disk have no remembered digest, and their bytes; None if stopped."""
     walk = Walk(dataset.path, dataset.pairing.ignored)
     count = size = 0
-    for block in blocks(remembered_files(walk, dataset.library.state.digests(dataset.name))):
+    for block in blocks(remembered_files(walk, remembered(dataset))):
         if is_stopped():
             return None
         files = unread(block)
@@ -191,11 +232,23 @@ def count_unread(dataset: Dataset, is_stopped: Callable[[], bool]) -> tuple[int,
 def new_bases(statuses: Iterable[FileStatus]) -> list[Base]:
     """Return the bases that `synced` statuses prove, without those that are already recorded."""
     proven = (
-        (Base(key, local.md5, remote.etag, local.size), base)
+        (Base(key, local.md5, remote.etag, local.size, True, remote.last_modified or _time_of(base)), base)
         for key, _, verdict, _, _, _, local, remote, base, _ in statuses
         if verdict is _SYNCED and local and remote and local.md5 is not None and remote.etag is not None
     )
     return [now for now, before in proven if now != before]
+
+
+def is_worth_recording(read: Base, status: FileStatus) -> bool:
+    """Return whether what was read of an object may replace its base.
+
+    A conflict or a change keeps its base: the history of both sides says more than this one reading.
+    """
+    return read.common or status.verdict is Verdict.DIFFERS
+
+
+def _time_of(base: Base | None) -> str | None:
+    return base.last_modified if base else None
 
 
 def read_body(dataset: Dataset, status: FileStatus) -> tuple[FileStatus, Base | None]:
@@ -223,10 +276,22 @@ def read_body(dataset: Dataset, status: FileStatus) -> tuple[FileStatus, Base | 
             dataset.library.state.forget_digests(dataset.name, [status.key])
         why = Comparison(Content.UNKNOWN, None, f"reading it failed: {error.message}", "`hashmark verify` again")
         return judge(row, status.kind, why), None
-    found = judge(row, status.kind, Comparison(Content.SAME if body.same else Content.DIFFERENT, Evidence.BODY))
+    follows = capabilities(dataset.library).etag_follows is SUPPORTED
+    return judge(row, status.kind, by_body(body), etags_follow=follows), _base_of(row, body)
+
+
+def _base_of(row: KeyState, body: BodyComparison) -> Base | None:
+    """Return the base that an object's bytes prove; None where it has no ETag that identifies them."""
+    local, remote = row.local, row.remote
+    if remote is None or remote.etag is None:
+        return None
+    if row.base and row.base.common and body.md5 == row.base.md5:
+        return row.base._replace(etag=remote.etag, last_modified=remote.last_modified)
+    if local is None:
+        return None
     collides = body.md5 == local.md5 and not body.same
     md5 = COLLISION if collides else body.md5
-    return found, Base(status.key, md5, remote.etag, local.size, common=body.same) if remote.etag else None
+    return Base(row.key, md5, remote.etag, local.size, common=body.same, last_modified=remote.last_modified)
 
 
 class Rescan(Scan):
@@ -246,7 +311,7 @@ class Rescan(Scan):
         return self._listed, dataset.library.state.bases(dataset.remote, self._keys), self._settler()
 
     def _digests(self) -> Iterator[LocalFile]:
-        return self.dataset.library.state.digests(self.dataset.name, self._keys)
+        return remembered(self.dataset, self._keys)
 
     def _forget_gone(self) -> None:
         """Do nothing: an old listing can't show that a key is no longer in the bucket."""

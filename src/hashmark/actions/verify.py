@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 
-from hashmark.actions.status import Options, read_body, status
+from hashmark.actions.status import Options, is_worth_recording, read_body, status
 from hashmark.core.compare import Comparison, KeyState, judge
 from hashmark.core.events import Ended, Event, FileDone, FileFailed, FileStarted, Started
 from hashmark.core.model import Base, Content, Evidence, FileStatus, Verdict
@@ -16,7 +16,9 @@ from hashmark.core.pairs import pair_up
 from hashmark.core.plan import Policy, Selection
 from hashmark.core.report import DatasetStatus
 from hashmark.disk.leftovers import remove_leftovers
+from hashmark.library.capabilities import capabilities
 from hashmark.library.dataset import Dataset
+from hashmark.s3.store_capabilities import SUPPORTED
 from hashmark.state.state import VerifyMark
 
 WORKER_THREADS = 8
@@ -56,8 +58,7 @@ def verify(
     with ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="verify") as pool:
         for after, known in _each(dataset, chosen, pool, on_event, stop):
             rows[after.key] = after
-            if known is not None and (known.common or after.verdict is Verdict.DIFFERS):
-                # A conflict or a change keeps its base: the history of both sides says more than this one reading.
+            if known is not None and is_worth_recording(known, after):
                 dataset.library.state.record_bases(dataset.remote, [known])
             read_before.note(after)
             if after.verdict is Verdict.UNVERIFIED:
@@ -79,6 +80,7 @@ class _ReadBefore:
 
     def __init__(self, dataset: Dataset, *, resume: bool) -> None:
         self._state, self._remote = dataset.library.state, dataset.remote
+        self._etags_follow = capabilities(dataset.library).etag_follows is SUPPORTED
         self._known = {mark.key: mark for mark in self._state.verify_marks(self._remote)}
         if not resume:
             self.forget()
@@ -89,7 +91,8 @@ class _ReadBefore:
         if mark is None or known is None or mark._replace(same=known.same) != known:
             return None
         content = Content.SAME if known.same else Content.DIFFERENT
-        return judge(KeyState(row.key, row.local, row.remote, row.base), row.kind, Comparison(content, Evidence.BODY))
+        state, compared = KeyState(row.key, row.local, row.remote, row.base), Comparison(content, Evidence.BODY)
+        return judge(state, row.kind, compared, etags_follow=self._etags_follow)
 
     def note(self, row: FileStatus) -> None:
         """Record that this row was read, if it was."""

@@ -25,6 +25,7 @@ evidence: it names what is missing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from hashmark.core import etags
@@ -46,7 +47,7 @@ class Comparison(NamedTuple):
     """What is proven about the bytes of both sides.
 
     Where nothing is, `reason` says why and `remedy` what would settle it. `detail` specifies the evidence: the kind of
-    checksum, or the sizes of the parts.
+    checksum, or the sizes of the parts. `remote_md5` is the digest of the object's bytes, where they were read.
     """
 
     content: Content
@@ -54,6 +55,7 @@ class Comparison(NamedTuple):
     reason: str | None = None
     remedy: str | None = None
     detail: str | None = None
+    remote_md5: str | None = None
 
 
 class KeyState(NamedTuple):
@@ -69,6 +71,10 @@ MD5_MISMATCH = "the ETag is not the file's MD5, but it may not be an MD5 at all"
 MULTIPART = "a multipart object: its ETag depends on the part size"
 OPAQUE = "the store's ETag is not an MD5"
 NAME_ONLY = "the listing has names only"
+WRITTEN_AGAIN = (
+    "it was written again after its bytes were proven, and this store may keep the ETag when a file is written through "
+    "a mount"
+)
 
 # Read for each file: Python 3.11 takes ten times as long to find a member of an Enum class as a module's own name.
 _SAME, _SYNCED = Content.SAME, Verdict.SYNCED
@@ -77,9 +83,53 @@ _RECORDED = Comparison(Content.SAME, Evidence.RECORDED)
 _NOTHING = Comparison(Content.UNKNOWN)
 _new = tuple.__new__  # without the checks of a named tuple's own
 
+LISTING_LAG = timedelta(minutes=10)
+"""For so long a listing that contradicts what was written is doubted."""
 
-def compare_listed(local: LocalFile, remote: RemoteObject, base: Base | None) -> Comparison:
-    """Compare by evidence that costs nothing beyond the listing, cheapest first. `local.md5` must be known."""
+_SECONDS = len("2026-11-30T12:00:00")
+
+
+def written_by(time: datetime) -> str:
+    """Return the `last_modified` of a base whose object we wrote: it is no later than this time, in UTC."""
+    return f"<{time:%Y-%m-%dT%H:%M:%S}Z"
+
+
+def is_provisional(base: Base) -> bool:
+    """Return whether no listing has shown the time of the object yet, which we wrote."""
+    return base.last_modified is not None and base.last_modified.startswith("<")
+
+
+def is_as_proven(base: Base, remote: RemoteObject) -> bool:
+    """Return whether the time listed with an object is the one that it had when its bytes were proven.
+
+    Also where one of the times is not known, or has no fraction of a second. Times are in UTC, as S3 lists them.
+    """
+    proven, listed = base.last_modified, remote.last_modified
+    if proven is None or listed is None or proven == listed:
+        return True
+    if is_provisional(base):
+        return listed[:_SECONDS] <= proven[1:][:_SECONDS]
+    has_fractions = "." in proven and "." in listed
+    return not has_fractions and proven[:_SECONDS] == listed[:_SECONDS]
+
+
+def is_recent(base: Base, now: datetime) -> bool:
+    """Return whether the object was written in the last minutes before `now`, in UTC, as far as the base knows.
+
+    A listing that lags behind may still show what was there before (Cloudflare R2's has).
+    """
+    written = (base.last_modified or "").removeprefix("<")
+    return bool(written) and written[:_SECONDS] >= f"{now - LISTING_LAG:%Y-%m-%dT%H:%M:%S}"
+
+
+def compare_listed(
+    local: LocalFile, remote: RemoteObject, base: Base | None, *, etags_follow: bool = False
+) -> Comparison:
+    """Compare by evidence that costs nothing beyond the listing, cheapest first. `local.md5` must be known.
+
+    `etags_follow` says that the ETag changes whenever the bytes do. Where that is not known, the ETag of an object that
+    was written again after it was proven shows nothing.
+    """
     size, etag = remote.size, remote.etag
     if etag is None and size is None:
         remedy = "a listing with ETags: `hashmark ls-remote --json`"
@@ -88,8 +138,12 @@ def compare_listed(local: LocalFile, remote: RemoteObject, base: Base | None) ->
         return Comparison(Content.DIFFERENT, Evidence.SIZE)
     if size == 0 and local.size == 0:
         return Comparison(Content.SAME, Evidence.SIZE)
-    known = base.md5 if base is not None and etag == base.etag and size == base.size else None
-    matches = etag is not None and etag == local.md5
+    known = None
+    if base is not None and etag == base.etag and size == base.size:
+        if not (etags_follow or is_as_proven(base, remote)):
+            return Comparison(Content.UNKNOWN, None, WRITTEN_AGAIN, "`hashmark verify`")
+        known = base.md5
+    matches = etag is not None and local.md5 is not None and etags.is_md5(etag, local.md5)
     if known is not None and known != local.md5:
         # Even if the ETag matches: bytes that were read outweigh what an ETag claims.
         reason = "its bytes were read and differ" if matches else None
@@ -137,13 +191,13 @@ _DIFFERENT = {
 }
 
 
-def judge(state: KeyState, kind: Kind, compared: Comparison | None = None) -> FileStatus:
-    """Return the status of one key, by `compared` where given, else by what the listing proves."""
+def judge(state: KeyState, kind: Kind, compared: Comparison | None = None, *, etags_follow: bool = False) -> FileStatus:
+    """Return the status of one key, by `compared` where given, else by what the listing proves (`compare_listed`)."""
     local, remote, base = state.local, state.remote, state.base
     if local is not None and local.trouble:
         return _status(state, kind, Verdict.REFUSED, Comparison(Content.UNKNOWN, None, local.trouble))
     if local is not None and remote is not None:
-        compared = compared or compare_listed(local, remote, base)
+        compared = compared or compare_listed(local, remote, base, etags_follow=etags_follow)
         if compared.content is _SAME:
             return _status(state, kind, _SYNCED, compared)  # whatever the base, as the table says
     if base is not None and not base.common:
@@ -153,16 +207,24 @@ def judge(state: KeyState, kind: Kind, compared: Comparison | None = None) -> Fi
         has_local=local is not None,
         has_remote=remote is not None,
         local_is_base=local.md5 == base.md5 if local and base else None,
-        remote_is_base=remote.etag == base.etag and remote.size in {None, base.size} if remote and base else None,
+        remote_is_base=_is_base(remote, base, compared, etags_follow=etags_follow) if remote and base else None,
     )
     return _status(state, kind, verdict, compared)
+
+
+def _is_base(remote: RemoteObject, base: Base, compared: Comparison | None, *, etags_follow: bool) -> bool:
+    if compared and compared.remote_md5 is not None:
+        return compared.remote_md5 == base.md5
+    same = remote.etag == base.etag and remote.size in {None, base.size}
+    return same and (etags_follow or is_as_proven(base, remote))
 
 
 def plainly_same(rows: Sequence[tuple[KeyState, Kind]]) -> list[FileStatus | None]:
     """Return the statuses of the rows that the listing alone shows to be the same, and None for all others.
 
-    Without a base, the ETag is the file's MD5. With one, digest, ETag and size are still those of the base. These are
-    the statuses that `judge` returns, without its questions, which most rows of most datasets need not be asked.
+    Without a base, the ETag is the file's MD5. With one, digest, ETag, size and time are still those of the base.
+    These are the statuses that `judge` returns, without its questions, which most rows of most datasets need not be
+    asked.
     """
     evidence = {True: Evidence.ETAG_MD5, False: Evidence.RECORDED}
     return [
@@ -177,7 +239,11 @@ def plainly_same(rows: Sequence[tuple[KeyState, Kind]]) -> list[FileStatus | Non
         and (
             remote.etag == local.md5
             if base is None
-            else local.md5 == base.md5 and remote.etag == base.etag and remote.size == base.size and base.common
+            else local.md5 == base.md5
+            and remote.etag == base.etag
+            and remote.size == base.size
+            and base.common
+            and remote.last_modified == base.last_modified
         )
         and local.trouble is None
         else None
@@ -187,7 +253,7 @@ def plainly_same(rows: Sequence[tuple[KeyState, Kind]]) -> list[FileStatus | Non
 
 def _status(state: KeyState, kind: Kind, verdict: Verdict, compared: Comparison | None) -> FileStatus:
     key, local, remote, base = state
-    _, evidence, reason, remedy, detail = compared or _NOTHING
+    _, evidence, reason, remedy, detail, _ = compared or _NOTHING
     return FileStatus(key, kind, verdict, evidence, reason, remedy, local, remote, base, detail)
 
 

@@ -17,8 +17,8 @@ MIB = 1 << 20
 MAX_PARTS = 10_000
 """S3's limit on the parts of one upload (Amazon S3 user guide, "Multipart upload limits")."""
 
-_UUID4 = re.compile(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
-_MD5 = re.compile(r"[0-9a-f]{32}")
+_UUID4 = re.compile(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}", re.IGNORECASE)
+_MD5 = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 _MULTIPART = re.compile(r"[0-9a-f]{32}-([1-9][0-9]{0,4})")
 
 UPLOADER_PART_SIZES = (
@@ -44,8 +44,13 @@ def normal_etag(etag: str) -> str:
 
 
 def may_be_md5(etag: str) -> bool:
-    """Return whether it is 32 lower-case hex digits. It may still be random: see `core.compare`."""
+    """Return whether it is 32 hex digits. It may still be random: see `core.compare`."""
     return _MD5.fullmatch(etag) is not None
+
+
+def is_md5(etag: str, md5: str) -> bool:
+    """Return whether an ETag is this MD5, given in lower-case hex. Some stores write it in upper case."""
+    return etag.lower() == md5
 
 
 def may_be_random(etag: str) -> bool:

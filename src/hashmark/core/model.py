@@ -122,7 +122,8 @@ class RemoteObject(NamedTuple):
 class Base(NamedTuple):
     """The content that was last proven equal on both sides: its digest, ETag and size.
 
-    With `common` False the disk never had these bytes: they were read from the object.
+    With `common` False the disk never had these bytes: they were read from the object. `last_modified` is the time that
+    was listed with the object; until a listing shows it, the latest that it may be (`core.compare.written_by`).
     """
 
     key: Key
@@ -130,6 +131,7 @@ class Base(NamedTuple):
     etag: str
     size: int
     common: bool = True
+    last_modified: str | None = None
 
 
 class FileStatus(NamedTuple):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from hashmark.core.errors import FileChanged, UnexpectedAnswer
+from hashmark.core.etags import is_md5
 from hashmark.core.model import LocalFile, RemoteObject
 from hashmark.disk.durable import as_local_error, temporary_name
 from hashmark.disk.hashing import hash_file
 from hashmark.disk.walk import stamp_of
+from hashmark.evidence import inspection
+from hashmark.evidence.inspection import BodyComparison
 from hashmark.s3.bucket import Bucket
 
 CHUNK_BYTES = 1 << 20
@@ -20,36 +25,32 @@ class WrongDigest(FileChanged):
     """The file's remembered digest is not that of its bytes: they changed on the disk, and the stamp did not."""
 
 
-@dataclass(frozen=True, slots=True)
-class BodyComparison:
-    """The MD5 of the object's bytes, and whether they are the same as the file's."""
-
-    md5: str
-    same: bool
+class ChangingObject(UnexpectedAnswer):
+    """The object gave different bytes each time it was read, under the same ETag."""
 
 
 def compare_body(
-    bucket: Bucket, key: str, remote: RemoteObject, file: Path, local: LocalFile, scratch: Path
+    bucket: Bucket, key: str, remote: RemoteObject, file: Path, local: LocalFile, scratch: Path | None = None
 ) -> BodyComparison:
     """Read the listed version of the object and compare it with the `local` file at `file`.
 
     Both are read and their bytes compared, not only digests, so that neither an outdated digest nor a deliberate
     collision passes. If the bytes are not those the ETag stands for, the object is read again, in case the transfer
-    damaged them. `scratch` is a folder for the temporary download; memory is bounded whatever the object's size.
+    damaged them. `scratch` is a folder for the temporary download of one that is not small, which needs it.
 
     Raises:
         FileChanged: the file is not the one that was compared before.
         WrongDigest: its stamp is the same, but its bytes do not have the remembered digest.
-        UnexpectedAnswer: the object gave different bytes each time.
+        ChangingObject: the object gave different bytes each time.
         HashmarkError: the object can't be read.
     """
     _check(file, local)
     body = _read(bucket, key, remote, file, local, scratch)
-    if body.same or body.md5 == remote.etag:
+    if body.same or is_md5(remote.etag or "", body.md5):
         return body
     again = _read(bucket, key, remote, file, local, scratch)
     if not again.same and again.md5 != body.md5:
-        raise UnexpectedAnswer(f"'{key}' gave different bytes each time it was read.")
+        raise ChangingObject(f"'{key}' gave different bytes each time it was read.")
     return again
 
 
@@ -68,8 +69,13 @@ def _check(file: Path, local: LocalFile) -> None:
 
 
 def _read(
-    bucket: Bucket, key: str, remote: RemoteObject, file: Path, local: LocalFile, scratch: Path
+    bucket: Bucket, key: str, remote: RemoteObject, file: Path, local: LocalFile, scratch: Path | None
 ) -> BodyComparison:
+    if remote.size is not None and remote.size <= inspection.MAX_SMALL_BYTES:
+        content = b"".join(bucket.chunks(key, remote.size, etag=remote.etag or ""))
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        return BodyComparison(md5, md5 == local.md5 and _same_bytes(io.BytesIO(content), file, local))
+    assert scratch is not None  # noqa: S101 - as `compare_body` says
     path = scratch / temporary_name()
     try:
         scratch.mkdir(parents=True, exist_ok=True)
@@ -77,16 +83,17 @@ def _read(
             with path.open("xb") as body:
                 body.writelines(bucket.chunks(key, remote.size, etag=remote.etag or ""))
             md5, _ = hash_file(str(path), own=True)
-            return BodyComparison(md5, md5 == local.md5 and _same_bytes(path, file, local))
+            with path.open("rb") as there:
+                return BodyComparison(md5, md5 == local.md5 and _same_bytes(there, file, local))
         finally:
             path.unlink(missing_ok=True)
     except OSError as error:
         raise as_local_error(error, str(scratch)) from None
 
 
-def _same_bytes(path: Path, file: Path, local: LocalFile) -> bool:
+def _same_bytes(there: BinaryIO, file: Path, local: LocalFile) -> bool:
     try:
-        with path.open("rb") as there, file.open("rb") as here:
+        with file.open("rb") as here:
             same = True
             while same and (chunk := here.read(CHUNK_BYTES)):
                 same = chunk == there.read(CHUNK_BYTES)

@@ -1,8 +1,8 @@
 """Inspects one object, and reads one file again, to find out what the listing does not show.
 
-Cheapest first: one HEAD request for a stored checksum, encryption and the uploader's claim; then the sizes of the
-parts, from a HEAD request for the first part or from GetObjectAttributes; then known uploaders' part sizes. Verdicts,
-and whether a bucket's ETags are MD5s, are not known here.
+A small object is read. For others, cheapest first: one HEAD request for a stored checksum, encryption and the
+uploader's claim; then the sizes of the parts, from a HEAD request for the first part or from GetObjectAttributes; then
+known uploaders' part sizes. Verdicts, and whether a bucket's ETags are MD5s, are not known here.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from typing import NamedTuple
 
 from hashmark.core import etags
 from hashmark.core.compare import Comparison
-from hashmark.core.errors import HashmarkError, NoSuchObject, UnexpectedAnswer
-from hashmark.core.model import Content, Evidence, LocalFile, RemoteObject
+from hashmark.core.errors import FileChanged, HashmarkError, NoSuchObject, UnexpectedAnswer
+from hashmark.core.model import Content, Evidence, Key, LocalFile, RemoteObject
 from hashmark.core.uploader_claims import claimed_digest
 from hashmark.disk.hashing import ChangedWhileReading, hash_file
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.checksums import STRONGEST, composite_checksum, file_checksum
 from hashmark.s3.requests import Head
 from hashmark.s3.store_capabilities import SUPPORTED, UNSUPPORTED, StoreCapabilities
+
+MAX_SMALL_BYTES = 256 << 10
+"""Objects of up to this size are read. That takes about as long as a HEAD request."""
 
 MAX_PART_HEADS = 64
 """Up to so many parts get a HEAD request each where a store does not list them; beyond, reading is the better proof."""
@@ -40,7 +43,20 @@ class Mismatch(NamedTuple):
     detail: str | None = None
 
 
-Inspected = Comparison | Mismatch
+class BodyComparison(NamedTuple):
+    """The MD5 of an object's bytes, and whether they are the same as the file's."""
+
+    md5: str
+    same: bool
+
+
+class DigestIsWrong(NamedTuple):
+    """The file has other bytes than those of its remembered digest."""
+
+    comparison: Comparison
+
+
+Inspected = Comparison | Mismatch | BodyComparison | DigestIsWrong
 
 
 class Inspector:
@@ -56,14 +72,75 @@ class Inspector:
         self._bucket = bucket
         self._root = root
         self._prefix = prefix
+        self._explained = False
+        """Whether encryption was seen, which changes ETags."""
 
-    def __call__(self, local: LocalFile, remote: RemoteObject) -> Inspected:
-        """Inspect an object and a file of the same size, whose listed ETag is not the file's MD5.
+    def __call__(self, local: LocalFile, remote: RemoteObject, *, doubt: Comparison | None = None) -> Inspected:
+        """Inspect an object and a file of the same size, of which the listing shows no more.
+
+        `doubt` is returned where only the object's bytes would show more, and they cannot be read here.
 
         Raises:
             HashmarkError: a fatal one, which every other file would meet as well.
         """
-        return or_unknown(lambda: self._inspect(local, remote))
+        return or_unknown(lambda: self._by_body(local, remote) or doubt or self._inspect(local, remote))
+
+    def current(self, key: Key) -> RemoteObject | None:
+        """Return the object as a HEAD request shows it, or None if there is none.
+
+        Raises:
+            HashmarkError: that cannot be found out.
+        """
+        try:
+            head = self._bucket.head(self._prefix + key)
+        except NoSuchObject:
+            return None
+        return RemoteObject(key, head.size, head.etag, head.last_modified_utc())
+
+    def read_alone(self, remote: RemoteObject) -> BodyComparison | None:
+        """Return the MD5 of an object, as one that differs from the file; None if it cannot be read.
+
+        Raises:
+            HashmarkError: a fatal one, which every other file would meet as well.
+        """
+        try:
+            md5 = self._bucket.digest(self._prefix + remote.key, remote.size or 0, etag=remote.etag or "")
+        except HashmarkError as error:
+            if error.fatal:
+                raise
+            return None
+        return BodyComparison(md5, same=False)
+
+    def is_contradiction(self, remote: RemoteObject, body: BodyComparison) -> bool:
+        """Return whether an object that was read shows that ETags which look like MD5s are none, even unencrypted."""
+        etag = remote.etag or ""
+        if self._explained or not etags.may_be_md5(etag) or etags.is_md5(etag, body.md5):
+            return False
+        try:
+            self._explained = self._bucket.head(self._prefix + remote.key).encryption is not None
+        except HashmarkError:
+            return False
+        return not self._explained
+
+    def _by_body(self, local: LocalFile, remote: RemoteObject) -> Inspected | None:
+        """Compare a small object's bytes; None if it is not small, or cannot be read."""
+        if remote.size is None or remote.size > MAX_SMALL_BYTES:
+            return None
+        from hashmark.evidence.body import ChangingObject, WrongDigest, compare_body  # noqa: PLC0415 - seldom needed
+
+        key, file = self._prefix + remote.key, self._root / local.key
+        try:
+            return compare_body(self._bucket, key, remote, file, local)
+        except WrongDigest as error:
+            return DigestIsWrong(_unknown(error.message, AGAIN))
+        except FileChanged:
+            return _changed()
+        except ChangingObject as error:
+            return _unknown(error.message, VERIFY)
+        except HashmarkError as error:
+            if error.fatal:
+                raise
+            return None
 
     def _inspect(self, local: LocalFile, remote: RemoteObject) -> Inspected:
         try:
@@ -201,6 +278,11 @@ def by_cuts(root: Path, local: LocalFile, remote: RemoteObject, cuts: Sequence[e
             detail = etags.describe_cut(cut, local.size)
             return Comparison(Content.SAME, Evidence.ETAG_MULTIPART, detail=detail)
     return None
+
+
+def by_body(body: BodyComparison) -> Comparison:
+    """Return what reading an object has proven."""
+    return Comparison(Content.SAME if body.same else Content.DIFFERENT, Evidence.BODY, remote_md5=body.md5)
 
 
 def or_unknown(inspect: Callable[[], Inspected]) -> Inspected:

@@ -1,23 +1,45 @@
 """Settles what the listing leaves open with requests and reads, and spends none on anything else.
 
-A mismatch of an ETag that may not be made of MD5s is never a difference by itself: one HEAD request finds encryption
-that changes ETags, or a stored checksum, and the bucket must have shown what its ETags are. What stays open is
-`unverified`, with the reason and what would settle it. `evidence.inspection` inspects; `core.compare` has the verdicts.
+Small objects are read. For others, a mismatch of an ETag that may not be made of MD5s is never a difference by itself:
+one HEAD request finds encryption that changes ETags, or a stored checksum, and the bucket must have shown what its
+ETags are. What stays open is `unverified`, with the reason and what would settle it. `evidence.inspection` inspects;
+`core.compare` has the verdicts.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 from hashmark.core.blocks import blocks
-from hashmark.core.compare import Comparison, KeyState, judge, plainly_same, refuse_unsafe
+from hashmark.core.compare import (
+    WRITTEN_AGAIN,
+    Comparison,
+    KeyState,
+    is_as_proven,
+    is_provisional,
+    is_recent,
+    judge,
+    plainly_same,
+    refuse_unsafe,
+)
+from hashmark.core.errors import HashmarkError
 from hashmark.core.keys import surely_safe, unsafe_reason
-from hashmark.core.model import Content, Evidence, FileStatus, Kind, Verdict
-from hashmark.evidence.inspection import VERIFY, Inspected, Inspector, Mismatch, by_listing
+from hashmark.core.model import Base, Content, Evidence, FileStatus, Kind, RemoteObject, Verdict
+from hashmark.evidence import inspection
+from hashmark.evidence.inspection import (
+    VERIFY,
+    BodyComparison,
+    DigestIsWrong,
+    Inspected,
+    Inspector,
+    Mismatch,
+    by_body,
+    by_listing,
+)
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.store_capabilities import NOTHING_KNOWN, SUPPORTED, UNSUPPORTED, StoreCapabilities
 
@@ -36,12 +58,21 @@ _NOT_SHOWN = {
 }
 
 
+class Current(NamedTuple):
+    """A key whose listing contradicts what was just written, with its object looked up, and what that left open."""
+
+    row: KeyState
+    inspected: Inspected | None
+
+
 class Settler:
     """Settles, for one dataset, what the listing leaves open.
 
     `trusted` is what the bucket's ETags are known to be: MD5s (ETAG_MD5), and for multipart objects, made of MD5s
-    (ETAG_MULTIPART). A match adds to it unless the capability is unsupported. Without a `bucket` (a saved listing), no
-    request is sent and only the listing counts.
+    (ETAG_MULTIPART). A match adds to it unless the capability is unsupported, and one contradiction removes it:
+    `withdrawn`. Without a `bucket` (a saved listing), no request is sent and only the listing counts. `on_body` is
+    called with each row whose object was read, or with None in place of what was read where the file does not have the
+    bytes of its remembered digest.
     """
 
     def __init__(
@@ -50,22 +81,34 @@ class Settler:
         root: Path,
         prefix: str,
         capabilities: StoreCapabilities = NOTHING_KNOWN,
+        *,
+        on_body: Callable[[KeyState, BodyComparison | None], None] = lambda _row, _body: None,
     ) -> None:
+        self._bucket = bucket
         self._inspector = Inspector(bucket, root, prefix, capabilities) if bucket else None
         self._root = root
+        self._on_body = on_body
+        self._etags_follow = capabilities.etag_follows is SUPPORTED
         etags_known = {Evidence.ETAG_MD5: capabilities.etag_md5}
         if capabilities.etag_part_copy is SUPPORTED:
             # Otherwise no multipart object shows what the ETag of the next one is made of.
             etags_known[Evidence.ETAG_MULTIPART] = capabilities.etag_multipart
-        self.trusted = frozenset(kind for kind, known in etags_known.items() if known is SUPPORTED)
+        self._earned = {kind for kind, known in etags_known.items() if known is SUPPORTED}
         self._may_earn = frozenset(kind for kind, known in etags_known.items() if known is not UNSUPPORTED)
+        self.withdrawn: set[Evidence] = set()
+
+    @property
+    def trusted(self) -> frozenset[Evidence]:
+        """What the bucket's ETags are known to be, by now."""
+        return frozenset(self._earned - self.withdrawn)
 
     def settle(self, rows: Iterable[tuple[KeyState, Kind]]) -> Iterator[FileStatus]:
         """Yield a status for every row, in the same order.
 
-        A mismatch that only trust can settle waits for a match that earns it, for at most MAX_WAITING_ROWS rows.
+        A mismatch that only trust can settle waits for a match that earns it, or a contradiction that withdraws it,
+        for at most MAX_WAITING_ROWS rows.
         """
-        waiting: deque[tuple[KeyState, Kind, FileStatus | Future[Inspected]]] = deque()
+        waiting: deque[tuple[KeyState, Kind, FileStatus | Future[Inspected | Current]]] = deque()
         pool = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="settle")
         try:
             for block in blocks(rows):
@@ -101,34 +144,90 @@ class Settler:
                 self._earn(match)
         return known
 
-    def _first(self, joined: KeyState, kind: Kind, pool: ThreadPoolExecutor) -> FileStatus | Future[Inspected]:
-        status = refuse_unsafe(joined, kind) or judge(joined, kind)
+    def _first(
+        self, joined: KeyState, kind: Kind, pool: ThreadPoolExecutor
+    ) -> FileStatus | Future[Inspected | Current]:
+        status = refuse_unsafe(joined, kind) or judge(joined, kind, etags_follow=self._etags_follow)
         if status.verdict is _SYNCED and status.evidence in self.trusted:
             return status
+        if self._is_doubtful(joined, status):
+            return pool.submit(self._look_up, joined, kind)
+        if self._is_rewritten(joined, status):
+            return pool.submit(self._read_alone, joined, status)
         self._earn(status)
-        if status.verdict is not Verdict.UNVERIFIED or status.evidence is Evidence.NAME:
+        if not _is_open(status):
             return status
-        assert joined.local is not None  # noqa: S101 - unverified means that both sides hold the key
-        assert joined.remote is not None  # noqa: S101
-        if self._inspector:
-            return pool.submit(self._inspector, joined.local, joined.remote)
-        return pool.submit(by_listing, self._root, joined.local, joined.remote)
+        return pool.submit(self._inspect, joined, status)
 
-    def _earn(self, found: FileStatus | Future[Inspected]) -> None:
+    def _is_rewritten(self, joined: KeyState, status: FileStatus) -> bool:
+        """Return whether it is a conflict only because the object was written again under the ETag of its base."""
+        base, remote = joined.base, joined.remote
+        if not self._bucket or base is None or remote is None or status.verdict is not Verdict.CONFLICT:
+            return False
+        return (remote.etag, remote.size) == (base.etag, base.size) and base.size <= inspection.MAX_SMALL_BYTES
+
+    def _read_alone(self, joined: KeyState, status: FileStatus) -> Inspected:
+        """Return what a small object holds, whatever the file does."""
+        assert self._inspector is not None  # noqa: S101 - there is a bucket
+        assert joined.remote is not None  # noqa: S101
+        comparison = Comparison(Content.DIFFERENT, status.evidence, status.reason, status.remedy, status.detail)
+        return self._inspector.read_alone(joined.remote) or comparison
+
+    def _is_doubtful(self, joined: KeyState, status: FileStatus) -> bool:
+        """Return whether a listing shows something else than what was written in the last minutes."""
+        base, remote = joined.base, joined.remote
+        if not self._bucket or base is None or not base.common or status.verdict is Verdict.REFUSED:
+            return False
+        if remote is not None and remote.etag == base.etag:
+            return False
+        now = self._bucket.client.store_time()
+        return now is not None and is_recent(base, now)
+
+    def _look_up(self, joined: KeyState, kind: Kind) -> Inspected | Current:
+        assert self._inspector is not None  # noqa: S101 - there is a bucket
+        try:
+            row = joined._replace(remote=self._inspector.current(joined.key))
+        except HashmarkError as error:
+            if error.fatal:
+                raise
+            row = joined  # as listed: nothing shows that the listing is wrong
+        if row.local is None and row.remote is None:
+            row = joined
+        status = judge(row, kind, etags_follow=self._etags_follow)
+        return Current(row, self._inspect(row, status) if _is_open(status) else None)
+
+    def _inspect(self, joined: KeyState, status: FileStatus) -> Inspected:
+        local, remote, base = joined.local, joined.remote, joined.base
+        assert local is not None  # noqa: S101 - unverified means that both sides hold the key
+        assert remote is not None  # noqa: S101
+        if self._inspector is None:
+            return by_listing(self._root, local, remote)
+        doubt = Comparison(Content.UNKNOWN, None, WRITTEN_AGAIN, VERIFY) if status.reason == WRITTEN_AGAIN else None
+        inspected = self._inspector(local, remote, doubt=doubt)
+        if isinstance(inspected, BodyComparison):
+            md5_expected = Evidence.ETAG_MD5 in self._may_earn - self.withdrawn
+            if md5_expected and doubt is None and self._inspector.is_contradiction(remote, inspected):
+                self.withdrawn.add(Evidence.ETAG_MD5)
+        elif isinstance(inspected, Mismatch) and base and _has_other_etag_only(remote, base):
+            self.withdrawn.add(inspected.evidence)
+        return inspected
+
+    def _earn(self, found: FileStatus | Future[Inspected | Current]) -> None:
         """Trust the bucket for what a match shows of its ETags. Two empty files show nothing."""
         if isinstance(found, Future):
             inspected = found.result()
-            same = isinstance(inspected, Comparison) and inspected.content is Content.SAME
-            evidence = inspected.evidence if same else None
+            evidence = None
+            if isinstance(inspected, Comparison) and inspected.content is Content.SAME:
+                evidence = inspected.evidence
         else:
             if found.evidence in self.trusted or found.evidence not in self._may_earn:
                 return
             evidence = found.evidence if found.verdict is Verdict.SYNCED and found.local and found.local.size else None
         if evidence in self._may_earn:
-            self.trusted |= {evidence}
+            self._earned.add(evidence)
 
     def _ready(
-        self, joined: KeyState, kind: Kind, found: FileStatus | Future[Inspected], *, wait: bool
+        self, joined: KeyState, kind: Kind, found: FileStatus | Future[Inspected | Current], *, wait: bool
     ) -> FileStatus | None:
         if isinstance(found, FileStatus):
             return found
@@ -136,14 +235,36 @@ class Settler:
             return None
         self._earn(found)
         inspected = found.result()
-        if isinstance(inspected, Mismatch) and inspected.evidence not in self.trusted and not wait:
+        if isinstance(inspected, Mismatch) and not wait:
             return None
         return self._final(joined, kind, inspected)
 
-    def _final(self, joined: KeyState, kind: Kind, inspected: Inspected) -> FileStatus:
+    def _final(self, joined: KeyState, kind: Kind, inspected: Inspected | Current) -> FileStatus:
+        if isinstance(inspected, Current):
+            if inspected.inspected is not None:
+                return self._final(inspected.row, kind, inspected.inspected)
+            return judge(inspected.row, kind, etags_follow=self._etags_follow)
+        return judge(joined, kind, self._conclusion(joined, inspected), etags_follow=self._etags_follow)
+
+    def _conclusion(self, joined: KeyState, inspected: Inspected) -> Comparison:
         if isinstance(inspected, Comparison):
-            return judge(joined, kind, inspected)
+            return inspected
+        if isinstance(inspected, BodyComparison):
+            self._on_body(joined, inspected)
+            return by_body(inspected)
+        if isinstance(inspected, DigestIsWrong):
+            self._on_body(joined, None)
+            return inspected.comparison
         if inspected.evidence in self.trusted:
-            return judge(joined, kind, Comparison(Content.DIFFERENT, inspected.evidence, detail=inspected.detail))
-        remedy = f"`hashmark doctor`, or {VERIFY}"
-        return judge(joined, kind, Comparison(Content.UNKNOWN, None, _NOT_SHOWN[inspected.evidence], remedy))
+            return Comparison(Content.DIFFERENT, inspected.evidence, detail=inspected.detail)
+        return Comparison(Content.UNKNOWN, None, _NOT_SHOWN[inspected.evidence], f"`hashmark doctor`, or {VERIFY}")
+
+
+def _is_open(status: FileStatus) -> bool:
+    return status.verdict is Verdict.UNVERIFIED and status.evidence is not Evidence.NAME
+
+
+def _has_other_etag_only(remote: RemoteObject, base: Base) -> bool:
+    """Return whether the store gives another ETag to an object that has the time at which it was proven."""
+    is_known = base.last_modified is not None and remote.last_modified is not None and not is_provisional(base)
+    return is_known and is_as_proven(base, remote) and base.common and remote.etag != base.etag

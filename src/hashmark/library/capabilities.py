@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 from hashmark.core.errors import Busy, LocalError
 from hashmark.core.model import Evidence
 from hashmark.library.library import Library
-from hashmark.s3.store_capabilities import AWS, NOTHING_KNOWN, SUPPORTED, UNSUPPORTED, Capability, StoreCapabilities
+from hashmark.s3.store_capabilities import SUPPORTED, UNSUPPORTED, Capability, StoreCapabilities, documented
 
 if TYPE_CHECKING:
     from hashmark.s3.probe import ProbeResult
+
+_OF_ETAGS = (Evidence.ETAG_MD5, Evidence.ETAG_MULTIPART)
+_CONTRADICTED = "contradicted-"
 
 _NEEDED_TO_WRITE = ("create-only", "replace-only", "content-md5", "conditional-delete")
 
@@ -38,10 +41,13 @@ def probed_capabilities(library: Library) -> StoreCapabilities:
 
 
 def _capabilities(library: Library, facts: Mapping[str, str]) -> StoreCapabilities:
-    documented = AWS if library.bucket.client.endpoint.is_aws else NOTHING_KNOWN
+    endpoint = library.bucket.client.endpoint
     recorded = {field: facts.get(field.replace("_", "-")) for field in StoreCapabilities._fields}
     values = (SUPPORTED.value, UNSUPPORTED.value)
-    return documented._replace(**{field: Capability(value) for field, value in recorded.items() if value in values})
+    recorded |= {kind.replace("-", "_"): UNSUPPORTED.value for kind in _OF_ETAGS if _CONTRADICTED + kind in facts}
+    return documented(endpoint.hostname, is_aws=endpoint.is_aws)._replace(
+        **{field: Capability(value) for field, value in recorded.items() if value in values}
+    )
 
 
 def write_notes(capabilities: StoreCapabilities) -> tuple[str, ...]:
@@ -95,3 +101,9 @@ def record_shown(library: Library, shown: Collection[Evidence]) -> None:
         known = library.state.facts(store)
         facts = {str(kind): SUPPORTED.value for kind in shown if known.get(kind) != UNSUPPORTED.value}
         library.state.record_facts(store, facts)
+
+
+def record_contradictions(library: Library, shown: Collection[Evidence]) -> None:
+    """Record that an object has shown the store's ETags to be something else. No probe outweighs that."""
+    if shown:
+        library.state.record_facts(library.bucket.store, {_CONTRADICTED + kind: SUPPORTED.value for kind in shown})

@@ -5,9 +5,10 @@ How requests travel is known to `s3.transport`. What they mean is not known here
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hashmark.core.errors import HashmarkError, Interrupted, UnexpectedAnswer, Unsupported
@@ -20,6 +21,9 @@ from hashmark.s3.file_body import FileBody
 from hashmark.s3.signing import Signature
 from hashmark.s3.transport import Transport
 from hashmark.s3.waiting import Pending
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 MAX_ANSWER_BYTES = 16 << 20
 """The largest answer that is read where the caller names no other limit.
@@ -113,6 +117,10 @@ class Client:
         """
         return self.send(operation, method, key, **options).result()
 
+    def store_time(self) -> datetime | None:
+        """Return what the store's clock showed in its latest answer, in whole seconds; None if it did not say."""
+        return _time_of(self._signer.latest_date)
+
 
 class _Signer:
     """Knows what requests are signed with, and by how much this machine's clock is off."""
@@ -121,6 +129,8 @@ class _Signer:
         self._source = credentials.source(remote)
         self._region = region
         self._clock_error_s = 0.0
+        self.latest_date = ""
+        """The `Date` header of the store's latest answer."""
 
     def refresh(self) -> None:
         """Fetch credentials that are missing or about to expire; that may take seconds.
@@ -136,17 +146,25 @@ class _Signer:
 
     def correct_clock(self, answer: Answer) -> bool:
         """Take the time from an answer. Return whether it differs enough to explain that the store refused ours."""
-        from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, and seldom needed
-
-        try:
-            theirs = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
-        except (ValueError, OverflowError):
+        theirs = _time_of(answer.headers.get("date", ""))
+        if theirs is None:
             return False
-        error = theirs - time.time()
+        error = theirs.timestamp() - time.time()
         if abs(error - self._clock_error_s) < MIN_CLOCK_ERROR_S:
             return False
         self._clock_error_s = error
         return True
+
+
+@functools.lru_cache(8)
+def _time_of(date: str) -> datetime | None:
+    """Return the time of a `Date` header, None if it is none."""
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, and not needed to compare
+
+    try:
+        return parsedate_to_datetime(date)
+    except (ValueError, OverflowError):
+        return None
 
 
 class _Reading:
@@ -194,6 +212,7 @@ class _Reading:
                 what = f"{self._operation} of {self._subject}"
                 raise UnexpectedAnswer(f"{what}: the answer is longer than any that S3 would return.")
             raise from_libcurl(got, self._operation, self._subject, self._endpoint)
+        self._signer.latest_date = got.headers.get("date", "")
         if self._is_error(got):
             raise from_answer(got.status, got.headers, got.body, self._operation, self._subject)
         return got

@@ -24,7 +24,7 @@ from hashmark.core.errors import (
     StoreError,
     Unsupported,
 )
-from hashmark.core.etags import multipart_etag
+from hashmark.core.etags import is_md5, multipart_etag
 from hashmark.s3 import multipart
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.listing import keys_as_listed
@@ -103,7 +103,7 @@ def _delete(bucket: Bucket, key: str) -> None:
 
 def _etag_md5(bucket: Bucket, key: str) -> ProbeResult:
     # From a HEAD request: some stores answer a PUT with the MD5, and list another ETag.
-    same = bucket.head(key).etag == hashlib.md5(BODY, usedforsecurity=False).hexdigest()
+    same = is_md5(bucket.head(key).etag or "", hashlib.md5(BODY, usedforsecurity=False).hexdigest())
     return ProbeResult("etag-md5", same, "the ETag is the MD5" if same else "the ETag is not the MD5")
 
 

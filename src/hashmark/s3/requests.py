@@ -42,6 +42,15 @@ class Head:
     metadata: Mapping[str, str] = field(default_factory=dict)
     parts: int | None = None
 
+    def last_modified_utc(self) -> str | None:
+        """Return the time of the object as listings have it, without a fraction of a second."""
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import, and seldom needed
+
+        try:
+            return f"{parsedate_to_datetime(self.last_modified or ''):%Y-%m-%dT%H:%M:%SZ}"
+        except ValueError:
+            return None
+
 
 @dataclass(frozen=True, slots=True)
 class Expect:

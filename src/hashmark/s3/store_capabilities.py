@@ -42,6 +42,9 @@ class StoreCapabilities(NamedTuple):
     show what the ETag of the next is made of."""
     start_after: Capability = UNKNOWN
     """What is listed after a key is the rest of the whole listing."""
+    etag_follows: Capability = UNKNOWN
+    """The ETag changes whenever the bytes do. Not where objects can be written as files, too (SeaweedFS's mount,
+    RunPod's volumes, NFS gateways): they may keep the ETag of the bytes before. No probe can find this out."""
     random_etags: Capability = UNKNOWN
     """Some ETags that look like MD5s are random numbers, as MinIO makes them. No probe can find this out."""
 
@@ -59,6 +62,22 @@ AWS = StoreCapabilities(
     etag_multipart=SUPPORTED,
     etag_part_copy=SUPPORTED,
     start_after=SUPPORTED,
+    etag_follows=SUPPORTED,
     random_etags=UNSUPPORTED,
 )
 """What AWS documents (Amazon S3 API reference), until a probe of the bucket finds otherwise."""
+
+_OBJECTS_ONLY = (
+    "backblazeb2.com", "digitaloceanspaces.com", "r2.cloudflarestorage.com", "storage.googleapis.com", "wasabisys.com",
+    "your-objectstorage.com",
+)  # fmt: skip
+"""Hosts of services that document no way to write an object but requests (Backblaze B2, DigitalOcean, Cloudflare R2,
+Google Cloud Storage, Wasabi, Hetzner)."""
+
+
+def documented(host: str, *, is_aws: bool) -> StoreCapabilities:
+    """Return what the documentation of the store at this host says."""
+    if is_aws:
+        return AWS
+    is_object_store = any(host == name or host.endswith(f".{name}") for name in _OBJECTS_ONLY)
+    return NOTHING_KNOWN._replace(etag_follows=SUPPORTED) if is_object_store else NOTHING_KNOWN

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 TABLES = (
     """CREATE TABLE IF NOT EXISTS digest (
@@ -16,7 +16,7 @@ TABLES = (
     PRIMARY KEY (dataset, key)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS base (
     remote TEXT NOT NULL, key BLOB NOT NULL, md5 TEXT NOT NULL, etag TEXT NOT NULL, size INTEGER NOT NULL,
-    common INTEGER NOT NULL, PRIMARY KEY (remote, key)) WITHOUT ROWID""",
+    common INTEGER NOT NULL, last_modified TEXT, PRIMARY KEY (remote, key)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS fact (
     store TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (store, name)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS content (
@@ -49,6 +49,11 @@ MIGRATION_OF_2 = (
 
 MIGRATION_OF_3 = ("ALTER TABLE incomplete_upload ADD COLUMN md5 TEXT",)
 
+MIGRATION_OF_4 = ("ALTER TABLE base ADD COLUMN last_modified TEXT",)
+
+_MIGRATIONS = {0: (), 3: MIGRATION_OF_3 + MIGRATION_OF_4, 4: MIGRATION_OF_4}
+"""By the version of the file, 0 where it is new; all others are as 2."""
+
 
 class NewerSchema(sqlite3.DatabaseError):
     """The file was written by a later version of hashmark."""
@@ -71,7 +76,7 @@ def update(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     if not is_current(connection):  # another process may have done it while this one waited for the lock
         version = _version(connection)
-        migration = MIGRATION_OF_3 if version == 3 else MIGRATION_OF_2 if version else ()
+        migration = _MIGRATIONS.get(version, MIGRATION_OF_2 + MIGRATION_OF_4)
         for statement in (*TABLES, *migration):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -51,6 +51,8 @@ class OpenUpload(NamedTuple):
     md5: str | None
 
 
+_BASES_OF = "SELECT key, md5, etag, size, common, last_modified FROM base WHERE remote = ?"
+
 Row = TypeVar("Row", LocalFile, Base, VerifyMark)
 
 
@@ -115,7 +117,7 @@ class State:
 
     def bases(self, remote: str, keys: Collection[str] | None = None) -> Iterator[Base]:
         """Yield what was last proven equal with `remote`, in key order: all, or some keys."""
-        return self._rows("SELECT key, md5, etag, size, common FROM base WHERE remote = ?", _text(remote), keys, _bases)
+        return self._rows(_BASES_OF, _text(remote), keys, _bases)
 
     def has_bases(self, remote: str) -> bool:
         """Return whether anything was ever proven equal with `remote`."""
@@ -123,7 +125,7 @@ class State:
 
     def record_bases(self, remote: str, bases: Iterable[Base]) -> None:
         """Record what is proven equal now, in one transaction."""
-        rows = [(_text(remote), key_bytes(b.key), b.md5, b.etag, b.size, b.common) for b in bases]
+        rows = [(_text(remote), key_bytes(b.key), *b[1:]) for b in bases]
         self._db.insert("base", rows)
 
     def forget_bases(self, remote: str, keys: Iterable[str]) -> None:
@@ -243,8 +245,8 @@ def _digests(table: Table) -> list[LocalFile]:
 
 
 def _bases(table: Table) -> list[Base]:
-    keys, md5s, etags, sizes, common = zip(*table, strict=True)
-    return make_rows(Base, decode_all(keys), md5s, etags, sizes, map(bool, common))
+    keys, md5s, etags, sizes, common, modified = zip(*table, strict=True)
+    return make_rows(Base, decode_all(keys), md5s, etags, sizes, map(bool, common), modified)
 
 
 def _verify_marks(table: Table) -> list[VerifyMark]:

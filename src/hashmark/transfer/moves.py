@@ -10,17 +10,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 
 from hashmark.core import etags
+from hashmark.core.compare import is_as_proven, written_by
 from hashmark.core.errors import (
     BadDigest,
     Interrupted,
     LocalError,
     NoSuchObject,
     PreconditionFailed,
-    UnexpectedAnswer,
 )
 from hashmark.core.model import Base, Evidence, RemoteObject, Stamp
 from hashmark.core.plan import Action, Verb
@@ -34,11 +35,23 @@ from hashmark.s3.requests import Expect, Head
 from hashmark.s3.store_capabilities import SUPPORTED, UNSUPPORTED, StoreCapabilities
 from hashmark.state.state import OpenUpload
 from hashmark.transfer.action_result import ActionResult
-from hashmark.transfer.parts import CancellableHasher, OnBytes, PartsUpload, as_compared, changed, unreadable
+from hashmark.transfer.parts import (
+    CancellableHasher,
+    OnBytes,
+    PartsUpload,
+    as_compared,
+    changed,
+    read_back_differs,
+    unreadable,
+)
 from hashmark.transfer.placing import Placing
 
 MAX_SINGLE_PUT_BYTES = 64 << 20
 """A file up to this size is uploaded with one PUT, whose ETag is then an MD5."""
+
+MAX_CLOCK_DIFFERENCE = timedelta(seconds=1)
+"""By how much the time that is listed for an object may be later than that of the answer which confirmed its writing,
+where the store's machines have clocks of their own."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +149,7 @@ class Mover:
                 on_upload=lambda upload: self._note(key, upload),
                 left=self._uploads.get(key),
             )
-            return ActionResult(action, evidence, Base(action.key, md5, etag, file.size), file)
+            return ActionResult(action, evidence, self._written(action, md5, etag, file.size), file)
         try:
             data, md5, stamp = read_whole(f"{self._to.root}/{local.key}", local.size)
         except ChangedWhileReading:
@@ -155,11 +168,11 @@ class Mover:
         except (PreconditionFailed, NoSuchObject):
             # It may be the echo of our own PUT, which was answered too late and sent again.
             there = await self._head(key)
-            if there is None or (there.size, there.etag) != (file.size, md5):
+            if there is None or there.size != file.size or not etags.is_md5(there.etag or "", md5):
                 message = f"'{key}' changed in the bucket after it was compared and was not overwritten."
                 raise PreconditionFailed(message) from None
-            etag = md5
-        if etag == md5:
+            etag = there.etag or md5
+        if etags.is_md5(etag, md5):
             evidence = Evidence.ETAG_MD5
         elif self._capabilities.content_md5 is SUPPORTED:
             # The store compared the bytes with Content-MD5 and returned this ETag: the two belong together.
@@ -168,9 +181,15 @@ class Mover:
             body = await self._requests.get(key, etag=etag)
             if hashlib.md5(body, usedforsecurity=False).hexdigest() != md5:
                 # Not a BadDigest: a retry would meet our own object.
-                raise UnexpectedAnswer(f"'{key}' was uploaded, but reading it back gave other bytes.", "Push it again.")
+                raise read_back_differs(key)
             evidence = Evidence.BODY
-        return ActionResult(action, evidence, Base(action.key, md5, etag, file.size), file, from_content)
+        return ActionResult(action, evidence, self._written(action, md5, etag, file.size), file, from_content)
+
+    def _written(self, action: Action, md5: str, etag: str, size: int) -> Base:
+        """Return the base of an object that was just written, with the latest time that a listing may show for it."""
+        now = self._to.bucket.client.store_time()
+        latest = written_by(now + MAX_CLOCK_DIFFERENCE) if now else None
+        return Base(action.key, md5, etag, size, last_modified=latest)
 
     def _note(self, key: str, upload: OpenUpload | None) -> None:
         if upload is None:
@@ -234,7 +253,8 @@ class Mover:
                     file.drop()
                 raise
             file.drop()
-        return ActionResult(action, evidence, Base(action.key, md5, remote.etag or "", size), placed=placed)
+        base = Base(action.key, md5, remote.etag or "", size, last_modified=remote.last_modified)
+        return ActionResult(action, evidence, base, placed=placed)
 
     async def _fetch(
         self, action: Action, file: Unfinished, on_bytes: OnBytes, is_cancelled: Callable[[], bool]
@@ -259,7 +279,7 @@ class Mover:
         md5 = hasher.md5()
         if remote.size is not None and size != remote.size:
             raise BadDigest(f"'{key}' has {remote.size} bytes in the listing, but {size} arrived.")
-        if md5 == etag:
+        if etags.is_md5(etag, md5):
             return md5, size, Evidence.ETAG_MD5
         if base is not None and base.common and base.etag == etag and base.md5 == md5:
             return md5, size, Evidence.RECORDED
@@ -270,6 +290,7 @@ class Mover:
             etags.may_be_md5(etag)
             and known is not UNSUPPORTED
             and (known is SUPPORTED or not etags.may_be_random(etag))
+            and not self._is_outdated(remote, base)
             and not (await self._requests.head(key)).encryption
         ):
             raise BadDigest(
@@ -284,6 +305,12 @@ class Mover:
         if again.md5() != md5:
             raise BadDigest(f"'{key}' gave different bytes when it was read twice.")
         return md5, size, Evidence.BODY
+
+    def _is_outdated(self, remote: RemoteObject, base: Base | None) -> bool:
+        """Return whether the object was written again under the ETag of what was proven before."""
+        if base is None or self._capabilities.etag_follows is SUPPORTED:
+            return False
+        return remote.etag == base.etag and not is_as_proven(base, remote)
 
     async def _write(
         self,

@@ -37,6 +37,12 @@ def changed(local: LocalFile) -> FileChanged:
     return FileChanged(f"'{local.key}' changed on disk after it was compared and was not uploaded.")
 
 
+def read_back_differs(key: str) -> UnexpectedAnswer:
+    """Return the error for an object that has other bytes than those that were sent."""
+    what = f"'{key}' was uploaded, but reading it back gave other bytes."
+    return UnexpectedAnswer(what, "Replace it: `hashmark push --take mine`.")
+
+
 def unreadable(local: LocalFile, error: OSError) -> Unreadable:
     """Return the error for a file that the system does not let us read."""
     return Unreadable(f"Cannot read '{local.key}': {error.strerror}.")
@@ -166,7 +172,7 @@ class PartsUpload:
         if self._capabilities.content_md5 is SUPPORTED:
             return etag, Evidence.RECORDED  # the store compared each part with the digest taken as it was sent
         if self._bucket.digest(key, self._file.size, etag=etag) != md5:
-            raise UnexpectedAnswer(f"'{key}' was uploaded, but reading it back gave other bytes.", "Push it again.")
+            raise read_back_differs(key)
         return etag, Evidence.BODY
 
     def _parts(self, file: BinaryIO) -> Iterator[Part]:
