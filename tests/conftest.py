@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from hashmark.disk.file_system import HIDES_CHANGES, type_of
 from hashmark.embedded.embedded_bucket import EmbeddedBucket
 from hashmark.library.library import Library
 from hashmark.library.settings import create
@@ -49,6 +51,10 @@ def pytest_configure() -> None:
     """Ignore the user's own settings."""
     isolate_from_user()
     os.environ["COLUMNS"] = "160"
+    if type_of(Path(tempfile.gettempdir())) in HIDES_CHANGES:
+        # Digests are not remembered on tmpfs, which /tmp is on many systems.
+        tempfile.tempdir = os.environ["TMPDIR"] = str(Path(__file__).resolve().parent.parent / "build" / "tmp")
+        Path(tempfile.tempdir).mkdir(parents=True, exist_ok=True)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

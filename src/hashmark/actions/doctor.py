@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from hashmark.core.display import printable
 from hashmark.core.errors import (
     AccessDenied,
     ClockSkew,
@@ -15,6 +17,7 @@ from hashmark.core.errors import (
     WrongCredentials,
 )
 from hashmark.library.capabilities import probe_store, record_probe
+from hashmark.library.digest_cache import why_nothing_is_remembered
 from hashmark.library.library import Library
 from hashmark.native import kernel
 from hashmark.s3.probe import ProbeResult
@@ -117,6 +120,7 @@ def doctor(library: Library, *, abort_uploads: bool = False) -> Iterator[Check]:
         "digests are remembered" if state.persistent else "every status reads every file again",
     )
     yield _hashing()
+    yield _files(library)
     try:
         prefix = f"{settings.prefix}/" if settings.prefix else ""
         folders = library.bucket.folders(prefix)
@@ -142,6 +146,19 @@ def _hashing() -> Check:
         if instructions == kernel.BY_HASHLIB
         else "eight files at a time on each core",
     )
+
+
+def _files(library: Library) -> Check:
+    names: defaultdict[str, list[str]] = defaultdict(list)
+    for dataset in library.datasets():
+        if why := why_nothing_is_remembered(dataset):
+            names[why].append(printable(dataset.name))
+    if not names:
+        return Check(
+            "files", True, "every change of a file shows in its times", "a file is read once, until it changes"
+        )
+    detail = "; ".join(f"{', '.join(some)}: {why}" for why, some in names.items())
+    return Check("files", False, detail, "each check of these datasets reads every file")
 
 
 def _uploads(library: Library, *, abort: bool) -> Check:

@@ -28,7 +28,15 @@ from hashmark.disk.read import read_file
 from hashmark.disk.walk import Walk
 from hashmark.images.renderer import MAX_IMAGE_BYTES, Renderer
 from hashmark.library.dataset import Dataset
-from hashmark.library.digest_cache import CAPTIONS, ROWS_PER_WRITE, hashed, remember_captions, remembered_files, unread
+from hashmark.library.digest_cache import (
+    CAPTIONS,
+    ROWS_PER_WRITE,
+    hashed,
+    remember_captions,
+    remembered,
+    remembered_files,
+    unread,
+)
 from hashmark.state.state import State
 
 IMAGES = "image-1"
@@ -67,7 +75,7 @@ class _FilesOnDisk:
     def __post_init__(self) -> None:
         dataset = self.dataset
         walk = Walk(dataset.path, dataset.pairing.ignored)
-        known = remembered_files(walk, dataset.library.state.digests(dataset.name))
+        known = remembered_files(walk, remembered(dataset))
         lots = ((block, unread(block)) for block in blocks(known))
         read = hashed(dataset, lots, self.problems.append)
         files = [found.get(file.key, file) for block, found in read for file in block]

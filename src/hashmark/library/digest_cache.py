@@ -5,12 +5,14 @@ Facts about captions are taken in the same read. What is in the bucket, and what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from hashmark.core.blocks import blocks
 from hashmark.core.join import SortedSource
 from hashmark.core.model import Key, Kind, LocalFile, Problem, key_bytes
+from hashmark.disk.file_system import why_changes_may_hide
 from hashmark.disk.hashing import Hashed, file_system_now, hash_all
 from hashmark.library.dataset import Dataset
 from hashmark.state.state import State
@@ -111,14 +113,33 @@ def caption_flags(state: State, digests: Sequence[str]) -> dict[str, tuple[str, 
     return {md5: tuple(flags.split(",")) if flags else () for md5, flags in known.items()}
 
 
+def remembered(dataset: Dataset, keys: Collection[str] | None = None) -> Iterator[LocalFile]:
+    """Yield the remembered digests in key order, all or those of some keys; none where changes may hide."""
+    return iter(()) if why_nothing_is_remembered(dataset) else dataset.library.state.digests(dataset.name, keys)
+
+
+def why_nothing_is_remembered(dataset: Dataset) -> str | None:
+    """Return why no digest of this dataset may be remembered: its file system hides changes. Else None."""
+    scratch = _scratch(dataset)
+    return why_changes_may_hide(dataset.path, scratch) if scratch else None
+
+
 def clock(dataset: Dataset) -> int | None:
     """Return the time, in ns, by the clock of the file system that holds the dataset (not always the library's).
 
-    None if it is not known; then no digest may be remembered.
+    None if no digest may be remembered: the time is not known, or the file system hides changes.
     """
-    here = dataset.library.own_folder()
+    scratch = _scratch(dataset)
+    if scratch is None or why_changes_may_hide(dataset.path, scratch):
+        return None
+    return file_system_now(scratch)
+
+
+def _scratch(dataset: Dataset) -> Path | None:
+    """Return a folder for temporary files on the dataset's file system: the library's own, if that is the same one."""
     try:
-        same = dataset.path.stat().st_dev == here.stat().st_dev
+        device = dataset.path.stat().st_dev
+        here = dataset.library.own_folder()  # created, which a folder that was moved away must not be
+        return here if here.stat().st_dev == device else dataset.path
     except OSError:
         return None
-    return file_system_now(here if same else dataset.path)
