@@ -90,7 +90,7 @@ def typed(shell: Shell, answer: str, *arguments: object, meanwhile: Callable[[],
         with process:
             assert process.stderr
             asked = ""
-            while not asked.endswith(": ") and (char := process.stderr.read(1)):
+            while not asked.endswith("to go on: ") and (char := process.stderr.read(1)):
                 asked += char
             meanwhile()
             os.write(ours, answer.encode())

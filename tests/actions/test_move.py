@@ -101,7 +101,7 @@ def test_a_delete_takes_the_chosen_files_from_one_side_or_both_and_they_come_bac
     bucket = where is not Location.DISK
     assert on_disk(dataset) == (without(pairs(), keys) if disk else pairs())
     assert in_bucket(dataset) == (without(pairs(), keys) if bucket else pairs())
-    left = Verdict.LOCAL_ONLY if where is Location.BUCKET else Verdict.REMOTE_ONLY
+    left = Verdict.DELETED_REMOTELY if where is Location.BUCKET else Verdict.DELETED_LOCALLY
     assert not_synced(status(dataset)) == ({} if where is Location.BOTH else dict.fromkeys(keys, left))
 
     assert result.trash is not None
@@ -255,6 +255,7 @@ def facts(row: FileStatus) -> FileStatus:
     return row._replace(
         local=local._replace(stamp=Stamp(local.size, 0, 0, 0, 0)) if local else None,
         remote=remote._replace(last_modified=None) if remote else None,
+        base=row.base._replace(last_modified=None) if row.base else None,
     )
 
 

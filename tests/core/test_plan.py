@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from hashmark.core.errors import RefusedPlan
 from hashmark.core.model import FileStatus, Key, RemoteObject, Verdict
-from hashmark.core.plan import DELETES, Action, Direction, LeftAlone, Plan, Policy, Side, Verb, make_plan
+from hashmark.core.plan import DELETES, Action, Direction, LeftAlone, Plan, Policy, Side, Verb, make_plan, newer_side
 from support.core_values import NAMES, Sides, local, remote, status, worlds
 
-PUSH, PULL, MINE, THEIRS = Direction.PUSH, Direction.PULL, Side.MINE, Side.THEIRS
+PUSH, PULL = Direction.PUSH, Direction.PULL
+MINE, THEIRS, NEWER = Side.MINE, Side.THEIRS, Side.NEWER
 UP, DOWN, DEL_R, DEL_L = Verb.UPLOAD, Verb.DOWNLOAD, Verb.DELETE_REMOTE, Verb.DELETE_LOCAL
 LEFT = "left alone"
 NOTHING = "nothing to do"
@@ -33,8 +34,8 @@ TABLE: dict[tuple[Direction, str], tuple[FileStatus, tuple[Outcome, Outcome, Out
             "synced": (status("row.txt", Verdict.SYNCED), (NOTHING, NOTHING, NOTHING, NOTHING)),
             "local-only": (status("row.txt", Verdict.LOCAL_ONLY), (UP, UP, UP, UP)),
             "local-changed": (status("row.txt", Verdict.LOCAL_CHANGED), (UP, UP, UP, UP)),
-            "differs": (status("row.txt", Verdict.DIFFERS), (UP, UP, UP, UP)),
-            "deleted-remotely": (status("row.txt", Verdict.DELETED_REMOTELY), (UP, UP, UP, UP)),
+            "differs": (status("row.txt", Verdict.DIFFERS), (LEFT, LEFT, UP, UP)),
+            "deleted-remotely": (status("row.txt", Verdict.DELETED_REMOTELY), (LEFT, LEFT, UP, UP)),
             "remote-changed": (status("row.txt", Verdict.REMOTE_CHANGED), (LEFT, LEFT, UP, UP)),
             "conflict": (CONFLICT_EDITED, (LEFT, LEFT, UP, UP)),
             "conflict, gone here": (CONFLICT_GONE_HERE, (LEFT, LEFT, LEFT, DEL_R)),
@@ -48,8 +49,8 @@ TABLE: dict[tuple[Direction, str], tuple[FileStatus, tuple[Outcome, Outcome, Out
             "synced": (status("row.txt", Verdict.SYNCED), (NOTHING, NOTHING, NOTHING, NOTHING)),
             "remote-only": (status("row.txt", Verdict.REMOTE_ONLY), (DOWN, DOWN, DOWN, DOWN)),
             "remote-changed": (status("row.txt", Verdict.REMOTE_CHANGED), (DOWN, DOWN, DOWN, DOWN)),
-            "differs": (status("row.txt", Verdict.DIFFERS), (DOWN, DOWN, DOWN, DOWN)),
-            "deleted-locally": (status("row.txt", Verdict.DELETED_LOCALLY), (DOWN, DOWN, DOWN, DOWN)),
+            "differs": (status("row.txt", Verdict.DIFFERS), (LEFT, LEFT, DOWN, DOWN)),
+            "deleted-locally": (status("row.txt", Verdict.DELETED_LOCALLY), (LEFT, LEFT, DOWN, DOWN)),
             "local-changed": (status("row.txt", Verdict.LOCAL_CHANGED), (LEFT, LEFT, DOWN, DOWN)),
             "conflict": (CONFLICT_EDITED, (LEFT, LEFT, DOWN, DOWN)),
             "conflict, gone there": (CONFLICT_GONE_THERE, (LEFT, LEFT, LEFT, DEL_L)),
@@ -134,13 +135,56 @@ def test_transfers_come_in_key_order_and_all_deletes_after_them() -> None:
     assert (plan.direction, plan.deletes) == (PUSH, 2)
 
 
+@pytest.mark.parametrize(("direction", "verb"), [(PUSH, UP), (PULL, DOWN)])
+def test_what_differs_without_a_common_past_is_replaced_where_it_was_shown(direction: Direction, verb: Verb) -> None:
+    """And nothing else is: a conflict still needs a side."""
+    rows = [status("a", Verdict.DIFFERS), status("b", Verdict.CONFLICT)]
+    plan = make_plan(rows, Policy(direction, replace_differing=True), complete=True)
+    assert [(action.verb, action.key) for action in plan.actions] == [(verb, "a")]
+    assert [left.status.key for left in plan.left_alone] == ["b"]
+
+
+NOON_NS = 1_715_000_000 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("mine_ns", "theirs", "newer"),
+    [
+        (NOON_NS + 10**6, "2024-05-06T12:53:20Z", MINE),
+        (NOON_NS, "2024-05-06T12:53:20Z", THEIRS),
+        (NOON_NS, "2024-05-06T12:53:20.001Z", THEIRS),
+        (NOON_NS, "2024-05-06T12:53:19", MINE),
+        (NOON_NS, "yesterday", None),
+        (NOON_NS, None, None),
+        (10**30, "2024-05-06T12:53:20Z", None),
+    ],
+)
+@pytest.mark.parametrize("verdict", [Verdict.DIFFERS, Verdict.CONFLICT])
+def test_the_newer_side_is_the_one_that_was_written_later(
+    verdict: Verdict, mine_ns: int, theirs: str | None, newer: Side | None
+) -> None:
+    """A push or pull takes it if it comes from its own side; where the times are not known, neither does."""
+    row = status("a", verdict)
+    assert row.local is not None
+    assert row.remote is not None
+    here = row.local._replace(stamp=row.local.stamp._replace(mtime_ns=mine_ns))
+    row = row._replace(local=here, remote=row.remote._replace(last_modified=theirs))
+    assert newer_side(row) is newer
+    for direction, winner in ((PUSH, MINE), (PULL, THEIRS)):
+        plan = make_plan([row], Policy(direction, NEWER), complete=True)
+        assert len(plan.actions) == (newer is winner)
+        assert ["other side is newer" in left.reason for left in plan.left_alone] == (
+            [] if newer is winner else [newer is not None]
+        )
+
+
 def test_a_plan_adds_up_the_bytes_it_moves() -> None:
     """Uploads count the file, downloads the object, deletes nothing, a listing without sizes nothing."""
     up = make_plan([status("a", Verdict.LOCAL_ONLY, data=b"12345")], Policy(PUSH), complete=True)
     assert up.total_bytes == 5
     row = status("a", Verdict.DIFFERS)._replace(local=local("a", b"1"), remote=remote("a", b"1234567"))
-    assert make_plan([row], Policy(PULL), complete=True).total_bytes == 7
-    assert make_plan([row], Policy(PUSH), complete=True).total_bytes == 1
+    assert make_plan([row], Policy(PULL, THEIRS), complete=True).total_bytes == 7
+    assert make_plan([row], Policy(PUSH, MINE), complete=True).total_bytes == 1
     assert Action(DEL_R, row).size == Action(DEL_L, row).size == 0
     assert Action(DOWN, row._replace(remote=RemoteObject(Key("a")))).size == 0
 

@@ -167,7 +167,7 @@ def test_doctor_leaves_the_bucket_as_it_was(shell: Shell, seaweedfs: Store, pref
     ran = shell("doctor", "--json")
     assert ran.status == 0
     checks = {check["name"]: check["ok"] for check in ran.json["checks"] if check["name"] != "hashing"}
-    reached = "library state reach credentials listing write"
+    reached = "library state files reach credentials listing write"
     able = "etag-md5 create-only replace-only content-md5 copy etag-multipart checksum start-after conditional-delete"
     assert checks == dict.fromkeys(f"{reached} {able} uploads".split(), True) | {"etag-part-copy": False}
     assert list(seaweedfs.bucket().objects(f"{prefix}/")) == []

@@ -15,7 +15,7 @@ import pytest
 from hashmark import Dataset, Policy, plan, pull, push, run
 from hashmark.core.errors import HashmarkError
 from hashmark.core.model import Stamp
-from hashmark.core.plan import Direction
+from hashmark.core.plan import Direction, Side
 from hashmark.disk import hashing, walk
 from hashmark.library import digest_cache as local_module
 from hashmark.native.kernel import FoundFile, Kernel
@@ -304,7 +304,7 @@ def test_row_11_a_local_edit_after_the_plan_is_left_as_it_is(world: World) -> No
     fill(there, {"a.txt": b"1" * 20, "b.txt": b"2" * 20, "new.txt": b"3" * 20})
     push(there)
     fill(here, {"a.txt": TEXT, "b.txt": TEXT})
-    planned = plan(here, Policy(Direction.PULL))
+    planned = plan(here, Policy(Direction.PULL, Side.THEIRS))
 
     def edits() -> None:
         fill(here, {"a.txt": b"saved meanwhile\n", "new.txt": b"made meanwhile\n"})

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hashmark import Evidence, Policy, Verdict, plan, pull, push, run, status, verify
-from hashmark.core.plan import Direction
+from hashmark.core.plan import Direction, Side
 from hashmark.embedded.embedded_bucket import read_credentials
 from hashmark.s3 import bucket as bucket_module
 from hashmark.s3.multipart import MAX_OPEN_PARTS
@@ -235,7 +235,7 @@ def test_row_23_a_flipped_byte_on_the_way_down_never_reaches_the_file(world: Wor
     here = world.machine()
     fill(here, {"a.txt": TEXT})
     world.proxy.on("GetObject", "a.txt", flip(70), times=times)
-    planned = plan(here, Policy(Direction.PULL))
+    planned = plan(here, Policy(Direction.PULL, Side.THEIRS))
     assert [a.key for a in planned.plan.actions] == ["a.txt"]
     result = run(planned)
     if times == 1:
@@ -278,8 +278,9 @@ def test_row_24_a_flipped_byte_on_the_way_up_is_found_by_reading_back_where_the_
         result = push(here)
         assert [f.code for f in result.failures] == ["unexpected-answer"]
         assert verdicts(here) == {"a.txt": "differs"}
+        assert "--take mine" in result.failures[0].message
         world.proxy.heal()
-        assert push(here).done
+        assert push(here, take=Side.MINE).done
         assert in_bucket(here) == {"a.txt": TEXT}
 
 
@@ -312,11 +313,11 @@ def test_row_25_rot_that_the_store_itself_does_not_see_is_named_by_verify_too(wo
     assert (found["a.png"].verdict, found["a.png"].evidence) == (Verdict.DIFFERS, Evidence.BODY)
     assert found["b.png"].verdict is Verdict.SYNCED
     assert verdicts(there) == {"a.png": "differs", "b.png": "synced"}, "it is remembered"
-    pulled = pull(there)
+    pulled = pull(there, take=Side.THEIRS)
     assert [f.code for f in pulled.failures] == ["bad-digest"]
     assert on_disk(there)["a.png"] == BODY
     world.proxy.heal()
-    assert push(there).done
+    assert push(there, take=Side.MINE).done
     assert {str(row.key): row.verdict for row in verify(there, Policy(Direction.PULL)).files}["a.png"] is Verdict.SYNCED
 
 

@@ -7,9 +7,12 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from hashmark.actions.move import push
 from hashmark.core.model import Key, LocalFile, RemoteObject
 from hashmark.disk.walk import stamp_of
+from hashmark.evidence import inspection
 from hashmark.library.library import Library
 from hashmark.library.settings import create
 from hashmark.search.items import item_id
@@ -84,9 +87,10 @@ def test_looks_that_are_asked_for_together_are_one(library: Library) -> None:
 
 
 def test_a_look_that_reads_every_file_again_is_not_lost_in_one_that_does_not(
-    library: Library, seaweedfs: Store
+    library: Library, seaweedfs: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The remembered digest is wrong, as after a disk that lied about times: only reading the file finds out."""
+    monkeypatch.setattr(inspection, "MAX_SMALL_BYTES", -1)  # reading the object would find out, too
     path = library.root / STYLE / "0000.txt"
     wrong = LocalFile(Key("0000.txt"), stamp_of(path.stat()), "0" * 32)
     library.state.remember_digests(STYLE, [wrong])

@@ -48,7 +48,7 @@ def test_an_edit_during_a_job_is_shown_though_the_look_after_it_fails(library: L
     between = Between(seaweedfs, writes)
     with behind(between, library) as held, serving(held) as served:
         assert verdicts(served)["0000.txt"] == "synced"
-        served.post("/api/datasets/82/push", {}, 202)
+        served.post("/api/datasets/82/push", {"take": "mine"}, 202)
         assert between.held.wait(60)
         edit(library)
         wait_for(lambda: "0000.txt" in live_dataset(served).dirty)
@@ -152,14 +152,14 @@ def test_an_edit_that_was_looked_at_before_a_job_is_not_shown_over_what_that_doe
         assert seen.wait(60)
         looking: Callable[[], bool] = served.app.state.services.checker._running[STYLE].done
         job = served.post("/api/datasets/82/delete", {"plan": plan, "confirm": 2}, 202)["job"]
-        wait_for(lambda: verdicts(served, fresh=False)["0002.txt"] == "local-only")
+        wait_for(lambda: verdicts(served, fresh=False)["0002.txt"] == "deleted-remotely")
         go.set()
         wait_for(looking)
-        assert verdicts(served, fresh=False)["0002.txt"] == "local-only"
+        assert verdicts(served, fresh=False)["0002.txt"] == "deleted-remotely"
         between.go.set()
         served.job(job)
-        wait_for(lambda: verdicts(served, fresh=False)["0002.png"] == "local-only")
-        assert verdicts(served, fresh=False)["0002.txt"] == "local-only"
+        wait_for(lambda: verdicts(served, fresh=False)["0002.png"] == "deleted-remotely")
+        assert verdicts(served, fresh=False)["0002.txt"] == "deleted-remotely"
 
 
 # ---- what can't be looked at now
@@ -189,7 +189,7 @@ def test_an_edit_while_a_job_runs_is_grey_until_it_ends(library: Library, seawee
         assert verdicts(served)["0000.txt"] == "differs"
         page = Stream(served)
         page.has_begun()
-        job = served.post("/api/datasets/82/push", {"items": [item_id("0001.png")]}, 202)["job"]
+        job = served.post("/api/datasets/82/push", {"items": [item_id("0001.png")], "take": "mine"}, 202)["job"]
         assert between.held.wait(60)
         edit(library, "0002.txt")
         (library.root / STYLE / "0000.txt").write_bytes(before)
@@ -241,7 +241,7 @@ def test_a_folder_that_goes_while_a_job_runs_is_grey_with_all_that_was_in_it(
     between = Between(seaweedfs, writes)
     with behind(between, library) as held, serving(held) as served:
         assert verdicts(served)["more/0001.txt"] == "synced"
-        job = served.post("/api/datasets/82/push", {}, 202)["job"]
+        job = served.post("/api/datasets/82/push", {"take": "mine"}, 202)["job"]
         assert between.held.wait(60)
         folder.rename(library.root / STYLE / "other")
         within = {f"more/000{n}.{suffix}" for n in range(2) for suffix in ("png", "txt")}
@@ -327,7 +327,7 @@ def test_an_edit_of_what_was_just_sent_is_not_green_by_the_proof_of_that(library
     between = Two(seaweedfs, lambda request: writes(request) and request.path.endswith("0001.txt"), after=True)
     with behind(between, library) as held, serving(held) as served:
         verdicts(served)
-        job = served.post("/api/datasets/82/push", {}, 202)["job"]
+        job = served.post("/api/datasets/82/push", {"take": "mine"}, 202)["job"]
         assert between.held.wait(60)
         edit(library, "0001.txt")
         wait_for(lambda: verdicts(served, fresh=False)["0001.txt"] == "unverified")

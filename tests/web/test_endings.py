@@ -45,7 +45,7 @@ def test_a_job_that_is_followed_does_not_keep_it_and_what_it_did_is_whole(librar
     between = Slow(seaweedfs)
     with behind(between, library) as held, serving(held) as served:
         served.compared("82")
-        job = served.post("/api/datasets/82/push", {}, 202)["job"]
+        job = served.post("/api/datasets/82/push", {"take": "mine"}, 202)["job"]
         told = Stream(served, f"/api/jobs/{job}/events")
         told.wait(lambda events: any(event.name == "file-done" for event in events))
         since = time.monotonic()

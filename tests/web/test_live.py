@@ -171,7 +171,7 @@ def test_hostile_names_reach_the_page_as_text(served: Served, stream: Stream, li
 def test_a_job_is_told_from_its_state_to_its_end(served: Served, library: Library) -> None:
     write_pairs(library.root, STYLE, 20)
     served.compared("82")
-    job = served.post("/api/datasets/82/push", {}, 202)["job"]
+    job = served.post("/api/datasets/82/push", {"take": "mine"}, 202)["job"]
     told = Stream(served, f"/api/jobs/{job}/events")
     assert told.ended.wait(30)
     assert (told.all[0].name, told.all[-1].name) == ("state", "state")

@@ -211,7 +211,7 @@ def test_a_running_job_keeps_others_of_its_dataset_out_and_no_others(library: Li
         plan = served.post("/api/datasets/82/plan", DELETE, 200)
         retried = served.post("/api/datasets/82/push", {"items": []}, 202)["job"]
         served.job(retried)
-        job = served.post("/api/datasets/82/push", {}, 202)["job"]
+        job = served.post("/api/datasets/82/push", {"take": "mine"}, 202)["job"]
         assert between.held.wait(30)
         tried: dict[str, Callable[[], httpx.Response]] = {
             "push": lambda: served.ask("POST", "/api/datasets/82/push", json={}),
@@ -241,7 +241,7 @@ def test_what_a_job_did_is_shown_of_its_dataset_though_that_has_another_id_by_no
         served.compared("82")
         page = Stream(served)
         page.has_begun()
-        job = served.post("/api/datasets/82/push", {}, 202)["job"]
+        job = served.post("/api/datasets/82/push", {"take": "mine"}, 202)["job"]
         assert between.held.wait(60)
         write_pairs(library.root, "82_another", 1)
         wait_for(lambda: STYLE in {dataset["id"] for dataset in served.get("/api/datasets")["datasets"]})

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from hashmark.actions.status import Options, status
+from hashmark.actions.status import Options, new_bases, status
 from hashmark.core.compare import KeyState, judge
 from hashmark.core.display import printable
 from hashmark.core.events import Event, Failure
 from hashmark.core.model import Base, Evidence, FileStatus, Key, LocalFile, RemoteObject, Stamp
 from hashmark.core.plan import (
     DELETES,
+    Action,
     Direction,
     Location,
     Plan,
@@ -233,6 +234,8 @@ class _Recorder:
         self._on_done = on_done
         self._bases: list[Base] = []
         self._gone: list[Key] = []
+        self._deleted: set[Key] = set()
+        """Keys that were deleted on one side so far, and were on both."""
         self._read: list[LocalFile] = []
         self._captions: list[tuple[str, CaptionFacts]] = []
         self._trusted = False
@@ -244,10 +247,12 @@ class _Recorder:
             self._read.append(done.sent)
             if done.sent.md5 and done.from_content is not None:
                 self._captions.append((done.sent.md5, cast("CaptionFacts", done.from_content)))
-        if done.base is None:
+        if done.base is not None:
+            self._bases.append(done.base)
+        elif done.action.key in self._deleted or _other_side(done.action) is None:
             self._gone.append(done.action.key)
         else:
-            self._bases.append(done.base)
+            self._deleted.add(done.action.key)  # its base stays: it tells the next push that this was deleted
         # Only a listed ETag counts: the answer to a PUT may have another.
         listed = done.action.verb is Verb.DOWNLOAD and done.action.size > 0
         self._trusted = self._trusted or (listed and done.etag_is_md5)
@@ -278,10 +283,15 @@ def status_after(done: ActionResult, now: FileStatus) -> FileStatus | None:
         # What was sent or fetched, not what the disk may hold by now: only that is proven.
         local = done.sent or LocalFile(key, done.placed or Stamp(base.size, 0, 0, 0, 0), base.md5)
         return judge(KeyState(key, local, RemoteObject(key, base.size, base.etag), base), now.kind)
-    left = KeyState(
-        key, now.local if verb is Verb.DELETE_REMOTE else None, now.remote if verb is Verb.DELETE_LOCAL else None, None
-    )
+    here = now.local if verb is Verb.DELETE_REMOTE else None
+    there = now.remote if verb is Verb.DELETE_LOCAL else None
+    left = KeyState(key, here, there, next(iter(new_bases([now])), now.base))
     return judge(left, now.kind) if left.local or left.remote else None
+
+
+def _other_side(deleted: Action) -> LocalFile | RemoteObject | None:
+    """Return what was on the side from which nothing was deleted."""
+    return deleted.status.local if deleted.verb is Verb.DELETE_REMOTE else deleted.status.remote
 
 
 def push(dataset: Dataset, **options: Any) -> Result:

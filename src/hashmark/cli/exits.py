@@ -11,7 +11,7 @@ from hashmark.core.report import DatasetStatus, Summary
 
 if TYPE_CHECKING:
     from hashmark.actions.clean import Applied, Preview
-    from hashmark.actions.move import Result
+    from hashmark.actions.move import Planned, Result
     from hashmark.core.lint.findings import LintReport
     from hashmark.trash.undo import UndoResult
 
@@ -55,7 +55,16 @@ def for_lint(found: LintReport) -> Exit:
     return Exit.FOUND if found.findings else Exit.DONE
 
 
-_NEEDS_DECISION = {Verdict.CONFLICT, Verdict.UNVERIFIED, Verdict.REMOTE_CHANGED, Verdict.LOCAL_CHANGED}
+_REFUSED = {Verdict.REFUSED, Verdict.DIFFERS}
+"""What a push or pull does not do unless the user changes something: the name, or what to take."""
+
+_CHANGED = {Verdict.CONFLICT, Verdict.UNVERIFIED, Verdict.REMOTE_CHANGED, Verdict.LOCAL_CHANGED}
+_NEEDS_DECISION = {
+    "push": _CHANGED | {Verdict.DELETED_REMOTELY},
+    "pull": _CHANGED | {Verdict.DELETED_LOCALLY},
+    "delete": _CHANGED,
+}
+"""By the direction of the plan."""
 
 
 def for_result(result: Result) -> Exit:
@@ -66,9 +75,16 @@ def for_result(result: Result) -> Exit:
     if result.outcome.fatal and not state.files_done:
         return for_error(result.outcome.fatal)
     left = {row.status.verdict for row in result.planned.plan.left_alone}
-    if not result.done or Verdict.REFUSED in left or not result.planned.status.complete:
+    if not result.done or left & _REFUSED or not result.planned.status.complete:
         return Exit.PARTLY
-    return Exit.NOT_IN_SYNC if left & _NEEDS_DECISION else Exit.DONE
+    return Exit.NOT_IN_SYNC if left & _NEEDS_DECISION[result.planned.plan.direction] else Exit.DONE
+
+
+def for_plan(planned: Planned) -> Exit:
+    """Return the status of a plan that is only shown: 1 if there is something to do, 4 where a run would not do all."""
+    if any(row.status.verdict in _REFUSED for row in planned.plan.left_alone):
+        return Exit.PARTLY
+    return Exit.NOT_IN_SYNC if planned.plan.actions else Exit.DONE
 
 
 def worst(statuses: list[Exit]) -> Exit:

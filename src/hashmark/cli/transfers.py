@@ -12,19 +12,22 @@ from typing import Any
 from hashmark.actions.move import Planned, compared, plan_from
 from hashmark.actions.move import run as run_plan
 from hashmark.cli.arguments import Parser, datasets_of, number, one_of
-from hashmark.cli.exits import Exit, for_error, for_result, worst
+from hashmark.cli.exits import Exit, for_error, for_plan, for_result, worst
 from hashmark.cli.output import Output, confirmed, console, write_error_line
 from hashmark.cli.progress import Interruptible, ProgressDisplay
 from hashmark.cli.renderers.elements import error_json, error_text, name, print_json, problems
-from hashmark.cli.renderers.plans import deletes_text, plan_text, result_text
+from hashmark.cli.renderers.plans import deletes_text, differing_text, plan_text, result_text
 from hashmark.core.errors import HashmarkError, RefusedPlan, UsageError
+from hashmark.core.model import Verdict
 from hashmark.core.plan import WINNER, Direction, Policy, Selection, Side
+from hashmark.core.report import DatasetStatus
 from hashmark.library.dataset import Dataset
 from hashmark.library.library import Library
 
 Answer = tuple[dict[str, Any], Exit]
 """What a command answers for one dataset: its JSON document, and the exit status it leads to."""
 
+_OTHER = {Direction.PUSH: Direction.PULL, Direction.PULL: Direction.PUSH}
 _TITLES = {Direction.PUSH: "Pushing", Direction.PULL: "Pulling", Direction.DELETE: "Deleting from"}
 
 
@@ -32,7 +35,8 @@ def add_arguments(parser: Parser) -> None:
     """Declare the arguments of a push or a pull."""
     parser.datasets()
     parser.select()
-    parser.option("--take", "SIDE", "Whose content wins where both sides changed: mine or theirs.", type=one_of(Side))
+    text = "Whose content wins where both sides differ: mine (push), theirs (pull), or newer, by their times."
+    parser.option("--take", "SIDE", text, type=one_of(Side))
     parser.flag("--delete", "Also delete (to the trash) what the other side does not have.")
     text = "Allow up to N deletes. Default: a tenth of the files, or the number that you type when asked."
     parser.option("--max-delete", "N", text, type=number(int, 0))
@@ -48,9 +52,11 @@ def run(direction: Direction, arguments: Namespace) -> Exit:
         NoSuchDataset: there is no dataset of a name.
     """
     winner = WINNER[direction]
-    if arguments.take not in {None, winner}:
-        raise UsageError(f"{direction} only takes `--take {winner}`.", f"Use --take {winner}, or leave it out.")
-    policy = Policy(direction, arguments.take, arguments.delete, arguments.max_delete, tuple(arguments.select))
+    if arguments.take not in {None, winner, Side.NEWER}:
+        wrong = f"{direction} takes `--take {winner}` or `--take {Side.NEWER}`."
+        raise UsageError(wrong, f"Use one of these, or `hashmark {_OTHER[direction]} --take {arguments.take}`.")
+    select = tuple(arguments.select)
+    policy = Policy(direction, arguments.take, arguments.delete, arguments.max_delete, select=select)
 
     def transfer(dataset: Dataset) -> Answer:
         planned = _plan(dataset, policy, ask=not arguments.json and not arguments.dry_run)
@@ -85,12 +91,15 @@ def in_turn(
 
 
 def _plan(dataset: Dataset, policy: Policy, *, ask: bool) -> Planned:
-    """Return the plan. If only the number of deletes prevents it, the user may confirm by typing that number."""
+    """Return the plan. The user may confirm what it refuses: to replace what differs, and too many deletes."""
     found = compared(dataset)
+    ask = ask and sys.stdin.isatty()
+    if ask and policy.take is None:
+        policy = _confirmed(found, policy)
     try:
         return require_match(plan_from(dataset, found, policy), policy.select)
     except RefusedPlan as refusal:
-        if refusal.deletes is None or not ask or not sys.stdin.isatty():
+        if refusal.deletes is None or not ask:
             raise
         # From the same comparison, so that what is listed here is what is deleted.
         planned = plan_from(dataset, found, replace(policy, max_delete=refusal.deletes))
@@ -98,6 +107,22 @@ def _plan(dataset: Dataset, policy: Policy, *, ask: bool) -> Planned:
         if not confirmed(refusal.message, refusal.deletes):
             raise
         return planned
+
+
+def _confirmed(found: DatasetStatus, policy: Policy) -> Policy:
+    """Show the selected files that differ without a common past, and return the policy with the user's answer."""
+    rows = [row for row in found.files if row.verdict is Verdict.DIFFERS and policy.selects(row.key)]
+    if not rows:
+        return policy
+    differing_text(rows, Output(sys.stderr))
+    return replace(policy, replace_differing=confirmed(_question(len(rows), policy.direction), len(rows)))
+
+
+def _question(count: int, direction: Direction) -> str:
+    files = f"{count} file{'s' if count > 1 else ''}"
+    if direction is Direction.PUSH:
+        return f"Replace {files} in the bucket by those of this disk? The bucket's go to the trash."
+    return f"Replace {files} on this disk by those of the bucket? The disk's go to the trash."
 
 
 def require_match(planned: Planned, select: tuple[str, ...]) -> Planned:
@@ -114,7 +139,7 @@ def show_plan(planned: Planned, *, as_json: bool) -> Answer:
     """Show what would be done."""
     if not as_json:
         plan_text(planned, console())
-    return planned.to_json(), Exit.NOT_IN_SYNC if planned.plan.actions else Exit.DONE
+    return planned.to_json(), for_plan(planned)
 
 
 def carry_out(planned: Planned, *, as_json: bool) -> Answer:

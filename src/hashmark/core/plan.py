@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from hashmark.core.errors import RefusedPlan, UsageError
@@ -25,10 +26,12 @@ class Direction(StrEnum):
 
 
 class Side(StrEnum):
-    """Which content wins a conflict: the disk's (`mine`) or the bucket's (`theirs`)."""
+    """Whose content wins where both sides differ: the disk's (`mine`), the bucket's (`theirs`), or the one that was
+    written later, by the file's time and the object's (`newer`)."""
 
     MINE = "mine"
     THEIRS = "theirs"
+    NEWER = "newer"
 
 
 class Location(StrEnum):
@@ -85,7 +88,9 @@ class Selection:
 class Policy:
     """What the user requested: a push or a pull, and of which keys (`select` and `keys` as in `Selection`).
 
-    `max_delete` is the number of deletes that the user allows; the default is a tenth of the side that loses files.
+    Files that differ without a common past are replaced only by `take`, or with `replace_differing`, which says that
+    the user was shown them. `max_delete` is the number of deletes that the user allows; the default is a tenth of the
+    side that loses files.
 
     Raises:
         ValueError: the direction is a delete, which has no source: `make_delete_plan` takes a `Selection`.
@@ -95,6 +100,7 @@ class Policy:
     take: Side | None = None
     delete: bool = False
     max_delete: int | None = None
+    replace_differing: bool = False
     select: tuple[str, ...] = ()
     keys: frozenset[str] | None = None
 
@@ -162,11 +168,12 @@ class Plan:
         return sum(action.verb in DELETES for action in self.actions)
 
 
-_PUSHED = frozenset({Verdict.LOCAL_ONLY, Verdict.LOCAL_CHANGED, Verdict.DIFFERS, Verdict.DELETED_REMOTELY})
-_PULLED = frozenset({Verdict.REMOTE_ONLY, Verdict.REMOTE_CHANGED, Verdict.DIFFERS, Verdict.DELETED_LOCALLY})
+_PUSHED = frozenset({Verdict.LOCAL_ONLY, Verdict.LOCAL_CHANGED})
+_PULLED = frozenset({Verdict.REMOTE_ONLY, Verdict.REMOTE_CHANGED})
+_NEVER_ALONE = {Verdict.DIFFERS, Verdict.CONFLICT, Verdict.UNVERIFIED}
 _NEEDS_A_SIDE = {
-    Direction.PUSH: frozenset({Verdict.REMOTE_CHANGED, Verdict.CONFLICT, Verdict.UNVERIFIED}),
-    Direction.PULL: frozenset({Verdict.LOCAL_CHANGED, Verdict.CONFLICT, Verdict.UNVERIFIED}),
+    Direction.PUSH: frozenset(_NEVER_ALONE | {Verdict.REMOTE_CHANGED, Verdict.DELETED_REMOTELY}),
+    Direction.PULL: frozenset(_NEVER_ALONE | {Verdict.LOCAL_CHANGED, Verdict.DELETED_LOCALLY}),
 }
 _EXTRA = {
     Direction.PUSH: frozenset({Verdict.REMOTE_ONLY, Verdict.DELETED_LOCALLY}),
@@ -175,7 +182,12 @@ _EXTRA = {
 WINNER = {Direction.PUSH: Side.MINE, Direction.PULL: Side.THEIRS}
 """The side whose content a direction can take."""
 
+_DELETED = frozenset({Verdict.DELETED_REMOTELY, Verdict.DELETED_LOCALLY})
+
 _WHY_LEFT = {
+    Verdict.DELETED_REMOTELY: "deleted from the bucket since last in sync",
+    Verdict.DELETED_LOCALLY: "deleted from the disk since last in sync",
+    Verdict.DIFFERS: "both sides differ, and nothing shows which one is newer",
     Verdict.REMOTE_CHANGED: "the bucket's version changed since last in sync",
     Verdict.LOCAL_CHANGED: "the version on disk was edited since last in sync",
     Verdict.CONFLICT: "both sides changed",
@@ -223,11 +235,43 @@ def _decide(row: FileStatus, policy: Policy) -> Action | LeftAlone:
             return Action(Verb.DELETE_REMOTE if push else Verb.DELETE_LOCAL, row)
         where = "only in the bucket" if push else "only on disk"
         return LeftAlone(row, f"{where}; --delete would remove it")
-    if verdict in _NEEDS_A_SIDE[policy.direction] and policy.take is WINNER[policy.direction]:
-        return _take(row, policy)
     winner = WINNER[policy.direction]
+    if verdict is Verdict.DIFFERS and policy.replace_differing:
+        return _take(row, policy)
+    if verdict in _NEEDS_A_SIDE[policy.direction]:
+        newer = newer_side(row) if policy.take is Side.NEWER else None
+        if winner in {policy.take, newer}:
+            return _take(row, policy)
+        if newer:
+            return LeftAlone(row, f"{_WHY_LEFT[verdict]}; by their times, the other side is newer")
     why = f"{_WHY_LEFT[verdict]} ({row.reason})" if row.reason else _WHY_LEFT[verdict]
-    return LeftAlone(row, f"{why}; --take {winner} would overwrite it")
+    effect = "bring it back" if verdict in _DELETED else "overwrite it"
+    return LeftAlone(row, f"{why}; --take {winner} would {effect}")
+
+
+def newer_side(row: FileStatus) -> Side | None:
+    """Return the side that was written later, by the file's time and the object's; None where that is not known."""
+    mine, theirs = local_time(row), remote_time(row)
+    if mine is None or theirs is None:
+        return None
+    return Side.MINE if mine > theirs else Side.THEIRS
+
+
+def local_time(row: FileStatus) -> datetime | None:
+    """Return when the file was last modified; None without one, or with a time that no calendar has."""
+    try:
+        return datetime.fromtimestamp(row.local.stamp.mtime_ns / 1e9, UTC) if row.local else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def remote_time(row: FileStatus) -> datetime | None:
+    """Return when the object was last modified, by the listing; None where it does not say."""
+    try:
+        found = datetime.fromisoformat(row.remote.last_modified) if row.remote and row.remote.last_modified else None
+    except ValueError:
+        return None
+    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _take(row: FileStatus, policy: Policy) -> Action | LeftAlone:

@@ -139,8 +139,13 @@ def _restore_remote(home: Dataset, entry: TrashEntry, replaced: _ReplacedFiles) 
         if _etag_of(bucket, target) != in_the_way:
             raise PreconditionFailed(f"'{entry.key}' is changing in the bucket right now and was not restored.")
     bucket.copy(source, target)
-    if bucket.head(target).size != entry.size:
+    there = bucket.head(target)
+    if there.size != entry.size:
         raise PreconditionFailed(f"'{entry.key}' was restored, then replaced by someone else; the trash still has it.")
+    state = home.library.state
+    if any(base.etag == there.etag for base in state.bases(home.remote, [entry.key])):
+        # It was proven under another time, and large files would stay grey for it: the next comparison proves it again.
+        state.forget_bases(home.remote, [entry.key])
     bucket.delete(source)
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hashmark.cli.output import Output, Text
 from hashmark.cli.renderers.comparison import colour_of
 from hashmark.cli.renderers.elements import SHOWN, name, not_done, size
 from hashmark.core.display import reveal
-from hashmark.core.plan import DELETES, Verb
+from hashmark.core.plan import DELETES, Verb, local_time, remote_time
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from hashmark.actions.move import Planned, Result
+    from hashmark.core.model import FileStatus
     from hashmark.core.plan import Action
+
+_EXAMPLES = 3
 
 _PLANNED = {
     Verb.UPLOAD: "upload {}",
@@ -45,6 +50,11 @@ def plan_text(planned: Planned, out: Output) -> None:
     left_alone(planned, out)
 
 
+def shown_time(at: datetime) -> str:
+    """Return a time in this machine's time zone, to the second."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
 def action_line(action: Action) -> str:
     """Return one action on one line."""
     if action.verb in DELETES:
@@ -60,6 +70,16 @@ def deletes_text(actions: Iterable[Action], out: Output) -> None:
     if len(rows) > SHOWN:
         more = f"{len(rows) - SHOWN} more (--dry-run --max-delete {len(rows)} lists them)"
         out.print(Text(f"  … and {more}", "dim"))
+
+
+def differing_text(rows: Sequence[FileStatus], out: Output) -> None:
+    """Write how many files differ without a common past, and three of them with the times of both sides."""
+    out.print(Text(f"{len(rows)} files differ on both sides, and nothing shows which one is newer:", "bold"))
+    for row in rows[:_EXAMPLES]:
+        times = (shown_time(at) if at else "unknown" for at in (local_time(row), remote_time(row)))
+        out.print(Text(f"  {name(row.key)}: {' on this disk, '.join(times)} in the bucket"))
+    if len(rows) > _EXAMPLES:
+        out.print(Text(f"  … and {len(rows) - _EXAMPLES} more (--dry-run lists them)", "dim"))
 
 
 def left_alone(planned: Planned, out: Output) -> None:

@@ -170,6 +170,7 @@ async def plan_dialog(services: ServicesDep, live: DatasetDep, plan: str) -> str
         planned=planned,
         plan=planned.plan,
         moves=[a for a in actions if a.verb not in DELETES],
+        differing=[a for a in actions if a.status.verdict is Verdict.DIFFERS],
         overwritten=[a for a in actions if a.status.verdict in newer],
         left=planned.plan.left_alone,
         direction=direction,

@@ -13,7 +13,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from hashmark.actions.move import Planned, plan, plan_delete
 from hashmark.core.errors import RefusedPlan, UsageError
 from hashmark.core.events import to_json
-from hashmark.core.plan import WINNER, Direction, Location, Policy
+from hashmark.core.plan import WINNER, Direction, Location, Policy, Side
 from hashmark.web.session.jobs import JOB_NAMES, DatasetBusy, EventFeed, Job
 from hashmark.web.session.live_dataset import LiveDataset
 from hashmark.web.session.services import Services
@@ -64,7 +64,8 @@ async def _move(services: Services, live: LiveDataset, body: MoveBody, direction
         return _run(services, body.plan, _shown_plan(services, live, body.plan, direction))
     if (running := services.jobs.running(live.dataset)) is not None:
         raise DatasetBusy(running)
-    planned = await _plan(services, live, PlanBody(action=direction.value, items=body.items, take=body.take))
+    wanted = PlanBody(action=direction.value, items=body.items, take=body.take)
+    planned = await _plan(services, live, wanted, is_shown=False)
     return answer({"job": services.jobs.run_plan(planned).id}, 202)
 
 
@@ -81,16 +82,18 @@ def _run(services: Services, plan_id: str, planned: Planned) -> Response:
     return answer({"job": job.id}, 202)
 
 
-async def _plan(services: Services, live: LiveDataset, body: PlanBody) -> Planned:
+async def _plan(services: Services, live: LiveDataset, body: PlanBody, *, is_shown: bool = True) -> Planned:
+    """Make a plan. One that is shown before it runs contains what differs without a common past."""
     _require_bucket(services, live)
     keys = keys_of(live, body.items)
     run = services.background.run_long
     if body.action == "delete":
         return await run(plan_delete, live.dataset, body.where or Location.BOTH, keys=keys)
     direction = Direction(body.action)
-    if body.take not in {None, WINNER[direction]}:
-        raise UsageError(f"{direction} does not support take={body.take}.", f"Use take={WINNER[direction]}.")
-    return await run(plan, live.dataset, Policy(direction, take=body.take, keys=keys))
+    if body.take not in {None, WINNER[direction], Side.NEWER}:
+        raise UsageError(f"{direction} does not support take={body.take}.", f"Use take={WINNER[direction]} or newer.")
+    policy = Policy(direction, take=body.take, replace_differing=is_shown and body.take is None, keys=keys)
+    return await run(plan, live.dataset, policy)
 
 
 def _require_bucket(services: Services, live: LiveDataset) -> None:
