@@ -63,7 +63,7 @@ def test_on_a_terminal_three_are_shown_with_both_times_and_the_number_is_typed(s
     assert ran.err.count(" on this disk, 20") == 3
     assert "0000.txt: 2020-09-1" in ran.err
     assert "… and 2 more" in ran.err
-    assert "Replace 5 files in the bucket by those of this disk?" in ran.err
+    assert "Replace 5 files in the bucket with this disk's version?" in ran.err
     assert shell("status", "82").status == 0
 
 

@@ -15,7 +15,7 @@ from hashmark.cli.arguments import Parser, datasets_of, number, one_of
 from hashmark.cli.exits import Exit, for_error, for_plan, for_result, worst
 from hashmark.cli.output import Output, confirmed, console, write_error_line
 from hashmark.cli.progress import Interruptible, ProgressDisplay
-from hashmark.cli.renderers.elements import error_json, error_text, name, print_json, problems
+from hashmark.cli.renderers.elements import counted, error_json, error_text, name, print_json, problems
 from hashmark.cli.renderers.plans import deletes_text, differing_text, plan_text, result_text
 from hashmark.core.errors import HashmarkError, RefusedPlan, UsageError
 from hashmark.core.model import Verdict
@@ -119,10 +119,10 @@ def _confirmed(found: DatasetStatus, policy: Policy) -> Policy:
 
 
 def _question(count: int, direction: Direction) -> str:
-    files = f"{count} file{'s' if count > 1 else ''}"
+    files = counted(count, "file")
     if direction is Direction.PUSH:
-        return f"Replace {files} in the bucket by those of this disk? The bucket's go to the trash."
-    return f"Replace {files} on this disk by those of the bucket? The disk's go to the trash."
+        return f"Replace {files} in the bucket with this disk's version? The bucket's goes to the trash."
+    return f"Replace {files} on this disk with the bucket's version? The disk's goes to the trash."
 
 
 def require_match(planned: Planned, select: tuple[str, ...]) -> Planned:

@@ -74,7 +74,8 @@ def deletes_text(actions: Iterable[Action], out: Output) -> None:
 
 def differing_text(rows: Sequence[FileStatus], out: Output) -> None:
     """Write how many files differ without a common past, and three of them with the times of both sides."""
-    out.print(Text(f"{len(rows)} files differ on both sides, and nothing shows which one is newer:", "bold"))
+    what = "1 file differs" if len(rows) == 1 else f"{len(rows)} files differ"
+    out.print(Text(f"{what} on both sides, and nothing shows which one is newer:", "bold"))
     for row in rows[:_EXAMPLES]:
         times = (shown_time(at) if at else "unknown" for at in (local_time(row), remote_time(row)))
         out.print(Text(f"  {name(row.key)}: {' on this disk, '.join(times)} in the bucket"))
