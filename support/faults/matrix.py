@@ -61,9 +61,9 @@ ROWS: dict[int, tuple[str, str]] = {
     50: ("the beginning of an upload is not confirmed", "not begun again"),
     51: ("a clock that is off, and a store that tells its time", "corrected once, by the answer's Date"),
     52: ("a large file's transfer ends in the middle", "the next run continues it, and proves the whole"),
-    53: ("an object rewritten through a mount, under its old ETag", "read again, or grey: the old proof does not count"),
+    53: ("an object rewritten through a mount, with its old ETag", "read again, or grey: no longer proven"),
     54: ("a listing that lags behind what was written", "looked up; nothing is deleted or overwritten for it"),
-    55: ("a file system on which a change may leave a file's stamp", "every check reads every file, and says so"),
+    55: ("a file system that hides changes of a file", "every check reads every file, and says so"),
 }
 
 LIMITS: dict[int, str] = {
