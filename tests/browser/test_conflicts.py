@@ -61,7 +61,7 @@ def test_an_upload_of_everything_leaves_conflicts_alone_until_they_are_included(
     expect(plan.locator(".lead")).to_contain_text("1 file")
     expect(plan.get_by_text("1 file left alone")).to_be_visible()
     expect(plan.get_by_role("listitem").filter(has_text="0002.txt")).to_contain_text("conflict")
-    plan.get_by_role("button", name=re.compile("with this disk's version")).click()
+    plan.get_by_role("button", name=re.compile("take this disk's version")).click()
     expect(plan.locator(".lead")).to_contain_text("2 files")
     manager.confirm()
     manager.expect_done()

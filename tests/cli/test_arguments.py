@@ -67,7 +67,7 @@ def test_the_library_has_a_short_option(words: list[str]) -> None:
         ("init", "", "Missing: --remote."),
         ("push", "82 --select", "--select needs a value: GLOB."),
         ("push", "82 --dry-run=1", "--dry-run takes no value."),
-        ("push", "82 --take thiers", "--take: 'thiers' is not valid. Valid values: mine, theirs."),
+        ("push", "82 --take thiers", "--take: 'thiers' is not valid. Valid values: mine, theirs, newer."),
         ("delete", "82 --select x --from here", "--from: 'here' is not valid. Valid values: disk, bucket, both."),
         ("push", "82 --max-delete -1", "--max-delete: '-1' is not a whole number of 0 or more."),
         ("push", "82 --max-delete 1.5", "--max-delete: '1.5' is not a whole number of 0 or more."),
