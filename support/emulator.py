@@ -29,8 +29,6 @@ KEYS_PER_PAGE = 1000
 class Quirks:
     """What the store does differently."""
 
-    page_keys: int = KEYS_PER_PAGE
-    """Keys on one page of a listing."""
     etag: str = "md5"
     """What the ETag of a PUT is: `md5`; `MD5` in upper case; `random` hex digits (MinIO without `--compat`);
     `time` and size, as 32 hex digits (chimera, issue 469)."""
@@ -105,7 +103,7 @@ class Emulator:
         for key in sorted(self._listed(), key=lambda key: key.encode("utf-8", "surrogateescape")):
             if not key.startswith(prefix) or key.encode() <= after.encode():
                 continue
-            if len(rows) == min(int(query.get("max-keys", KEYS_PER_PAGE)), self.quirks.page_keys):
+            if len(rows) == int(query.get("max-keys", KEYS_PER_PAGE)):
                 more = True
                 break
             cut = key.find(delimiter, len(prefix)) if delimiter else -1

@@ -16,7 +16,7 @@ from hashmark.core.errors import (
     NoCredentials,
     WrongCredentials,
 )
-from hashmark.library.capabilities import probe_store, record_probe
+from hashmark.library.capabilities import contradictions, probe_store, record_probe
 from hashmark.library.digest_cache import why_nothing_is_remembered
 from hashmark.library.library import Library
 from hashmark.native import kernel
@@ -179,10 +179,16 @@ def _uploads(library: Library, *, abort: bool) -> Check:
 
 def _probe_results(library: Library) -> Iterator[Check]:
     found: list[ProbeResult] = []
+    contradicted = contradictions(library)
     try:
         for finding in probe_store(library):
             found.append(finding)
             good, bad, unknown = MEANING[finding.name]
+            if finding.name in contradicted:
+                yield Check(
+                    finding.name, False, "an object that was read, or listed as unchanged, shows otherwise", bad
+                )
+                continue
             meaning = good if finding.ok else bad if finding.ok is False else unknown
             yield Check(finding.name, finding.ok, finding.detail, meaning)
     except HashmarkError as error:

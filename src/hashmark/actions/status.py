@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hashmark.core.blocks import blocks
@@ -34,7 +35,7 @@ from hashmark.disk.hashing import Hashed
 from hashmark.disk.walk import SelectedWalk, Walk
 from hashmark.evidence.inspection import BodyComparison, by_body
 from hashmark.evidence.settler import Settler
-from hashmark.library.capabilities import capabilities, record_contradictions, record_shown
+from hashmark.library.capabilities import capabilities, contradictions, record_contradictions, record_shown
 from hashmark.library.dataset import Dataset
 from hashmark.library.digest_cache import (
     ROWS_PER_WRITE,
@@ -100,14 +101,14 @@ class Scan:
     def problems(self) -> list[Problem]:
         """What kept files from being judged, and other things to know."""
         state = self.dataset.library.state.problem
-        slow = self._slow()
+        why = self._why_nothing_is_remembered
+        slow = Problem("", "every-file-is-read", f"Each check reads every file: {why}.") if why else None
         general = [*self.dataset.library.warnings(), *([state] if state else []), *([slow] if slow else [])]
         return [*general, *self._walk.problems, *self._problems]
 
-    def _slow(self) -> Problem | None:
-        if why := why_nothing_is_remembered(self.dataset):
-            return Problem("", "every-file-is-read", f"Each check reads every file: {why}.")
-        return None
+    @functools.cached_property
+    def _why_nothing_is_remembered(self) -> str | None:
+        return why_nothing_is_remembered(self.dataset)
 
     @property
     def complete(self) -> bool:
@@ -138,7 +139,14 @@ class Scan:
 
     def _settler(self) -> Settler:
         dataset, library = self.dataset, self.dataset.library
-        return Settler(library.bucket, dataset.path, dataset.prefix, capabilities(library), on_body=self._note_body)
+        return Settler(
+            library.bucket,
+            dataset.path,
+            dataset.prefix,
+            capabilities(library),
+            withdrawn=contradictions(library),
+            on_body=self._note_body,
+        )
 
     def _note_body(self, row: KeyState, body: BodyComparison | None) -> None:
         if body is None:
@@ -183,12 +191,17 @@ class Scan:
         return unread(local for (_, local, remote, base), _ in rows if remote is not None or base is not None)
 
     def _digests(self) -> Iterator[LocalFile]:
-        return iter(()) if self.options.rehash else remembered(self.dataset)
+        return self._remembered()
+
+    def _remembered(self, keys: Collection[Key] | None = None) -> Iterator[LocalFile]:
+        if self.options.rehash or self._why_nothing_is_remembered:
+            return iter(())
+        return self.dataset.library.state.digests(self.dataset.name, keys)
 
     def _recorded(self, statuses: Iterable[FileStatus], settler: Settler) -> Iterator[FileStatus]:
         """Yield the same statuses, and record as bases what they prove equal."""
         state, remote = self.dataset.library.state, self.dataset.remote
-        trusted_before = settler.trusted
+        trusted_before, withdrawn_before = settler.trusted, frozenset(settler.withdrawn)
         proven: list[Base] = []
         for block in blocks(statuses):
             proven += new_bases(block)
@@ -200,7 +213,7 @@ class Scan:
         state.record_bases(remote, proven)
         self._forget_gone()
         record_shown(self.dataset.library, settler.trusted - trusted_before)
-        record_contradictions(self.dataset.library, settler.withdrawn)
+        record_contradictions(self.dataset.library, settler.withdrawn - withdrawn_before)
 
     def _read_different(self, statuses: list[FileStatus]) -> list[Base]:
         """Return bases for the objects that were read and differ."""
@@ -311,7 +324,7 @@ class Rescan(Scan):
         return self._listed, dataset.library.state.bases(dataset.remote, self._keys), self._settler()
 
     def _digests(self) -> Iterator[LocalFile]:
-        return remembered(self.dataset, self._keys)
+        return self._remembered(self._keys)
 
     def _forget_gone(self) -> None:
         """Do nothing: an old listing can't show that a key is no longer in the bucket."""

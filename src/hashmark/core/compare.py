@@ -89,9 +89,14 @@ LISTING_LAG = timedelta(minutes=10)
 _SECONDS = len("2026-11-30T12:00:00")
 
 
-def written_by(time: datetime) -> str:
-    """Return the `last_modified` of a base whose object we wrote: it is no later than this time, in UTC."""
-    return f"<{time:%Y-%m-%dT%H:%M:%S}Z"
+MAX_CLOCK_DIFFERENCE = timedelta(seconds=1)
+"""By how much the time that is listed for an object may be later than that of the answer which confirmed its writing,
+where the store's machines have clocks of their own."""
+
+
+def written_by(answered: datetime | None) -> str | None:
+    """Return the `last_modified` of a base whose object we wrote, by the time of the answer, in UTC."""
+    return f"<{answered + MAX_CLOCK_DIFFERENCE:%Y-%m-%dT%H:%M:%S}Z" if answered else None
 
 
 def is_provisional(base: Base) -> bool:

@@ -9,7 +9,7 @@ ETags are. What stays open is `unverified`, with the reason and what would settl
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -82,6 +82,7 @@ class Settler:
         prefix: str,
         capabilities: StoreCapabilities = NOTHING_KNOWN,
         *,
+        withdrawn: Collection[Evidence] = (),
         on_body: Callable[[KeyState, BodyComparison | None], None] = lambda _row, _body: None,
     ) -> None:
         self._bucket = bucket
@@ -95,7 +96,7 @@ class Settler:
             etags_known[Evidence.ETAG_MULTIPART] = capabilities.etag_multipart
         self._earned = {kind for kind, known in etags_known.items() if known is SUPPORTED}
         self._may_earn = frozenset(kind for kind, known in etags_known.items() if known is not UNSUPPORTED)
-        self.withdrawn: set[Evidence] = set()
+        self.withdrawn: set[Evidence] = set(withdrawn)
 
     @property
     def trusted(self) -> frozenset[Evidence]:

@@ -44,7 +44,6 @@ def _capabilities(library: Library, facts: Mapping[str, str]) -> StoreCapabiliti
     endpoint = library.bucket.client.endpoint
     recorded = {field: facts.get(field.replace("_", "-")) for field in StoreCapabilities._fields}
     values = (SUPPORTED.value, UNSUPPORTED.value)
-    recorded |= {kind.replace("-", "_"): UNSUPPORTED.value for kind in _OF_ETAGS if _CONTRADICTED + kind in facts}
     return documented(endpoint.hostname, is_aws=endpoint.is_aws)._replace(
         **{field: Capability(value) for field, value in recorded.items() if value in values}
     )
@@ -101,6 +100,16 @@ def record_shown(library: Library, shown: Collection[Evidence]) -> None:
         known = library.state.facts(store)
         facts = {str(kind): SUPPORTED.value for kind in shown if known.get(kind) != UNSUPPORTED.value}
         library.state.record_facts(store, facts)
+
+
+def contradictions(library: Library) -> frozenset[Evidence]:
+    """Return what objects have shown the store's ETags not to be, though a probe may have seen it.
+
+    It concerns mismatches alone. A transfer does not heed it: what was read may also be a damaged object, and the bytes
+    of one must not be taken for good.
+    """
+    facts = library.state.facts(library.bucket.store)
+    return frozenset(kind for kind in _OF_ETAGS if _CONTRADICTED + kind in facts)
 
 
 def record_contradictions(library: Library, shown: Collection[Evidence]) -> None:

@@ -5,7 +5,7 @@ Facts about captions are taken in the same read. What is in the bucket, and what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -113,9 +113,9 @@ def caption_flags(state: State, digests: Sequence[str]) -> dict[str, tuple[str, 
     return {md5: tuple(flags.split(",")) if flags else () for md5, flags in known.items()}
 
 
-def remembered(dataset: Dataset, keys: Collection[str] | None = None) -> Iterator[LocalFile]:
-    """Yield the remembered digests in key order, all or those of some keys; none where changes may hide."""
-    return iter(()) if why_nothing_is_remembered(dataset) else dataset.library.state.digests(dataset.name, keys)
+def remembered(dataset: Dataset) -> Iterator[LocalFile]:
+    """Yield the remembered digests in key order; none where changes may hide."""
+    return iter(()) if why_nothing_is_remembered(dataset) else dataset.library.state.digests(dataset.name)
 
 
 def why_nothing_is_remembered(dataset: Dataset) -> str | None:
@@ -130,9 +130,7 @@ def clock(dataset: Dataset) -> int | None:
     None if no digest may be remembered: the time is not known, or the file system hides changes.
     """
     scratch = _scratch(dataset)
-    if scratch is None or why_changes_may_hide(dataset.path, scratch):
-        return None
-    return file_system_now(scratch)
+    return None if scratch is None or why_changes_may_hide(dataset.path, scratch) else file_system_now(scratch)
 
 
 def _scratch(dataset: Dataset) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hashmark.core.etags import is_md5
 from hashmark.core.model import Base, Evidence, LocalFile, Stamp
 from hashmark.core.plan import Action
 
@@ -26,4 +27,4 @@ class ActionResult:
     @property
     def etag_is_md5(self) -> bool:
         """Whether the object's ETag was seen to be the MD5 of its bytes."""
-        return self.base is not None and self.base.etag == self.base.md5
+        return self.base is not None and is_md5(self.base.etag, self.base.md5)

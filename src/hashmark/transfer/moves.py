@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 
@@ -48,10 +47,6 @@ from hashmark.transfer.placing import Placing
 
 MAX_SINGLE_PUT_BYTES = 64 << 20
 """A file up to this size is uploaded with one PUT, whose ETag is then an MD5."""
-
-MAX_CLOCK_DIFFERENCE = timedelta(seconds=1)
-"""By how much the time that is listed for an object may be later than that of the answer which confirmed its writing,
-where the store's machines have clocks of their own."""
 
 
 @dataclass(frozen=True)
@@ -187,9 +182,7 @@ class Mover:
 
     def _written(self, action: Action, md5: str, etag: str, size: int) -> Base:
         """Return the base of an object that was just written, with the latest time that a listing may show for it."""
-        now = self._to.bucket.client.store_time()
-        latest = written_by(now + MAX_CLOCK_DIFFERENCE) if now else None
-        return Base(action.key, md5, etag, size, last_modified=latest)
+        return Base(action.key, md5, etag, size, last_modified=written_by(self._to.bucket.client.store_time()))
 
     def _note(self, key: str, upload: OpenUpload | None) -> None:
         if upload is None:
