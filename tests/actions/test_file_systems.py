@@ -64,6 +64,7 @@ def test_nothing_is_remembered_of_what_was_pulled_to_tmpfs(in_memory: Dataset, w
     assert push(there).done
     assert pull(in_memory).done
     assert list(in_memory.library.state.digests(in_memory.name)) == []
+    assert digest_cache.clock(in_memory) is None, "without a time, no digest ever counts as settled"
 
 
 def test_elsewhere_nothing_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
