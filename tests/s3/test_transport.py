@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 import subprocess
 import sys
 import threading
@@ -113,6 +114,16 @@ def test_what_may_pass_is_tried_again_and_nothing_else(
         with pytest.raises(expected):
             client_of(server.url).call("CopyObject", "PUT", "k", headers={"x-amz-copy-source": "/b/k"})
         assert len(server.seen) == count
+
+
+def test_trying_again_draws_none_of_the_programs_random_numbers() -> None:
+    """A script that seeds them to train on the same order of pictures gets that order, whatever the store does."""
+    replies = iter([Reply(503), Reply(503)])
+    before = random.getstate()
+    with scripted(lambda _request: next(replies, Reply())) as server:
+        client_of(server.url).call("HeadObject", "GET", "k")
+        assert len(server.seen) == 3
+    assert random.getstate() == before
 
 
 def test_the_body_of_a_request_is_let_go_with_its_answer() -> None:

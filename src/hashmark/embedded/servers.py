@@ -134,7 +134,7 @@ def free_ports(count: int, *, with_offset: int = 0) -> list[int]:
     sockets: list[socket.socket] = []
     ports: list[int] = []
     try:
-        for port in random.sample(range(10_000, 32_000 - with_offset), 22_000 - with_offset):
+        for port in random.SystemRandom().sample(range(10_000, 32_000 - with_offset), 22_000 - with_offset):
             wanted = [port] if ports or not with_offset else [port, port + with_offset]
             if all(_bound(each, sockets) for each in wanted):
                 ports.append(port)
