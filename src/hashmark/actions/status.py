@@ -35,7 +35,13 @@ from hashmark.disk.hashing import Hashed
 from hashmark.disk.walk import SelectedWalk, Walk
 from hashmark.evidence.inspection import BodyComparison, by_body
 from hashmark.evidence.settler import Settler
-from hashmark.library.capabilities import capabilities, contradictions, record_contradictions, record_shown
+from hashmark.library.capabilities import (
+    capabilities,
+    contradictions,
+    record_contradictions,
+    record_exact_listing,
+    record_shown,
+)
 from hashmark.library.dataset import Dataset
 from hashmark.library.digest_cache import (
     ROWS_PER_WRITE,
@@ -94,8 +100,14 @@ class Scan:
         self._walk: Walk = Walk(dataset.path, dataset.pairing.ignored)
         self._problems: list[Problem] = []
         self._gone: list[Key] = []
+        self._objects: Iterator[RemoteObject] | None = None
         self._read: dict[Key, Base] = {}
         """What was found by reading objects, until it is recorded."""
+
+    def request(self) -> None:
+        """Request the first page of the listing now, so that it is on its way while other datasets are compared."""
+        if self.options.against is None:
+            self._objects = objects_of(self.dataset)
 
     @property
     def problems(self) -> list[Problem]:
@@ -134,7 +146,7 @@ class Scan:
         if against is not None:
             return against, (), Settler(None, dataset.path, dataset.prefix)
         # Requested first: the listing is on its way while the disk is read.
-        objects = objects_of(dataset)
+        objects = self._objects or objects_of(dataset)
         return objects, dataset.library.state.bases(dataset.remote), self._settler()
 
     def _settler(self) -> Settler:
@@ -202,6 +214,7 @@ class Scan:
         """Yield the same statuses, and record as bases what they prove equal."""
         state, remote = self.dataset.library.state, self.dataset.remote
         trusted_before, withdrawn_before = settler.trusted, frozenset(settler.withdrawn)
+        exact_before = settler.exact_listing
         proven: list[Base] = []
         for block in blocks(statuses):
             proven += new_bases(block)
@@ -214,6 +227,8 @@ class Scan:
         self._forget_gone()
         record_shown(self.dataset.library, settler.trusted - trusted_before)
         record_contradictions(self.dataset.library, settler.withdrawn - withdrawn_before)
+        if settler.exact_listing is not exact_before:
+            record_exact_listing(self.dataset.library, settler.exact_listing)
 
     def _read_different(self, statuses: list[FileStatus]) -> list[Base]:
         """Return bases for the objects that were read and differ."""
@@ -340,7 +355,12 @@ def status(
     Raises:
         StoreError: the bucket can't be reached or listed completely.
     """
-    scan = Scan(dataset, options)
+    return status_of(Scan(dataset, options), on_file)
+
+
+def status_of(scan: Scan, on_file: Callable[[FileStatus], None] = lambda _status: None) -> DatasetStatus:
+    """Return the result of a comparison that was not iterated yet, as `status` does."""
+    dataset = scan.dataset
     files = refuse_collisions(_passed_on(scan, on_file))
     paired = pair_up(files, dataset.pairing)
     return DatasetStatus(

@@ -10,7 +10,10 @@ from hashmark.core.model import Verdict
 from hashmark.core.report import DatasetStatus, Summary
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hashmark.actions.clean import Applied, Preview
+    from hashmark.actions.doctor import Check
     from hashmark.actions.move import Planned, Result
     from hashmark.core.lint.findings import LintReport
     from hashmark.trash.undo import UndoResult
@@ -85,6 +88,13 @@ def for_plan(planned: Planned) -> Exit:
     if any(row.status.verdict in _REFUSED for row in planned.plan.left_alone):
         return Exit.PARTLY
     return Exit.NOT_IN_SYNC if planned.plan.actions else Exit.DONE
+
+
+def for_checks(checks: Sequence[Check]) -> Exit:
+    """Return the status of a doctor: 3 if nothing works, 1 if something works with limits."""
+    if any(check.vital and check.ok is False for check in checks):
+        return Exit.STORE
+    return Exit.DONE if all(check.ok for check in checks) else Exit.FOUND
 
 
 def worst(statuses: list[Exit]) -> Exit:

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from hashmark.actions.status import Options, Scan, count_issues
-from hashmark.actions.status import status as compare
+from hashmark.actions.scans import requested
+from hashmark.actions.status import Options, Scan, count_issues, status_of
 from hashmark.cli.arguments import Parser, datasets_of
 from hashmark.cli.exits import Exit, for_status, worst
 from hashmark.cli.output import Output, console
@@ -85,16 +85,27 @@ def _show_text(
     limit = NO_LIMIT if arguments.all else SHOWN
     detailed = len(datasets) == 1 or arguments.all
     shown: set[Problem] = set()
-    return worst([_show_dataset(dataset, options, limit, shown, detailed=detailed) for dataset in datasets])
+    count = _Count()
+    scans = requested(Scan(dataset, options, count) for dataset in datasets)
+    return worst([_show_dataset(scan, count, limit, shown, detailed=detailed) for scan in scans])
 
 
-def _show_dataset(dataset: Dataset, options: Options, limit: int, shown: set[Problem], *, detailed: bool) -> Exit:
+class _Count:
+    """Passes what a comparison has read on to the display of its dataset."""
+
+    def __init__(self) -> None:
+        self.show: Callable[[int, int], None] = lambda _files, _bytes: None
+
+    def __call__(self, files: int, size: int) -> None:
+        self.show(files, size)
+
+
+def _show_dataset(scan: Scan, count: _Count, limit: int, shown: set[Problem], *, detailed: bool) -> Exit:
     """Write one dataset; problems that were `shown` with another one are not repeated."""
-    out = console()
+    out, dataset = console(), scan.dataset
     summary = Summary(keep=limit if detailed else 0)
     names = _Names(dataset)
-    with _reading(dataset) as on_read:
-        scan = Scan(dataset, options, on_read)
+    with _reading(dataset) as count.show:
         for block in blocks(scan):
             summary.add(block)
             if summary.total <= MAX_PAIRED_FILES:
@@ -162,8 +173,8 @@ def _show_json(
 ) -> Exit:
     """Write the whole comparison as one JSON document."""
     documents, exits = [], []
-    for dataset in datasets:
-        found = compare(dataset, options)
+    for scan in requested(Scan(dataset, options) for dataset in datasets):
+        found = status_of(scan)
         documents.append(found.to_json())
         exits.append(for_status(found, complete=found.complete))
     against = {"against": saved.to_json()} if saved else {}
