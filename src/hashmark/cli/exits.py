@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from hashmark.core.errors import HashmarkError, Interrupted, LocalError, RefusedPlan, StoreError
+from hashmark.core.errors import HashmarkError, Interrupted, LocalError, NotInSync, RefusedPlan, StoreError
 from hashmark.core.model import Verdict
 from hashmark.core.report import DatasetStatus, Summary
 
@@ -35,17 +35,19 @@ def for_error(error: HashmarkError) -> Exit:
         return Exit.INTERRUPTED
     if isinstance(error, StoreError):
         return Exit.STORE
+    if isinstance(error, NotInSync):
+        return Exit.NOT_IN_SYNC
     if isinstance(error, LocalError | RefusedPlan):
         return Exit.PARTLY
     return Exit.USAGE
 
 
 def for_status(found: DatasetStatus | Summary, *, complete: bool) -> Exit:
-    """Return the status of a comparison."""
+    """Return the status of a comparison. Nothing on either side leaves nothing to do, though it is not in sync."""
     refused = found.counts.get(Verdict.REFUSED, 0)
     if refused or not complete:
         return Exit.PARTLY
-    return Exit.DONE if found.in_sync else Exit.NOT_IN_SYNC
+    return Exit.DONE if found.in_sync or not sum(found.counts.values()) else Exit.NOT_IN_SYNC
 
 
 def for_lint(found: LintReport) -> Exit:

@@ -15,10 +15,11 @@ from hashmark.actions.status import status as compare
 from hashmark.cli.arguments import Parser, datasets_of
 from hashmark.cli.exits import Exit, for_status, worst
 from hashmark.cli.output import Output, console
-from hashmark.cli.renderers.comparison import attention, health_line, status_line
-from hashmark.cli.renderers.elements import SHOWN, print_json, problems
+from hashmark.cli.renderers.comparison import attention, health_line, ignored_lines, status_line
+from hashmark.cli.renderers.elements import SHOWN, name, print_json, problems
 from hashmark.core.blocks import blocks
 from hashmark.core.errors import UsageError
+from hashmark.core.ignored import root_json, root_text
 from hashmark.core.lint.health import CaptionHealth
 from hashmark.core.model import FileStatus, Key, Kind, Problem
 from hashmark.core.pairs import aggregate_captions, in_order, pair_names
@@ -85,7 +86,10 @@ def _show_text(
     limit = NO_LIMIT if arguments.all else SHOWN
     detailed = len(datasets) == 1 or arguments.all
     shown: set[Problem] = set()
-    return worst([_show_dataset(dataset, options, limit, shown, detailed=detailed) for dataset in datasets])
+    status = worst([_show_dataset(dataset, options, limit, shown, detailed=detailed) for dataset in datasets])
+    if not arguments.datasets and (ignored := root_text(library.ignored())):
+        console().print(f"Ignored in {name(str(library.root))}: {ignored}", style="dim")
+    return status
 
 
 def _show_dataset(dataset: Dataset, options: Options, limit: int, shown: set[Problem], *, detailed: bool) -> Exit:
@@ -104,10 +108,9 @@ def _show_dataset(dataset: Dataset, options: Options, limit: int, shown: set[Pro
     out.print(status_line(dataset, summary))
     if paired:
         health_line(paired.health, out)
+    ignored_lines(scan.ignored, scan.ignored_objects, out)
     if detailed:
         attention(summary, out, limit)
-        if scan.ignored:
-            out.print(f"\n{scan.ignored} ignored (caches of trainers and of the desktop)", style="dim")
     problems([problem for problem in (*scan.problems, *pairing_problems) if problem not in shown], out)
     shown.update(scan.problems)
     return for_status(summary, complete=scan.complete)
@@ -158,15 +161,19 @@ class _Names:
 
 
 def _show_json(
-    library: Library, datasets: list[Dataset], options: Options, saved: SavedListing | None, _arguments: Namespace
+    library: Library, datasets: list[Dataset], options: Options, saved: SavedListing | None, arguments: Namespace
 ) -> Exit:
-    """Write the whole comparison as one JSON document."""
-    documents, exits = [], []
+    """Write the whole comparison as one JSON document. Of single datasets it does not say what is beside them."""
+    documents, exits, in_sync = [], [], bool(datasets)
     for dataset in datasets:
         found = compare(dataset, options)
         documents.append(found.to_json())
+        in_sync = in_sync and found.in_sync
         exits.append(for_status(found, complete=found.complete))
     against = {"against": saved.to_json()} if saved else {}
     remote = library.settings.remote.url
-    print_json({"library": str(library.root), "remote": remote, **against, "datasets": documents})
+    in_sync = in_sync and not (library.refused and not arguments.datasets)
+    ignored = {} if arguments.datasets else {"ignored": root_json(library.ignored())}
+    head = {"library": str(library.root), "remote": remote, "inSync": in_sync, **against}
+    print_json({**head, "datasets": documents, **ignored})
     return worst(exits)
