@@ -33,7 +33,7 @@ GROUPS = {
         "undo": "Undo a cleaning, or an undo. Keeps and shows files that were edited since.",
         "trash list": "List the batches in the trash: one for each run that replaced or deleted files.",
         "trash restore": "Restore a batch to where it was. Files that it overwrites go to the trash.",
-        "trash empty": "Delete the trash, or one batch of it, permanently.",
+        "trash empty": "Delete permanently what this machine moved to the trash, or one batch of it.",
     },
     "Browser": {
         "serve": "Show the library in the browser. Only the printed link gives access.",
