@@ -15,7 +15,7 @@ from hashmark.trash.contents import trash_entries
 from support.datasets import LibraryMaker
 from support.stores import Store
 
-KINDS = [*Direction, "edit", "restore", "clean", "undo"]
+KINDS = [*Direction, "edit", "rename", "restore", "clean", "undo"]
 
 
 def test_a_name_says_when_and_what_and_on_which_machine(seaweedfs: Store, library_on: LibraryMaker) -> None:

@@ -12,6 +12,7 @@ from hashmark.core.report import DatasetStatus, Summary
 if TYPE_CHECKING:
     from hashmark.actions.clean import Applied, Preview
     from hashmark.actions.move import Planned, Result
+    from hashmark.actions.rename import PlannedRename, RenameResult
     from hashmark.core.lint.findings import LintReport
     from hashmark.trash.undo import UndoResult
 
@@ -87,6 +88,21 @@ def for_plan(planned: Planned) -> Exit:
     if any(row.status.verdict in _REFUSED for row in planned.plan.left_alone):
         return Exit.PARTLY
     return Exit.NOT_IN_SYNC if planned.plan.actions else Exit.DONE
+
+
+def for_renamed(result: RenameResult) -> Exit:
+    """Return the status of a rename: 0 if no two names collide any more."""
+    if result.interrupted:
+        return Exit.INTERRUPTED
+    left = result.failures or result.not_tried or result.planned.plan.left_alone
+    return Exit.PARTLY if left else Exit.DONE
+
+
+def for_rename_plan(planned: PlannedRename) -> Exit:
+    """Return the status of a rename that is only shown, as `for_plan` does."""
+    if planned.plan.left_alone:
+        return Exit.PARTLY
+    return Exit.NOT_IN_SYNC if planned.plan.renames else Exit.DONE
 
 
 def worst(statuses: list[Exit]) -> Exit:

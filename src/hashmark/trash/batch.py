@@ -26,7 +26,7 @@ from hashmark.library.library import Library
 from hashmark.library.machine import machine_id
 from hashmark.trash.journal import Journal, read_journal
 
-_NAME = re.compile(r"\d{8}T\d{6}Z-(push|pull|delete|edit|restore|clean|undo)-[0-9a-f]{4,8}(?:-([0-9a-f]{8}))?")
+_NAME = re.compile(r"\d{8}T\d{6}Z-(push|pull|delete|edit|rename|restore|clean|undo)-[0-9a-f]{4,8}(?:-([0-9a-f]{8}))?")
 """The last part is the ID of the machine (see `library.machine`), which earlier versions did not write."""
 
 UNDO_OF = "undo of "

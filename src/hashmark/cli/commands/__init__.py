@@ -23,6 +23,7 @@ GROUPS = {
     "Transfer": {
         "push": "Upload what the bucket lacks. Overwrites nothing that you were not shown.",
         "pull": "Download what the disk lacks. Keeps edits on disk unless you use --take theirs.",
+        "rename": "Rename in the bucket what was renamed on disk in letter case or accents only, or the reverse.",
         "delete": "Move the selected files to the trash: on disk, in the bucket, or both.",
     },
     "Captions": {
