@@ -38,6 +38,14 @@ def test_an_interrupted_rename_is_finished_in_the_bucket_only() -> None:
     assert "has both names" in plan(*rows, match=Match.BUCKET).left_alone[0].reason
 
 
+def test_an_interrupted_rename_on_disk_is_finished_there() -> None:
+    """The two names are links to one file, and the bucket has one of them."""
+    rows = (row("A.txt", "db"), row("a.txt", "d"))
+    (rename,) = plan(*rows, match=Match.BUCKET).renames
+    assert rename.names(Match.BUCKET) == ("a.txt", "A.txt")
+    assert plan(*rows).renames == ()
+
+
 @pytest.mark.parametrize(
     ("rows", "why"),
     [

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from support.command import Shell, library, typed
 from support.datasets import write_pairs
+from support.faults.killing import Killer
+from support.file_trees import tree
 from support.stores import Store
 
 
@@ -39,6 +42,29 @@ def test_a_collision_names_the_command_that_resolves_it(shell: Shell) -> None:
     assert "are in the trash, as batch" in ran.out
     assert shell("status", "82").status == 0
     assert shell("rename", "82").out == "82_stellar_sketch: nothing to rename\n"
+
+
+@pytest.mark.parametrize("match", ["disk", "bucket"])
+def test_killed_at_any_step_a_rename_loses_nothing_and_the_next_one_finishes_it(
+    shell: Shell, seaweedfs: Store, prefix: str, match: str
+) -> None:
+    run, bucket, folder = Killer(shell.cwd, shell.environment), seaweedfs.bucket(), shell.cwd / "82_stellar_sketch"
+    contents = set(tree(folder).values())
+    words = ("rename", "82", "--match", match, "--yes")
+    kills = 0
+    for at in range(1, 200):
+        if run(*words, at=at).status != -signal.SIGKILL:
+            break
+        kills += 1
+        assert set(tree(folder).values()) == contents
+        keys = [row.key for row in bucket.objects(f"{prefix}/82_stellar_sketch/")]
+        assert {bucket.get(f"{prefix}/82_stellar_sketch/{key}") for key in keys} == contents
+    assert kills > 5
+    ran = shell(*words)
+    assert (ran.status, shell("status", "82").status) == (0, 0), ran.out
+    names = ["Cat.png", "Cat.txt"] if match == "bucket" else ["cat.png", "cat.txt"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert [row.key for row in bucket.objects(f"{prefix}/82_stellar_sketch/")] == names
 
 
 def test_the_disk_can_take_the_names_of_the_bucket(shell: Shell) -> None:

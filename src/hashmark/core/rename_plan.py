@@ -29,7 +29,7 @@ class Match(StrEnum):
 class Rename(NamedTuple):
     """A file on disk, and its object under another name in the bucket. One gets the name of the other.
 
-    The bucket may have the disk's name already, if a rename there was interrupted before the old name was deleted.
+    A side may have both names already, if a rename there was interrupted before the old name was removed.
     """
 
     file: FileStatus
@@ -86,10 +86,18 @@ def make_rename_plan(statuses: Iterable[FileStatus], match: Match, *, complete: 
     return RenamePlan(match, tuple(renames), tuple(left))
 
 
+def _is_one_file(one: FileStatus, other: FileStatus) -> bool:
+    return bool(one.local and other.local and one.local.stamp == other.local.stamp and not one.local.trouble)
+
+
 def _decide_group(rows: list[FileStatus], match: Match) -> Rename | str:
     """Return the rename of names that collide, or why there is none."""
     files = [row for row in rows if row.local]
     objects = [row for row in rows if row.remote and not row.local]
+    if match is Match.BUCKET and len(rows) == len(files) == 2 and _is_one_file(*files):
+        one, other = files if not files[0].remote else reversed(files)
+        if not one.remote and other.remote:  # the new name was linked, and the old one not yet removed
+            return Rename(one, other)
     if len(files) > 1:
         return "the disk has several of these names: rename or remove all but one of them"
     if not files or len(objects) != 1:

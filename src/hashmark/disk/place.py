@@ -278,10 +278,13 @@ class Slot:
             self._check_whole(expected, md5)
             there = target.stamp()
             if there and (there.inode, there.device) == (expected.inode, expected.device):
-                if self.name == target.name:
+                if self.name == target.name and self.folder_id() == target.folder_id():
                     said = f"'{self.key}' and '{target.key}' differ in the name of a folder, which this disk ignores."
                     raise UnsafePath(said, "Rename the folder.")
-                os.rename(self.name, target.name, src_dir_fd=self._folder, dst_dir_fd=target._folder)
+                if self._is_listed() and target._is_listed():  # two links, between which a rename does nothing
+                    os.unlink(self.name, dir_fd=self._folder)
+                else:
+                    os.rename(self.name, target.name, src_dir_fd=self._folder, dst_dir_fd=target._folder)
             else:
                 try:
                     # Unlike a rename, a link fails if a file has appeared meanwhile.
@@ -293,6 +296,11 @@ class Slot:
             os.fsync(self._folder)
         except OSError as error:
             raise as_local_error(error, self.key) from None
+
+    def _is_listed(self) -> bool:
+        """Return whether the folder has exactly this name, on a disk that ignores letter case too."""
+        with os.scandir(self._folder) as scan:
+            return any(entry.name == self.name for entry in scan)
 
     def drop(self, temporary: str) -> None:
         """Remove unfinished content if it exists; what cannot be removed is left for `walk.leftovers`."""
