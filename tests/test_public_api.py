@@ -20,9 +20,9 @@ DOCS = Path(__file__).parent.parent
 
 
 def test_the_public_names_are_these() -> None:
-    types = "Dataset DatasetStatus Direction Evidence FileStatus HashmarkError Kind Library Options Planned Policy"
+    types = "Dataset DatasetStatus Direction Evidence FileStatus HashmarkError Kind Library NotInSync Options Planned"
     functions = "ls_remote plan pull push run status verify"
-    assert hashmark.__all__ == f"{types} Result Side Verdict __version__ {functions}".split()
+    assert hashmark.__all__ == f"{types} Policy Result Side Verdict __version__ {functions}".split()
     for name in hashmark.__all__:
         assert getattr(hashmark, name) is not None
     assert not hasattr(hashmark, "nothing_like_it")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hashmark.actions.move import Planned, Result, plan, pull, push, run
     from hashmark.actions.status import Options, status
     from hashmark.actions.verify import verify
-    from hashmark.core.errors import HashmarkError
+    from hashmark.core.errors import HashmarkError, NotInSync
     from hashmark.core.model import Evidence, FileStatus, Kind, Verdict
     from hashmark.core.plan import Direction, Policy, Side
     from hashmark.core.report import DatasetStatus
@@ -39,6 +39,7 @@ __all__ = [
     "HashmarkError",
     "Kind",
     "Library",
+    "NotInSync",
     "Options",
     "Planned",
     "Policy",
@@ -60,7 +61,7 @@ _HOMES = {
     "hashmark.actions.move": ("Planned", "Result", "plan", "pull", "push", "run"),
     "hashmark.actions.status": ("Options", "status"),
     "hashmark.actions.verify": ("verify",),
-    "hashmark.core.errors": ("HashmarkError",),
+    "hashmark.core.errors": ("HashmarkError", "NotInSync"),
     "hashmark.core.model": ("Evidence", "FileStatus", "Kind", "Verdict"),
     "hashmark.core.plan": ("Direction", "Policy", "Side"),
     "hashmark.core.report": ("DatasetStatus",),

@@ -184,7 +184,7 @@ def run(
             notes = (*write_notes(supported), *notes)
         else:
             supported = capabilities(library)
-        batch = new_batch_name(plan.direction)
+        batch = new_batch_name(library, plan.direction)
         mover = Mover(
             Destination(
                 bucket=library.bucket,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from hashmark.core.blocks import blocks
 from hashmark.core.compare import Comparison, KeyState, judge
 from hashmark.core.errors import HashmarkError
+from hashmark.core.ignored import IgnoredNames
 from hashmark.core.join import join, relevant
 from hashmark.core.keys import refuse_collisions
 from hashmark.core.lint.health import CaptionHealth, health_of
@@ -98,6 +99,7 @@ class Scan:
         self._on_read = on_read
         self.options = options or Options()
         self._walk: Walk = Walk(dataset.path, dataset.pairing.ignored)
+        self.ignored_objects = IgnoredNames()
         self._problems: list[Problem] = []
         self._gone: list[Key] = []
         self._objects: Iterator[RemoteObject] | None = None
@@ -128,14 +130,15 @@ class Scan:
         return not self._walk.problems and not self._problems
 
     @property
-    def ignored(self) -> int:
-        """How many local files and folders were ignored."""
+    def ignored(self) -> IgnoredNames:
+        """Local files and folders that were ignored."""
         return self._walk.ignored
 
     def __iter__(self) -> Iterator[FileStatus]:
         saved = self.options.against is not None
         remotes, bases, settler = self._other_side()
-        rows = relevant(join(self._locals(), remotes, bases, self._gone.append), self.dataset.pairing)
+        states = join(self._locals(), remotes, bases, self._gone.append)
+        rows = relevant(states, self.dataset.pairing, self.ignored_objects.add)
         statuses = settler.settle(self._hashed(rows))
         if self.options.deep and not saved:
             statuses = map(self._read_if_open, statuses)
@@ -371,6 +374,7 @@ def status_of(scan: Scan, on_file: Callable[[FileStatus], None] = lambda _status
         pairs=paired.pairs,
         problems=(*scan.problems, *paired.problems),
         ignored=scan.ignored,
+        ignored_objects=scan.ignored_objects,
         health=caption_health(dataset, paired.pairs),
     )
 

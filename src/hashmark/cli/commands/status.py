@@ -15,10 +15,11 @@ from hashmark.actions.status import Options, Scan, count_issues, status_of
 from hashmark.cli.arguments import Parser, datasets_of
 from hashmark.cli.exits import Exit, for_status, worst
 from hashmark.cli.output import Output, console
-from hashmark.cli.renderers.comparison import attention, health_line, status_line
-from hashmark.cli.renderers.elements import SHOWN, print_json, problems
+from hashmark.cli.renderers.comparison import attention, health_line, ignored_lines, status_line
+from hashmark.cli.renderers.elements import SHOWN, name, print_json, problems
 from hashmark.core.blocks import blocks
 from hashmark.core.errors import UsageError
+from hashmark.core.ignored import root_json, root_text
 from hashmark.core.lint.health import CaptionHealth
 from hashmark.core.model import FileStatus, Key, Kind, Problem
 from hashmark.core.pairs import aggregate_captions, in_order, pair_names
@@ -87,7 +88,10 @@ def _show_text(
     shown: set[Problem] = set()
     count = _Count()
     scans = requested(Scan(dataset, options, count) for dataset in datasets)
-    return worst([_show_dataset(scan, count, limit, shown, detailed=detailed) for scan in scans])
+    status = worst([_show_dataset(scan, count, limit, shown, detailed=detailed) for scan in scans])
+    if not arguments.datasets and (ignored := root_text(library.ignored())):
+        console().print(f"Ignored in {name(str(library.root))}: {ignored}", style="dim")
+    return status
 
 
 class _Count:
@@ -115,10 +119,9 @@ def _show_dataset(scan: Scan, count: _Count, limit: int, shown: set[Problem], *,
     out.print(status_line(dataset, summary))
     if paired:
         health_line(paired.health, out)
+    ignored_lines(scan.ignored, scan.ignored_objects, out)
     if detailed:
         attention(summary, out, limit)
-        if scan.ignored:
-            out.print(f"\n{scan.ignored} ignored (caches of trainers and of the desktop)", style="dim")
     problems([problem for problem in (*scan.problems, *pairing_problems) if problem not in shown], out)
     shown.update(scan.problems)
     return for_status(summary, complete=scan.complete)
@@ -169,15 +172,19 @@ class _Names:
 
 
 def _show_json(
-    library: Library, datasets: list[Dataset], options: Options, saved: SavedListing | None, _arguments: Namespace
+    library: Library, datasets: list[Dataset], options: Options, saved: SavedListing | None, arguments: Namespace
 ) -> Exit:
-    """Write the whole comparison as one JSON document."""
-    documents, exits = [], []
+    """Write the whole comparison as one JSON document. Of single datasets it does not say what is beside them."""
+    documents, exits, in_sync = [], [], bool(datasets)
     for scan in requested(Scan(dataset, options) for dataset in datasets):
         found = status_of(scan)
         documents.append(found.to_json())
+        in_sync = in_sync and found.in_sync
         exits.append(for_status(found, complete=found.complete))
     against = {"against": saved.to_json()} if saved else {}
     remote = library.settings.remote.url
-    print_json({"library": str(library.root), "remote": remote, **against, "datasets": documents})
+    in_sync = in_sync and not (library.refused and not arguments.datasets)
+    ignored = {} if arguments.datasets else {"ignored": root_json(library.ignored())}
+    head = {"library": str(library.root), "remote": remote, "inSync": in_sync, **against}
+    print_json({**head, "datasets": documents, **ignored})
     return worst(exits)
