@@ -87,7 +87,7 @@ def test_row_46_a_store_that_accepts_and_never_answers_fails_the_request(
             sent.result(timeout=15)
     assert time.monotonic() - begun > 2
     assert numbers == [0, 1]
-    assert told
+    assert len(told) == 1
     assert 0.5 <= told[0] - begun < 1
 
 

@@ -202,7 +202,7 @@ class _Loop:
                     pycurl.CSELECT_OUT if mask & selectors.EVENT_WRITE else 0
                 )
                 self._multi.socket_action(key.fd, events)
-                self._moved_at, self._is_told = time.monotonic(), False
+                self._moved_at = time.monotonic()
         now = time.monotonic()
         if self._timer is not None and self._timer <= now:
             self._timer = None
@@ -333,6 +333,7 @@ class _Loop:
 
     def _ended(self, curl: pycurl.Curl, error: NoAnswer | None) -> None:
         exchange = self._active.pop(curl)
+        self._is_told = self._is_told and error is not None  # a request that is sent again does not end the silence
         self._multi.remove_handle(curl)
         curl.reset()  # or it would keep the body
         self._idle.append(curl)
