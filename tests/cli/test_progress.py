@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,14 +16,14 @@ from hashmark.library.library import Library
 
 
 @pytest.fixture(name="dataset")
-def fixture_dataset(tmp_path: Path) -> Dataset:
-    """Return a dataset of six files of 1,000 bytes, of which none was read."""
+def fixture_dataset(tmp_path: Path) -> Iterator[Dataset]:
+    """Yield a dataset of six files of 1,000 bytes, of which none was read."""
     (tmp_path / "hashmark.toml").write_text('[remote]\nurl = "s3://styles"\n')
     (tmp_path / "82").mkdir()
     for name in ("1.png", "1.txt", "2.png", "2.txt", "3.png", "3.txt"):
         (tmp_path / "82" / name).write_bytes(bytes(1000))
     with Library.open(tmp_path) as library:
-        return library.dataset("82")
+        yield library.dataset("82")
 
 
 def read(dataset: Dataset, monkeypatch: pytest.MonkeyPatch, *moments: float) -> None:

@@ -12,7 +12,8 @@ from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 
-from hashmark import Library, Options, Verdict, pull, push, status
+from hashmark import Library, Verdict, pull, push
+from hashmark.actions.status import Options, status
 from hashmark.cli import exits
 from hashmark.core.errors import BrokenListing, HashmarkError, NoSuchBucket, RefusedPlan, ServerError
 from hashmark.embedded.embedded_bucket import read_credentials

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hashmark.core.cleaning import RULES, Flag, Pipeline, count_tags
-from hashmark.core.display import printable
+from hashmark.core.display import printable, shortened
 from hashmark.core.encoding import MAX_CAPTION_BYTES, decode, undecodable
 from hashmark.core.errors import Interrupted, LocalError, SettingsError, UsageError
 from hashmark.core.events import Ended, Failure, FileDone, FileFailed, Started
@@ -104,6 +104,10 @@ class Preview:
     skipped: tuple[Failure, ...]
     orphans: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        where = shortened(self.dataset.name)
+        return f"<Preview of {where}: {len(self.changes)} of {self.captions} captions would change>"
+
     @property
     def counts(self) -> dict[str, int]:
         """How many captions each rule of the pipeline changes, zeros included, in the order in which the rules run."""
@@ -139,6 +143,10 @@ class Applied:
 
     preview: Preview
     outcome: BatchOutcome
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.outcome.done)} captions cleaned, {len(self.failures)} failed"
+        return f"<Applied to {shortened(self.preview.dataset.name)}: {counts}>"
 
     @property
     def failures(self) -> tuple[Failure, ...]:

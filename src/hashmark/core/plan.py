@@ -157,6 +157,18 @@ class Plan:
     actions: tuple[Action, ...]
     left_alone: tuple[LeftAlone, ...]
 
+    def __repr__(self) -> str:
+        return f"<Plan: {self.direction}, {len(self.actions)} actions, {len(self.left_alone)} left alone>"
+
+    @property
+    def unresolved(self) -> tuple[LeftAlone, ...]:
+        """The keys left alone that keep the destination from holding what the source holds.
+
+        Files that only the destination has are not among them: without `delete`, nobody asked for anything about them.
+        """
+        extra = _EXTRA.get(self.direction, frozenset())
+        return tuple(left for left in self.left_alone if left.status.verdict not in extra)
+
     @property
     def total_bytes(self) -> int:
         """Bytes to transfer."""
