@@ -281,7 +281,7 @@ def test_hostile_names_are_shown_as_text(moto: Store, tmp_path: Path, prefix: st
     put_by_boto3(moto, f"{prefix}/82_x/../up.txt", b"x")
     for key in ("[red]markup[red].txt", "bell\x07.txt", "\u202egnp.txt"):
         bucket.put(f"{prefix}/82_x/{key}", b"x")
-    ran = shell("status", "82", "--all")
+    ran = shell("status", "82", "--full")
     assert ran.status == 4, "refused keys are told by the status"
     assert "[red]markup[red].txt" in ran.out
     assert "\x07" not in ran.out
@@ -363,7 +363,7 @@ def test_a_pipe_needs_no_colours(shell: Shell, command: str) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
-@pytest.mark.parametrize("options", [(), ("--all",)])
+@pytest.mark.parametrize("options", [(), ("--full",)])
 def test_output_that_can_not_be_written_is_no_success(shell: Shell, options: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(

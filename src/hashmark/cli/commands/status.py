@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hashmark.actions.status import Options, Scan, count_issues
 from hashmark.actions.status import status as compare
-from hashmark.cli.arguments import Parser, datasets_of
+from hashmark.cli.arguments import Parser, chosen_datasets, current_dataset
 from hashmark.cli.exits import Exit, for_status, worst
 from hashmark.cli.output import Output, console
 from hashmark.cli.renderers.comparison import attention, health_line, status_line
@@ -38,40 +38,43 @@ _IMAGE, _CAPTION = Kind.IMAGE, Kind.CAPTION  # read for each file, as in `core.c
 
 def add_arguments(parser: Parser) -> None:
     """Declare the datasets and how they are compared."""
-    parser.argument("datasets", "DATASET", "Datasets: numbers, folder names or paths. Default: all.", nargs="*")
+    parser.datasets("the current folder's, or all")
+    parser.all_datasets()
     parser.flag("--rehash", "Read every file again instead of trusting remembered digests.")
     parser.flag("--deep", "Download the files that nothing else can settle.")
     text = "Compare with a listing saved by `ls-remote --json`, or with the manifest.json of an S3 Inventory."
     parser.option("--against", "LISTING", text, type=Path)
-    parser.flag("--all", "List every file that is not in sync.")
+    parser.flag("--full", "List every file that is not in sync.")
     parser.common()
-    parser.examples("hashmark status", "hashmark status 82 --all", "hashmark status 82 --against saved.json")
+    parser.examples("hashmark status", "hashmark status 82 --full", "hashmark status 82 --against saved.json")
 
 
 def run(arguments: Namespace) -> Exit:
     """Compare the datasets, and show what differs."""
-    names: list[str] = arguments.datasets
     with Library.open(arguments.library) as library:
-        datasets, options, saved = _selected(library, arguments)
+        everything = arguments.all or not (arguments.datasets or current_dataset(library))
+        datasets, options, saved = _selected(library, arguments, everything=everything)
         status = (_show_json if arguments.json else _show_text)(library, datasets, options, saved, arguments)
         # A folder that can't be a dataset does not affect datasets named on the command line.
-        return worst([status, Exit.PARTLY if library.refused and not names else Exit.DONE])
+        return worst([status, Exit.PARTLY if library.refused and everything else Exit.DONE])
 
 
-def _selected(library: Library, arguments: Namespace) -> tuple[list[Dataset], Options, SavedListing | None]:
-    """Return the datasets (all, if none is named), how to compare them, and the saved listing."""
-    names, options = arguments.datasets, Options(arguments.rehash, arguments.deep)
+def _selected(
+    library: Library, arguments: Namespace, *, everything: bool
+) -> tuple[list[Dataset], Options, SavedListing | None]:
+    """Return the datasets, how to compare them, and the saved listing."""
+    options = Options(arguments.rehash, arguments.deep)
     if arguments.against is not None:
         from hashmark.library.listing_file import read_listing  # noqa: PLC0415 - only for --against
 
-        if len(names) != 1:
+        if everything or len(arguments.datasets) > 1:
             raise UsageError("--against compares one dataset with one listing.", "Name the dataset.")
-        (dataset,) = datasets_of(library, names)
+        (dataset,) = chosen_datasets(library, arguments)
         saved = read_listing(arguments.against, dataset)
         return [dataset], Options(arguments.rehash, arguments.deep, saved.objects), saved
-    if names:
-        return datasets_of(library, names), options, None
-    return [*library.datasets(), *library.remote_only()], options, None
+    if everything and not arguments.datasets:
+        return [*library.datasets(), *library.remote_only()], options, None
+    return chosen_datasets(library, arguments), options, None
 
 
 def _show_text(
@@ -82,8 +85,8 @@ def _show_text(
         console().print(f"Against {saved.age(datetime.now(UTC))}", style="dim")
     if not datasets:
         console().print(f"No datasets in {library.root}: each sub-folder with images is one.")
-    limit = NO_LIMIT if arguments.all else SHOWN
-    detailed = len(datasets) == 1 or arguments.all
+    limit = NO_LIMIT if arguments.full else SHOWN
+    detailed = len(datasets) == 1 or arguments.full
     shown: set[Problem] = set()
     return worst([_show_dataset(dataset, options, limit, shown, detailed=detailed) for dataset in datasets])
 

@@ -84,7 +84,7 @@ def attention(summary: Summary, out: Output, limit: int) -> None:
         for row in rows[:limit]:
             out.print(file_line(row))
         if summary.counts[verdict] > limit:
-            out.print(Text(f"  … and {summary.counts[verdict] - limit} more (--all lists them)", "dim"))
+            out.print(Text(f"  … and {summary.counts[verdict] - limit} more (--full lists them)", "dim"))
 
 
 def file_line(row: FileStatus) -> Text:
