@@ -22,6 +22,7 @@ from hashmark.core.events import (
     FilesRead,
     FileStarted,
     JobState,
+    ProbeStarted,
     Started,
     reduce,
     state_json,
@@ -162,6 +163,7 @@ JSON: dict[type[Event], tuple[Event, dict[str, object]]] = {
     Counted: (Counted(3, 300, 1.0), {"event": "counted", "files": 3, "bytes": 300, "at": 1.0}),
     FilesRead: (FilesRead(2, 200, 1.0), {"event": "files-read", "files": 2, "bytes": 200, "at": 1.0}),
     FilesCompared: (FilesCompared(2, 1.0), {"event": "files-compared", "files": 2, "at": 1.0}),
+    ProbeStarted: (ProbeStarted(1.0), {"event": "probe-started", "at": 1.0}),
     FileStarted: (FileStarted("a", "upload", 1.0), {"event": "file-started", "key": "a", "verb": "upload", "at": 1.0}),
     FileProgress: (FileProgress("a", 9, 1.0), {"event": "file-progress", "key": "a", "moved": 9, "at": 1.0}),
     FileDone: (

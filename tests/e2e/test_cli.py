@@ -14,7 +14,7 @@ from hashmark import __version__
 from hashmark.native.kernel import BY_HASHLIB, describe
 from support.command import Shell, library
 from support.datasets import write_pairs
-from support.faults import Reply, scripted
+from support.faults import Reply, listing, scripted
 from support.peer_uploads import put_by_boto3
 from support.stores import SCRIPTS, Store, free_port
 
@@ -258,6 +258,13 @@ class TestWrongInput:
             ran = shell("push", "82", "--delete", "--max-delete", 1000)
             assert ran.status == 3
             assert {request.method for request in server.seen} == {"GET"}, "nothing was written or deleted"
+
+    def test_a_slow_store_is_waited_for_in_sight(self, shell: Shell) -> None:
+        with scripted(lambda _: Reply(200, listing("82_stellar_sketch/0000.txt"), wait=1.0)) as server:
+            (shell.cwd / "hashmark.toml").write_text(f'[remote]\nurl = "s3://bucket"\nendpoint_url = "{server.url}"\n')
+            terminal = Shell(shell.cwd, shell.environment | {"FORCE_COLOR": "1"})
+            assert "waiting for the bucket's listing" in terminal("status", "82").err
+            assert shell("status", "82").err == "", "nothing in a pipe"
 
     def test_an_error_with_json_is_json(self, shell: Shell) -> None:
         ran = shell("status", "nothing-like-it", "--json")

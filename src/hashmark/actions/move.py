@@ -7,6 +7,7 @@ Progress is reported as events; nothing is printed here.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from hashmark.actions.status import Options, new_bases, status
 from hashmark.core.compare import KeyState, judge
 from hashmark.core.display import printable, shortened
-from hashmark.core.events import Event, Failure
+from hashmark.core.events import Event, Failure, ProbeStarted
 from hashmark.core.model import Base, Evidence, FileStatus, Key, LocalFile, RemoteObject, Stamp
 from hashmark.core.plan import (
     DELETES,
@@ -201,7 +202,7 @@ def run(
     with dataset.lock():
         notes = _clear_leftovers(planned)
         if any(action.verb in {Verb.UPLOAD, Verb.DELETE_REMOTE} for action in plan.actions):
-            supported = probed_capabilities(library)
+            supported = probed_capabilities(library, lambda: on_event(ProbeStarted(time.time())))
             notes = (*write_notes(supported), *notes)
         else:
             supported = capabilities(library)

@@ -38,8 +38,8 @@ class ProgressBar:
         self._task = self._progress.add_task(self._title, total=None, facts=facts)
 
     def update(self, done: int, total: int, facts: str) -> None:
-        """Show the progress."""
-        self._progress.update(self._task, completed=done, total=total, facts=facts)
+        """Show the progress; a `total` of 0 is not known yet."""
+        self._progress.update(self._task, completed=done, total=total or None, facts=facts)
 
     def stop(self) -> None:
         """Remove the bar."""

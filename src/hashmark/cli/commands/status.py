@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,6 +27,7 @@ from hashmark.library.dataset import Dataset
 from hashmark.library.library import Library
 
 if TYPE_CHECKING:
+    from hashmark.cli.progress import ComparisonDisplay
     from hashmark.core.saved_listing import SavedListing
 
 NO_LIMIT = 1 << 60
@@ -96,9 +97,11 @@ def _show_dataset(dataset: Dataset, options: Options, limit: int, shown: set[Pro
     out = console()
     summary = Summary(keep=limit if detailed else 0)
     names = _Names(dataset)
-    with _reading(dataset) as on_read:
-        scan = Scan(dataset, options, on_read)
+    with _progress(dataset) as display:
+        scan = Scan(dataset, options, display.on_read) if display else Scan(dataset, options)
         for block in blocks(scan):
+            if display:
+                display.on_compared(len(block))
             summary.add(block)
             if summary.total <= MAX_PAIRED_FILES:
                 names.add(block)
@@ -116,16 +119,13 @@ def _show_dataset(dataset: Dataset, options: Options, limit: int, shown: set[Pro
     return for_status(summary, complete=scan.complete)
 
 
-@contextlib.contextmanager
-def _reading(dataset: Dataset) -> Iterator[Callable[[int, int], None]]:
-    """Show on a terminal how much of a dataset is read. Yield the function that counts files and bytes as read."""
+def _progress(dataset: Dataset) -> contextlib.AbstractContextManager[ComparisonDisplay | None]:
+    """Show on a terminal how far the comparison of a dataset is; nothing elsewhere."""
     if not Output(sys.stderr).is_terminal:
-        yield lambda _files, _bytes: None
-        return
-    from hashmark.cli.progress import ReadingDisplay  # noqa: PLC0415 - for a terminal alone
+        return contextlib.nullcontext()
+    from hashmark.cli.progress import ComparisonDisplay  # noqa: PLC0415 - for a terminal alone
 
-    with ReadingDisplay(dataset) as display:
-        yield display.on_read
+    return ComparisonDisplay(dataset)
 
 
 class _Paired(NamedTuple):
