@@ -18,11 +18,11 @@ from typing import Any
 from hashmark.core.cleaning import RULES, Flag, Pipeline, count_tags
 from hashmark.core.display import printable, shortened
 from hashmark.core.encoding import MAX_CAPTION_BYTES, decode, undecodable
-from hashmark.core.errors import Interrupted, LocalError, SettingsError, UsageError
+from hashmark.core.errors import Interrupted, LocalError, SettingsError
 from hashmark.core.events import Ended, Failure, FileDone, FileFailed, Started
 from hashmark.core.model import FileStatus, Key, Kind, Verdict
 from hashmark.core.pairs import pair_up
-from hashmark.core.plan import Selection
+from hashmark.core.plan import Selection, no_match
 from hashmark.core.word_diff import Piece, word_diff
 from hashmark.disk.read import read_file
 from hashmark.disk.rewrite import Rewrite
@@ -181,8 +181,7 @@ def preview(
         chosen = sorted([*chosen, *filter(selection.selects, orphans)], key=os.fsencode)
         orphans = []
     if select and not chosen:
-        globs = ", ".join(f"'{glob}'" for glob in select)
-        raise UsageError(f"No caption of {dataset.name} matches --select {globs}.", "A * also matches /.")
+        raise no_match(f"No caption of {dataset.name}", select, [*found.paired, *found.orphans])
     on_event(Started(len(chosen), sum(found.sizes.get(key, 0) for key in chosen), time.time()))
     changes: list[CaptionChange] = []
     flags: list[tuple[str, Flag]] = []

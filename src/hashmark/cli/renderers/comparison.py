@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashmark.cli.output import Output, Text
-from hashmark.cli.renderers.elements import name
+from hashmark.cli.renderers.elements import name, padded
 from hashmark.core.display import reveal
 from hashmark.core.lint.health import CaptionHealth
 from hashmark.core.model import FileStatus, Verdict
@@ -12,6 +12,7 @@ from hashmark.core.vocabulary import ATTENTION, CAPTION_ISSUES, COLOURS, VERDICT
 from hashmark.library.dataset import Dataset
 
 BAR_WIDTH = 20
+NAME_CELLS = 24
 
 
 def colour_of(verdict: Verdict) -> Colour:
@@ -56,7 +57,7 @@ def proof(summary: Summary) -> str:
 def status_line(dataset: Dataset, summary: Summary) -> Text:
     """Return one dataset on one line."""
     line = Text()
-    line.append(f"{name(dataset.name):<24} ", "bold")
+    line.append(f"{padded(name(dataset.name), NAME_CELLS)} ", "bold")
     line.append_text(bar(summary))
     line.append("  ")
     line.append_text(counts(summary))
