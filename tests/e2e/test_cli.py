@@ -263,7 +263,8 @@ class TestWrongInput:
         with scripted(lambda _: Reply(200, listing("82_stellar_sketch/0000.txt"), wait=1.0)) as server:
             (shell.cwd / "hashmark.toml").write_text(f'[remote]\nurl = "s3://bucket"\nendpoint_url = "{server.url}"\n')
             terminal = Shell(shell.cwd, shell.environment | {"FORCE_COLOR": "1"})
-            assert "waiting for the bucket's listing" in terminal("status", "82").err
+            for words in (["status"], ["push", "--dry-run"], ["pull", "--dry-run"]):
+                assert "waiting for the bucket's listing" in terminal(*words, "82").err
             assert shell("status", "82").err == "", "nothing in a pipe"
 
     def test_an_error_with_json_is_json(self, shell: Shell) -> None:

@@ -153,13 +153,17 @@ def plan(dataset: Dataset, policy: Policy) -> Planned:
     return plan_from(dataset, compared(dataset), policy)
 
 
-def compared(dataset: Dataset) -> DatasetStatus:
-    """Make the comparison that a plan needs.
+def compared(
+    dataset: Dataset,
+    on_file: Callable[[FileStatus], None] = lambda _status: None,
+    on_read: Callable[[int, int], None] = lambda _files, _bytes: None,
+) -> DatasetStatus:
+    """Make the comparison that a plan needs, and report as `status` does.
 
     Raises:
         StoreError: the bucket can't be listed completely.
     """
-    return status(dataset, Options(read_new=False))
+    return status(dataset, Options(read_new=False), on_file, on_read)
 
 
 def plan_from(dataset: Dataset, found: DatasetStatus, policy: Policy) -> Planned:

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 from hashmark.actions.status import count_unread
 from hashmark.cli.output import Output, discard
 from hashmark.cli.renderers.elements import name, size
+from hashmark.core.blocks import BLOCK_ROWS
 from hashmark.core.events import Counted, Event, FilesCompared, FilesRead, JobState, Started, reduce
+from hashmark.core.model import FileStatus
 from hashmark.library.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -128,6 +130,7 @@ class ComparisonDisplay:
         self._lock = threading.Lock()
         """Held to show the display, and to end it."""
         self._is_shown = self._is_over = False
+        self._not_reported = 0
         self._timer = threading.Timer(SHOWN_AFTER_S, self._show)
         self._timer.daemon = True
         self._total: tuple[int, int] | None = None
@@ -165,6 +168,13 @@ class ComparisonDisplay:
     def on_compared(self, files: int) -> None:
         """Count files as compared, and show it."""
         self._display.on_event(FilesCompared(files, time.time()))
+
+    def on_file(self, _status: FileStatus) -> None:
+        """Count one file as compared, and show that from time to time."""
+        self._not_reported += 1
+        if self._not_reported == BLOCK_ROWS:
+            self.on_compared(self._not_reported)
+            self._not_reported = 0
 
     def _show(self) -> None:
         with self._lock:

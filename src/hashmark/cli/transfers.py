@@ -13,7 +13,7 @@ from hashmark.cli.arguments import Parser, chosen_datasets, number, one_of
 from hashmark.cli.each_dataset import Answer, in_turn, of_all
 from hashmark.cli.exits import Exit, for_plan, for_result
 from hashmark.cli.output import Output, confirmed, console
-from hashmark.cli.progress import Interruptible, ProgressDisplay
+from hashmark.cli.progress import ComparisonDisplay, Interruptible, ProgressDisplay
 from hashmark.cli.renderers.elements import counted, name, problems
 from hashmark.cli.renderers.plans import deletes_text, differing_text, plan_text, result_text
 from hashmark.core.errors import RefusedPlan, UsageError
@@ -56,7 +56,7 @@ def run(direction: Direction, arguments: Namespace) -> Exit:
     policy = Policy(direction, arguments.take, arguments.delete, arguments.max_delete, select=select)
 
     def transfer(dataset: Dataset) -> Answer:
-        planned = _plan(dataset, policy, ask=not arguments.json and not arguments.dry_run)
+        planned = _plan(dataset, policy, ask=not arguments.json and not arguments.dry_run, quiet=arguments.json)
         return (show_plan if arguments.dry_run else carry_out)(planned, as_json=arguments.json)
 
     with Library.open(arguments.library) as library:
@@ -65,9 +65,9 @@ def run(direction: Direction, arguments: Namespace) -> Exit:
         return of_all(library, arguments, in_turn(work, as_json=arguments.json))
 
 
-def _plan(dataset: Dataset, policy: Policy, *, ask: bool) -> Planned:
+def _plan(dataset: Dataset, policy: Policy, *, ask: bool, quiet: bool) -> Planned:
     """Return the plan. The user may confirm what it refuses: to replace what differs, and too many deletes."""
-    found = compared(dataset)
+    found = _compared(dataset, quiet=quiet)
     ask = ask and sys.stdin.isatty()
     if ask and policy.take is None:
         policy = _confirmed(found, policy)
@@ -82,6 +82,14 @@ def _plan(dataset: Dataset, policy: Policy, *, ask: bool) -> Planned:
         if not confirmed(refusal.message, refusal.deletes):
             raise
         return planned
+
+
+def _compared(dataset: Dataset, *, quiet: bool) -> DatasetStatus:
+    """Compare, and show on a terminal how far that is."""
+    if quiet or not Output(sys.stderr).is_terminal:
+        return compared(dataset)
+    with ComparisonDisplay(dataset) as display:
+        return compared(dataset, display.on_file, display.on_read)
 
 
 def _confirmed(found: DatasetStatus, policy: Policy) -> Policy:
