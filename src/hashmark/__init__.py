@@ -146,13 +146,15 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module  # noqa: PLC0415 - importing the package costs nothing
+if not TYPE_CHECKING:  # a type checker reads the imports above, and tells of a name that there is not
 
-    for module, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(module), name)
-    raise AttributeError(f"module 'hashmark' has no attribute '{name}'")
+    def __getattr__(name: str) -> Any:
+        from importlib import import_module  # noqa: PLC0415 - importing the package costs nothing
+
+        for module, names in _HOMES.items():
+            if name in names:
+                return getattr(import_module(module), name)
+        raise AttributeError(f"module 'hashmark' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
