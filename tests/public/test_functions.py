@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import hashmark
-from hashmark import Dataset, HashmarkError, JobState, Library, Verdict
+from hashmark import Dataset, HashmarkError, JobState, Library, Result, Verdict
+from hashmark.cli.exits import Exit, for_result
 from hashmark.core.errors import RefusedPlan, UsageError
 from support.datasets import LibraryMaker, dataset_of, edit_keeping_size_and_time, fill, not_synced, pairs
 from support.stores import Store
@@ -133,9 +134,15 @@ def test_what_is_not_understood_is_refused_before_anything_is_done(case: str, da
 # --- done ------------------------------------------------------------------------------------------------------------
 
 
+def ended(result: Result) -> bool:
+    """Return whether everything is done, as the exit status says too."""
+    assert result.done == (for_result(result) is Exit.DONE)
+    return result.done
+
+
 def test_done_says_that_everything_asked_for_is_in_sync(dataset: Dataset) -> None:
     result = hashmark.push(dataset)
-    assert (result.done, result.carried_out, result.left_alone) == (True, True, ())
+    assert (ended(result), result.carried_out, result.left_alone) == (True, True, ())
 
 
 def test_a_conflict_that_is_left_is_not_done(dataset: Dataset) -> None:
@@ -143,14 +150,14 @@ def test_a_conflict_that_is_left_is_not_done(dataset: Dataset) -> None:
     conflict(dataset)
     for move in (hashmark.push, hashmark.pull):
         result = move(dataset)
-        assert (result.done, result.carried_out) == (False, True)
+        assert (ended(result), result.carried_out) == (False, True)
         assert [(left.status.key, left.status.verdict) for left in result.left_alone] == [("0001.txt", "conflict")]
-    assert hashmark.push(dataset, select="*.png").done, "it was not asked for"
+    assert ended(hashmark.push(dataset, select="*.png")), "it was not asked for"
 
 
 def test_a_difference_that_is_left_is_not_done(dataset: Dataset) -> None:
     dataset.library.bucket.put(dataset.prefix + "0000.txt", b"somebody else's")
-    assert not hashmark.push(dataset).done
+    assert not ended(hashmark.push(dataset))
     assert not_synced(hashmark.status(dataset)) == {"0000.txt": Verdict.DIFFERS}
 
 
@@ -158,13 +165,13 @@ def test_what_only_the_other_side_has_is_done_without_delete(dataset: Dataset) -
     hashmark.push(dataset)
     (dataset.path / "0000.txt").unlink()
     result = hashmark.push(dataset)
-    assert (result.done, len(result.left_alone)) == (True, 1)
+    assert (ended(result), len(result.left_alone)) == (True, 1)
     assert not hashmark.status(dataset).in_sync
 
 
 def test_a_file_that_can_t_be_named_in_a_bucket_is_not_done(dataset: Dataset) -> None:
     fill(dataset, {"bad\nname.txt": b"x"})
-    assert not hashmark.push(dataset).done
+    assert not ended(hashmark.push(dataset))
 
 
 # --- progress and cancelling -------------------------------------------------------------------------------------
