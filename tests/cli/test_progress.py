@@ -12,7 +12,7 @@ import pytest
 from hashmark.actions.move import plan, run
 from hashmark.cli import progress
 from hashmark.cli.progress import ComparisonDisplay, facts
-from hashmark.core.events import Event, JobState
+from hashmark.core.events import Event, JobState, ProbeStarted
 from hashmark.core.plan import Direction, Policy
 from hashmark.library.dataset import Dataset
 from hashmark.library.library import Library
@@ -89,6 +89,8 @@ def test_the_first_push_says_that_it_probes_the_store(
             def on_event(event: Event, display: progress.ProgressDisplay = display, seen: list[str] = seen) -> None:
                 display.on_event(event)
                 seen.append(display._describe(display.state))
+                if isinstance(event, ProbeStarted):
+                    time.sleep(0.5)  # a store farther away; the bar is drawn ten times a second
 
             run(plan(dataset, Policy(Direction.PUSH)), on_event)
         assert ("probing what the store supports" in seen) is is_probed
