@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import random
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -34,6 +35,28 @@ class Quirks:
     `time` and size, as 32 hex digits (chimera, issue 469)."""
     lag_s: float = 0
     """For so long, listings show what was there before (R2's were seen to: openshift-eng/aos-cd-jobs, issue 4756)."""
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    """How conditions are taken, by operation (`put`, `get`, `copy`, `delete`, `complete`), where not as on AWS: `501`
+    (Backblaze B2, for writes: sathinduga/obsidian-s3-sync-and-backup, issue 78); `unquoted` alone (Ceph, and so Hetzner
+    and DigitalOcean: slatedb/slatedb, issue 1818); or `ignored` (Ceph's copies: ceph/ceph, pull request 30866)."""
+    listed_etag: str = "same"
+    """The ETag in listings: the `same` as elsewhere, `none`, or an `other` one (gateways)."""
+    listed_bytes: int = 0
+    """By how much the size in listings is larger than the object (gateways that encrypt list what they store)."""
+    put_etag: bool = True
+    """Whether the answer to a PUT has the ETag."""
+    pages: str = "good"
+    """`repeated`: each page of a listing without a delimiter has the token of the first one (RunPod:
+    runpod/runpod-python, issue 505)."""
+    has_bulk_delete: bool = True
+    """Whether there is DeleteObjects (RunPod documents that there is not)."""
+    writable: bool = True
+    """Whether the credentials may write."""
+    busy: float = 0
+    """The share of requests that is answered by 429, by 503, or by a reset connection."""
+    encodes: bool = True
+    """Whether keys are percent-encoded in listings on request; else characters that XML cannot have are sent as they
+    are (older gateways)."""
 
 
 @dataclass
@@ -55,6 +78,9 @@ class Emulator:
         self.quirks = quirks
         self.objects: dict[str, Stored] = {}
         self.uploads: dict[str, tuple[str, dict[int, Stored], Mapping[str, str]]] = {}
+        self.gone: dict[str, tuple[float, Stored]] = {}
+        """What was deleted, and when."""
+        self._chance = random.Random(1)
         self.seen: list[str] = []
         """Method and key of each request, as `GET a.txt`."""
         self._ahead_s = 0.0
@@ -79,6 +105,10 @@ class Emulator:
         )
         with self._lock:
             self.seen.append(f"{request.method} {key}")
+            if self._chance.random() < self.quirks.busy:
+                return self._chance.choice([Reply(429), Reply(503, error("SlowDown")), Reply(200, cut=-1)])
+            if not self.quirks.writable and request.method not in {"GET", "HEAD"}:
+                return Reply(403, error("AccessDenied"))
             reply = self._object(request, key) if key else self._bucket(request)
         headers = {"Date": formatdate(self.now(), usegmt=True), **reply.headers}
         return Reply(reply.status, reply.body, headers)
@@ -97,7 +127,7 @@ class Emulator:
     def _list(self, query: Mapping[str, str]) -> Reply:
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         after = query.get("continuation-token") or query.get("start-after", "")
-        encode = quote if query.get("encoding-type") == "url" else escape
+        encode = quote if query.get("encoding-type") == "url" and self.quirks.encodes else escape
         rows: list[str] = []
         last, more, folders = "", False, set[str]()
         for key in sorted(self._listed(), key=lambda key: key.encode("utf-8", "surrogateescape")):
@@ -115,12 +145,15 @@ class Emulator:
             else:
                 rows.append(self._row(key, encode(key)))
             last = key
+        if self.quirks.pages == "repeated" and not delimiter and query.get("continuation-token"):
+            last, more = after, True
         token = f"<NextContinuationToken>{escape(last)}</NextContinuationToken>" if more else ""
         truncated = "true" if more else "false"
         return _xml(
             "ListBucketResult",
             f"<Name>{BUCKET}</Name><Prefix>{encode(prefix)}</Prefix><KeyCount>{len(rows)}</KeyCount>"
-            f"<MaxKeys>{KEYS_PER_PAGE}</MaxKeys><IsTruncated>{truncated}</IsTruncated>{token}{''.join(rows)}",
+            f"<MaxKeys>{KEYS_PER_PAGE}</MaxKeys><IsTruncated>{truncated}</IsTruncated>{token}{''.join(rows)}"
+            + ("<EncodingType>url</EncodingType>" if encode is quote else ""),
         )
 
     def _listed(self) -> dict[str, Stored]:
@@ -129,20 +162,29 @@ class Emulator:
             return self.objects
         settled = self.now() - self.quirks.lag_s
         shown = {key: stored if stored.time <= settled else stored.before for key, stored in self.objects.items()}
-        return {key: stored for key, stored in shown.items() if stored}
+        gone = {key: stored for key, (deleted, stored) in self.gone.items() if deleted > settled}
+        return gone | {key: stored for key, stored in shown.items() if stored}
+
+    def _drop(self, key: str) -> None:
+        if stored := self.objects.pop(key, None):
+            self.gone[key] = (self.now(), stored)
 
     def _row(self, key: str, encoded: str) -> str:
         stored = self._listed()[key]
+        etag = hashlib.md5(stored.etag.encode()).hexdigest() if self.quirks.listed_etag == "other" else stored.etag
+        element = "" if self.quirks.listed_etag == "none" else f"<ETag>&quot;{etag}&quot;</ETag>"
         return (
             f"<Contents><Key>{encoded}</Key><LastModified>{_iso(stored.time)}</LastModified>"
-            f"<ETag>&quot;{stored.etag}&quot;</ETag><Size>{len(stored.data)}</Size>"
+            f"{element}<Size>{len(stored.data) + self.quirks.listed_bytes}</Size>"
             "<StorageClass>STANDARD</StorageClass></Contents>"
         )
 
     def _delete_many(self, request: Request) -> Reply:
+        if not self.quirks.has_bulk_delete:
+            return Reply(501, error("NotImplemented"))
         keys = [element.text or "" for element in ET.fromstring(request.body).iter() if element.tag.endswith("Key")]
         for key in keys:
-            self.objects.pop(key, None)
+            self._drop(key)
         return _xml("DeleteResult", "".join(f"<Deleted><Key>{escape(key)}</Key></Deleted>" for key in keys))
 
     def _list_uploads(self, request: Request) -> Reply:
@@ -163,15 +205,31 @@ class Emulator:
             return self._copy(request, key) if "x-amz-copy-source" in request.headers else self._put(request, key)
         stored = self.objects.get(key)
         if request.method == "DELETE":
-            if stored and (refused := _refused(request, stored.etag)):
+            if stored and (refused := self._refused("delete", request, stored.etag)):
                 return refused
-            self.objects.pop(key, None)
+            self._drop(key)
             return Reply(204)
         if stored is None:
             return Reply(404, error("NoSuchKey"))
         if "attributes" in request.query:
             return Reply(501, error("NotImplemented"))
-        return _refused(request, stored.etag) or self._read(request, stored)
+        return self._refused("get", request, stored.etag) or self._read(request, stored)
+
+    def _refused(self, operation: str, request: Request, etag: str | None) -> Reply | None:
+        """Return the answer to a request whose condition does not hold, else None. `etag` is None without an object."""
+        wanted = request.headers.get("x-amz-copy-source-if-match" if operation == "copy" else "if-match")
+        must_be_new = request.headers.get("if-none-match") == "*"
+        form = self.quirks.conditions.get(operation)
+        if form == "ignored" or (wanted is None and not must_be_new):
+            return None
+        if form == "501":
+            return Reply(501, error("NotImplemented"))
+        if must_be_new:
+            return None if etag is None else Reply(412, error("PreconditionFailed"))
+        if etag is None:
+            return Reply(404, error("NoSuchKey"))
+        taken = {etag} if form == "unquoted" else {etag, f'"{etag}"'}
+        return None if wanted in taken else Reply(412, error("PreconditionFailed"))
 
     def _read(self, request: Request, stored: Stored) -> Reply:
         headers = {"ETag": f'"{stored.etag}"', "Last-Modified": formatdate(stored.time, usegmt=True), **stored.headers}
@@ -184,14 +242,14 @@ class Emulator:
 
     def _put(self, request: Request, key: str) -> Reply:
         there = self.objects.get(key)
-        if refused := _refused(request, there.etag if there else None):
+        if refused := self._refused("put", request, there.etag if there else None):
             return refused
         digest = hashlib.md5(request.body)
         if not _is_md5(digest.digest(), request):
             return Reply(400, error("BadDigest"))
         metadata = {name: value for name, value in request.headers.items() if name.startswith("x-amz-meta-")}
         self.objects[key] = stored = Stored(request.body, self._etag(request.body), self.now(), metadata, there)
-        return Reply(200, b"", {"ETag": f'"{stored.etag}"'})
+        return Reply(200, b"", {"ETag": f'"{stored.etag}"'} if self.quirks.put_etag else {})
 
     def _etag(self, data: bytes) -> str:
         if self.quirks.etag == "random":
@@ -205,8 +263,8 @@ class Emulator:
         source = self._source(request)
         if source is None:
             return Reply(404, error("NoSuchKey"))
-        if (wanted := request.headers.get("x-amz-copy-source-if-match")) and wanted.strip('"') != source.etag:
-            return Reply(412, error("PreconditionFailed"))
+        if refused := self._refused("copy", request, source.etag):
+            return refused
         self.objects[key] = copied = Stored(source.data, self._etag(source.data), self.now(), source.headers)
         return _xml("CopyObjectResult", f"<ETag>&quot;{copied.etag}&quot;</ETag>")
 
@@ -239,7 +297,7 @@ class Emulator:
         if request.method == "PUT":
             return self._put_part(request, parts)
         there = self.objects.get(key)
-        if refused := _refused(request, there.etag if there else None):
+        if refused := self._refused("complete", request, there.etag if there else None):
             return refused
         del self.uploads[upload_id]
         whole = [part for _, part in sorted(parts.items())]
@@ -261,18 +319,6 @@ class Emulator:
         if "x-amz-copy-source" in request.headers:
             return _xml("CopyPartResult", f"<ETag>&quot;{etag}&quot;</ETag>")
         return Reply(200, b"", {"ETag": f'"{etag}"'})
-
-
-def _refused(request: Request, etag: str | None) -> Reply | None:
-    """Return the answer to a request whose condition does not hold, else None. `etag` is None if there is no object."""
-    wanted = request.headers.get("if-match")
-    if request.headers.get("if-none-match") == "*" and etag is not None:
-        return Reply(412, error("PreconditionFailed"))
-    if wanted is None:
-        return None
-    if etag is None:
-        return Reply(404, error("NoSuchKey"))
-    return None if wanted.strip('"') == etag else Reply(412, error("PreconditionFailed"))
 
 
 def _is_md5(digest: bytes, request: Request) -> bool:

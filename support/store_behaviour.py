@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from hashmark.actions.doctor import MEANING
-from hashmark.core.errors import HashmarkError, NoSuchObject, PreconditionFailed, StoreError
+from hashmark.core.errors import HashmarkError, NoSuchObject, StoreError
 from hashmark.core.model import key_bytes
 from hashmark.s3 import multipart
 from hashmark.s3.bucket import Bucket
@@ -39,13 +39,15 @@ PROBED = {
     "etag-md5": "ETag of one PUT is its MD5",
     "etag-multipart": "ETag of a multipart object is made of MD5s",
     "etag-part-copy": "ETag of a copied part is its MD5",
+    "exact-listing": "lists each object with its size and ETag",
     "create-only": "`If-None-Match: *` on PUT",
     "replace-only": "`If-Match` on PUT",
+    "conditional-complete": "`If-None-Match: *` on CompleteMultipartUpload",
+    "conditional-delete": "`If-Match` on DELETE",
     "content-md5": "refuses a wrong Content-MD5",
     "checksum": "refuses a wrong checksum",
     "copy": "copies on the server",
     "start-after": "`start-after` lists the keys after it",
-    "conditional-delete": "`If-Match` on DELETE",
 }
 """The capabilities that the probe finds, in its order, with the titles of their rows."""
 
@@ -56,16 +58,6 @@ def answer(ask: Callable[[], str]) -> str:
         return ask()
     except HashmarkError as error:
         return f"error: {error.code}"
-
-
-def complete_only_new(bucket: Bucket, prefix: str) -> str:
-    key = f"{prefix}/taken"
-    bucket.put(key, b"first")
-    try:
-        multipart.upload(bucket.client, key, multipart.digested([b"second"]), expect=Expect(None))
-    except PreconditionFailed:
-        return YES
-    return "ignored: overwrites" if bucket.get(key) == b"second" else UNSURE
 
 
 def upload_parts(bucket: Bucket, key: str) -> str:
@@ -118,16 +110,6 @@ def keeps_checksums(bucket: Bucket, prefix: str) -> str:
         except StoreError:
             continue
     return "all five" if len(kept) == len(STRONGEST) else ", ".join(sorted(kept)) or "none"
-
-
-def reads_on_condition(bucket: Bucket, prefix: str) -> str:
-    bucket.put(f"{prefix}/read", b"x")
-    headers = {"If-Match": f'"{"0" * 32}"'}
-    try:
-        bucket.client.call("GetObject", "GET", f"{prefix}/read", headers=headers)
-    except PreconditionFailed:
-        return YES
-    return "ignored: hashmark checks the answer's ETag"
 
 
 def reads_ranges(bucket: Bucket, prefix: str) -> str:
@@ -219,14 +201,12 @@ def missing(bucket: Bucket, prefix: str) -> str:
 
 
 MEASURED: dict[str, Callable[[Bucket, str], str]] = {
-    "`If-None-Match: *` on CompleteMultipartUpload": complete_only_new,
     "HEAD with `partNumber` returns a part's size": parts_by_head,
     "GetObjectAttributes lists the parts": parts_by_attributes,
     "keeps metadata (`md5chksum`)": keeps_metadata,
     "keeps checksums, and HEAD returns them": keeps_checksums,
     "SSE-KMS": sse_kms,
     "SSE-C": sse_c,
-    "`If-Match` on GET": reads_on_condition,
     "ranges": reads_ranges,
     "lists incomplete multipart uploads": incomplete_uploads,
     "order of a listing": order,

@@ -12,5 +12,6 @@ def store_that(*, trusted: bool, checked: bool = True) -> StoreCapabilities:
         etag_md5=etags,
         etag_multipart=etags,
         etag_part_copy=SUPPORTED,
+        exact_listing=SUPPORTED,
         checksum=SUPPORTED if checked else UNKNOWN,
     )

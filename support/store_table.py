@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from support import optional_stores
+from support.quirks import QUIRKS
 from support.store_behaviour import MEASURED, PROBED, VERSIONS
 
 PAGE = Path(__file__).parent.parent / "docs" / "stores.md"
@@ -44,6 +45,18 @@ class Column:
     failed: Sequence[str]
 
 
+EMULATED = """
+## Stores that cannot run here
+
+`support/emulator.py` plays the habits of stores that can't be started here. `tests/stores/test_quirk_matrix.py` pushes
+a dataset to each, edits, pulls, verifies and deletes it, lets somebody else write in between, and compares each verdict
+with the bytes on both sides: none may be wrong.
+
+| habit | emulated after | what hashmark does |
+| --- | --- | --- |
+"""
+
+
 def page(columns: Sequence[Column]) -> str:
     """Render the page."""
     lines = [HEAD, _row("", [c.version for c in columns]), _row("---", ["---" for _ in columns])]
@@ -55,7 +68,13 @@ def page(columns: Sequence[Column]) -> str:
         lines.append(f"- **{column.version}**:{said}")
         if column.failed:
             lines.append("  - failing tests: " + "; ".join(f"`{name}`" for name in column.failed))
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + emulated()
+
+
+def emulated() -> str:
+    """Render what the emulator plays."""
+    rows = (f"| {title} | {played.after} | {played.answer} |\n" for title, played in QUIRKS.items())
+    return EMULATED + "".join(rows)
 
 
 def _row(title: str, cells: Sequence[str]) -> str:

@@ -21,7 +21,9 @@ DOCS = Path(__file__).parent.parent
 
 def test_the_public_names_are_these() -> None:
     values = "Applied CaptionDiff Check Dataset DatasetStatus Direction Evidence FileStatus HashmarkError JobState Kind"
-    more = "Library Location Planned Preview RestoreResult Result Side TrashEntry UndoResult Verdict __version__"
+    more = (
+        "Library Location NotInSync Planned Preview RestoreResult Result Side TrashEntry UndoResult Verdict __version__"
+    )
     compare = "apply clean delete diff doctor init ls_remote plan plan_delete preview pull push run status"
     trash = "trash_empty trash_list trash_restore undo verify"
     assert hashmark.__all__ == f"{values} {more} {compare} {trash}".split()

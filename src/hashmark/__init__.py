@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hashmark.actions.init import init
     from hashmark.actions.ls_remote import ls_remote
     from hashmark.actions.move import Planned, Result
-    from hashmark.core.errors import HashmarkError
+    from hashmark.core.errors import HashmarkError, NotInSync
     from hashmark.core.events import JobState
     from hashmark.core.model import Evidence, FileStatus, Kind, Verdict
     from hashmark.core.plan import Direction, Location, Side
@@ -54,6 +54,7 @@ __all__ = [
     "Kind",
     "Library",
     "Location",
+    "NotInSync",
     "Planned",
     "Preview",
     "RestoreResult",
@@ -100,7 +101,7 @@ _HOMES = {
         "Planned",
         "Result",
     ),
-    "hashmark.core.errors": ("HashmarkError",),
+    "hashmark.core.errors": ("HashmarkError", "NotInSync"),
     "hashmark.core.events": ("JobState",),
     "hashmark.core.model": (
         "Evidence",

@@ -255,7 +255,10 @@ def facts(row: FileStatus) -> FileStatus:
     return row._replace(
         local=local._replace(stamp=Stamp(local.size, 0, 0, 0, 0)) if local else None,
         remote=remote._replace(last_modified=None) if remote else None,
-        base=row.base._replace(last_modified=None) if row.base else None,
+        # The base of what was deleted from the bucket has no ETag; the page needs to know none.
+        base=row.base._replace(last_modified=None, etag="" if row.remote is None else row.base.etag)
+        if row.base
+        else None,
     )
 
 

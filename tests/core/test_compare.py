@@ -38,7 +38,8 @@ TABLE: list[tuple[str, bytes | None, bytes | None, bytes | None, Verdict]] = [
     ("yes yes different local ≠ B, ETag = B -> local-changed", MINE, OLD, OLD, Verdict.LOCAL_CHANGED),
     ("yes yes different both ≠ B -> conflict", MINE, THEIRS, OLD, Verdict.CONFLICT),
     ("yes yes different none -> differs", MINE, THEIRS, None, Verdict.DIFFERS),
-    ("yes yes unknown any -> unverified", OLD, MINE, None, Verdict.UNVERIFIED),
+    ("yes yes unknown local = B, object newer -> remote-changed", OLD, THEIRS, OLD, Verdict.REMOTE_CHANGED),
+    ("yes yes unknown any other -> unverified", OLD, MINE, None, Verdict.UNVERIFIED),
     ("yes no – none -> local-only", MINE, None, None, Verdict.LOCAL_ONLY),
     ("yes no – local = B -> deleted-remotely", OLD, None, OLD, Verdict.DELETED_REMOTELY),
     ("yes no – local ≠ B -> conflict", MINE, None, OLD, Verdict.CONFLICT),
@@ -46,6 +47,7 @@ TABLE: list[tuple[str, bytes | None, bytes | None, bytes | None, Verdict]] = [
     ("no yes – ETag = B -> deleted-locally", None, OLD, OLD, Verdict.DELETED_LOCALLY),
     ("no yes – ETag ≠ B -> conflict", None, THEIRS, OLD, Verdict.CONFLICT),
 ]
+LATER = "2026-05-06T07:08:09Z"
 REFUSED_ROW = "unsafe or colliding key, unreadable file -> refused"
 
 
@@ -63,19 +65,36 @@ def test_the_table_below_is_the_one_that_is_documented() -> None:
     assert documented() == [*(row[0] for row in TABLE), REFUSED_ROW]
 
 
-@pytest.mark.parametrize(
-    ("disk", "bucket", "proven", "verdict"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
-)
+@pytest.mark.parametrize(("title", "disk", "bucket", "proven", "verdict"), TABLE, ids=[row[0] for row in TABLE])
 def test_each_row_of_the_decision_table_holds(
-    disk: bytes | None, bucket: bytes | None, proven: bytes | None, verdict: Verdict
+    title: str, disk: bytes | None, bucket: bytes | None, proven: bytes | None, verdict: Verdict
 ) -> None:
     """A file, an object and a base of this content lead to this verdict, and are kept with it."""
     row = joined(disk, bucket, proven)
+    if "newer" in title:
+        assert row.remote
+        row = row._replace(remote=row.remote._replace(last_modified=LATER))
     unknown = Comparison(Content.UNKNOWN, None, "reason", "settle")
-    found = judge(row, Kind.CAPTION, unknown if verdict is Verdict.UNVERIFIED else known(row))
+    found = judge(row, Kind.CAPTION, unknown if "unknown" in title else known(row))
     assert found.verdict is verdict
     assert (found.key, found.kind) == ("a.txt", Kind.CAPTION)
     assert (found.local, found.remote, found.base) == (row.local, row.remote, row.base)
+
+
+@pytest.mark.parametrize(
+    ("proven_at", "listed_at"),
+    [(TIME, TIME), (None, LATER), (TIME, None), (f"<{LATER}", TIME)],
+    ids=["of the same time", "proven at an unknown time", "of an unknown time", "within the time of its writing"],
+)
+def test_an_object_with_another_etag_is_not_newer_for_that_alone(proven_at: str | None, listed_at: str | None) -> None:
+    """A store may give other ETags to objects that it has."""
+    row = joined(OLD, THEIRS, OLD)
+    assert row.base
+    assert row.remote
+    row = row._replace(
+        base=row.base._replace(last_modified=proven_at), remote=row.remote._replace(last_modified=listed_at)
+    )
+    assert judge(row, Kind.CAPTION, Comparison(Content.UNKNOWN)).verdict is Verdict.UNVERIFIED
 
 
 @pytest.mark.parametrize("flags", list(itertools.product([True, False, None], repeat=2)))

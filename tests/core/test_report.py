@@ -38,6 +38,7 @@ def test_the_json_of_a_dataset_has_the_documented_shape() -> None:
         "id": "82",
         "name": "82_stellar_sketch",
         "complete": True,
+        "inSync": False,
         "counts": {"synced": 1, "local-changed": 1, "local-only": 1, "remote-only": 1},
         "captionHealth": CaptionHealth().to_json(),
         "files": [
@@ -91,6 +92,7 @@ def test_the_json_of_a_dataset_has_the_documented_shape() -> None:
             {"key": "b.txt", "code": "orphan-caption", "message": "is a caption without an image"},
             {"key": "c.txt", "code": "orphan-caption", "message": "is a caption without an image"},
         ],
+        "ignored": {"disk": {"count": 0, "names": []}, "bucket": {"count": 0, "names": []}},
     }
 
 
@@ -175,9 +177,9 @@ def test_red_is_every_verdict_in_which_the_bucket_lacks_the_bytes(verdict: Verdi
     assert Summary.of([status("a", verdict)]).red == (verdict in red) == (verdict in NEEDS_SYNC)
 
 
-def test_nothing_at_all_is_in_sync() -> None:
-    """An empty folder beside an empty prefix."""
-    assert (Summary().in_sync, Summary().total, dataset().in_sync, dataset().counts) == (True, 0, True, {})
+def test_nothing_at_all_is_not_in_sync() -> None:
+    """An empty folder beside an empty prefix: perhaps the disk is not mounted, and nobody should train on that."""
+    assert (Summary().in_sync, Summary().total, dataset().in_sync, dataset().counts) == (False, 0, False, {})
 
 
 rows_of = st.dictionaries(st.one_of(keys, st.text("aAé", min_size=1, max_size=2)), verdicts, max_size=14).map(

@@ -251,7 +251,7 @@ def test_hashmarks_own_folder_and_unfinished_downloads_are_left_out_uncounted(tm
     write_keys(tmp_path, ".hashmark-note.part", f"b/{part}/x", "x.hashmark/y")  # the like, but not ours
     walk = Walk(tmp_path)
     assert keys_of(walk) == [".hashmark-note.part", f"b/{part}/x", "x.hashmark/y"]
-    assert (walk.ignored, walk.problems) == (0, [])
+    assert (walk.ignored.count, walk.problems) == (0, [])
 
 
 def test_what_the_filter_ignores_is_counted_and_a_folder_counts_once(tmp_path: Path) -> None:
@@ -264,14 +264,14 @@ def test_what_the_filter_ignores_is_counted_and_a_folder_counts_once(tmp_path: P
 
     walk = Walk(tmp_path, ignores)
     assert keys_of(walk) == ["a.txt"]
-    assert walk.ignored == 3
+    assert (walk.ignored.count, walk.ignored.names) == (3, ["b.npz", "cache/", "d/e.npz"])
     assert asked == ["a.txt", "b.npz", "cache/", "d/", "d/e.npz"]
 
 
 def test_an_ignored_link_or_pipe_is_no_problem(tmp_path: Path) -> None:
     (tmp_path / "x.npz").symlink_to("nowhere")
     walk = Walk(tmp_path, lambda keys: {key for key in keys if key.endswith(".npz")})
-    assert (keys_of(walk), walk.problems, walk.ignored) == ([], [], 1)
+    assert (keys_of(walk), walk.problems, walk.ignored.names) == ([], [], ["x.npz"])
 
 
 @pytest.mark.parametrize("by", ["kernel", "stat"])

@@ -60,9 +60,10 @@ def test_status_json_has_the_documented_shape(shell: Shell) -> None:
     (shell.cwd / "82_stellar_sketch" / "0002.txt").unlink()
     (shell.cwd / "82_stellar_sketch" / "alone.txt").write_text("no image\n")
     document = shell("status", "82", "--json").json
-    assert list(document) == ["library", "remote", "datasets"]
+    assert list(document) == ["library", "remote", "inSync", "datasets"]
     (dataset,) = document["datasets"]
-    assert list(dataset) == ["id", "name", "complete", "counts", "captionHealth", "files", "pairs", "problems"]
+    head = ["id", "name", "complete", "inSync", "counts", "captionHealth"]
+    assert list(dataset) == [*head, "files", "pairs", "problems", "ignored"]
     assert (dataset["id"], dataset["name"], dataset["complete"]) == ("82", "82_stellar_sketch", True)
     assert dataset["counts"] == {"synced": 5, "deleted-locally": 1, "local-only": 1}
     first = dataset["files"][0]
@@ -159,6 +160,7 @@ def test_deletes_need_the_number(shell: Shell) -> None:
     assert "2 restored" in shell("trash", "restore", batch.group(1)).out
     assert shell("pull", "82").status == 0
     assert shell("status").status == 0
+    assert shell("delete", "82", "--select", "0002.txt", "--from", "disk", "--yes", 1).status == 0
     assert shell("trash", "empty").status == 4, "nobody is there to confirm it"
     assert shell("trash", "empty", "--yes").status == 0
 

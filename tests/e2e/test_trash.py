@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from support.command import Shell, library, typed
 from support.datasets import write_pairs
-from support.file_trees import tree
+from support.file_trees import tree, write_files
 from support.stores import Store
 
 
@@ -70,6 +71,80 @@ def test_another_number_empties_nothing(shell: Shell) -> None:
     ran = typed(shell, "5\n", "trash", "empty")
     assert (ran.status, len(trashed(shell))) == (4, 4)
     assert set(tree(shell.cwd / "82_stellar_sketch")) == {f"000{n}.{s}" for n in (1, 2) for s in ("png", "txt")}
+
+
+# --- the trash of other machines ---------------------------------------------------------------------------------
+
+
+def batches(shell: Shell) -> dict[str, str]:
+    """Return who made each batch that has files."""
+    return {row["batch"]: row["madeBy"] for row in shell("trash", "list", "--json").json["entries"]}
+
+
+@pytest.fixture
+def other(shell: Shell, seaweedfs: Store, prefix: str) -> Shell:
+    """Another machine with the same library, which has deleted a pair from the bucket."""
+    made = library(seaweedfs, shell.cwd.parent / "other", prefix)
+    assert made("pull", "82").status == 0
+    delete(made, "0002.*", "bucket", 2)
+    return made
+
+
+def test_only_the_batches_of_this_machine_are_emptied(shell: Shell, other: Shell) -> None:
+    delete(shell, "0000.*", "both", 4)
+    assert sorted(batches(shell).values()) == ["other", "this"]
+    listed = shell("trash", "list").out
+    assert ("another machine" in listed, "this machine" in listed) == (True, True)
+    ran = typed(shell, "4\n", "trash", "empty")
+    assert (ran.status, "4 deleted permanently" in ran.out) == (0, True), ran.err
+    assert "  2 files of other machines left; to delete: --all-machines\n" in ran.out
+    assert list(batches(shell).values()) == ["other"]
+    assert list(batches(other).values()) == ["this"]
+    (batch,) = batches(other)
+    assert other("trash", "restore", batch).out == "2 restored\n", "its way back was not taken away"
+
+
+def test_another_machine_s_batch_is_emptied_only_with_the_option(shell: Shell, other: Shell) -> None:
+    (batch,) = batches(shell)
+    ran = shell("trash", "empty", batch, "--yes")
+    assert (ran.status, f"The batch '{batch}' was made by another machine." in ran.err) == (4, True)
+    ran = shell("trash", "empty", "--json")
+    assert (ran.status, ran.json) == (0, {"deleted": 0, "failed": [], "left": {"other": 2, "unknown": 0}})
+    assert list(batches(other).values()) == ["this"]
+    ran = typed(shell, "2\n", "trash", "empty", batch, "--all-machines")
+    assert (ran.status, "2 deleted permanently" in ran.out) == (0, True), ran.err
+    assert batches(other) == {}
+
+
+def test_a_batch_of_an_earlier_version_belongs_to_nobody_known(shell: Shell) -> None:
+    old = "20260101T000000Z-delete-0a1b2c3d"
+    write_files(shell.cwd, {f".hashmark/trash/{old}/82_stellar_sketch/0009.txt": b"x"})
+    assert batches(shell) == {old: "unknown"}
+    assert "not known" in shell("trash", "list").out
+    ran = shell("trash", "empty", "--yes")
+    assert (ran.status, ran.out.splitlines()[0]) == (0, "0 deleted permanently")
+    assert "1 file of earlier versions, whose machine is not known, left; to delete: --all-machines" in ran.out
+    assert "by an earlier version of hashmark" in shell("trash", "empty", old, "--yes").err
+    assert batches(shell) == {old: "unknown"}
+    assert shell("trash", "empty", "--yes", "--all-machines").status == 0
+    assert batches(shell) == {}
+
+
+def test_a_copy_of_a_library_is_another_machine(shell: Shell) -> None:
+    """With its state, as `rsync` and `cp` make it."""
+    delete(shell, "0000.*", "bucket", 2)
+    copy = Shell(shell.cwd.parent / "copy", shell.environment)
+    shutil.copytree(shell.cwd, copy.cwd)
+    assert (list(batches(shell).values()), list(batches(copy).values())) == (["this"], ["other"])
+    moved = Shell(shell.cwd.parent / "moved", shell.environment)
+    shell.cwd.rename(moved.cwd)
+    assert list(batches(moved).values()) == ["this"]
+
+
+def test_the_bucket_learns_nothing_about_the_machine(shell: Shell) -> None:
+    delete(shell, "0000.*", "bucket", 2)
+    (batch,) = batches(shell)
+    assert re.fullmatch(r"\d{8}T\d{6}Z-delete-[0-9a-f]{8}-[0-9a-f]{8}", batch)
 
 
 # --- restore -----------------------------------------------------------------------------------------------------

@@ -215,7 +215,7 @@ def test_row_26_an_object_replaced_between_ranges_is_not_pieced_together(
 ) -> None:
     """A large object is read in ranges; another machine replaces it by one of the same size before the second.
 
-    Guard: without If-Match on each range and the check of the returned ETag, ranges of old and new are combined.
+    Guard: without the check of the ETag in each answer, ranges of old and new are combined.
     """
     monkeypatch.setattr(bucket_module, "MAX_SINGLE_GET_BYTES", 1000)
     monkeypatch.setattr(bucket_module, "RANGE_BYTES", 1000)

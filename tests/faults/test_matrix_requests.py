@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from hashmark.core.errors import ServerError, UnexpectedAnswer, Unreachable
-from hashmark.s3 import exchange, transport
+from hashmark.s3 import exchange
 from hashmark.s3.client import MAX_ANSWER_BYTES, Client
 from hashmark.s3.endpoint import Remote
+from hashmark.s3.patience import PATIENCE
 from support.faults import NS, Reply, Request, error, listing, scripted
 from support.faults.raw_server import raw_server, read_head, reset
 
@@ -64,12 +65,14 @@ def test_row_45_an_answer_that_is_cut_amid_its_body_is_fetched_again_whole() -> 
 def test_row_46_a_store_that_accepts_and_never_answers_fails_the_request(
     scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By default after 20 s, twice; in a TLS handshake after 10 s, twice.
+    """By default after 30 s, twice; in a TLS handshake after 10 s, twice.
 
     Guard: without a limit, the request waits for ever.
     """
-    monkeypatch.setattr(transport, "STALL_S", 1)
-    monkeypatch.setattr(transport, "CONNECT_TIMEOUT_MS", 1000)
+    told: list[float] = []
+    monkeypatch.setattr(PATIENCE, "timeout_s", 2)
+    monkeypatch.setattr(PATIENCE, "told_after_s", 0.5)
+    monkeypatch.setattr(PATIENCE, "on_silence", lambda: told.append(time.monotonic()))
     numbers = []
 
     def handle(connection: socket.socket, number: int) -> None:
@@ -84,6 +87,8 @@ def test_row_46_a_store_that_accepts_and_never_answers_fails_the_request(
             sent.result(timeout=15)
     assert time.monotonic() - begun > 2
     assert numbers == [0, 1]
+    assert told
+    assert 0.5 <= told[0] - begun < 1
 
 
 def test_row_47_an_answer_longer_than_any_ends_the_request() -> None:

@@ -81,16 +81,16 @@ def test_row_17_a_multipart_upload_whose_last_answer_is_lost_is_recognised_too(w
 
 
 def test_row_20_an_answer_without_an_etag_proves_nothing(world: World) -> None:
-    """The object exists; the next comparison finds out whether it is ours.
+    """A HEAD request tells the ETag, or the object is read back: it may be somebody else's by then.
 
-    Guard: without requiring an ETag in the answer, the file counts as uploaded without one.
+    Guard: without reading back, the file counts as uploaded though another one is in its place.
     """
     here = world.machine()
-    fill(here, {"a.txt": TEXT})
+    fill(here, {"a.txt": TEXT, "b.txt": TEXT})
     world.proxy.on("PutObject", NAME, relabel(etag=None), times=FOR_EVER)
-    assert [f.code for f in push(here).failures] == ["unexpected-answer"]
-    assert [b.etag for b in here.library.state.bases(here.remote)] == []
-    assert verdicts(here) == {"a.txt": "synced"}
+    world.proxy.on("HeadObject", NAME, meanwhile(lambda: world.bucket.put(f"{here.prefix}a.txt", TEXT[::-1])))
+    assert [(f.key, f.code) for f in push(here).failures] == [("a.txt", "unexpected-answer")]
+    assert verdicts(here) == {"a.txt": "differs", "b.txt": "synced"}
 
 
 SAYS_ERROR = swap(error("AccessDenied"))
@@ -168,8 +168,7 @@ def test_row_21_a_range_that_is_refused_fails_and_leaves_nothing(world: World, m
 def test_row_21_what_is_fetched_after_a_reset_is_the_version_that_was_compared(world: World) -> None:
     """Another version is uploaded between the reset and the retry.
 
-    Guard: without If-Match on the GET and the check of the returned ETag, another version is taken for the compared
-    one.
+    Guard: without the check of the ETag in the answer, another version is taken for the compared one.
     """
     pushed(world, {"a.txt": BODY})
     here = world.machine()

@@ -170,6 +170,6 @@ def test_no_part_of_a_file_is_ever_in_memory_whole(
             return read(self, count)
 
         monkeypatch.setattr(FileBody, "read", watched)
-        upload.send("k", expect=None, on_bytes=None, on_upload=lambda _upload_id: None)
+        upload.send("k", expect=None, inspect=lambda: None, on_bytes=None, on_upload=lambda _upload_id: None)
     assert sorted(got) == sorted(digests)
     assert max(taken) <= 1 << 20

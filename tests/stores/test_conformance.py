@@ -220,7 +220,7 @@ def test_no_credentials_are_called_none(seaweedfs: Store) -> None:
         list(Bucket(Remote(BUCKET, "", seaweedfs.endpoint_url)).objects(""))
 
 
-_NO_CONDITIONS = dict.fromkeys(("create-only", "replace-only", "conditional-delete"), False)
+_NO_CONDITIONS = dict.fromkeys(("create-only", "replace-only", "conditional-complete", "conditional-delete"), False)
 EXPECTED: dict[str, dict[str, bool | None]] = {
     "seaweedfs": {"etag-part-copy": False},
     "rclone": {"etag-multipart": False, "etag-part-copy": None, "checksum": False, **_NO_CONDITIONS},

@@ -332,7 +332,7 @@ def test_a_store_that_refuses_if_match_on_writes_is_pushed_to_all_the_same(
         (dataset.path / "0001.txt").write_bytes(b"edited\n")
         result = push(dataset)
         assert result.done, result.failures
-        assert "checked just before" in " ".join(result.notes)
+        assert "inspected just before" in " ".join(result.notes)
         assert dataset.library.bucket.get(dataset.prefix + "0001.txt") == b"edited\n"
         (dataset.path / "0001.txt").write_bytes(b"edited again\n")
         planned = plan(dataset, Policy(Direction.PUSH))

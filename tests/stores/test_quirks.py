@@ -320,6 +320,25 @@ def test_a_listing_that_shows_the_object_before_the_last_push_is_not_believed(pl
     assert not [request for request in emulator.seen if "a.txt" in request]
 
 
+@pytest.mark.parametrize("data", [TEXT, LARGE], ids=["small", "large"])
+def test_a_listing_that_has_what_was_just_deleted_is_not_believed(data: bytes, play: Play) -> None:
+    """The file stays on disk: synced would be false. Nor does a pull bring back what was deleted on both sides."""
+    emulator, world = play(Quirks(lag_s=60))
+    here = pushed(world, data)
+    emulator.wait(1000)
+    assert row(here).verdict is Verdict.SYNCED
+    assert run(plan_delete(here, Location.BUCKET, keys=frozenset({Key("a.txt")}))).failures == ()
+    assert list(world.bucket.objects("styles/82_x/")), "the listing lags"
+    assert row(here).verdict is Verdict.DELETED_REMOTELY
+    (here.path / "a.txt").unlink()
+    assert row(here).verdict is Verdict.DELETED_LOCALLY
+    assert pull(here).done
+    assert on_disk(here) == {}
+    emulator.wait(1000)
+    assert status(here).files == ()
+    assert not list(here.library.state.bases(here.remote)), "and it is forgotten then"
+
+
 def test_what_somebody_else_changed_just_now_is_seen(play: Play) -> None:
     """The listing is right, though it contradicts what was pushed a moment ago."""
     _, world = play(Quirks())

@@ -46,7 +46,9 @@ def upload(root: Path, url: str, etag_multipart: Capability, doubted: set[str]) 
     bucket = Bucket(Remote("b", "", url))
     large = parts.PartsUpload(bucket, root / "big.png", local, known, doubted=doubted, is_cancelled=lambda: False)
     large.hash()
-    return large.send("p/big.png", expect=None, on_bytes=None, on_upload=lambda _upload_id: None)[1]
+    return large.send("p/big.png", expect=None, inspect=lambda: None, on_bytes=None, on_upload=lambda _upload_id: None)[
+        1
+    ]
 
 
 def test_where_etags_of_parts_are_others_than_were_seen_they_are_hashed_as_they_are_sent(tmp_path: Path) -> None:

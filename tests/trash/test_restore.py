@@ -9,33 +9,37 @@ import pytest
 
 from hashmark.core.errors import UsageError
 from hashmark.core.plan import Direction
+from hashmark.library.machine import machine_id
 from hashmark.trash.batch import new_batch_name
 from hashmark.trash.contents import trash_entries
 from support.datasets import LibraryMaker
 from support.stores import Store
 
-KINDS = [*Direction, "edit", "restore", "clean", "undo"]
+KINDS = [*Direction, "edit", "rename", "restore", "clean", "undo"]
 
 
-def test_a_name_says_when_and_what() -> None:
+def test_a_name_says_when_and_what_and_on_which_machine(seaweedfs: Store, library_on: LibraryMaker) -> None:
+    library = library_on(seaweedfs)
     before = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    name = new_batch_name("edit")
+    name = new_batch_name(library, "edit")
     after = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    when, kind, digits = name.split("-")
+    when, kind, digits, machine = name.split("-")
     assert before <= when <= after
     assert kind == "edit"
     assert re.fullmatch(r"[0-9a-f]{8}", digits)
+    assert machine == machine_id(library)
 
 
-def test_names_of_one_moment_differ() -> None:
+def test_names_of_one_moment_differ(seaweedfs: Store, library_on: LibraryMaker) -> None:
     """Two saves in one second in the same batch could not be restored separately."""
-    assert len({new_batch_name("edit") for _ in range(2000)}) == 2000
+    library = library_on(seaweedfs)
+    assert len({new_batch_name(library, "edit") for _ in range(2000)}) == 2000
 
 
 def test_the_trash_lists_the_batches_of_every_kind_of_run(seaweedfs: Store, library_on: LibraryMaker) -> None:
     """A batch of an unknown kind could never be restored."""
     library = library_on(seaweedfs)
-    names = [new_batch_name(kind) for kind in KINDS]
+    names = [new_batch_name(library, kind) for kind in KINDS]
     names.append("20260101T000000Z-push-0a1b")  # the name an earlier version gave
     for name in names:
         path = library.trash / name / "82_x" / "a.txt"

@@ -18,6 +18,7 @@ from hashmark.library.settings import create
 from hashmark.search.items import item_id
 from hashmark.web.session.services import Services
 from support.datasets import STYLE, LibraryMaker, write_pairs
+from support.file_trees import write_files
 from support.stores import Store
 from support.waiting import wait_for
 from support.web.held_store import Between, behind, lists
@@ -172,6 +173,24 @@ def test_an_empty_library_says_where_a_dataset_is_to_be_put(
     write_pairs(library.root, STYLE, 1)
     assert [d["id"] for d in served.get("/api/datasets")["datasets"]] == ["82"]
     assert verdicts(served) == {"0000.png": "local-only", "0000.txt": "local-only"}
+
+
+def test_what_is_ignored_is_named_beside_the_datasets_and_in_each(library: Library, serve: Serve) -> None:
+    write_files(library.root, {"a.png": b"x", ".git/config": b"x", f"{STYLE}/a.npz": b"x"})
+    (library.root / "9_empty").mkdir()
+    served = serve(library)
+    verdicts(served)
+    verdicts(served, "9")
+    found = served.get("/api/datasets")
+    assert [row["reason"] for row in found["ignored"]] == ["file", "hidden-folder"]
+    assert found["datasets"][0]["ignored"]["disk"] == {"count": 1, "names": ["a.npz"]}
+    status = served.get("/api/datasets/9/status")
+    assert (status["complete"], status["inSync"], status["ignored"]["disk"]["count"]) == (True, False, 0)
+    html = served.headers | {"accept": "text/html"}
+    page = served.ask("GET", "/", headers=html).text
+    assert "Ignored: 1 file beside the datasets (a.png) · 1 hidden folder (.git/)" in page
+    assert "empty: no files on disk or in the bucket" in page
+    assert "1 ignored on disk: a.npz" in served.ask("GET", "/d/82", headers=html).text
 
 
 def test_a_dataset_that_only_the_bucket_has_is_shown_and_can_be_pulled(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from hashmark.library.capabilities import contradictions, probe_store, record_pr
 from hashmark.library.digest_cache import why_nothing_is_remembered
 from hashmark.library.library import Library
 from hashmark.native import kernel
-from hashmark.s3.probe import ProbeResult
+from hashmark.s3.probe import ProbeResult, probe_reading
 from hashmark.transfer import incomplete_uploads
 
 MEANING = {
@@ -28,7 +28,7 @@ MEANING = {
     "etag-md5": (
         "a dataset of ordinary files is proven by one listing",
         "files are proven by what hashmark recorded when it pushed them, by stored checksums, or by `verify`",
-        "",
+        "small files are proven by reading them, others by `verify`; a pull reads twice what no ETag proves",
     ),
     "etag-multipart": (
         "a large file is proven by its ETag, once the sizes of its parts are known",
@@ -45,6 +45,11 @@ MEANING = {
         "a checksum stored with an object is its uploader's claim, and proves nothing",
         "",
     ),
+    "exact-listing": (
+        "an object is known by its listing",
+        "each object gets a HEAD request for its size and ETag, so that a check takes longer",
+        "a HEAD request finds out with the first object",
+    ),
     "create-only": (
         "a new file can't overwrite someone else's",
         "two people who push the same new file at the same instant can overwrite each other",
@@ -54,6 +59,16 @@ MEANING = {
         "an object is replaced only if it is still the one you were shown",
         "hashmark inspects each object before it writes, which leaves a small gap",
         "hashmark inspects each object before it writes",
+    ),
+    "conditional-complete": (
+        "a new large file can't overwrite someone else's",
+        "hashmark inspects the object before it completes a large upload, which leaves a small gap",
+        "hashmark inspects the object before it completes a large upload",
+    ),
+    "conditional-delete": (
+        "an object is deleted only if it is still the one you were shown",
+        "an object that changes in the instant before its deletion is deleted too (a copy of the old one is kept)",
+        "an object that changes in the instant before its deletion is deleted too (a copy of the old one is kept)",
     ),
     "content-md5": (
         "the store refuses bytes that were damaged in transit",
@@ -70,14 +85,17 @@ MEANING = {
         "a long listing is read page by page",
         "a long listing is read page by page",
     ),
-    "conditional-delete": (
-        "an object is deleted only if it is still the one you were shown",
-        "an object that changes in the instant before its deletion is deleted too (a copy of the old one is kept)",
-        "an object that changes in the instant before its deletion is deleted too (a copy of the old one is kept)",
-    ),
 }
 """What each result of the probe means: where the store supports it, where it does not, and where that is unknown."""
 
+READ = {
+    "read": (
+        "hashmark can pull here",
+        "nothing can be pulled",
+        "whether hashmark can pull here shows with the first object",
+    ),
+}
+"""What the results mean of what is tried only where nothing is written."""
 
 _INCOMPLETE = (
     "their parts are in no listing but are billed: the next push continues this library's own if their files are still "
@@ -102,11 +120,12 @@ class Check:
         return {"name": self.name, "ok": self.ok, "detail": self.detail, "meaning": self.meaning}
 
 
-def doctor(library: Library, *, abort_uploads: bool = False) -> Iterator[Check]:
+def doctor(library: Library, *, abort_uploads: bool = False, read_only: bool = False) -> Iterator[Check]:
     """Yield check after check as they come; stop where nothing further can work.
 
     The bucket is left as it was, except that `abort_uploads` aborts incomplete multipart uploads: this library's own,
-    and others' that are more than a day old.
+    and others' that are more than a day old. With `read_only`, or where the credentials may not write, what can be
+    found out by reading is.
     """
     settings = library.settings.remote
     yield Check("library", True, str(library.root), f"mirrors {settings.url}")
@@ -132,7 +151,7 @@ def doctor(library: Library, *, abort_uploads: bool = False) -> Iterator[Check]:
     yield Check("reach", True, f"{endpoint.url}, region {endpoint.region}", "the store answers")
     yield Check("credentials", True, "accepted", "the store knows the access key")
     yield Check("listing", True, f"{len(folders)} folders under {settings.url}", "an incomplete listing is an error")
-    yield from _probe_results(library)
+    yield from _probe_results(library, prefix, read_only=read_only)
     yield _uploads(library, abort=abort_uploads)
 
 
@@ -177,20 +196,30 @@ def _uploads(library: Library, *, abort: bool) -> Check:
     return Check("uploads", not left, f"{what}: {count} aborted", meaning)
 
 
-def _probe_results(library: Library) -> Iterator[Check]:
+def _probe_results(library: Library, prefix: str, *, read_only: bool) -> Iterator[Check]:
     found: list[ProbeResult] = []
-    contradicted = contradictions(library)
-    try:
-        for finding in probe_store(library):
-            found.append(finding)
-            good, bad, unknown = MEANING[finding.name]
-            if finding.name in contradicted:
-                yield Check(
-                    finding.name, False, "an object that was read, or listed as unchanged, shows otherwise", bad
-                )
-                continue
-            meaning = good if finding.ok else bad if finding.ok is False else unknown
-            yield Check(finding.name, finding.ok, finding.detail, meaning)
-    except HashmarkError as error:
-        yield Check("write", False, error.message, error.hint or MEANING["write"][1])
+    if not read_only:
+        try:
+            yield from _noted(library, probe_store(library), found)
+        except HashmarkError as error:
+            yield Check("write", False, error.message, error.hint or MEANING["write"][1])
+            read_only = isinstance(error, AccessDenied)
+    if read_only:
+        try:
+            yield from _noted(library, probe_reading(library.bucket, prefix), found)
+        except HashmarkError as error:
+            yield Check("read", False, error.message, error.hint or READ["read"][1], vital=True)
     record_probe(library, found)
+
+
+def _noted(library: Library, results: Iterable[ProbeResult], found: list[ProbeResult]) -> Iterator[Check]:
+    """Yield a check for each result, and add the results to `found`."""
+    contradicted = contradictions(library)
+    for result in results:
+        found.append(result)
+        good, bad, unknown = (MEANING | READ)[result.name]
+        if result.name in contradicted:
+            yield Check(result.name, False, "an object that was read, or listed as unchanged, shows otherwise", bad)
+            continue
+        meaning = good if result.ok else bad if result.ok is False else unknown
+        yield Check(result.name, result.ok, result.detail, meaning, vital=result.name == "read")

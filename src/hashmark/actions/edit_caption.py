@@ -96,7 +96,7 @@ def _encoded(key: str, text: str, before: bytes) -> bytes:
 
 
 def _put(dataset: Dataset, key: str, data: bytes, before: bytes, replaces: str | None) -> None:
-    trash = dataset.library.trash / new_batch_name("edit") / dataset.name / key
+    trash = dataset.library.trash / new_batch_name(dataset.library, "edit") / dataset.name / key
     # One save of this process at a time: between the last check and the rename there is a tiny gap.
     with _SAVE_LOCK, open_slot(dataset.path, key, create=True) as slot:
         expected = slot.stamp()

@@ -6,6 +6,7 @@ Progress is reported as events; nothing is printed here.
 
 from __future__ import annotations
 
+import heapq
 import threading
 import time
 from collections.abc import Callable
@@ -13,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from hashmark.actions.status import Options, new_bases, status
-from hashmark.core.compare import KeyState, judge
+from hashmark.core.compare import KeyState, judge, written_by
 from hashmark.core.display import printable, shortened
+from hashmark.core.etags import may_be_md5, may_be_random
 from hashmark.core.events import Event, Failure, ProbeStarted
 from hashmark.core.model import Base, Evidence, FileStatus, Key, LocalFile, RemoteObject, Stamp
 from hashmark.core.plan import (
@@ -34,6 +36,7 @@ from hashmark.core.report import DatasetStatus
 from hashmark.disk.durable import as_local_error
 from hashmark.disk.hashing import is_settled
 from hashmark.disk.leftovers import leftovers
+from hashmark.evidence.inspection import MAX_SMALL_BYTES
 from hashmark.library.capabilities import capabilities, probed_capabilities, record_shown, write_notes
 from hashmark.library.dataset import Dataset
 from hashmark.library.digest_cache import caption_reader, clock, remember_captions
@@ -45,6 +48,9 @@ from hashmark.trash.batch import new_batch_name
 
 if TYPE_CHECKING:
     from hashmark.core.lint.facts import CaptionFacts
+
+MAX_SAMPLES = 4
+"""Objects that may be read to find out whether a store's ETags are MD5s; all but one could be damaged."""
 
 RESULTS_PER_WRITE = 200
 """Results written to the state in one transaction. Fewer than in a comparison (`digest_cache.ROWS_PER_WRITE`): moving
@@ -210,7 +216,7 @@ def run(
             notes = (*write_notes(supported), *notes)
         else:
             supported = capabilities(library)
-        batch = new_batch_name(plan.direction)
+        batch = new_batch_name(library, plan.direction)
         mover = Mover(
             Destination(
                 bucket=library.bucket,
@@ -223,6 +229,8 @@ def run(
             on_upload=lambda key, upload: incomplete_uploads.note(library, key, upload),
             uploads=library.state.incomplete_uploads(library.bucket.store),
             content_reader=caption_reader(dataset),
+            samples=_samples(planned.status) if plan.direction is Direction.PULL else (),
+            probe=lambda: probed_capabilities(library).etag_md5,
         )
         recorder = _Recorder(dataset, on_done)
         runner = Runner(plan, mover, on_event=on_event, record=recorder.add, cancel=cancel or threading.Event())
@@ -232,6 +240,14 @@ def run(
             recorder.flush()
     trashed = any(a.replaces or a.verb in DELETES for a in plan.actions) and outcome.state.files_done
     return Result(planned, outcome, batch if trashed else None, notes)
+
+
+def _samples(found: DatasetStatus) -> list[RemoteObject]:
+    """Return some of the smallest objects whose ETags may be MD5s."""
+    objects = (row.remote for row in found.files if row.remote and row.remote.size)
+    likely = (one for one in objects if may_be_md5(one.etag or "") and not may_be_random(one.etag or ""))
+    small = (one for one in likely if (one.size or 0) <= MAX_SMALL_BYTES)
+    return heapq.nsmallest(MAX_SAMPLES, small, key=lambda one: one.size or 0)
 
 
 def _clear_leftovers(planned: Planned) -> tuple[str, ...]:
@@ -266,8 +282,8 @@ class _Recorder:
         self._on_done = on_done
         self._bases: list[Base] = []
         self._gone: list[Key] = []
-        self._deleted: set[Key] = set()
-        """Keys that were deleted on one side so far, and were on both."""
+        self._deleted: dict[Key, Base | None] = {}
+        """Keys that were deleted on one side so far, with the bases that remember deletions from the bucket."""
         self._read: list[LocalFile] = []
         self._captions: list[tuple[str, CaptionFacts]] = []
         self._trusted = False
@@ -281,16 +297,32 @@ class _Recorder:
                 self._captions.append((done.sent.md5, cast("CaptionFacts", done.from_content)))
         if done.base is not None:
             self._bases.append(done.base)
-        elif done.action.key in self._deleted or _other_side(done.action) is None:
-            self._gone.append(done.action.key)
         else:
-            self._deleted.add(done.action.key)  # its base stays: it tells the next push that this was deleted
+            self._note_deletion(done.action)
         # Only a listed ETag counts: the answer to a PUT may have another.
         listed = done.action.verb is Verb.DOWNLOAD and done.action.size > 0
         self._trusted = self._trusted or (listed and done.etag_is_md5)
         if len(self._bases) + len(self._gone) >= RESULTS_PER_WRITE:
             self.flush()
         self._on_done(done)
+
+    def _note_deletion(self, action: Action) -> None:
+        """Keep the base of what one side still has: it tells the next push that the other was deleted.
+
+        What was deleted from the bucket is remembered as such: for some time, a listing that still has it is not
+        believed. Where neither side has it any more, this is all that is kept.
+        """
+        base, is_first = action.status.base, action.key not in self._deleted
+        deletion = self._deleted.pop(action.key, None)
+        is_left = is_first and _other_side(action) is not None
+        if action.verb is Verb.DELETE_REMOTE and base and base.common:
+            deleted_at = written_by(self._dataset.library.bucket.client.store_time())
+            deletion = base._replace(etag="", last_modified=deleted_at)
+        if deletion:
+            self._bases.append(deletion._replace(common=is_left))
+        elif not is_left:
+            self._gone.append(action.key)
+        self._deleted[action.key] = deletion
 
     def flush(self) -> None:
         library = self._dataset.library

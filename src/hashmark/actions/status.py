@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from hashmark.core.blocks import blocks
 from hashmark.core.compare import Comparison, KeyState, judge
 from hashmark.core.errors import HashmarkError
+from hashmark.core.ignored import IgnoredNames
 from hashmark.core.join import join, relevant
 from hashmark.core.keys import refuse_collisions
 from hashmark.core.lint.health import CaptionHealth, health_of
@@ -35,7 +36,13 @@ from hashmark.disk.hashing import Hashed
 from hashmark.disk.walk import SelectedWalk, Walk
 from hashmark.evidence.inspection import BodyComparison, by_body
 from hashmark.evidence.settler import Settler
-from hashmark.library.capabilities import capabilities, contradictions, record_contradictions, record_shown
+from hashmark.library.capabilities import (
+    capabilities,
+    contradictions,
+    record_contradictions,
+    record_exact_listing,
+    record_shown,
+)
 from hashmark.library.dataset import Dataset
 from hashmark.library.digest_cache import (
     ROWS_PER_WRITE,
@@ -92,10 +99,17 @@ class Scan:
         self._on_read = on_read
         self.options = options or Options()
         self._walk: Walk = Walk(dataset.path, dataset.pairing.ignored)
+        self.ignored_objects = IgnoredNames()
         self._problems: list[Problem] = []
         self._gone: list[Key] = []
+        self._objects: Iterator[RemoteObject] | None = None
         self._read: dict[Key, Base] = {}
         """What was found by reading objects, until it is recorded."""
+
+    def request(self) -> None:
+        """Request the first page of the listing now, so that it is on its way while other datasets are compared."""
+        if self.options.against is None:
+            self._objects = objects_of(self.dataset)
 
     @property
     def problems(self) -> list[Problem]:
@@ -116,14 +130,15 @@ class Scan:
         return not self._walk.problems and not self._problems
 
     @property
-    def ignored(self) -> int:
-        """How many local files and folders were ignored."""
+    def ignored(self) -> IgnoredNames:
+        """Local files and folders that were ignored."""
         return self._walk.ignored
 
     def __iter__(self) -> Iterator[FileStatus]:
         saved = self.options.against is not None
         remotes, bases, settler = self._other_side()
-        rows = relevant(join(self._locals(), remotes, bases, self._gone.append), self.dataset.pairing)
+        states = join(self._locals(), remotes, bases, self._gone.append)
+        rows = relevant(states, self.dataset.pairing, self.ignored_objects.add)
         statuses = settler.settle(self._hashed(rows))
         if self.options.deep and not saved:
             statuses = map(self._read_if_open, statuses)
@@ -134,7 +149,7 @@ class Scan:
         if against is not None:
             return against, (), Settler(None, dataset.path, dataset.prefix)
         # Requested first: the listing is on its way while the disk is read.
-        objects = objects_of(dataset)
+        objects = self._objects or objects_of(dataset)
         return objects, dataset.library.state.bases(dataset.remote), self._settler()
 
     def _settler(self) -> Settler:
@@ -202,6 +217,7 @@ class Scan:
         """Yield the same statuses, and record as bases what they prove equal."""
         state, remote = self.dataset.library.state, self.dataset.remote
         trusted_before, withdrawn_before = settler.trusted, frozenset(settler.withdrawn)
+        exact_before = settler.exact_listing
         proven: list[Base] = []
         for block in blocks(statuses):
             proven += new_bases(block)
@@ -214,6 +230,8 @@ class Scan:
         self._forget_gone()
         record_shown(self.dataset.library, settler.trusted - trusted_before)
         record_contradictions(self.dataset.library, settler.withdrawn - withdrawn_before)
+        if settler.exact_listing is not exact_before:
+            record_exact_listing(self.dataset.library, settler.exact_listing)
 
     def _read_different(self, statuses: list[FileStatus]) -> list[Base]:
         """Return bases for the objects that were read and differ."""
@@ -343,7 +361,12 @@ def status(
     Raises:
         StoreError: the bucket can't be reached or listed completely.
     """
-    scan = Scan(dataset, options, on_read)
+    return status_of(Scan(dataset, options, on_read), on_file)
+
+
+def status_of(scan: Scan, on_file: Callable[[FileStatus], None] = lambda _status: None) -> DatasetStatus:
+    """Return the result of a comparison that was not iterated yet, as `status` does."""
+    dataset = scan.dataset
     files = refuse_collisions(_passed_on(scan, on_file))
     paired = pair_up(files, dataset.pairing)
     return DatasetStatus(
@@ -354,6 +377,7 @@ def status(
         pairs=paired.pairs,
         problems=(*scan.problems, *paired.problems),
         ignored=scan.ignored,
+        ignored_objects=scan.ignored_objects,
         health=caption_health(dataset, paired.pairs),
     )
 

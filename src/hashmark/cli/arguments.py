@@ -93,6 +93,8 @@ class Parser(ArgumentParser):
         if library:
             text = "The library's folder. Default: the current folder or the nearest one above it that is a library."
             self._common.add_argument("-L", "--library", metavar="DIR", type=Path, help=text)
+            text = "Fail when nothing has come from the store for so long. Default: 60 seconds."
+            self._common.add_argument("--timeout", metavar="SECONDS", type=number(int, 2), help=text)
         if json:
             self._common.add_argument("--json", action="store_true", help="Print one JSON document.")
         self._common.add_argument("-h", "--help", action="store_true", help="Show this help.")

@@ -5,13 +5,17 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from hashmark.core.errors import HashmarkError, Interrupted, LocalError, RefusedPlan, StoreError
+from hashmark.core.errors import HashmarkError, Interrupted, LocalError, NotInSync, RefusedPlan, StoreError
 from hashmark.core.model import Verdict
 from hashmark.core.report import DatasetStatus, Summary
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hashmark.actions.clean import Applied, Preview
+    from hashmark.actions.doctor import Check
     from hashmark.actions.move import Planned, Result
+    from hashmark.actions.rename import PlannedRename, RenameResult
     from hashmark.core.lint.findings import LintReport
     from hashmark.trash.undo import UndoResult
 
@@ -35,17 +39,19 @@ def for_error(error: HashmarkError) -> Exit:
         return Exit.INTERRUPTED
     if isinstance(error, StoreError):
         return Exit.STORE
+    if isinstance(error, NotInSync):
+        return Exit.NOT_IN_SYNC
     if isinstance(error, LocalError | RefusedPlan):
         return Exit.PARTLY
     return Exit.USAGE
 
 
 def for_status(found: DatasetStatus | Summary, *, complete: bool) -> Exit:
-    """Return the status of a comparison."""
+    """Return the status of a comparison. Nothing on either side leaves nothing to do, though it is not in sync."""
     refused = found.counts.get(Verdict.REFUSED, 0)
     if refused or not complete:
         return Exit.PARTLY
-    return Exit.DONE if found.in_sync else Exit.NOT_IN_SYNC
+    return Exit.DONE if found.in_sync or not sum(found.counts.values()) else Exit.NOT_IN_SYNC
 
 
 def for_lint(found: LintReport) -> Exit:
@@ -75,6 +81,28 @@ def for_plan(planned: Planned) -> Exit:
     if unresolved & _REFUSED or not planned.status.complete:
         return Exit.PARTLY
     return Exit.NOT_IN_SYNC if unresolved else Exit.DONE
+
+
+def for_checks(checks: Sequence[Check]) -> Exit:
+    """Return the status of a doctor: 3 if nothing works, 1 if something works with limits."""
+    if any(check.vital and check.ok is False for check in checks):
+        return Exit.STORE
+    return Exit.DONE if all(check.ok for check in checks) else Exit.FOUND
+
+
+def for_renamed(result: RenameResult) -> Exit:
+    """Return the status of a rename: 0 if no two names collide any more."""
+    if result.interrupted:
+        return Exit.INTERRUPTED
+    left = result.failures or result.not_tried or result.planned.plan.left_alone
+    return Exit.PARTLY if left else Exit.DONE
+
+
+def for_rename_plan(planned: PlannedRename) -> Exit:
+    """Return the status of a rename that is only shown, as `for_plan` does."""
+    if planned.plan.left_alone:
+        return Exit.PARTLY
+    return Exit.NOT_IN_SYNC if planned.plan.renames else Exit.DONE
 
 
 def worst(statuses: list[Exit]) -> Exit:

@@ -8,7 +8,8 @@ The decision table (B = base, what was last proven equal):
     yes    yes     different  local ≠ B, ETag = B        local-changed
     yes    yes     different  both ≠ B                   conflict
     yes    yes     different  none                       differs
-    yes    yes     unknown    any                        unverified
+    yes    yes     unknown    local = B, object newer    remote-changed
+    yes    yes     unknown    any other                  unverified
     yes    no      –          none                       local-only
     yes    no      –          local = B                  deleted-remotely
     yes    no      –          local ≠ B                  conflict
@@ -16,6 +17,9 @@ The decision table (B = base, what was last proven equal):
     no     yes     –          ETag = B                   deleted-locally
     no     yes     –          ETag ≠ B                   conflict
     unsafe or colliding key, unreadable file             refused
+
+An object is newer if it has neither the ETag nor the time that it had when it was proven equal: then it was written
+again, and whatever its bytes are, the file is what was there before.
 
 One row is absent on purpose: content that is proven different although both sides still equal the base means that
 the base is wrong, so it counts as none. Knows nothing about where its inputs come from, and never requests more
@@ -75,6 +79,7 @@ WRITTEN_AGAIN = (
     "it was written again after its bytes were proven, and this store may keep the ETag when a file is written through "
     "a mount"
 )
+REPLACED = "the object was replaced after it was last proven equal"
 
 # Read for each file: Python 3.11 takes ten times as long to find a member of an Enum class as a module's own name.
 _SAME, _SYNCED = Content.SAME, Verdict.SYNCED
@@ -86,7 +91,8 @@ _new = tuple.__new__  # without the checks of a named tuple's own
 LISTING_LAG = timedelta(minutes=10)
 """For so long a listing that contradicts what was written is doubted."""
 
-_SECONDS = len("2026-11-30T12:00:00")
+SECONDS = len("2026-11-30T12:00:00")
+"""Characters of a time without its fraction of a second."""
 
 
 MAX_CLOCK_DIFFERENCE = timedelta(seconds=1)
@@ -104,6 +110,11 @@ def is_provisional(base: Base) -> bool:
     return base.last_modified is not None and base.last_modified.startswith("<")
 
 
+def is_deletion(base: Base) -> bool:
+    """Return whether the base is of an object that we deleted, which a listing may still have for some time."""
+    return not base.etag and is_provisional(base)
+
+
 def is_as_proven(base: Base, remote: RemoteObject) -> bool:
     """Return whether the time listed with an object is the one that it had when its bytes were proven.
 
@@ -113,9 +124,9 @@ def is_as_proven(base: Base, remote: RemoteObject) -> bool:
     if proven is None or listed is None or proven == listed:
         return True
     if is_provisional(base):
-        return listed[:_SECONDS] <= proven[1:][:_SECONDS]
+        return listed[:SECONDS] <= proven[1:][:SECONDS]
     has_fractions = "." in proven and "." in listed
-    return not has_fractions and proven[:_SECONDS] == listed[:_SECONDS]
+    return not has_fractions and proven[:SECONDS] == listed[:SECONDS]
 
 
 def is_recent(base: Base, now: datetime) -> bool:
@@ -124,7 +135,7 @@ def is_recent(base: Base, now: datetime) -> bool:
     A listing that lags behind may still show what was there before (Cloudflare R2's has).
     """
     written = (base.last_modified or "").removeprefix("<")
-    return bool(written) and written[:_SECONDS] >= f"{now - LISTING_LAG:%Y-%m-%dT%H:%M:%S}"
+    return bool(written) and written[:SECONDS] >= f"{now - LISTING_LAG:%Y-%m-%dT%H:%M:%S}"
 
 
 def compare_listed(
@@ -199,6 +210,7 @@ _DIFFERENT = {
 def judge(state: KeyState, kind: Kind, compared: Comparison | None = None, *, etags_follow: bool = False) -> FileStatus:
     """Return the status of one key, by `compared` where given, else by what the listing proves (`compare_listed`)."""
     local, remote, base = state.local, state.remote, state.base
+    is_final = compared is not None and compared.content is Content.UNKNOWN
     if local is not None and local.trouble:
         return _status(state, kind, Verdict.REFUSED, Comparison(Content.UNKNOWN, None, local.trouble))
     if local is not None and remote is not None:
@@ -207,6 +219,9 @@ def judge(state: KeyState, kind: Kind, compared: Comparison | None = None, *, et
             return _status(state, kind, _SYNCED, compared)  # whatever the base, as the table says
     if base is not None and not base.common:
         base = None  # it describes the object alone, and was never common to both sides
+    if is_final and local and remote and base and local.md5 == base.md5 and _is_newer(remote, base):
+        compared = Comparison(Content.UNKNOWN, Evidence.RECORDED, REPLACED)
+        return _status(state, kind, Verdict.REMOTE_CHANGED, compared)
     verdict = conclude(
         compared.content if compared else None,
         has_local=local is not None,
@@ -215,6 +230,12 @@ def judge(state: KeyState, kind: Kind, compared: Comparison | None = None, *, et
         remote_is_base=_is_base(remote, base, compared, etags_follow=etags_follow) if remote and base else None,
     )
     return _status(state, kind, verdict, compared)
+
+
+def _is_newer(remote: RemoteObject, base: Base) -> bool:
+    """Return whether the object has neither the ETag nor the time of the base."""
+    has_time = base.last_modified is not None and remote.last_modified is not None and not is_provisional(base)
+    return remote.etag is not None and remote.etag != base.etag and has_time and not is_as_proven(base, remote)
 
 
 def _is_base(remote: RemoteObject, base: Base, compared: Comparison | None, *, etags_follow: bool) -> bool:

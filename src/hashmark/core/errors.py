@@ -7,6 +7,7 @@
     │   ├── NoSuchDataset          no dataset has that name
     │   └── QueryError             a search is invalid
     ├── RefusedPlan              the plan is unsafe; nothing was done
+    ├── NotInSync                what was required to be in sync is not
     ├── Interrupted              the user asked to stop
     ├── LocalError               the disk failed or refused
     │   ├── Unreadable, ReadOnly, DiskFull, FileChanged, UnsafePath, Busy
@@ -98,6 +99,13 @@ class RefusedPlan(HashmarkError):
     def __init__(self, message: str, hint: str | None = None, *, deletes: int | None = None) -> None:
         super().__init__(message, hint)
         self.deletes = deletes
+
+
+class NotInSync(HashmarkError):
+    """A dataset that was required to be in sync is not, or is empty."""
+
+    code = "not-in-sync"
+    default_hint = "Run `hashmark status`, then `hashmark push` or `hashmark pull`."
 
 
 class Interrupted(HashmarkError):

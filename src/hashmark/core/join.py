@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from hashmark.core.blocks import BLOCK_ROWS, blocks, encode_all, make_rows
 from hashmark.core.compare import KeyState
-from hashmark.core.keys import is_folder_marker
+from hashmark.core.keys import is_folder_marker, is_ours
 from hashmark.core.model import Base, Key, Kind, LocalFile, RemoteObject, key_bytes
 from hashmark.core.pairs import Pairing
 
@@ -101,10 +101,18 @@ def join(
             on_gone(key)
 
 
-def relevant(states: Iterable[KeyState], pairing: Pairing) -> Iterator[tuple[KeyState, Kind]]:
-    """Yield the keys that belong to the dataset with their kind: no folder markers, ignored files or state."""
+def relevant(
+    states: Iterable[KeyState], pairing: Pairing, on_ignored: Callable[[list[Key]], None] = lambda _keys: None
+) -> Iterator[tuple[KeyState, Kind]]:
+    """Yield the keys that belong to the dataset with their kind: no folder markers, ignored files or state.
+
+    `on_ignored` gets the ignored files. A walk already leaves them out, so they are objects.
+    """
     for block in blocks(states):
         keys = list(map(_KEY, block))
         kinds = pairing.kinds(keys)
         chosen = [kind is not _IGNORED and not is_folder_marker(key) for key, kind in zip(keys, kinds, strict=True)]
+        if _IGNORED in kinds:
+            ignored = compress(keys, [kind is _IGNORED for kind in kinds])
+            on_ignored([key for key in ignored if not is_ours(key) and not is_folder_marker(key)])
         yield from compress(zip(block, kinds, strict=True), chosen)

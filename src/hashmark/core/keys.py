@@ -203,5 +203,6 @@ def as_collision(status: FileStatus, other: str) -> FileStatus:
         verdict=Verdict.REFUSED,
         evidence=None,
         remedy=None,
-        reason=f"is the same file as '{other}' on macOS and Windows (letter case or accents); rename one of them",
+        reason=f"is the same file as '{other}' on macOS and Windows (letter case or accents); rename one of them, "
+        "by `hashmark rename` if the disk has one name and the bucket the other",
     )

@@ -77,11 +77,13 @@ class Pairing:
     captions: tuple[str, ...] = DEFAULT_CAPTIONS
     ignore: tuple[str, ...] = ()
     _ignored: _Globs = field(init=False, repr=False, compare=False)
+    _ignored_by_settings: _Globs = field(init=False, repr=False, compare=False)
     _ranks: dict[str, int] = field(init=False, repr=False, compare=False)
     _kinds: dict[str, Kind] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_ignored", _Globs((*IGNORED_NAMES, *self.ignore)))
+        object.__setattr__(self, "_ignored_by_settings", _Globs(self.ignore))
         ranks = {c.casefold(): rank for rank, c in reversed(list(enumerate(self.captions)))}
         object.__setattr__(self, "_ranks", ranks)
         kinds = dict.fromkeys(IMAGE_SUFFIXES, Kind.IMAGE) | dict.fromkeys(ranks, Kind.CAPTION)
@@ -90,6 +92,10 @@ class Pairing:
     def ignores(self, key: str) -> bool:
         """Return whether `key` (with a final `/` for a folder) is ignored, by default or by the library's settings."""
         return self._ignored.match(key)
+
+    def ignores_by_settings(self, key: str) -> bool:
+        """Return the same for the library's settings alone."""
+        return self._ignored_by_settings.match(key)
 
     def kind(self, key: str) -> Kind:
         """Return what the file named `key` is for."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from hashmark.core.blocks import blocks
 from hashmark.core.display import printable, shortened
+from hashmark.core.ignored import IgnoredNames
 from hashmark.core.keys import Collisions, as_collision
 from hashmark.core.lint.health import CaptionHealth
 from hashmark.core.model import NEEDS_SYNC, Evidence, FileStatus, Kind, Problem, Verdict, key_bytes
@@ -36,7 +37,10 @@ class Files(tuple[FileStatus, ...]):
 
 @dataclass(frozen=True)
 class DatasetStatus:
-    """Everything known about one dataset at one time. `complete`: both sides were read without error."""
+    """Everything known about one dataset at one time. `complete`: both sides were read without error.
+
+    `ignored` are files and folders on disk that were left out, `ignored_objects` those in the bucket.
+    """
 
     id: str
     name: str
@@ -44,7 +48,8 @@ class DatasetStatus:
     files: tuple[FileStatus, ...]
     pairs: tuple[Pair, ...]
     problems: tuple[Problem, ...]
-    ignored: int = 0
+    ignored: IgnoredNames = field(default_factory=IgnoredNames)
+    ignored_objects: IgnoredNames = field(default_factory=IgnoredNames)
     health: CaptionHealth = field(default_factory=CaptionHealth)
 
     def __post_init__(self) -> None:
@@ -61,8 +66,8 @@ class DatasetStatus:
 
     @property
     def in_sync(self) -> bool:
-        """Whether every file is proven equal on both sides and both sides were read completely."""
-        return self.complete and all(f.verdict is Verdict.SYNCED for f in self.files)
+        """Whether there are files, all proven equal on both sides, and both sides were read completely."""
+        return self.complete and bool(self.files) and all(f.verdict is Verdict.SYNCED for f in self.files)
 
     def of(self, *verdicts: Verdict) -> Iterator[FileStatus]:
         """Yield the files with one of these verdicts, in key order."""
@@ -74,11 +79,13 @@ class DatasetStatus:
             "id": self.id,
             "name": self.name,
             "complete": self.complete,
+            "inSync": self.in_sync,
             "counts": self.counts,
             "captionHealth": self.health.to_json(),
             "files": [file_json(f) for f in self.files],
             "pairs": [pair_json(p) for p in self.pairs],
             "problems": [problem_json(p) for p in self.problems],
+            "ignored": {"disk": self.ignored.to_json(), "bucket": self.ignored_objects.to_json()},
         }
 
 
@@ -191,8 +198,8 @@ class Summary:
 
     @property
     def in_sync(self) -> bool:
-        """Whether every file is proven equal."""
-        return self.total == self.counts[Verdict.SYNCED]
+        """Whether there are files, and all are proven equal."""
+        return 0 < self.total == self.counts[Verdict.SYNCED]
 
     @classmethod
     def of(cls, statuses: Iterable[FileStatus], keep: int = 20) -> Summary:

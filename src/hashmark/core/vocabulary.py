@@ -57,6 +57,10 @@ ATTENTION = tuple(verdict for verdict in VERDICTS if verdict is not Verdict.SYNC
 """Verdicts other than `synced`, in the order of `VERDICTS`."""
 
 
+EMPTY = "empty: no files on disk or in the bucket"
+"""What is said of a dataset without files, which is neither in sync nor out of sync."""
+
+
 class EvidenceTerms(NamedTuple):
     """What one kind of evidence says, and its grade: how much that proves. None where it never gives that verdict."""
 

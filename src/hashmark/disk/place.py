@@ -265,6 +265,43 @@ class Slot:
         except OSError as error:
             raise as_local_error(error, self.key) from None
 
+    def move_to(self, target: Slot, expected: Stamp, md5: str | None = None) -> None:
+        """Rename the file, if it is still the one that the user saw (`md5` is its digest), to an empty place.
+
+        On a disk that ignores letter case, the new name may be one of the file itself.
+
+        Raises:
+            FileChanged: it is another one, or a file has appeared in the other place.
+            LocalError: the system refuses; the file is still in its place.
+        """
+        try:
+            self._check_whole(expected, md5)
+            there = target.stamp()
+            if there and (there.inode, there.device) == (expected.inode, expected.device):
+                if self.name == target.name and self.folder_id() == target.folder_id():
+                    said = f"'{self.key}' and '{target.key}' differ in the name of a folder, which this disk ignores."
+                    raise UnsafePath(said, "Rename the folder.")
+                if self._is_listed() and target._is_listed():  # two links, between which a rename does nothing
+                    os.unlink(self.name, dir_fd=self._folder)
+                else:
+                    os.rename(self.name, target.name, src_dir_fd=self._folder, dst_dir_fd=target._folder)
+            else:
+                try:
+                    # Unlike a rename, a link fails if a file has appeared meanwhile.
+                    os.link(self.name, target.name, src_dir_fd=self._folder, dst_dir_fd=target._folder)
+                except FileExistsError:
+                    target._raise_taken()
+                os.unlink(self.name, dir_fd=self._folder)
+            os.fsync(target._folder)
+            os.fsync(self._folder)
+        except OSError as error:
+            raise as_local_error(error, self.key) from None
+
+    def _is_listed(self) -> bool:
+        """Return whether the folder has exactly this name, on a disk that ignores letter case too."""
+        with os.scandir(self._folder) as scan:
+            return any(entry.name == self.name for entry in scan)
+
     def drop(self, temporary: str) -> None:
         """Remove unfinished content if it exists; what cannot be removed is left for `walk.leftovers`."""
         with contextlib.suppress(OSError):

@@ -15,6 +15,7 @@ from operator import methodcaller
 from pathlib import Path
 
 from hashmark.core.blocks import BLOCK_ROWS, blocks, make_rows
+from hashmark.core.ignored import IgnoredNames
 from hashmark.core.keys import STATE_FOLDER, is_unfinished
 from hashmark.core.model import Key, LocalFile, Problem, Stamp
 from hashmark.disk.names import in_byte_order
@@ -50,13 +51,13 @@ def _stamps(paths: list[str]) -> list[tuple[int, ...]] | None:
 class Walk:
     """One walk over `root`. Iterate it for the files; `problems` collects what could not be read.
 
-    `ignored` counts what was left out by `ignores`. A root that does not exist is an empty dataset.
+    `ignored` counts and names what was left out by `ignores`. A root that does not exist is an empty dataset.
     """
 
     def __init__(self, root: Path, ignores: Ignores = _nothing) -> None:
         self.root = root
         self.problems: list[Problem] = []
-        self.ignored = 0
+        self.ignored = IgnoredNames()
         self._ignores = ignores
         self._base = f"{root}/"
 
@@ -127,7 +128,7 @@ class Walk:
         # Also hashmark's own, such as the state of a library inside the dataset. `core.keys` refuses such an object.
         kept = [key for key in keys if STATE_FOLDER not in key or not _is_own(key)]
         if ignored := self._ignores(kept):
-            self.ignored += len(ignored)
+            self.ignored.add(key for key in kept if key in ignored)
             kept = [key for key in kept if key not in ignored]
         return kept
 

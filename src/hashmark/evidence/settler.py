@@ -16,10 +16,12 @@ from typing import NamedTuple, cast
 
 from hashmark.core.blocks import blocks
 from hashmark.core.compare import (
+    SECONDS,
     WRITTEN_AGAIN,
     Comparison,
     KeyState,
     is_as_proven,
+    is_deletion,
     is_provisional,
     is_recent,
     judge,
@@ -27,6 +29,7 @@ from hashmark.core.compare import (
     refuse_unsafe,
 )
 from hashmark.core.errors import HashmarkError
+from hashmark.core.etags import is_md5
 from hashmark.core.keys import surely_safe, unsafe_reason
 from hashmark.core.model import Base, Content, Evidence, FileStatus, Kind, RemoteObject, Verdict
 from hashmark.evidence import inspection
@@ -41,11 +44,13 @@ from hashmark.evidence.inspection import (
     by_listing,
 )
 from hashmark.s3.bucket import Bucket
-from hashmark.s3.store_capabilities import NOTHING_KNOWN, SUPPORTED, UNSUPPORTED, StoreCapabilities
+from hashmark.s3.store_capabilities import NOTHING_KNOWN, SUPPORTED, UNKNOWN, UNSUPPORTED, StoreCapabilities
 
 WORKER_THREADS = 8
 MAX_WAITING_ROWS = 512
 """Rows held back for the first match in the bucket, which may show what its ETags are."""
+MAX_LISTING_CHECKS = 3
+"""Objects that get a HEAD request to find out whether a store lists what it has, if they change meanwhile."""
 
 _SYNCED = Verdict.SYNCED  # read once for each file, as in `core.compare`
 
@@ -73,6 +78,9 @@ class Settler:
     `withdrawn`. Without a `bucket` (a saved listing), no request is sent and only the listing counts. `on_body` is
     called with each row whose object was read, or with None in place of what was read where the file does not have the
     bytes of its remembered digest.
+
+    `exact_listing` is what is known of the listing by now. Where it shows other sizes or ETags than a HEAD request, as
+    by some gateways, each object gets one, and the statuses have what it shows.
     """
 
     def __init__(
@@ -97,6 +105,8 @@ class Settler:
         self._earned = {kind for kind, known in etags_known.items() if known is SUPPORTED}
         self._may_earn = frozenset(kind for kind, known in etags_known.items() if known is not UNSUPPORTED)
         self.withdrawn: set[Evidence] = set(withdrawn)
+        self.exact_listing = capabilities.exact_listing if bucket else SUPPORTED
+        self._listing_checks = 0
 
     @property
     def trusted(self) -> frozenset[Evidence]:
@@ -114,6 +124,10 @@ class Settler:
         try:
             for block in blocks(rows):
                 known = self._plainly_same(block)
+                if self.exact_listing is UNKNOWN and not all(known):
+                    self._check_listing([row for (row, _), status in zip(block, known, strict=True) if not status])
+                if self.exact_listing is UNSUPPORTED:
+                    known = [None] * len(block)
                 if not waiting and all(known):
                     yield from cast("list[FileStatus]", known)
                     continue
@@ -145,14 +159,40 @@ class Settler:
                 self._earn(match)
         return known
 
+    def _check_listing(self, rows: Iterable[KeyState]) -> None:
+        """Compare the listing of the first of these objects that is not empty with a HEAD request."""
+        assert self._inspector is not None  # noqa: S101 - there is a bucket
+        for key, _, listed, _ in rows:
+            if listed is None or not listed.size or unsafe_reason(key):
+                continue
+            if self._listing_checks == MAX_LISTING_CHECKS:
+                return
+            self._listing_checks += 1
+            there = listed if listed.etag is None else self._same_version(listed)
+            if there is not None:
+                is_exact = listed.etag is not None and (there.size, there.etag) == (listed.size, listed.etag)
+                self.exact_listing = SUPPORTED if is_exact else UNSUPPORTED
+                return
+
+    def _same_version(self, listed: RemoteObject) -> RemoteObject | None:
+        """Return the listed object as a HEAD request shows it; None if it changed meanwhile, or there is no answer."""
+        assert self._inspector is not None  # noqa: S101 - there is a bucket
+        try:
+            there = self._inspector.current(listed.key)
+        except HashmarkError as error:
+            if error.fatal:
+                raise
+            return None
+        return there if there and _is_of_same_time(listed, there) else None
+
     def _first(
         self, joined: KeyState, kind: Kind, pool: ThreadPoolExecutor
     ) -> FileStatus | Future[Inspected | Current]:
         status = refuse_unsafe(joined, kind) or judge(joined, kind, etags_follow=self._etags_follow)
-        if status.verdict is _SYNCED and status.evidence in self.trusted:
-            return status
         if self._is_doubtful(joined, status):
             return pool.submit(self._look_up, joined, kind)
+        if status.verdict is _SYNCED and status.evidence in self.trusted:
+            return status
         if self._is_rewritten(joined, status):
             return pool.submit(self._read_alone, joined, status)
         self._earn(status)
@@ -175,9 +215,13 @@ class Settler:
         return self._inspector.read_alone(joined.remote) or comparison
 
     def _is_doubtful(self, joined: KeyState, status: FileStatus) -> bool:
-        """Return whether a listing shows something else than what was written in the last minutes."""
+        """Return whether a listing shows something else than what was written in the last minutes, or is inexact."""
         base, remote = joined.base, joined.remote
-        if not self._bucket or base is None or not base.common or status.verdict is Verdict.REFUSED:
+        if not self._bucket or status.verdict is Verdict.REFUSED:
+            return False
+        if remote is not None and (self.exact_listing is UNSUPPORTED or remote.etag is None):
+            return True
+        if base is None or not (base.common or is_deletion(base)):
             return False
         if remote is not None and remote.etag == base.etag:
             return False
@@ -186,6 +230,7 @@ class Settler:
 
     def _look_up(self, joined: KeyState, kind: Kind) -> Inspected | Current:
         assert self._inspector is not None  # noqa: S101 - there is a bucket
+        listed, local = joined.remote, joined.local
         try:
             row = joined._replace(remote=self._inspector.current(joined.key))
         except HashmarkError as error:
@@ -194,6 +239,14 @@ class Settler:
             row = joined  # as listed: nothing shows that the listing is wrong
         if row.local is None and row.remote is None:
             row = joined
+            if listed and joined.base and is_deletion(joined.base):
+                # Only the listing still has it: for who deleted it, it is gone.
+                row = joined._replace(remote=listed._replace(etag=""), base=joined.base._replace(common=True))
+        there = row.remote
+        if listed and there and _is_of_same_time(listed, there):
+            row = row._replace(remote=there._replace(last_modified=listed.last_modified))
+            if local and local.md5 and there.size == local.size and is_md5(listed.etag or "", local.md5):
+                return Current(row, Comparison(Content.SAME, Evidence.ETAG_MD5))
         status = judge(row, kind, etags_follow=self._etags_follow)
         return Current(row, self._inspect(row, status) if _is_open(status) else None)
 
@@ -245,7 +298,10 @@ class Settler:
             if inspected.inspected is not None:
                 return self._final(inspected.row, kind, inspected.inspected)
             return judge(inspected.row, kind, etags_follow=self._etags_follow)
-        return judge(joined, kind, self._conclusion(joined, inspected), etags_follow=self._etags_follow)
+        conclusion = self._conclusion(joined, inspected)
+        if isinstance(inspected, DigestIsWrong) and joined.local:
+            joined = joined._replace(local=joined.local._replace(md5=None))
+        return judge(joined, kind, conclusion, etags_follow=self._etags_follow)
 
     def _conclusion(self, joined: KeyState, inspected: Inspected) -> Comparison:
         if isinstance(inspected, Comparison):
@@ -259,6 +315,13 @@ class Settler:
         if inspected.evidence in self.trusted:
             return Comparison(Content.DIFFERENT, inspected.evidence, detail=inspected.detail)
         return Comparison(Content.UNKNOWN, None, _NOT_SHOWN[inspected.evidence], f"`hashmark doctor`, or {VERIFY}")
+
+
+def _is_of_same_time(listed: RemoteObject, there: RemoteObject) -> bool:
+    """Return whether two answers show the same time of an object, in whole seconds."""
+    if listed.last_modified is None or there.last_modified is None:
+        return False
+    return listed.last_modified[:SECONDS] == there.last_modified[:SECONDS]
 
 
 def _is_open(status: FileStatus) -> bool:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 from hashmark.core.errors import Busy, LocalError
 from hashmark.core.model import Evidence
 from hashmark.library.library import Library
-from hashmark.s3.store_capabilities import SUPPORTED, UNSUPPORTED, Capability, StoreCapabilities, documented
+from hashmark.s3.store_capabilities import (
+    SUPPORTED,
+    UNKNOWN,
+    UNQUOTED,
+    UNSUPPORTED,
+    Capability,
+    StoreCapabilities,
+    documented,
+)
 
 if TYPE_CHECKING:
     from hashmark.s3.probe import ProbeResult
@@ -44,7 +52,7 @@ def probed_capabilities(library: Library, on_probe: Callable[[], None] = lambda:
 def _capabilities(library: Library, facts: Mapping[str, str]) -> StoreCapabilities:
     endpoint = library.bucket.client.endpoint
     recorded = {field: facts.get(field.replace("_", "-")) for field in StoreCapabilities._fields}
-    values = (SUPPORTED.value, UNSUPPORTED.value)
+    values = {capability.value for capability in Capability if capability is not UNKNOWN}
     return documented(endpoint.hostname, is_aws=endpoint.is_aws)._replace(
         **{field: Capability(value) for field, value in recorded.items() if value in values}
     )
@@ -55,7 +63,7 @@ def write_notes(capabilities: StoreCapabilities) -> tuple[str, ...]:
     notes: list[str] = []
     if not capabilities.guards_writes:
         notes.append(
-            "This store does not support If-Match/If-None-Match: each object is checked just before it is written, "
+            "This store does not support If-Match/If-None-Match: each object is inspected just before it is written, "
             "but a change in the same instant by someone else would be overwritten (and be in the trash)."
         )
     if capabilities.content_md5 is not SUPPORTED:
@@ -89,7 +97,11 @@ def probe_store(library: Library) -> Iterator[ProbeResult]:
 def record_probe(library: Library, results: Iterable[ProbeResult]) -> dict[str, str]:
     """Record the results of a probe, and return them as recorded. Those it could not find out are left out."""
     words = {True: SUPPORTED.value, False: UNSUPPORTED.value}
-    facts = {result.name: words[result.ok] for result in results if result.ok is not None}
+    facts = {
+        result.name: UNQUOTED.value if result.is_unquoted else words[result.ok]
+        for result in results
+        if result.ok is not None
+    }
     library.state.record_facts(library.bucket.store, facts)
     return facts
 
@@ -101,6 +113,12 @@ def record_shown(library: Library, shown: Collection[Evidence]) -> None:
         known = library.state.facts(store)
         facts = {str(kind): SUPPORTED.value for kind in shown if known.get(kind) != UNSUPPORTED.value}
         library.state.record_facts(store, facts)
+
+
+def record_exact_listing(library: Library, capability: Capability) -> None:
+    """Record whether a comparison has found the store to list objects as a HEAD request shows them."""
+    if capability is not UNKNOWN:
+        library.state.record_facts(library.bucket.store, {"exact-listing": capability.value})
 
 
 def contradictions(library: Library) -> frozenset[Evidence]:

@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING, cast
 
 from hashmark.core.display import shortened
 from hashmark.core.errors import Busy, LocalError, NoSuchDataset, SettingsError, UsageError
+from hashmark.core.ignored import IgnoredNames
 from hashmark.core.keys import STATE_FOLDER, unsafe_reason
 from hashmark.core.model import Problem
 from hashmark.disk.private_folder import PrivateFolder, check_private_file, own_users, private_path
 from hashmark.library.access import check_endpoint, check_owner
 from hashmark.library.dataset import Dataset, number_of
+from hashmark.library.root_folder import RootFolder, read_root
 from hashmark.library.settings import SETTINGS, Settings, is_library, read_settings, unknown_datasets
 from hashmark.s3.endpoint import Remote, named_endpoint
 from hashmark.state.state import State
@@ -43,6 +45,8 @@ class Library:
         self.refused: dict[str, Problem] = {}
         """Folders on disk or in the bucket that can't be datasets, as far as seen."""
         self._unknown: list[Problem] = []
+        self._bucket_folders: list[str] = []
+        """The folders of the bucket, once they were listed."""
         self._embedded: EmbeddedBucket | None = None
         self._owners = own_users() | {_owner(root / SETTINGS)}
         """The users who may own hashmark's folder: those of the settings, which were read."""
@@ -230,11 +234,35 @@ class Library:
         """
         prefix = f"{self.settings.remote.prefix}/" if self.settings.remote.prefix else ""
         local = {dataset.name: dataset.prefix for dataset in self.datasets()}
-        folders = self.bucket.folders(prefix)
-        self._unknown = unknown_datasets(self.settings, self._all_folders(), folders)
-        found = [n for n in folders if not n.startswith(".")]
+        folders = self._bucket_folders = self.bucket.folders(prefix)
+        self._unknown = unknown_datasets(self.settings, self._root().folders, folders)
+        ignores = self.settings.pairing.ignores_by_settings
+        found = [n for n in folders if not n.startswith(".") and not ignores(f"{n}/")]
         names = [n for n in found if f"{prefix}{n}/" not in local.values() and n not in local]
         return self._named([name for name in names if not self._refuses(name)])
+
+    def ignored(self) -> dict[str, IgnoredNames]:
+        """Return what belongs to no dataset in the library's root, by reason (see `core.ignored.ROOT_REASONS`).
+
+        Once `remote_only` was called, also what belongs to none in the bucket's folder.
+        """
+        hidden = [name for name in self._bucket_folders if name.startswith(".") and name != STATE_FOLDER]
+        found: dict[str, IgnoredNames] = {}
+        for reason, name in [*self._root().ignored, *(("hidden-folder-in-bucket", name) for name in hidden)]:
+            if reason != "cache-folder" or name not in self._bucket_folders:
+                found.setdefault(reason, IgnoredNames()).add([name if reason == "file" else f"{name}/"])
+        return found
+
+    def require_in_sync(self, *names: str) -> None:
+        """Raise an error unless these datasets, by default all on disk or in the bucket, are proven to be in sync.
+
+        Raises:
+            NotInSync: one is not in sync or is empty, or there is none.
+            NoSuchDataset, StoreError: it can't be found or compared.
+        """
+        from hashmark.actions.require_in_sync import require_in_sync  # noqa: PLC0415 - a comparison uses the library
+
+        require_in_sync(self, names)
 
     def _refuses(self, name: str) -> bool:
         """Return whether other machines or a bucket can't have a folder of this name; it is then added to `refused`."""
@@ -262,6 +290,7 @@ class Library:
             remote = self.remote_only()
             found = self._match(name, remote)
         if found is None:
+            self._refuse_ignored(self._bare(name))
             names = [n for d in (*local, *remote) for n in (d.name, d.id)]
             import difflib  # noqa: PLC0415 - only for an unknown name
 
@@ -272,6 +301,22 @@ class Library:
                 raise NoSuchDataset(f"There is no dataset '{name}': it is a file.", "Name its dataset; use --select.")
             raise NoSuchDataset(f"There is no dataset '{name}' in {self.root} or in the bucket.", hint)
         return found
+
+    def _refuse_ignored(self, name: str) -> None:
+        """Say why a folder of this name is no dataset, if it is one that is ignored.
+
+        Raises:
+            NoSuchDataset: it is.
+        """
+        reason = next((reason for reason, other in self._root().ignored if other == name), "file")
+        if reason == "hidden-folder":
+            raise NoSuchDataset(f"'{name}' is ignored: it is a hidden folder.", "Rename it without the dot.")
+        if reason == "settings":
+            raise NoSuchDataset(f"'{name}' is ignored by [pairing] `ignore` in {SETTINGS}.", "Remove it from there.")
+        if reason == "cache-folder":
+            said = f"'{name}' is ignored: it is named like a trainer's cache and has no image directly in it."
+            table = f'[datasets."{name}"] with prefix = "{name}"'
+            raise NoSuchDataset(said, f"If it is a dataset, add {table} to {SETTINGS}.")
 
     def _bare(self, name: str) -> str:
         """Return the folder's name from its name or a path to it."""
@@ -289,16 +334,14 @@ class Library:
             raise NoSuchDataset(f"Several datasets have the number {name}: {names}.", "Give the folder's name.")
         return numbered[0] if numbered else None
 
-    def _all_folders(self) -> list[str]:
+    def _root(self) -> RootFolder:
         try:
-            with os.scandir(self.root) as scan:
-                return [e.name for e in scan if not e.name.startswith(".") and _is_folder(e)]
+            return read_root(self.root, self.settings)
         except OSError as error:
             raise _explained(error, self.root) from None
 
     def _folders(self) -> list[str]:
-        names = self._all_folders()
-        return sorted(n for n in names if not self.settings.pairing.ignores(f"{n}/") and not self._refuses(n))
+        return [name for name in self._root().datasets if not self._refuses(name)]
 
     def _named(self, names: list[str]) -> list[Dataset]:
         """Return datasets with their IDs: the number, unless another dataset here has it or is named like it."""
@@ -333,10 +376,3 @@ def _explained(error: OSError, folder: Path) -> LocalError:
     from hashmark.disk.durable import as_local_error  # noqa: PLC0415 - only after an error
 
     return as_local_error(error, os.fspath(folder))
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a symlink loop, or no permission
-        return False

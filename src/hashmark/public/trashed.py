@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hashmark.core.errors import HashmarkError
 from hashmark.library.library import Library
-from hashmark.public.parameters import check_library, check_string
+from hashmark.public.parameters import check_flags, check_library, check_string
 from hashmark.trash.contents import TrashEntry, trash_entries
 from hashmark.trash.empty import empty, trash_contents
 from hashmark.trash.restore import RestoreResult, restore
@@ -37,15 +37,18 @@ def trash_restore(library: Library, batch: str, dataset: str | None = None) -> R
     return restore(library, batch, dataset)
 
 
-def trash_empty(library: Library, batch: str | None = None) -> int:
-    """Delete the trash, or one batch of it, permanently. Return the number of files that were deleted.
+def trash_empty(library: Library, batch: str | None = None, *, all_machines: bool = False) -> int:
+    """Delete this machine's trash, or one batch of it, permanently; with `all_machines` that of every machine.
+
+    Return the number of files that were deleted.
 
     Raises:
         TypeError: an argument is of the wrong kind.
         HashmarkError: there is no such batch, the bucket can't be reached, or a file can't be deleted.
     """
     _check(library, batch)
-    count, failed = empty(library, trash_contents(library, batch))
+    check_flags(all_machines=all_machines)
+    count, failed = empty(library, trash_contents(library, batch, all_machines=all_machines))
     if failed:
         first = failed[0]
         raise HashmarkError(

@@ -14,7 +14,7 @@ from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from hashmark.core.errors import UnexpectedAnswer
+from hashmark.core.errors import StoreError, UnexpectedAnswer, Unsupported
 from hashmark.core.etags import normal_etag
 from hashmark.core.model import RemoteObject
 from hashmark.s3 import xml
@@ -165,6 +165,8 @@ class Bucket:
     ) -> Iterator[bytes]:
         """Yield an object's bytes from the byte `begin` on, in order, a range at a time, the next ones on their way.
 
+        All are of one version: `etag`, or where that is empty, the one that the first answer is of.
+
         Raises:
             Interrupted: `is_cancelled` returned True.
         """
@@ -174,7 +176,7 @@ class Bucket:
             while True:
                 for start in itertools.islice(starts, MAX_OPEN_RANGES - len(waiting)):
                     end = min(start + RANGE_BYTES, size) - 1
-                    headers = {"If-Match": f'"{etag}"', "Range": f"bytes={start}-{end}"}
+                    headers = {"Range": f"bytes={start}-{end}"}
                     sent = self.client.send(
                         "GetObject",
                         "GET",
@@ -190,6 +192,7 @@ class Bucket:
                     return
                 start, end, sent = waiting.popleft()
                 answer = expected(sent.result(), key, etag)
+                etag = etag or normal_etag(answer.headers.get("etag", ""))
                 # The header decides, not the status: `rclone serve s3` returns ranges with status 200.
                 wanted = f"bytes {start}-{end}/{size}"
                 if answer.headers.get("content-range") != wanted or sum(map(len, answer.chunks)) != end + 1 - start:
@@ -199,7 +202,10 @@ class Bucket:
             wait([sent for _, _, sent in waiting])  # a file that has failed reports no more progress
 
     def delete_many(self, keys: Iterable[str]) -> dict[str, str]:
-        """Delete objects, a thousand per request. Return the keys that were not deleted, each with the error code."""
+        """Delete objects, a thousand per request, or one where the store has no such request (RunPod has not).
+
+        Return the keys that were not deleted, each with the error code.
+        """
         failed: dict[str, str] = {}
         batch: list[str] = []
         for key in keys:
@@ -220,7 +226,10 @@ class Bucket:
         body = f'<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{entries}</Delete>'.encode()
         digest = hashlib.md5(body, usedforsecurity=False).hexdigest()
         headers = {"Content-MD5": content_md5(digest), "Content-Type": "application/xml"}
-        answer = self.client.call("DeleteObjects", "POST", query={"delete": ""}, headers=headers, body=body)
+        try:
+            answer = self.client.call("DeleteObjects", "POST", query={"delete": ""}, headers=headers, body=body)
+        except Unsupported:
+            return self._delete_one_by_one(keys)
         root = xml.parse(answer.body, "DeleteResult", f"Deleting {len(keys)} objects")
         # A key that the answer does not mention was not shown to be deleted.
         failed = dict.fromkeys(keys, "NotConfirmed")
@@ -230,4 +239,15 @@ class Bucket:
                 failed.pop(facts.get("Key", ""), None)
             elif xml.local(element.tag) == "Error":
                 failed[facts.get("Key", "")] = facts.get("Code") or "Error"
+        return failed
+
+    def _delete_one_by_one(self, keys: list[str]) -> dict[str, str]:
+        failed: dict[str, str] = {}
+        for key, sent in [(key, self.client.send("DeleteObject", "DELETE", key)) for key in keys]:
+            try:
+                sent.result()
+            except StoreError as error:
+                if error.fatal:
+                    raise
+                failed[key] = error.code
         return failed

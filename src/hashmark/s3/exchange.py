@@ -31,7 +31,8 @@ PIECE_BYTES = 256 << 10
 BUSY_STATUS: Final = frozenset({429, 503})
 """The store did not begin with the request."""
 
-RETRIED_STATUS: Final = BUSY_STATUS | {500, 502, 504}
+RETRIED_STATUS: Final = BUSY_STATUS | {408, 500, 502, 504, 520, 521, 522, 523, 524, 529, 530}
+"""Those from 520 on are Cloudflare's, before R2 and other stores (Cloudflare's documentation, "5xx errors")."""
 
 _CHANCE: Final = random.SystemRandom()
 """Not the module's own numbers: a training script that seeds those draws the same ones whatever the store does."""
@@ -222,7 +223,8 @@ def retry_delay_s(exchange: Exchange, got: Answer | NoAnswer) -> float | None:
         # What OpenSSL refuses, as an answer without TLS, and what a proxy refuses, as a missing login, stays so.
         again = again and "SSL routines" not in got.message and not 400 <= got.proxy < 500
     silent = isinstance(got, NoAnswer) and got.code == pycurl.E_OPERATION_TIMEDOUT
-    if not again or tries >= (MAX_TRIES_WHEN_SILENT if silent else MAX_TRIES):
+    silent_tries = 1 if request.slow else MAX_TRIES_WHEN_SILENT
+    if not again or tries >= (silent_tries if silent else MAX_TRIES):
         return None
     # Half of it is random, so that requests that failed together do not come back together.
     backoff: float = min(MAX_DELAY_S, FIRST_DELAY_S * 2 ** (tries - 1))

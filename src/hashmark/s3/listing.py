@@ -2,7 +2,8 @@
 
 Each page is checked (`xml`), and so are the pages together: keys ascend in byte order and begin with the prefix, and
 every continuation token is new. The next page is requested while the last one is read. With key hints, many pages
-are requested at once, and `s3.splice` joins them only where they overlap.
+are requested at once, and `s3.splice` joins them only where they overlap. Where a store cannot page through the whole
+tree, it is read folder by folder.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
 from hashmark.core.errors import BrokenListing
-from hashmark.core.model import RemoteObject, key_bytes
+from hashmark.core.model import Key, RemoteObject, key_bytes
 from hashmark.s3.client import Client
 from hashmark.s3.exchange import Answer
 from hashmark.s3.listing_order import checked, reordered
@@ -33,6 +34,9 @@ MAX_STRIDE_FACTOR = 20
 
 MAX_EMPTY_PAGES = 10
 
+PAGES_UNTIL_REPEATED = 3
+"""After so many pages, a store that repeats a token has another defect than RunPod's, which repeats the first one."""
+
 KeyHints = Callable[[str, int], str | None]
 """Returns the key that is `count` places after a key, among those that the bucket is likely to have; None beyond the
 last one. A wrong hint costs only time."""
@@ -52,7 +56,7 @@ def list_objects(
     """
     what = f"Listing '{prefix}'"
     # The first page is requested now, so that it is on its way while the caller does other things.
-    pages = _pages(client, prefix)
+    pages = _or_by_folders(client, prefix, _pages(client, prefix))
     if hints is None:
         rows = _rows(pages)
     elif eager:
@@ -80,6 +84,49 @@ def keys_as_listed(client: Client, prefix: str, *, after: str = "") -> list[str]
         StoreError: as `list_objects`.
     """
     return [prefix + row.key for page in _pages(client, prefix, after=after) for row in page.objects]
+
+
+class _RepeatedToken(BrokenListing):
+    """A page's continuation token is that of a page before it."""
+
+
+def _or_by_folders(client: Client, prefix: str, pages: Iterator[Page]) -> Iterator[Page]:
+    """Yield `pages`; if the store repeats a token, as RunPod's volumes do, what is missing is listed folder by folder.
+
+    A listing with a delimiter has other tokens there (runpod/runpod-python, issue 505).
+
+    Raises:
+        BrokenListing: the folders do not begin with what the pages had.
+    """
+    begun: list[RemoteObject] = []
+    count = 0
+    try:
+        for page in pages:
+            count += 1
+            if count <= PAGES_UNTIL_REPEATED:
+                begun += page.objects
+            yield page
+    except _RepeatedToken:
+        if count > PAGES_UNTIL_REPEATED:
+            raise
+        found = list(_by_folders(client, prefix, ""))
+        names = [row.key for row in begun]
+        for order in (lambda row: key_bytes(row.key), lambda row: key_bytes(row.key).split(b"/")):
+            found.sort(key=order)
+            if [row.key for row in found[: len(begun)]] == names:
+                yield Page(found[len(begun) :], (), None)
+                return
+        raise
+
+
+def _by_folders(client: Client, prefix: str, folder: str) -> Iterator[RemoteObject]:
+    """Yield the objects under a folder of `prefix`, in no order, by one listing for each folder below it."""
+    below: list[str] = []
+    for page in _pages(client, prefix + folder, delimiter="/"):
+        yield from (row._replace(key=Key(folder + row.key)) for row in page.objects)
+        below += [name[len(prefix) :] for name in page.folders if len(name) > len(prefix + folder)]
+    for name in below:
+        yield from _by_folders(client, prefix, name)
 
 
 def _rows(pages: Iterator[Page]) -> Iterator[RemoteObject]:
@@ -168,7 +215,9 @@ def _follow(
         token = page.next_token
         if token:
             empty = 0 if page.objects or page.folders else empty + 1
-            if token in seen or empty > MAX_EMPTY_PAGES:
+            if token in seen:
+                raise _RepeatedToken(f"{what}: the pages repeat themselves.")
+            if empty > MAX_EMPTY_PAGES:
                 raise BrokenListing(f"{what}: the pages repeat themselves.")
             seen.add(token)
             if eager:

@@ -29,6 +29,7 @@ from hashmark.core.errors import (
     StoreError,
     UnexpectedAnswer,
     Unreachable,
+    Unsupported,
 )
 from hashmark.core.etags import multipart_etag, normal_etag
 from hashmark.s3 import xml
@@ -69,6 +70,7 @@ def upload(
     parts: Iterator[Part],
     *,
     expect: Expect | None,
+    inspect: Callable[[], None] = lambda: None,
     metadata: Mapping[str, str] = MappingProxyType({}),
     confirm: Callable[[list[str]], None] = lambda _etags: None,
     on_upload: Callable[[str | None], None] = lambda _upload_id: None,
@@ -83,11 +85,12 @@ def upload(
     If the ETags of the parts are their MD5s, the object's ETag must be made of them, unless `made_of_md5s` is False:
     then the store is known to make it of something else.
 
-    `confirm` is called with the ETags of the parts before they are completed as one object; it raises to abort.
-    `on_upload` is called with the upload's id when it begins, and with None when it has ended either way, so that what
-    a kill leaves can be aborted. `resume` is the id of one that was left, begun with the same `metadata`; its parts
-    are kept where their ETags are the MD5s of these, which the caller knows the store to compute. If `keep` returns
-    True, parts stay after INTERRUPTIONS.
+    Where there is no condition, or the store does not take it, `inspect` is called just before the upload is completed;
+    it raises where the condition does not hold. `confirm` is called with the ETags of the parts before they are
+    completed as one object; it raises to abort. `on_upload` is called with the upload's id when it begins, and with
+    None when it has ended either way, so that what a kill leaves can be aborted. `resume` is the id of one that was
+    left, begun with the same `metadata`; its parts are kept where their ETags are the MD5s of these, which the caller
+    knows the store to compute. If `keep` returns True, parts stay after INTERRUPTIONS.
 
     Raises:
         StoreError: the store refuses; unless its parts are kept, the upload has been aborted.
@@ -103,7 +106,7 @@ def upload(
         confirm(etags)
         wanted = multipart_etag(b"".join(digests))
         try:
-            final = _complete(client, key, upload_id, etags, expect)
+            final = _complete_if(client, key, upload_id, etags, expect, inspect)
         except (PreconditionFailed, NoSuchObject):
             # It may be the echo of our own completion, which was answered too late and sent again.
             if _etag_now(client, key) != wanted:
@@ -173,7 +176,8 @@ def _send(to: _Sending, parts: Iterator[Part]) -> tuple[list[str], list[bytes]]:
 
     def arrive() -> None:
         number, answer = on_the_way.popleft()
-        etags[number - 1] = normal_etag(answer.result().headers.get("etag", ""))
+        # A gateway that sends no ETag gets the one that S3 documents: the part's MD5.
+        etags[number - 1] = normal_etag(answer.result().headers.get("etag", "")) or etags[number - 1]
 
     try:
         while (part := _next_with_room(parts)) is not None:
@@ -227,6 +231,24 @@ def _send_part(to: _Sending, number: int, part: Part) -> Future[Answer]:
     return sent
 
 
+def _complete_if(
+    client: Client, key: str, upload_id: str, etags: list[str], expect: Expect | None, inspect: Callable[[], None]
+) -> str:
+    if expect is not None:
+        try:
+            return _complete(client, key, upload_id, etags, expect)
+        except Unsupported:
+            pass  # this store takes no condition here
+        except PreconditionFailed:
+            if expect.etag is None:
+                raise
+            inspect()
+            # It is the object that was expected: this store takes the ETag the other way here than with a PUT.
+            return _complete(client, key, upload_id, etags, Expect(expect.etag, quoted=not expect.quoted))
+    inspect()
+    return _complete(client, key, upload_id, etags, None)
+
+
 def _complete(client: Client, key: str, upload_id: str, etags: list[str], expect: Expect | None) -> str:
     rows = "".join(
         f"<Part><PartNumber>{number}</PartNumber><ETag>&quot;{escape(etag, quote=False)}&quot;</ETag></Part>"
@@ -240,8 +262,9 @@ def _complete(client: Client, key: str, upload_id: str, etags: list[str], expect
     answer = client.call("CompleteMultipartUpload", "POST", key, query=query, headers=headers, body=body)
     what = f"Completing '{key}'"
     etag = normal_etag(xml.children(xml.parse(answer.body, "CompleteMultipartUploadResult", what)).get("ETag", ""))
+    etag = etag or _etag_now(client, key) or ""
     if not etag:
-        raise UnexpectedAnswer(f"{what}: the answer has no ETag.")
+        raise UnexpectedAnswer(f"{what}: neither the answer nor a HEAD request has an ETag.")
     return etag
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import itertools
 import secrets
 import zlib
 from collections.abc import Callable, Iterator
@@ -25,20 +26,26 @@ from hashmark.core.errors import (
     Unsupported,
 )
 from hashmark.core.etags import is_md5, multipart_etag
+from hashmark.core.model import RemoteObject
 from hashmark.s3 import multipart
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.listing import keys_as_listed
-from hashmark.s3.requests import Expect
+from hashmark.s3.requests import Expect, Head
 
 _WRONG = "0" * 32
 BODY = b"hashmark probe\n"
 _SCRATCH = (
     ".copy", ".parts", ".part-copy", ".list-a", ".list/a", ".md5", ".checksum", ".create", ".replace", ".delete",
+    ".complete",
 )  # fmt: skip
 """What the keys of the other scratch objects end in."""
 
-MAX_AT_ONCE = 12
+MAX_AT_ONCE = 14
 """All experiments together."""
+
+MAX_LISTED = 1000
+MAX_READ_BYTES = 16 << 20
+"""How many objects are listed, and the largest that is read, where nothing may be written."""
 
 COPIED_BYTES = 8
 """How much of it is copied as a part: not all, since some stores then return the ETag of the whole source."""
@@ -51,6 +58,8 @@ class ProbeResult:
     name: str
     ok: bool | None
     detail: str
+    is_unquoted: bool = False
+    """Whether it works only with ETags that have no quotes around them."""
 
 
 def scratch_key(prefix: str) -> str:
@@ -74,16 +83,44 @@ def probe(bucket: Bucket, key: str) -> Iterator[ProbeResult]:
             delete = pool.submit(_conditional_delete, bucket, f"{key}.delete")
             create = pool.submit(_create_only, bucket, f"{key}.create")
             replace = pool.submit(_replace_only, bucket, f"{key}.replace")
+            complete = pool.submit(_conditional_complete, bucket, f"{key}.complete")
             written.result()
             yield ProbeResult("write", True, "an object was written")
             etag_md5 = pool.submit(_etag_md5, bucket, key)
+            listed = pool.submit(_exact_listing, bucket, key)
             copy = pool.submit(_copy, bucket, key, f"{key}.copy")
             part_copy = pool.submit(_part_copy, bucket, key, f"{key}.part-copy")
-            tried = (etag_md5, create, replace, content_md5, copy, parts, part_copy, checksum, start_after, delete)
+            conditions = (create, replace, complete, delete)
+            tried = (etag_md5, listed, *conditions, content_md5, copy, parts, part_copy, checksum, start_after)
             yield from (result.result() for result in tried)
         finally:
             pool.shutdown()  # an experiment under way would leave objects behind
             _delete(bucket, key)
+
+
+def probe_reading(bucket: Bucket, prefix: str) -> Iterator[ProbeResult]:
+    """Try what can be tried with the smallest of the objects that are listed first under `prefix`. Nothing is written.
+
+    Raises:
+        StoreError: the bucket can't be listed.
+    """
+    first = itertools.islice(bucket.objects(prefix), MAX_LISTED)
+    listed = min((row for row in first if row.size), key=lambda row: row.size or 0, default=None)
+    if listed is None or (listed.size or 0) > MAX_READ_BYTES:
+        yield ProbeResult("read", None, "there is no small object to read")
+        return
+    key = prefix + listed.key
+    try:
+        head, data = bucket.head(key), bucket.get(key)
+    except StoreError as error:
+        yield ProbeResult("read", False, error.message)
+        return
+    yield ProbeResult("read", True, "an object was read")
+    if is_md5(head.etag or "", hashlib.md5(data, usedforsecurity=False).hexdigest()):
+        yield ProbeResult("etag-md5", True, "the ETag is the MD5")
+    else:
+        yield ProbeResult("etag-md5", None, "the ETag of the object that was read is not its MD5")
+    yield _as_listed(listed, head)
 
 
 def sweep(bucket: Bucket, key: str) -> None:
@@ -107,6 +144,29 @@ def _etag_md5(bucket: Bucket, key: str) -> ProbeResult:
     return ProbeResult("etag-md5", same, "the ETag is the MD5" if same else "the ETag is not the MD5")
 
 
+def _exact_listing(bucket: Bucket, key: str) -> ProbeResult:
+    """Try whether an object is listed with the size and the ETag that a HEAD request shows."""
+    detail = "objects are listed with their size and ETag"
+    try:
+        head = bucket.head(key)
+        (listed,) = (row for row in bucket.objects(key) if not row.key)
+    except StoreError as error:
+        return ProbeResult("exact-listing", None, f"{detail}: {error.message}")
+    except ValueError:
+        return ProbeResult("exact-listing", None, f"{detail}: what was just written is not listed yet")
+    return _as_listed(listed, head)
+
+
+def _as_listed(listed: RemoteObject, head: Head) -> ProbeResult:
+    if listed.size != head.size:
+        return ProbeResult("exact-listing", False, "objects are listed with another size than a HEAD request shows")
+    if listed.etag is None:
+        return ProbeResult("exact-listing", False, "objects are listed without their ETag")
+    if listed.etag != head.etag:
+        return ProbeResult("exact-listing", False, "objects are listed with another ETag than a HEAD request shows")
+    return ProbeResult("exact-listing", True, "objects are listed with their size and ETag")
+
+
 def _create_only(bucket: Bucket, key: str) -> ProbeResult:
     def create() -> None:
         bucket.put(key, BODY, expect=Expect(None))
@@ -116,19 +176,10 @@ def _create_only(bucket: Bucket, key: str) -> ProbeResult:
 
 
 def _replace_only(bucket: Bucket, key: str) -> ProbeResult:
-    name, detail = "replace-only", "If-Match on put"
-    try:
-        etag = bucket.put(key, BODY)
-    except HashmarkError as error:
-        return ProbeResult(name, None, f"{detail}: {error.message}")
-    replace = _attempt(name, lambda: bucket.put(key, BODY, expect=Expect(_WRONG)), PreconditionFailed, detail)
-    if replace.ok:
-        # Refusing everything would pass for honouring the condition.
-        try:
-            bucket.put(key, BODY, expect=Expect(etag))
-        except StoreError as error:
-            return ProbeResult(name, False, f"even the right ETag is refused: {error.message}")
-    return replace
+    def replace(expect: Expect) -> None:
+        bucket.put(key, BODY, expect=expect)
+
+    return _condition("replace-only", replace, bucket, key, "If-Match on put")
 
 
 def _content_md5(bucket: Bucket, key: str) -> ProbeResult:
@@ -137,11 +188,39 @@ def _content_md5(bucket: Bucket, key: str) -> ProbeResult:
 
 
 def _conditional_delete(bucket: Bucket, key: str) -> ProbeResult:
-    def delete() -> None:
-        bucket.delete(key, etag=_WRONG)
+    def delete(expect: Expect) -> None:
+        bucket.delete(key, expect=expect)
 
-    name, detail = "conditional-delete", "If-Match on delete"
-    return _attempt(name, delete, PreconditionFailed, detail, after=lambda: bucket.put(key, BODY))
+    return _condition("conditional-delete", delete, bucket, key, "If-Match on delete")
+
+
+def _conditional_complete(bucket: Bucket, key: str) -> ProbeResult:
+    def complete() -> None:
+        multipart.upload(bucket.client, key, multipart.digested([BODY]), expect=Expect(None))
+
+    name, detail = "conditional-complete", "If-None-Match on the end of a multipart upload"
+    return _attempt(name, complete, PreconditionFailed, detail, after=lambda: bucket.put(key, BODY))
+
+
+def _condition(name: str, send: Callable[[Expect], None], bucket: Bucket, key: str, detail: str) -> ProbeResult:
+    """Try whether a request is refused with a wrong ETag and not with the right one, with quotes or without."""
+    try:
+        etag = bucket.put(key, BODY) or bucket.head(key).etag or ""
+    except HashmarkError as error:
+        return ProbeResult(name, None, f"{detail}: {error.message}")
+    for quoted in (True, False):
+        wrong = _attempt(name, lambda: send(Expect(_WRONG, quoted)), PreconditionFailed, detail)  # noqa: B023 - called here
+        if not wrong.ok:
+            return wrong
+        # Refusing everything would pass for honouring the condition.
+        try:
+            send(Expect(etag, quoted))
+        except PreconditionFailed:
+            continue
+        except StoreError as error:
+            return ProbeResult(name, False, f"{detail}: the right ETag is refused: {error.message}")
+        return wrong if quoted else ProbeResult(name, True, f"{detail}, without quotes", is_unquoted=True)
+    return ProbeResult(name, False, f"{detail}: even the right ETag is refused")
 
 
 def _attempt(
@@ -181,7 +260,7 @@ def _in_parts(bucket: Bucket, key: str) -> ProbeResult:
     """Upload a single part: the last part of an upload may have any size."""
     wanted = multipart_etag(hashlib.md5(BODY, usedforsecurity=False).digest())
     try:
-        multipart.upload(bucket.client, key, multipart.digested([BODY]), expect=Expect(None))
+        multipart.upload(bucket.client, key, multipart.digested([BODY]), expect=None)
         # From a HEAD request: files are compared with the ETag that is listed.
         etag = bucket.head(key).etag
     except BadDigest:

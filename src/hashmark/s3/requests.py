@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from hashmark.core.errors import PreconditionFailed, UnexpectedAnswer
+from hashmark.core.errors import NoSuchObject, PreconditionFailed, UnexpectedAnswer
 from hashmark.core.etags import normal_etag, part_count
 from hashmark.core.model import key_bytes
 from hashmark.s3 import xml
@@ -54,13 +54,20 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """The condition of a write: the ETag of the object to replace, or None if there must be no object."""
+    """The condition of a write: the ETag of the object to replace or delete, or None if there must be no object.
+
+    An entity tag has quotes (RFC 9110, section 8.8.3). Ceph, and so Hetzner and DigitalOcean, refuses a write with them
+    (slatedb/slatedb, issue 1818).
+    """
 
     etag: str | None
+    quoted: bool = True
 
     def headers(self) -> dict[str, str]:
         """Return the condition as request headers."""
-        return {"If-None-Match": "*"} if self.etag is None else {"If-Match": f'"{self.etag}"'}
+        if self.etag is None:
+            return {"If-None-Match": "*"}
+        return {"If-Match": f'"{self.etag}"' if self.quoted else self.etag}
 
 
 def content_md5(hex_digest: str) -> str:
@@ -105,7 +112,7 @@ class Requests:
         on_bytes: Callable[[int], None] | None = None,
         is_cancelled: Callable[[], bool] = lambda: False,
     ) -> str:
-        """Write an object; the store checks the bytes against Content-MD5. Return the new ETag.
+        """Write an object; the store checks the bytes against Content-MD5. Return the new ETag; empty if it sends none.
 
         `md5` is the digest of `data` in hex, computed here if it is not given.
         """
@@ -117,10 +124,7 @@ class Requests:
         answer = await self._client.send(
             "PutObject", "PUT", key, headers=headers, body=data, on_bytes=on_bytes, is_cancelled=is_cancelled
         )
-        etag = normal_etag(answer.headers.get("etag", ""))
-        if not etag:
-            raise UnexpectedAnswer(f"Writing '{key}': the answer has no ETag, so what was stored is unknown.")
-        return etag
+        return normal_etag(answer.headers.get("etag", ""))
 
     async def get(self, key: str, *, etag: str | None = None) -> bytes:
         """Return a whole (small) object in one piece; if `etag` is given, only that version."""
@@ -140,12 +144,10 @@ class Requests:
         `size` is how many are expected. All are held in memory: use `Bucket.chunks` for objects of more than
         MAX_BODY_BYTES.
         """
-        headers = {"If-Match": f'"{etag}"'} if etag else {}
         answer = await self._client.send(
             "GetObject",
             "GET",
             key,
-            headers=headers,
             on_bytes=on_bytes,
             size=size or 0,
             max_bytes=MAX_BODY_BYTES,
@@ -153,22 +155,33 @@ class Requests:
         )
         return expected(answer, key, etag).pieces()
 
-    async def copy(self, source: str, target: str, *, etag: str | None = None) -> str:
-        """Copy inside the bucket, on the server; if `etag` is given, only that version. Return the new ETag."""
+    async def copy(self, source: str, target: str, *, etag: str | None = None) -> None:
+        """Copy inside the bucket, on the server; if `etag` is given, only that version.
+
+        Stores refuse or ignore a condition on the source, or take it without quotes only. So none is sent: the copy is
+        of that version if it has its ETag, or if the source still has it afterwards.
+
+        Raises:
+            PreconditionFailed: it is of another version; the copy was deleted again.
+        """
         headers = {"x-amz-copy-source": copy_source(self._bucket, source)}
-        if etag:
-            headers["x-amz-copy-source-if-match"] = f'"{etag}"'
         answer = await self._client.send("CopyObject", "PUT", target, headers=headers)
         facts = xml.children(xml.parse(answer.body, "CopyObjectResult", f"Copying '{source}'"))
         copied = normal_etag(facts.get("ETag", ""))
         if not copied:
             raise UnexpectedAnswer(f"Copying '{source}': the answer has no ETag.")
-        return copied
+        if etag and copied != etag:
+            try:
+                there = (await self.head(source)).etag
+            except NoSuchObject:
+                there = None
+            if there != etag:
+                await self.delete(target)
+                raise PreconditionFailed(f"'{source}' is not the version in the bucket that was expected.")
 
-    async def delete(self, key: str, *, etag: str | None = None) -> None:
-        """Delete an object; if `etag` is given and the store honours it, only that version."""
-        headers = {"If-Match": f'"{etag}"'} if etag else {}
-        await self._client.send("DeleteObject", "DELETE", key, headers=headers)
+    async def delete(self, key: str, *, expect: Expect | None = None) -> None:
+        """Delete an object, if the condition holds and the store honours it."""
+        await self._client.send("DeleteObject", "DELETE", key, headers=expect.headers() if expect else {})
 
 
 def copy_source(bucket: str, key: str) -> str:
@@ -177,7 +190,9 @@ def copy_source(bucket: str, key: str) -> str:
 
 
 def expected(answer: Answer, key: str, etag: str | None) -> Answer:
-    """Return the answer if it is of the requested version: some stores ignore If-Match on reads.
+    """Return the answer to a read if it is of the requested version.
+
+    No If-Match is sent with reads: some stores ignore it, others take it without quotes only, and the answer tells.
 
     Raises:
         PreconditionFailed: it is of another.

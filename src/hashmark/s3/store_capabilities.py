@@ -10,14 +10,19 @@ from typing import NamedTuple
 
 
 class Capability(Enum):
-    """Whether a store supports something. The values of the first two are the words that the state file keeps."""
+    """Whether a store supports something. All values but the last are words that the state file keeps."""
 
     SUPPORTED = "yes"
+    UNQUOTED = "unquoted"
+    """Only with ETags that have no quotes around them."""
     UNSUPPORTED = "no"
     UNKNOWN = "unknown"
 
 
-SUPPORTED, UNSUPPORTED, UNKNOWN = Capability.SUPPORTED, Capability.UNSUPPORTED, Capability.UNKNOWN
+SUPPORTED, UNQUOTED = Capability.SUPPORTED, Capability.UNQUOTED
+UNSUPPORTED, UNKNOWN = Capability.UNSUPPORTED, Capability.UNKNOWN
+HONOURED = frozenset({SUPPORTED, UNQUOTED})
+"""What a capability to take a condition is where a request with it changes nothing else."""
 
 
 class StoreCapabilities(NamedTuple):
@@ -27,6 +32,8 @@ class StoreCapabilities(NamedTuple):
     """A PUT with `If-None-Match: *` replaces nothing."""
     replace_only: Capability = UNKNOWN
     """A PUT with `If-Match` replaces only that version. Where unsupported, it is ignored or, as by Swift, refused."""
+    conditional_complete: Capability = UNKNOWN
+    """A multipart upload that is completed with `If-None-Match: *` replaces nothing."""
     conditional_delete: Capability = UNKNOWN
     """A DELETE with `If-Match` deletes only that version."""
     content_md5: Capability = UNKNOWN
@@ -40,6 +47,9 @@ class StoreCapabilities(NamedTuple):
     etag_part_copy: Capability = UNKNOWN
     """A part copied from another object has its MD5 as ETag too. Where not (SeaweedFS), one multipart object does not
     show what the ETag of the next is made of."""
+    exact_listing: Capability = UNKNOWN
+    """An object is listed with the size and the ETag that a HEAD request shows. Not by gateways that encrypt, or that
+    list no ETags or others: there, each object gets a HEAD request."""
     start_after: Capability = UNKNOWN
     """What is listed after a key is the rest of the whole listing."""
     etag_follows: Capability = UNKNOWN
@@ -51,7 +61,7 @@ class StoreCapabilities(NamedTuple):
     @property
     def guards_writes(self) -> bool:
         """Whether a PUT can be limited to the version, or the absence, that was compared."""
-        return self.create_only is SUPPORTED and self.replace_only is SUPPORTED
+        return self.create_only is SUPPORTED and self.replace_only in HONOURED
 
 
 NOTHING_KNOWN = StoreCapabilities()
@@ -61,6 +71,7 @@ AWS = StoreCapabilities(
     etag_md5=SUPPORTED,
     etag_multipart=SUPPORTED,
     etag_part_copy=SUPPORTED,
+    exact_listing=SUPPORTED,
     start_after=SUPPORTED,
     etag_follows=SUPPORTED,
     random_etags=UNSUPPORTED,
@@ -80,4 +91,6 @@ def documented(host: str, *, is_aws: bool) -> StoreCapabilities:
     if is_aws:
         return AWS
     is_object_store = any(host == name or host.endswith(f".{name}") for name in _OBJECTS_ONLY)
-    return NOTHING_KNOWN._replace(etag_follows=SUPPORTED) if is_object_store else NOTHING_KNOWN
+    if not is_object_store:
+        return NOTHING_KNOWN
+    return NOTHING_KNOWN._replace(etag_follows=SUPPORTED, exact_listing=SUPPORTED)

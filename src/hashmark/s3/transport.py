@@ -26,17 +26,21 @@ import pycurl
 from hashmark._version import __version__
 from hashmark.core.errors import HashmarkError, Interrupted
 from hashmark.s3.concurrency import MAX_REQUESTS, Concurrency
-from hashmark.s3.exchange import BUSY_STATUS, Answer, Exchange, NoAnswer, Request, header_lines, retry_delay_s
+from hashmark.s3.exchange import (
+    BUSY_STATUS,
+    MAX_TRIES_WHEN_SILENT,
+    Answer,
+    Exchange,
+    NoAnswer,
+    Request,
+    header_lines,
+    retry_delay_s,
+)
 from hashmark.s3.file_body import FileBody
+from hashmark.s3.patience import PATIENCE
 from hashmark.s3.waiting import Pending
 
 CONNECT_TIMEOUT_MS = 10_000
-
-STALL_S = 20
-"""How long a connection may be silent before its request fails; longer while much is being sent."""
-
-SLOW_STALL_S = 180
-"""The same for requests that the store works on before it answers: copies, and the completion of an upload."""
 
 SLOWEST_LINE = 32 << 10
 """Bytes per second of the slowest line that is expected to work."""
@@ -109,6 +113,9 @@ class _Loop:
         self._moving = 0
         """Bytes that they move in all."""
         self._concurrency = Concurrency(_most_requests())
+        self._moved_at = 0.0
+        """When something came or went last, or a request was first waited for."""
+        self._is_told = False
 
     def add(self, exchange: Exchange) -> None:
         """Take a request, from any thread."""
@@ -195,11 +202,13 @@ class _Loop:
                     pycurl.CSELECT_OUT if mask & selectors.EVENT_WRITE else 0
                 )
                 self._multi.socket_action(key.fd, events)
+                self._moved_at, self._is_told = time.monotonic(), False
         now = time.monotonic()
         if self._timer is not None and self._timer <= now:
             self._timer = None
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         self._collect()
+        self._tell_of_silence(now)
         while self._inbox:
             self._waiting.append(self._inbox.popleft())
         if self._later and now >= self._next_poll:
@@ -218,7 +227,13 @@ class _Loop:
     def _timeout(self) -> float | None:
         due = [self._timer] if self._timer is not None else []
         due += [min(self._later[0][0], self._next_poll)] if self._later else []
+        due += [self._moved_at + PATIENCE.told_after_s] if self._active and not self._is_told else []
         return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _tell_of_silence(self, now: float) -> None:
+        if self._active and not self._is_told and now - self._moved_at >= PATIENCE.told_after_s:
+            self._is_told = True
+            PATIENCE.on_silence()
 
     def _end_cancelled(self) -> None:
         """Fail the requests that were cancelled while they waited to be tried again."""
@@ -247,6 +262,8 @@ class _Loop:
 
     def _begin(self, exchange: Exchange) -> None:
         curl = self._idle.pop() if self._idle else pycurl.Curl()
+        if not self._active and not exchange.tries:
+            self._moved_at, self._is_told = time.monotonic(), False
         exchange.tries += 1
         exchange.begin()
         exchange.epoch = self._concurrency.epoch
@@ -286,8 +303,9 @@ class _Loop:
         elif request.method != "GET":
             curl.setopt(pycurl.CUSTOMREQUEST, request.method)
         curl.setopt(pycurl.HTTPHEADER, header_lines(request))
-        stall = SLOW_STALL_S if request.slow else STALL_S
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS)
+        # The store may work on a slow request before it answers, and would only be told to begin again.
+        stall = PATIENCE.timeout_s if request.slow else max(1, PATIENCE.timeout_s // MAX_TRIES_WHEN_SILENT)
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, min(CONNECT_TIMEOUT_MS, stall * 1000))
         curl.setopt(pycurl.LOW_SPEED_TIME, stall + self._sending // SLOWEST_LINE)
         if exchange.tries > 1:
             # libcurl remembers for half a minute that a name could not be looked up.

@@ -96,6 +96,32 @@ def _entry(order: tuple[str, ...]) -> re.Pattern[str] | None:
     return re.compile(f"<Contents>{''.join(_ELEMENTS[name] for name in order)}</Contents>", re.ASCII)
 
 
+_FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*([0-9a-fA-F]{1,2})|0*([0-9]{1,2}));")
+"""Characters that XML 1.0 forbids, as they are or as references, and references to others."""
+
+_STAND_IN = 0xF700
+"""Plus the code of a forbidden character, a character of Unicode's private use area: Apple's for keys of keyboards."""
+
+_ORIGINALS = {_STAND_IN + code: chr(code) for code in range(32)}
+
+
+def _with_stand_ins(body: bytes) -> bytes | None:
+    """Return a page with stand-ins for characters that XML forbids; None if it has none, or has stand-ins itself.
+
+    Older gateways list keys with control characters as they are, although `encoding-type=url` was requested.
+    """
+    if not _FORBIDDEN.search(body) or re.search(rb"\xef\x9c[\x80-\x9f]", body):
+        return None
+
+    def stand_in(match: re.Match[bytes]) -> bytes:
+        hexadecimal, decimal = match.groups()
+        code = int(hexadecimal, 16) if hexadecimal else int(decimal) if decimal else match.group()[0]
+        is_forbidden = code < 32 and code not in {9, 10, 13}
+        return chr(_STAND_IN + code).encode() if is_forbidden else match.group()
+
+    return _FORBIDDEN.sub(stand_in, body)
+
+
 def parse_page(body: bytes, what: str, prefix: str = "") -> Page:
     """Parse one page of ListObjectsV2 for `prefix`.
 
@@ -103,6 +129,8 @@ def parse_page(body: bytes, what: str, prefix: str = "") -> Page:
         BrokenListing: it is not one, contradicts itself, or has a key that does not begin with the prefix.
     """
     columns = _columns(body)
+    marked = None if columns else _with_stand_ins(body)
+    body = marked or body
     space, facts, entries, groups = _contents(columns.rest if columns else body, what)
     if columns and len(entries) != 1:  # they are not where entries belong, whatever they are
         columns = None
@@ -110,6 +138,13 @@ def parse_page(body: bytes, what: str, prefix: str = "") -> Page:
     if "Contents" in facts or "CommonPrefixes" in facts:
         raise BrokenListing(f"{what}: an entry is of another namespace than the answer.")
     text = _decoder(facts)
+    if marked:
+        decoded = text
+        facts = {name: value.translate(_ORIGINALS) for name, value in facts.items()}
+
+        def text(raw: str) -> str:
+            return decoded(raw).translate(_ORIGINALS)
+
     objects = columns.objects(text, prefix, what) if columns else list(_objects(entries, space, text, prefix, what))
     folders = tuple(text(group.findtext(f"{space}Prefix", "")) for group in groups)
     for folder in folders:

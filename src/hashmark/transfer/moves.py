@@ -8,7 +8,7 @@ few threads carry out many actions; a multipart upload blocks its thread. Retrie
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +21,7 @@ from hashmark.core.errors import (
     LocalError,
     NoSuchObject,
     PreconditionFailed,
+    UnexpectedAnswer,
 )
 from hashmark.core.model import Base, Evidence, RemoteObject, Stamp
 from hashmark.core.plan import Action, Verb
@@ -30,10 +31,12 @@ from hashmark.disk.place import Slot, open_slot
 from hashmark.disk.unfinished import Unfinished
 from hashmark.s3.bucket import MAX_OPEN_RANGES, RANGE_BYTES, Bucket, in_ranges
 from hashmark.s3.multipart import INTERRUPTIONS
-from hashmark.s3.requests import Expect, Head
-from hashmark.s3.store_capabilities import SUPPORTED, UNSUPPORTED, StoreCapabilities
+from hashmark.s3.store_capabilities import SUPPORTED, UNKNOWN, Capability, StoreCapabilities
+from hashmark.s3.waiting import finish
 from hashmark.state.state import OpenUpload
 from hashmark.transfer.action_result import ActionResult
+from hashmark.transfer.etag_samples import EtagSamples
+from hashmark.transfer.guarded_writes import GuardedWrites
 from hashmark.transfer.parts import (
     CancellableHasher,
     OnBytes,
@@ -66,7 +69,8 @@ class Destination:
 class Mover:
     """Carries out the actions of one run.
 
-    `uploads` are the incomplete multipart uploads that an earlier run has left, by the whole key: they are continued.
+    `samples` are small objects that may show whether the store's ETags are MD5s; `probe` tries it out. `uploads` are
+    the incomplete multipart uploads that an earlier run has left, by the whole key: they are continued.
     `on_upload` is called with the whole key of each when it begins, and with the key and None when it has ended.
     What `content_reader` returns for a key receives the bytes of its file, if that is small and read for the first
     time; what that makes of them is `ActionResult.from_content`.
@@ -80,10 +84,16 @@ class Mover:
         uploads: Mapping[str, OpenUpload] = MappingProxyType({}),
         on_upload: Callable[[str, OpenUpload | None], None] = lambda _key, _upload: None,
         content_reader: ContentReader = lambda _key: None,
+        samples: Sequence[RemoteObject] = (),
+        probe: Callable[[], Capability] = lambda: UNKNOWN,
     ) -> None:
+        self._samples = EtagSamples(
+            destination.bucket.requests, destination.prefix, capabilities.etag_md5, samples, probe
+        )
         self._to = destination
         self._requests = destination.bucket.requests
         self._capabilities = capabilities
+        self._guard = GuardedWrites(destination.bucket.requests, capabilities)
         self._uploads = dict(uploads)
         self._on_upload = on_upload
         self._content_reader = content_reader
@@ -123,9 +133,6 @@ class Mover:
         local, remote = action.status.local, action.status.remote
         assert local is not None  # noqa: S101 - a plan uploads only what was walked
         key = self._to.prefix + action.key
-        expect: Expect | None = Expect(remote.etag if remote else None)
-        if remote and self._capabilities.replace_only is UNSUPPORTED:
-            expect = None  # such a store ignores the condition or, as Swift does, refuses the write
         if is_multipart(action):
             large = PartsUpload(
                 self._to.bucket,
@@ -136,10 +143,11 @@ class Mover:
                 is_cancelled=is_cancelled,
             )
             file, md5 = large.hash()
-            await self._clear_the_way(action, guarded=self._capabilities.guards_writes)
+            await self._keep_old(action)
             etag, evidence = large.send(
                 key,
-                expect=expect,
+                expect=await self._guard.before_completion(key, remote),
+                inspect=lambda: finish(self._guard.check(key, remote)),
                 on_bytes=on_bytes,
                 on_upload=lambda upload: self._note(key, upload),
                 left=self._uploads.get(key),
@@ -156,24 +164,34 @@ class Mover:
         receive = self._content_reader(action.key) if is_new else None
         from_content = receive(data) if receive else None
         try:
-            await self._clear_the_way(action, guarded=self._capabilities.guards_writes)
-            etag = await self._requests.put(
-                key, data, md5=md5, expect=expect, on_bytes=on_bytes, is_cancelled=is_cancelled
+            await self._keep_old(action)
+            etag = await self._guard.put(
+                key,
+                remote,
+                lambda expect: self._requests.put(
+                    key, data, md5=md5, expect=expect, on_bytes=on_bytes, is_cancelled=is_cancelled
+                ),
             )
         except (PreconditionFailed, NoSuchObject):
             # It may be the echo of our own PUT, which was answered too late and sent again.
-            there = await self._head(key)
+            there = await self._guard.head(key)
             if there is None or there.size != file.size or not etags.is_md5(there.etag or "", md5):
                 message = f"'{key}' changed in the bucket after it was compared and was not overwritten."
                 raise PreconditionFailed(message) from None
             etag = there.etag or md5
+        is_answered = bool(etag)
+        if not is_answered:
+            now = await self._guard.head(key)
+            if now is None:
+                raise UnexpectedAnswer(f"'{key}' was written, but the answer has no ETag, and no object is there.")
+            etag = now.etag or ""
         if etags.is_md5(etag, md5):
             evidence = Evidence.ETAG_MD5
-        elif self._capabilities.content_md5 is SUPPORTED:
+        elif is_answered and self._capabilities.content_md5 is SUPPORTED:
             # The store compared the bytes with Content-MD5 and returned this ETag: the two belong together.
             evidence = Evidence.RECORDED
         else:
-            body = await self._requests.get(key, etag=etag)
+            body = await self._requests.get(key, etag=etag or None)
             if hashlib.md5(body, usedforsecurity=False).hexdigest() != md5:
                 # Not a BadDigest: a retry would meet our own object.
                 raise read_back_differs(key)
@@ -191,10 +209,8 @@ class Mover:
             self._uploads[key] = upload
         self._on_upload(key, upload)
 
-    async def _clear_the_way(self, action: Action, *, guarded: bool) -> None:
-        """Copy the old object to the trash; then, unless the store guards the change, check that it is still the same.
-
-        The check comes last, so that a change in the meantime is not overwritten without a copy. A small gap remains.
+    async def _keep_old(self, action: Action) -> None:
+        """Copy the object that will be replaced or deleted to the trash.
 
         Raises:
             PreconditionFailed: the object is not the one that was compared.
@@ -203,17 +219,6 @@ class Mover:
         if remote is not None and key not in self._in_trash:
             await self._requests.copy(key, self._to.remote_trash + action.key, etag=remote.etag)
             self._in_trash.add(key)
-        if not guarded:
-            there = await self._head(key)
-            if (there.etag if there else None) != (remote.etag if remote else None):
-                raise PreconditionFailed(f"'{key}' changed in the bucket after it was compared.")
-
-    async def _head(self, key: str) -> Head | None:
-        """Return what a HEAD request tells of the object, or None if there is none."""
-        try:
-            return await self._requests.head(key)
-        except NoSuchObject:
-            return None
 
     async def download(self, action: Action, on_bytes: OnBytes, is_cancelled: Callable[[], bool]) -> ActionResult:
         """Put an object's bytes in the file's place, checked, synced, and only over what was compared.
@@ -278,18 +283,16 @@ class Mover:
             return md5, size, Evidence.RECORDED
         if etag in hasher.etags().values():
             return md5, size, Evidence.ETAG_MULTIPART
-        known = self._capabilities.etag_md5
         if (
             etags.may_be_md5(etag)
-            and known is not UNSUPPORTED
-            and (known is SUPPORTED or not etags.may_be_random(etag))
             and not self._is_outdated(remote, base)
+            and await self._samples.show_md5s(etag, action.key)
             and not (await self._requests.head(key)).encryption
         ):
             raise BadDigest(
-                f"The downloaded bytes of '{key}' do not match its ETag.",
-                "Pull again. If that fails too, run `hashmark doctor`: where it finds that this store's ETags are not "
-                "MD5s, a pull accepts the object. `hashmark verify` finds damaged objects.",
+                f"The downloaded bytes of '{key}' do not match its ETag, though this store's ETags are MD5s.",
+                "Pull again. If that fails too, the object is damaged: replace it with a push from a machine that has "
+                "the file, or leave it out with `--select`.",
             )
         # The ETag says nothing about these bytes, so they are read twice: an error on the way does not repeat itself.
         file.drop()
@@ -341,11 +344,11 @@ class Mover:
         assert remote is not None  # noqa: S101 - a plan deletes only what was listed
         key = self._to.prefix + action.key
         try:
-            await self._clear_the_way(action, guarded=self._capabilities.conditional_delete is SUPPORTED)
-            await self._requests.delete(key, etag=remote.etag)
+            await self._keep_old(action)
+            await self._guard.delete(key, remote)
         except (PreconditionFailed, NoSuchObject):
             # It may be the echo of our own DELETE, which was answered too late and sent again: then nothing is there.
-            if key not in self._in_trash or await self._head(key) is not None:
+            if key not in self._in_trash or await self._guard.head(key) is not None:
                 raise
         return ActionResult(action, None, None)
 

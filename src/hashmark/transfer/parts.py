@@ -121,11 +121,15 @@ class PartsUpload:
         key: str,
         *,
         expect: Expect | None,
+        inspect: Callable[[], None],
         on_bytes: OnBytes,
         on_upload: Callable[[OpenUpload | None], None],
         left: OpenUpload | None = None,
     ) -> tuple[str, Evidence]:
         """Send the parts, and complete them as one object if they are what was hashed. Return its ETag and the proof.
+
+        `inspect` is called just before they are completed where the store takes no condition, or is not known to honour
+        it; it raises where somebody else changed the object.
 
         `left` is an interrupted upload to this key. Its parts are used where it was of the same file, and where the
         store's ETags of parts are known to be MD5s; else it is aborted.
@@ -149,6 +153,7 @@ class PartsUpload:
                     key,
                     self._parts(file),
                     expect=expect,
+                    inspect=inspect,
                     # rclone checks the whole file's MD5 by this name, in base64 (rclone, backend/s3).
                     metadata={"md5chksum": content_md5(md5)},
                     confirm=self._confirm,

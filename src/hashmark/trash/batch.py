@@ -12,6 +12,7 @@ import re
 import secrets
 import time
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,17 +23,37 @@ from hashmark.core.keys import unsafe_reason
 from hashmark.disk.walk import OwnWalk
 from hashmark.library.dataset import Dataset
 from hashmark.library.library import Library
+from hashmark.library.machine import machine_id
 from hashmark.trash.journal import Journal, read_journal
 
-_NAME = re.compile(r"\d{8}T\d{6}Z-(push|pull|delete|edit|restore|clean|undo)-[0-9a-f]{4,8}")
+_NAME = re.compile(r"\d{8}T\d{6}Z-(push|pull|delete|edit|rename|restore|clean|undo)-[0-9a-f]{4,8}(?:-([0-9a-f]{8}))?")
+"""The last part is the ID of the machine (see `library.machine`), which earlier versions did not write."""
 
 UNDO_OF = "undo of "
 """In the journal of an undo, this precedes the name of the batch it took back."""
 
 
-def new_batch_name(kind: str) -> str:
-    """Return a name for the batch of one run: the time (UTC), what the run does, and random digits."""
-    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{kind}-{secrets.token_hex(4)}"
+class Maker(StrEnum):
+    """Whose run made a batch."""
+
+    THIS = "this"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+    """Its name does not say: a version of hashmark made it that did not write the machine's ID."""
+
+
+def new_batch_name(library: Library, kind: str) -> str:
+    """Return a name for the batch of one run: the time (UTC), what the run does, random digits, and the machine."""
+    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    return f"{now}-{kind}-{secrets.token_hex(4)}-{machine_id(library)}"
+
+
+def maker_of(library: Library, batch: str) -> Maker:
+    """Return which machine made a batch: this one, another one, or nobody knows."""
+    match = _NAME.fullmatch(batch)
+    if match is None or match[2] is None:
+        return Maker.UNKNOWN
+    return Maker.THIS if match[2] == machine_id(library) else Maker.OTHER
 
 
 def is_batch_name(name: str) -> bool:

@@ -73,7 +73,7 @@ def rewrite_as_batch(
     done: list[str] = []
     failures: list[Failure] = []
     stopped_by: HashmarkError | None = None
-    batch = new_batch_name(kind)
+    batch = new_batch_name(dataset.library, kind)
     on_event(Started(len(rewrites), sum(len(item.after or b"") for item in rewrites), time.time()))
     if rewrites:
         library = dataset.library

@@ -1,38 +1,59 @@
-"""Deletes the trash, or one batch, for good: what it held when the user was asked, and nothing that came since."""
+"""Deletes the trash, or one batch, for good: what it held when the user was asked, and nothing that came since.
+
+The bucket's trash is everyone's, so what other machines put there stays unless the user says so.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from hashmark.core.errors import UsageError
+from hashmark.core.errors import RefusedPlan, UsageError
 from hashmark.core.events import Failure
 from hashmark.disk.leftovers import leftovers
 from hashmark.library.library import Library
-from hashmark.trash.batch import batch_names, remove_if_empty
+from hashmark.trash.batch import Maker, batch_names, check_batch_name, maker_of, remove_if_empty
 from hashmark.trash.contents import TrashEntry, remove_empty_folders, trash_entries
 
 
 @dataclass(frozen=True)
 class TrashContents:
-    """What the trash held at one moment: its files, and the names of its batches, including those without files."""
+    """What the trash held at one moment: its files, and the names of its batches, including those without files.
+
+    `left` counts the files in batches that are not this machine's and were not chosen.
+    """
 
     entries: tuple[TrashEntry, ...]
     batches: frozenset[str]
+    left: Mapping[Maker, int] = field(default_factory=dict)
 
 
-def trash_contents(library: Library, batch: str | None = None) -> TrashContents:
-    """Return what a batch, or the whole trash, holds now.
+def trash_contents(library: Library, batch: str | None = None, *, all_machines: bool = False) -> TrashContents:
+    """Return what a batch, or the whole trash, holds now: of this machine, or of all machines.
 
     Raises:
         UsageError: there is no such batch.
+        RefusedPlan: the batch is not of this machine.
         StoreError: the bucket can't be listed.
     """
+    if batch is not None:
+        check_batch_name(batch)
     names = [batch] if batch is not None else _names(library)
     found = tuple(trash_entries(library, batch))
     if batch is not None and not found:
         raise UsageError(f"There is no batch '{batch}' in the trash.", "See `hashmark trash list`.")
-    return TrashContents(found, frozenset(names))
+    if all_machines:
+        return TrashContents(found, frozenset(names))
+    makers = {name: maker_of(library, name) for name in {*names, *(entry.batch for entry in found)}}
+    if batch is not None and makers[batch] is not Maker.THIS:
+        known = makers[batch] is Maker.OTHER
+        who = "another machine" if known else "an earlier version of hashmark, on a machine that is not known"
+        raise RefusedPlan(f"The batch '{batch}' was made by {who}.", "To delete it, run again with --all-machines.")
+    own = tuple(entry for entry in found if makers[entry.batch] is Maker.THIS)
+    left = Counter(makers[entry.batch] for entry in found if makers[entry.batch] is not Maker.THIS)
+    return TrashContents(own, frozenset(name for name in names if makers[name] is Maker.THIS), left)
 
 
 def _names(library: Library) -> list[str]:

@@ -77,7 +77,7 @@ def restore(library: Library, batch: str, dataset: str | None = None) -> Restore
     if dataset is not None:
         chosen = _of_dataset(library, chosen, dataset)
     homes = {name: home_of(library, name) for name in {entry.dataset for entry in chosen}}
-    replaced = _ReplacedFiles(new_batch_name("restore"))
+    replaced = _ReplacedFiles(new_batch_name(library, "restore"))
     restored: list[TrashEntry] = []
     for entry in chosen:
         home = homes[entry.dataset]

@@ -23,6 +23,7 @@ GROUPS = {
     "Transfer": {
         "push": "Upload what the bucket lacks. Overwrites nothing that you were not shown.",
         "pull": "Download what the disk lacks. Keeps edits on disk unless you use --take theirs.",
+        "rename": "Rename in the bucket what was renamed on disk in letter case or accents only, or the reverse.",
         "delete": "Move the selected files to the trash: on disk, in the bucket, or both.",
     },
     "Captions": {
@@ -33,7 +34,7 @@ GROUPS = {
         "undo": "Undo a cleaning, or an undo. Keeps and shows files that were edited since.",
         "trash list": "List the batches in the trash: one for each run that replaced or deleted files.",
         "trash restore": "Restore a batch to where it was. Files that it overwrites go to the trash.",
-        "trash empty": "Delete the trash, or one batch of it, permanently.",
+        "trash empty": "Delete permanently what this machine moved to the trash, or one batch of it.",
     },
     "Browser": {
         "serve": "Show the library in the browser. Only the printed link gives access.",

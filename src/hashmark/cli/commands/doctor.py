@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from hashmark.actions.doctor import doctor
 from hashmark.cli.arguments import Parser
-from hashmark.cli.exits import Exit
+from hashmark.cli.exits import Exit, for_checks
 from hashmark.cli.output import Text, console
 from hashmark.cli.renderers.elements import print_json
 from hashmark.core.display import reveal
@@ -14,7 +14,8 @@ from hashmark.library.library import Library
 
 
 def add_arguments(parser: Parser) -> None:
-    """Declare the cleanup."""
+    """Declare what is tried, and the cleanup."""
+    parser.flag("--read-only", "Write nothing: find out what reading shows.")
     text = "Abort incomplete multipart uploads: this library's, and any older than a day under its prefix."
     parser.flag("--abort-uploads", text)
     parser.common()
@@ -25,7 +26,7 @@ def run(arguments: Namespace) -> Exit:
     out = console()
     checks = []
     with Library.open(arguments.library) as library:
-        for check in doctor(library, abort_uploads=arguments.abort_uploads):
+        for check in doctor(library, abort_uploads=arguments.abort_uploads, read_only=arguments.read_only):
             checks.append(check)
             if not arguments.json:
                 sign, style = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}[check.ok]
@@ -36,5 +37,4 @@ def run(arguments: Namespace) -> Exit:
                 out.print(line)
     if arguments.json:
         print_json({"checks": [check.to_json() for check in checks]})
-    failed = any(not check.ok and (check.vital or check.name == "write") for check in checks)
-    return Exit.STORE if failed else Exit.DONE
+    return for_checks(checks)

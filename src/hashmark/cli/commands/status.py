@@ -5,20 +5,21 @@ from __future__ import annotations
 import contextlib
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from hashmark.actions.status import Options, Scan, count_issues
-from hashmark.actions.status import status as compare
+from hashmark.actions.scans import requested
+from hashmark.actions.status import Options, Scan, count_issues, status_of
 from hashmark.cli.arguments import Parser, chosen_datasets, current_dataset
 from hashmark.cli.exits import Exit, for_status, worst
 from hashmark.cli.output import Output, console
-from hashmark.cli.renderers.comparison import attention, health_line, status_line
-from hashmark.cli.renderers.elements import SHOWN, print_json, problems
+from hashmark.cli.renderers.comparison import attention, health_line, ignored_lines, status_line
+from hashmark.cli.renderers.elements import SHOWN, name, print_json, problems
 from hashmark.core.blocks import blocks
 from hashmark.core.errors import UsageError
+from hashmark.core.ignored import root_json, root_text
 from hashmark.core.lint.health import CaptionHealth
 from hashmark.core.model import FileStatus, Key, Kind, Problem
 from hashmark.core.pairs import aggregate_captions, in_order, pair_names
@@ -55,6 +56,8 @@ def run(arguments: Namespace) -> Exit:
     with Library.open(arguments.library) as library:
         everything = arguments.all or not (arguments.datasets or current_dataset(library))
         datasets, options, saved = _selected(library, arguments, everything=everything)
+        if not everything:
+            arguments.datasets = [dataset.name for dataset in datasets]  # the current folder's counts as named
         status = (_show_json if arguments.json else _show_text)(library, datasets, options, saved, arguments)
         # A folder that can't be a dataset does not affect datasets named on the command line.
         return worst([status, Exit.PARTLY if library.refused and everything else Exit.DONE])
@@ -89,16 +92,35 @@ def _show_text(
     limit = NO_LIMIT if arguments.full else SHOWN
     detailed = len(datasets) == 1 or arguments.full
     shown: set[Problem] = set()
-    return worst([_show_dataset(dataset, options, limit, shown, detailed=detailed) for dataset in datasets])
+    count = _Count()
+    scans = requested(Scan(dataset, options, count) for dataset in datasets)
+    status = worst([_show_dataset(scan, count, limit, shown, detailed=detailed) for scan in scans])
+    if not arguments.datasets and (ignored := root_text(library.ignored())):
+        console().print(f"Ignored in {name(str(library.root))}: {ignored}", style="dim")
+    return status
 
 
-def _show_dataset(dataset: Dataset, options: Options, limit: int, shown: set[Problem], *, detailed: bool) -> Exit:
+def _ignore(_files: int, _bytes: int) -> None:
+    """Show nothing."""
+
+
+class _Count:
+    """Passes what a comparison has read on to the display of its dataset."""
+
+    def __init__(self) -> None:
+        self.show: Callable[[int, int], None] = _ignore
+
+    def __call__(self, files: int, size: int) -> None:
+        self.show(files, size)
+
+
+def _show_dataset(scan: Scan, count: _Count, limit: int, shown: set[Problem], *, detailed: bool) -> Exit:
     """Write one dataset; problems that were `shown` with another one are not repeated."""
-    out = console()
+    out, dataset = console(), scan.dataset
     summary = Summary(keep=limit if detailed else 0)
     names = _Names(dataset)
     with _progress(dataset) as display:
-        scan = Scan(dataset, options, display.on_read) if display else Scan(dataset, options)
+        count.show = display.on_read if display else _ignore
         for block in blocks(scan):
             if display:
                 display.on_compared(len(block))
@@ -110,10 +132,9 @@ def _show_dataset(dataset: Dataset, options: Options, limit: int, shown: set[Pro
     out.print(status_line(dataset, summary))
     if paired:
         health_line(paired.health, out)
+    ignored_lines(scan.ignored, scan.ignored_objects, out)
     if detailed:
         attention(summary, out, limit)
-        if scan.ignored:
-            out.print(f"\n{scan.ignored} ignored (caches of trainers and of the desktop)", style="dim")
     problems([problem for problem in (*scan.problems, *pairing_problems) if problem not in shown], out)
     shown.update(scan.problems)
     return for_status(summary, complete=scan.complete)
@@ -161,15 +182,19 @@ class _Names:
 
 
 def _show_json(
-    library: Library, datasets: list[Dataset], options: Options, saved: SavedListing | None, _arguments: Namespace
+    library: Library, datasets: list[Dataset], options: Options, saved: SavedListing | None, arguments: Namespace
 ) -> Exit:
-    """Write the whole comparison as one JSON document."""
-    documents, exits = [], []
-    for dataset in datasets:
-        found = compare(dataset, options)
+    """Write the whole comparison as one JSON document. Of single datasets it does not say what is beside them."""
+    documents, exits, in_sync = [], [], bool(datasets)
+    for scan in requested(Scan(dataset, options) for dataset in datasets):
+        found = status_of(scan)
         documents.append(found.to_json())
+        in_sync = in_sync and found.in_sync
         exits.append(for_status(found, complete=found.complete))
     against = {"against": saved.to_json()} if saved else {}
     remote = library.settings.remote.url
-    print_json({"library": str(library.root), "remote": remote, **against, "datasets": documents})
+    in_sync = in_sync and not (library.refused and not arguments.datasets)
+    ignored = {} if arguments.datasets else {"ignored": root_json(library.ignored())}
+    head = {"library": str(library.root), "remote": remote, "inSync": in_sync, **against}
+    print_json({**head, "datasets": documents, **ignored})
     return worst(exits)

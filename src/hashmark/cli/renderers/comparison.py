@@ -5,10 +5,11 @@ from __future__ import annotations
 from hashmark.cli.output import Output, Text
 from hashmark.cli.renderers.elements import name, padded
 from hashmark.core.display import reveal
+from hashmark.core.ignored import IgnoredNames
 from hashmark.core.lint.health import CaptionHealth
 from hashmark.core.model import FileStatus, Verdict
 from hashmark.core.report import Summary
-from hashmark.core.vocabulary import ATTENTION, CAPTION_ISSUES, COLOURS, VERDICTS, Colour, reason_of
+from hashmark.core.vocabulary import ATTENTION, CAPTION_ISSUES, COLOURS, EMPTY, VERDICTS, Colour, reason_of
 from hashmark.library.dataset import Dataset
 
 BAR_WIDTH = 20
@@ -46,7 +47,7 @@ def counts(summary: Summary) -> Text:
         if summary.counts[verdict]:
             text.append(" · " if text else "", "dim")
             text.append(f"{summary.counts[verdict]} {verdict}", colour_of(verdict).terminal)
-    return text or Text("empty", "dim")
+    return text or Text(EMPTY, "dim")
 
 
 def proof(summary: Summary) -> str:
@@ -72,6 +73,13 @@ def health_line(health: CaptionHealth, out: Output) -> None:
         listed = " · ".join(f"{count} {CAPTION_ISSUES[code].label}" for code, count in health.issues.items())
         out.print(Text(f"  captions: {listed}", "yellow"), end="")
         out.print(Text("   see `hashmark lint`", "dim"))
+
+
+def ignored_lines(ignored: IgnoredNames, objects: IgnoredNames, out: Output) -> None:
+    """Write what was left out of the comparison of a dataset, on one line for each side that has any."""
+    for found, where in ((ignored, "on disk"), (objects, "in the bucket")):
+        if found.count:
+            out.print(Text(f"  {found.count} ignored {where}: {found}", "dim"))
 
 
 def attention(summary: Summary, out: Output, limit: int) -> None:

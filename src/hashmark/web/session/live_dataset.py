@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from hashmark.core.cleaning import TagCounts
 from hashmark.core.errors import HashmarkError
+from hashmark.core.ignored import IgnoredNames
 from hashmark.core.keys import refuse_collisions
 from hashmark.core.lint.findings import LintReport
 from hashmark.core.lint.health import CaptionHealth, health_of
@@ -85,6 +86,8 @@ class LiveDataset:
         self.counts: Counter[tuple[str, str]] = Counter()
         self.bytes = 0
         self.problems: tuple[Problem, ...] = ()
+        self.ignored, self.ignored_objects = IgnoredNames(), IgnoredNames()
+        """What the last check left out, on disk and in the bucket."""
         self.complete = False
         self.last_check: LastCheck | None = None
         self.check_progress: CheckProgress | None = None
@@ -177,6 +180,7 @@ class LiveDataset:
         """Show the result of a check; `items` were made from `status`."""
         self.last_check, self.complete, self.error = check, status.complete, None
         self.problems, self.health = status.problems, status.health
+        self.ignored, self.ignored_objects = status.ignored, status.ignored_objects
         self.files = {row.key: row for row in status.files}
         self._set_items(items)
 
@@ -244,7 +248,15 @@ class LiveDataset:
         pairs = pair_up(files, self.dataset.pairing).pairs
         complete = self.complete and self.last_check is not None
         return DatasetStatus(
-            self.dataset.id, self.dataset.name, complete, files, pairs, self.problems, health=self.health
+            self.dataset.id,
+            self.dataset.name,
+            complete,
+            files,
+            pairs,
+            self.problems,
+            self.ignored,
+            self.ignored_objects,
+            self.health,
         )
 
     def fail(self, error: HashmarkError) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hashmark.core.errors import HashmarkError
+from hashmark.core.ignored import IgnoredNames
 from hashmark.core.model import RemoteObject
 from hashmark.library.dataset import Dataset
 from hashmark.library.library import Library
@@ -27,6 +28,8 @@ class LiveLibrary:
         self.against = dict(against or {})
         self.datasets: dict[str, LiveDataset] = {}
         """By id."""
+        self.ignored: dict[str, IgnoredNames] = {}
+        """What belongs to no dataset, by reason (see `core.ignored.ROOT_REASONS`)."""
         self.error: HashmarkError | None = None
         """Why the datasets on disk or in the bucket can't be listed, if they can't."""
         self.watch_error: HashmarkError | None = None
@@ -38,9 +41,12 @@ class LiveLibrary:
         """List the datasets on disk and in the bucket again."""
         found: list[Dataset] | None = None
         error = None
+        ignored = self.ignored
         try:
             found = await self._background.run_short(self.library.datasets)
+            ignored = await self._background.run_short(self.library.ignored)
             found += await self._background.run_short(self.library.remote_only)
+            ignored = await self._background.run_short(self.library.ignored)
         except HashmarkError as raised:
             error = raised
             known = [live.dataset for live in self.datasets.values()]
@@ -51,8 +57,8 @@ class LiveLibrary:
             live = by_name.get(dataset.name) or LiveDataset(dataset)
             live.dataset = dataset  # its id changes when another dataset of the same number appears
             datasets[dataset.id] = live
-        changed = list(datasets) != list(self.datasets) or str(error) != str(self.error)
-        self.datasets, self.error = datasets, error
+        changed = list(datasets) != list(self.datasets) or str(error) != str(self.error) or ignored != self.ignored
+        self.datasets, self.ignored, self.error = datasets, ignored, error
         if changed:
             self._updates.library_changed()
 

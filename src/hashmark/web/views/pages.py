@@ -17,9 +17,10 @@ from rich.filesize import decimal
 
 from hashmark._version import __version__
 from hashmark.core.display import printable
+from hashmark.core.ignored import root_text
 from hashmark.core.model import Verdict
 from hashmark.core.plan import DELETES, Direction
-from hashmark.core.vocabulary import CAPTION_ISSUES, COLOURS, grade, pair_colour, why
+from hashmark.core.vocabulary import CAPTION_ISSUES, COLOURS, EMPTY, grade, pair_colour, why
 from hashmark.search.items import item_id
 from hashmark.search.query import HELP
 from hashmark.web.session.jobs import MAX_REFUSED_SHOWN, Job
@@ -119,9 +120,10 @@ def templates() -> jinja2.Environment:
         pixel_mode=lambda mode: PIXEL_MODES.get(mode, mode),
     )
     issue_labels = {code: issue.label for code, issue in CAPTION_ISSUES.items()}
-    environment.globals.update({f.__name__: f for f in (bars, colours, picture_version, remote_version)})
+    environment.globals.update({f.__name__: f for f in (bars, colours, picture_version, remote_version, root_text)})
     environment.globals.update(
         colour_labels={name: colour.label for name, colour in COLOURS.items()} | {"none": issue_labels["missing"]},
+        empty=EMPTY,
         version=__version__,
         help=HELP,
         caption_issues=CAPTION_ISSUES,

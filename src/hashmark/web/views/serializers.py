@@ -11,6 +11,7 @@ from typing import Any
 from hashmark.core.cleaning import TagCounts, tag_key
 from hashmark.core.display import printable
 from hashmark.core.errors import HashmarkError
+from hashmark.core.ignored import root_json
 from hashmark.core.lint.facts import Trainer
 from hashmark.core.lint.findings import Finding
 from hashmark.core.model import FileStatus, Kind
@@ -39,6 +40,7 @@ def library_json(services: Services) -> dict[str, Any]:
         "error": error_json(live_library.error),
         "unwatched": error_json(live_library.watch_error),
         "datasets": [summary_json(services, live) for live in live_library.datasets.values()],
+        "ignored": root_json(live_library.ignored),
     }
 
 
@@ -65,6 +67,7 @@ def summary_json(services: Services, live: LiveDataset) -> dict[str, Any]:
         "job": job.id if job else None,
         "error": error_json(live.error),
         "problems": [problem_json(problem) for problem in live.problems],
+        "ignored": {"disk": live.ignored.to_json(), "bucket": live.ignored_objects.to_json()},
     }
 
 
