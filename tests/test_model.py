@@ -20,10 +20,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from hashmark import Dataset, Library, Planned, Policy, Side, Verdict, plan, run, status
+from hashmark import Dataset, Library, Planned, Side, Verdict
+from hashmark.actions.move import plan, run
+from hashmark.actions.status import status
 from hashmark.core.errors import HashmarkError
 from hashmark.core.keys import is_unfinished
-from hashmark.core.plan import Direction, Verb
+from hashmark.core.plan import Direction, Policy, Verb
 from hashmark.disk import hashing
 from hashmark.embedded.embedded_bucket import read_credentials
 from hashmark.library.settings import Settings, create

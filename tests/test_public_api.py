@@ -20,12 +20,27 @@ DOCS = Path(__file__).parent.parent
 
 
 def test_the_public_names_are_these() -> None:
-    types = "Dataset DatasetStatus Direction Evidence FileStatus HashmarkError Kind Library NotInSync Options Planned"
-    functions = "ls_remote plan pull push run status verify"
-    assert hashmark.__all__ == f"{types} Policy Result Side Verdict __version__ {functions}".split()
+    values = "Applied CaptionDiff Check Dataset DatasetStatus Direction Evidence FileStatus HashmarkError JobState Kind"
+    more = (
+        "Library Location NotInSync Planned Preview RestoreResult Result Side TrashEntry UndoResult Verdict __version__"
+    )
+    compare = "apply clean delete diff doctor init ls_remote plan plan_delete preview pull push run status"
+    trash = "trash_empty trash_list trash_restore undo verify"
+    assert hashmark.__all__ == f"{values} {more} {compare} {trash}".split()
     for name in hashmark.__all__:
         assert getattr(hashmark, name) is not None
     assert not hasattr(hashmark, "nothing_like_it")
+
+
+def test_dir_lists_the_public_names() -> None:
+    assert dir(hashmark) == sorted(hashmark.__all__)
+
+
+def test_every_public_function_is_documented_and_explains_itself() -> None:
+    text = (DOCS / "docs" / "python.md").read_text()
+    for name in hashmark.__all__:
+        assert f"`{name}" in text or f" {name}(" in text or f"hashmark.{name}" in text, f"{name} is not in python.md"
+        assert getattr(hashmark, name).__doc__, f"{name} has no docstring"
 
 
 def test_importing_hashmark_imports_nothing_else_of_it() -> None:

@@ -218,6 +218,8 @@ def test_a_selection_narrows_and_a_glob_that_fits_nothing_is_an_error(dataset: D
     assert preview(dataset, PROSE, keys=frozenset()).captions == 0
     with pytest.raises(UsageError, match=r"No caption of 82_stellar_sketch matches --select '\*\.png'"):
         preview(dataset, PROSE, select=("*.png",))
+    with pytest.raises(UsageError, match=r"Did you mean 'a\.\*'\?"):
+        preview(dataset, PROSE, select=("a",))
 
 
 def test_an_order_by_frequency_counts_the_whole_dataset_clean(dataset: Dataset) -> None:

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
-from hashmark import Direction, Evidence, Options, Policy, Verdict, pull, push, status, verify
+from hashmark import Direction, Evidence, Verdict, pull, push
 from hashmark.actions.doctor import doctor
-from hashmark.actions.status import Scan
+from hashmark.actions.status import Options, Scan, status
+from hashmark.actions.verify import verify
 from hashmark.core.model import Base, Key, LocalFile
+from hashmark.core.plan import Policy
 from hashmark.disk.walk import stamp_of
 from hashmark.library.dataset import Dataset
 from hashmark.s3.probe import probe, scratch_key

@@ -190,9 +190,9 @@ def test_a_save_over_a_file_that_has_gone_is_refused(dataset: Dataset) -> None:
     ("before", "text", "words"),
     [
         (b"caf\xe9", "a 猫", "its encoding cp1252 has no '猫'"),
-        (b"caf\xe9", "a \ud83d", r"U\+D83D is half a character"),
-        (b"cafe", "a \ud83d", r"U\+D83D is half a character"),
-        (b"\xff\xfea\x00", "a \udc00", r"U\+DC00 is half a character"),
+        (b"caf\xe9", "a \ud83d", r"U\+D83D is a lone surrogate"),
+        (b"cafe", "a \ud83d", r"U\+D83D is a lone surrogate"),
+        (b"\xff\xfea\x00", "a \udc00", r"U\+DC00 is a lone surrogate"),
         (b"", "€" * (MAX_CAPTION_BYTES // 3 + 1), f"would have {MAX_CAPTION_BYTES // 3 * 3 + 3} bytes"),
     ],
 )

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import pytest
 
-from hashmark import Dataset, Policy, Side, Verdict, plan, pull, push, run, status
+from hashmark import Dataset, Side, Verdict, pull, push, status
 from hashmark.actions import move as move_module
 from hashmark.actions.ls_remote import ls_remote
-from hashmark.actions.move import Planned, plan_delete, status_after
+from hashmark.actions.move import Planned, plan, plan_delete, run, status_after
 from hashmark.core.errors import NoSuchBucket, RefusedPlan
 from hashmark.core.events import Event, FileDone
 from hashmark.core.model import Base, FileStatus, Key, Stamp
-from hashmark.core.plan import Direction, Location
+from hashmark.core.plan import Direction, Location, Policy
 from hashmark.disk import hashing
 from hashmark.library.library import Library
 from hashmark.transfer import moves, parts

@@ -7,8 +7,9 @@ import unicodedata
 
 import pytest
 
-from hashmark import Dataset, Verdict, push, status, verify
+from hashmark import Dataset, Verdict, push, status
 from hashmark.actions.rename import PlannedRename, RenameResult, plan_rename, run_rename
+from hashmark.actions.verify import verify
 from hashmark.core.errors import HashmarkError
 from hashmark.core.plan import Direction, Policy
 from hashmark.core.rename_plan import Match

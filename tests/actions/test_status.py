@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from hashmark import Dataset, Evidence, Options, Verdict, push, status
-from hashmark.actions.status import Rescan, Scan, count_unread
+from hashmark import Dataset, Evidence, Verdict, push
+from hashmark.actions.status import Options, Rescan, Scan, count_unread, status
 from hashmark.core.model import FileStatus, Key
 from hashmark.core.report import DatasetStatus
 from hashmark.disk import hashing

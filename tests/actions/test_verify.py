@@ -6,10 +6,11 @@ import threading
 
 import pytest
 
-from hashmark import Dataset, Evidence, Policy, Verdict, push, verify
+from hashmark import Dataset, Evidence, Verdict, push
 from hashmark.actions import verify as module
+from hashmark.actions.verify import verify
 from hashmark.core.events import Event, FileStarted
-from hashmark.core.plan import Direction
+from hashmark.core.plan import Direction, Policy
 from support.datasets import LibraryMaker
 from support.stores import Store
 

@@ -63,7 +63,6 @@ def test_the_library_has_a_short_option(words: list[str]) -> None:
         ("status", "-x", "There is no option '-x'. See 'hashmark status --help'."),
         ("delete", "--selct x 82", "There is no option '--selct'. Did you mean '--select'?"),
         ("status", "--re", "There is no option '--re'."),
-        ("push", "", "Missing: DATASET. See 'hashmark push --help'."),
         ("init", "", "Missing: --remote."),
         ("push", "82 --select", "--select needs a value: GLOB."),
         ("push", "82 --dry-run=1", "--dry-run takes no value."),

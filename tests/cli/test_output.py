@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 
 from hashmark.cli.output import TEXTS_PER_WRITE, Output, Text, write_texts
+from hashmark.cli.renderers.comparison import status_line
+from hashmark.core.report import Summary
+from hashmark.library.dataset import Dataset
+from hashmark.library.library import Library
 
 WORDS = st.text(st.characters(exclude_categories=["Cc", "Cs"], include_characters="\n[]"), max_size=40)
 STYLES = st.sampled_from(["", "red", "bold", "dim green", "default"])
@@ -89,3 +95,23 @@ def test_what_is_poured_arrives_whole_in_few_pieces(monkeypatch: pytest.MonkeyPa
     monkeypatch.undo()
     assert "".join(pieces) == "".join(f"{n}," for n in range(count))
     assert len(pieces) == -(-count // TEXTS_PER_WRITE)
+
+
+def test_wide_letters_keep_the_columns_of_a_status_aligned(tmp_path: Path) -> None:
+    """A CJK letter and an emoji take two cells of a terminal, a combining accent none."""
+    (tmp_path / "hashmark.toml").write_text('[remote]\nurl = "s3://styles"\n')
+    starts = set()
+    with Library.open(tmp_path) as library:
+        for name in ("82_stellar_sketch", "10_水彩画の少女", "5_🎨 paint", "7_cafe\u0301", "3_한국어"):
+            line = str(status_line(Dataset(library, name, name), Summary()))
+            starts.add(cell_len(line[: line.index("·")]))
+    assert starts == {25}
+
+
+def test_wide_letters_keep_the_columns_of_a_table_aligned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    stream = io.StringIO()
+    Output(stream).table(
+        ("batch", "dataset", "files"), [("a", "10_水彩画", "2"), ("b", "82_sketch", "2"), ("c", "🎨", "2")]
+    )
+    assert {cell_len(line[: line.rindex("2")]) for line in stream.getvalue().splitlines()[1:]} == {18}

@@ -8,9 +8,21 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hashmark.core.errors import RefusedPlan
+from hashmark.core.errors import RefusedPlan, UsageError
 from hashmark.core.model import FileStatus, Key, RemoteObject, Verdict
-from hashmark.core.plan import DELETES, Action, Direction, LeftAlone, Plan, Policy, Side, Verb, make_plan, newer_side
+from hashmark.core.plan import (
+    DELETES,
+    Action,
+    Direction,
+    LeftAlone,
+    Plan,
+    Policy,
+    Selection,
+    Side,
+    Verb,
+    make_plan,
+    newer_side,
+)
 from support.core_values import NAMES, Sides, local, remote, status, worlds
 
 PUSH, PULL = Direction.PUSH, Direction.PULL
@@ -291,6 +303,25 @@ def test_max_delete_is_the_limit_where_it_is_given(limit: int, allowed: bool) ->
         assert make_plan(rows, policy, complete=True).deletes == 5
     else:
         assert refusal(rows, policy).deletes == 5
+
+
+@pytest.mark.parametrize(
+    ("select", "hint"),
+    [
+        (("img_0001",), "Did you mean 'img_0001.*'?"),
+        (("img_0001", "sub"), "Did you mean 'img_0001.*' and 'sub/*'?"),
+        (("sub/",), "Did you mean 'sub/*'?"),
+        (("b.txt",), "Did you mean '*/b.txt'?"),
+        (("b",), "Did you mean '*/b.*'?"),
+        (("*.jpeg",), "A glob must match the whole key, such as '*.txt', '0001.*' or 'folder/*'; * also matches /."),
+    ],
+)
+def test_a_glob_that_selects_nothing_names_the_one_that_is_meant(select: tuple[str, ...], hint: str) -> None:
+    keys = [Key("img_0001.png"), Key("img_0001.txt"), Key("sub/b.txt")]
+    with pytest.raises(UsageError) as raised:
+        Selection(select).check(keys, "82_stellar_sketch")
+    assert raised.value.hint == hint
+    assert raised.value.message.startswith("Nothing in 82_stellar_sketch matches --select '")
 
 
 def test_a_selection_does_not_shrink_what_the_limit_is_measured_against() -> None:

@@ -235,7 +235,7 @@ def test_what_a_summary_keeps_is_little_and_true(rows: list[FileStatus], keep: i
 
 @given(rows_of)
 def test_a_summary_that_keeps_enough_keeps_all_in_key_order(rows: list[FileStatus]) -> None:
-    """What is shown with `--all`."""
+    """What is shown with `--full`."""
     summary = Summary.of(rows, keep=99)
     whole = dataset(*refuse_collisions(rows))
     for verdict in ATTENTION:

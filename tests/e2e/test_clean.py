@@ -200,7 +200,7 @@ def test_differences_come_in_pages(seaweedfs: Store, tmp_path: Path, prefix: str
 
     assert shown() == [f"{n:04d}" for n in range(20)]
     assert shown("--page", "3") == [f"{n:04d}" for n in range(40, 45)]
-    assert shown("--all") == [f"{n:04d}" for n in range(45)]
+    assert shown("--full") == [f"{n:04d}" for n in range(45)]
     assert "page 1 of 3; --page 2 shows the next" in shell("clean", "82").out
     assert "There are 3 pages" in shell("clean", "82", "--page", "4").out
 

@@ -76,7 +76,7 @@ def test_names_are_capped_unless_all_are_asked_for(shell: Shell) -> None:
     assert "4.txt" in ran.out
     assert "5.txt" not in ran.out
     assert "… and 3 more" in ran.out
-    assert "7.txt" in shell("lint", "9_many", "--all").out
+    assert "7.txt" in shell("lint", "9_many", "--full").out
 
 
 def test_a_trainer_that_is_not_known_is_wrong_usage(shell: Shell) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hashmark import Dataset, Policy, Side, plan, pull, push, run, status
-from hashmark.core.plan import Direction
+from hashmark import Dataset, Side, pull, push, status
+from hashmark.actions.move import plan, run
+from hashmark.core.plan import Direction, Policy
 from hashmark.embedded.embedded_bucket import read_credentials
 from hashmark.s3 import bucket as bucket_module
 from hashmark.s3 import transport

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from hashmark import Dataset, Policy, plan, pull, push, run
+from hashmark import Dataset, pull, push
+from hashmark.actions.move import plan, run
 from hashmark.core.errors import HashmarkError
 from hashmark.core.model import Stamp
-from hashmark.core.plan import Direction, Side
+from hashmark.core.plan import Direction, Policy, Side
 from hashmark.disk import hashing, walk
 from hashmark.library import digest_cache as local_module
 from hashmark.native.kernel import FoundFile, Kernel

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
-from hashmark import Dataset, Policy, plan, pull, push, run
+from hashmark import Dataset, pull, push
+from hashmark.actions.move import plan, run
 from hashmark.core.events import Event, FileProgress
-from hashmark.core.plan import Direction
+from hashmark.core.plan import Direction, Policy
 from hashmark.s3 import bucket as bucket_module
 from hashmark.s3 import exchange
 from hashmark.transfer import moves, parts

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from hashmark import Evidence, Policy, Verdict, plan, pull, push, run, status, verify
-from hashmark.core.plan import Direction, Side
+from hashmark import Evidence, Verdict, pull, push, status
+from hashmark.actions.move import plan, run
+from hashmark.actions.verify import verify
+from hashmark.core.plan import Direction, Policy, Side
 from hashmark.embedded.embedded_bucket import read_credentials
 from hashmark.s3 import bucket as bucket_module
 from hashmark.s3.multipart import MAX_OPEN_PARTS

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from hashmark import Options, Verdict, status
+from hashmark import Verdict
+from hashmark.actions.status import Options, status
 from hashmark.core.errors import UsageError
 from hashmark.core.etags import multipart_etag
 from hashmark.core.model import Evidence, FileStatus

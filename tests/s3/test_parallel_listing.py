@@ -13,8 +13,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from hashmark import push
 from hashmark.actions.ls_remote import ls_remote
-from hashmark.actions.move import push
 from hashmark.actions.status import status
 from hashmark.core.errors import BrokenListing
 from hashmark.core.model import Key, LocalFile, Stamp

@@ -10,13 +10,16 @@ import zlib
 
 import pytest
 
-from hashmark import Evidence, Options, Policy, Side, Verdict, plan, pull, push, run, status, verify
+from hashmark import Evidence, Side, Verdict, pull, push
 from hashmark.actions.doctor import doctor
 from hashmark.actions.ls_remote import ls_remote
+from hashmark.actions.move import plan, run
+from hashmark.actions.status import Options, status
+from hashmark.actions.verify import verify
 from hashmark.core import saved_listing
 from hashmark.core.errors import RefusedPlan
 from hashmark.core.model import Base
-from hashmark.core.plan import Direction
+from hashmark.core.plan import Direction, Policy
 from hashmark.s3 import bucket as bucket_module
 from hashmark.transfer import moves, parts
 from hashmark.transfer.action_result import ActionResult

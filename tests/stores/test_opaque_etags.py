@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from hashmark import Dataset, Evidence, Library, Options, Verdict, push, status, verify
+from hashmark import Dataset, Evidence, Library, Verdict, push
+from hashmark.actions.status import Options, status
+from hashmark.actions.verify import verify
 from hashmark.core.plan import Direction, Policy
 from hashmark.evidence import inspection
 from support.datasets import LibraryMaker

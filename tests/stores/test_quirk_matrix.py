@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from hashmark import Dataset, Direction, Policy, Verdict, plan, pull, push, run, status, verify
+from hashmark import Dataset, Direction, Verdict, pull, push, status
 from hashmark.actions.doctor import doctor
-from hashmark.actions.move import plan_delete
+from hashmark.actions.move import plan, plan_delete, run
 from hashmark.actions.scans import MAX_REQUESTED, requested
 from hashmark.actions.status import Scan, status_of
-from hashmark.core.plan import Location, Side
+from hashmark.actions.verify import verify
+from hashmark.core.plan import Location, Policy, Side
 from hashmark.s3 import exchange
 from hashmark.transfer import moves, parts
 from hashmark.transfer import run as run_module

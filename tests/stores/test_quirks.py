@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from hashmark import Dataset, Direction, Evidence, FileStatus, Options, Policy, Verdict, pull, push, run, status, verify
+from hashmark import Dataset, Direction, Evidence, FileStatus, Verdict, pull, push
 from hashmark.actions.doctor import doctor
-from hashmark.actions.move import plan_delete
+from hashmark.actions.move import plan_delete, run
+from hashmark.actions.status import Options, status
+from hashmark.actions.verify import verify
 from hashmark.core.model import Key
-from hashmark.core.plan import Location
+from hashmark.core.plan import Location, Policy
 from hashmark.evidence.inspection import MAX_SMALL_BYTES
 from hashmark.trash.restore import restore
 from support.datasets import fill

@@ -41,6 +41,12 @@ BANNED = {
     r"\bnobody agreed\b": "not confirmed",
     r"\bfailed inside\b": "server error (5xx)",
     r"\bwould not do it\b": "failed or refused",
+    r"loaded whole\b": "was interrupted",
+    r"\bhalf a character\b": "a lone surrogate",
+    r"\bwhat is meant\b": "give a URL or a folder",
+    r"^A \* also matches": "Did you mean '0001.*'?",
+    r"arrived with other bytes": "do not match its ETag; `verify`",
+    r"remote-delete|delete-remote \d": "deleted 1 from the bucket",
 }
 """Wordings that are wrong, as regular expressions, with what hashmark says in their place."""
 

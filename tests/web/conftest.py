@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from hashmark.actions.move import push
+from hashmark import push
 from hashmark.library.library import Library
 from hashmark.library.settings import create
 from support.datasets import STYLE, LibraryMaker, write_pairs

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from hashmark.actions.move import push
+from hashmark import push
 from hashmark.library.library import Library
 from hashmark.library.settings import create
 from hashmark.search.items import item_id

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hashmark.actions.move import push
+from hashmark import push
 from hashmark.core.model import Key, LocalFile, RemoteObject
 from hashmark.disk.walk import stamp_of
 from hashmark.evidence import inspection

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hashmark.actions.move import push
+from hashmark import push
 from hashmark.core.errors import UsageError
 from hashmark.library.library import Library
 from hashmark.library.settings import create

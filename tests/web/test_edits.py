@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hashmark.actions.move import push
+from hashmark import push
 from hashmark.actions.status import status
 from hashmark.core.errors import Unreachable
 from hashmark.core.model import Key

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from hashmark.actions.move import push
+from hashmark import push
 from hashmark.library.library import Library
 from hashmark.search.items import item_id
 from hashmark.web.session import pictures

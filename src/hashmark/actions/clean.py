@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from hashmark.core.cleaning import RULES, Flag, Pipeline, count_tags
-from hashmark.core.display import printable
+from hashmark.core.display import printable, shortened
 from hashmark.core.encoding import MAX_CAPTION_BYTES, decode, undecodable
-from hashmark.core.errors import Interrupted, LocalError, SettingsError, UsageError
+from hashmark.core.errors import Interrupted, LocalError, SettingsError
 from hashmark.core.events import Ended, Failure, FileDone, FileFailed, Started
 from hashmark.core.model import FileStatus, Key, Kind, Verdict
 from hashmark.core.pairs import pair_up
-from hashmark.core.plan import Selection
+from hashmark.core.plan import Selection, no_match
 from hashmark.core.word_diff import Piece, word_diff
 from hashmark.disk.read import read_file
 from hashmark.disk.rewrite import Rewrite
@@ -104,6 +104,10 @@ class Preview:
     skipped: tuple[Failure, ...]
     orphans: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        where = shortened(self.dataset.name)
+        return f"<Preview of {where}: {len(self.changes)} of {self.captions} captions would change>"
+
     @property
     def counts(self) -> dict[str, int]:
         """How many captions each rule of the pipeline changes, zeros included, in the order in which the rules run."""
@@ -140,6 +144,10 @@ class Applied:
     preview: Preview
     outcome: BatchOutcome
 
+    def __repr__(self) -> str:
+        counts = f"{len(self.outcome.done)} captions cleaned, {len(self.failures)} failed"
+        return f"<Applied to {shortened(self.preview.dataset.name)}: {counts}>"
+
     @property
     def failures(self) -> tuple[Failure, ...]:
         """Every file that was skipped or failed, and why."""
@@ -173,8 +181,7 @@ def preview(
         chosen = sorted([*chosen, *filter(selection.selects, orphans)], key=os.fsencode)
         orphans = []
     if select and not chosen:
-        globs = ", ".join(f"'{glob}'" for glob in select)
-        raise UsageError(f"No caption of {dataset.name} matches --select {globs}.", "A * also matches /.")
+        raise no_match(f"No caption of {dataset.name}", select, [*found.paired, *found.orphans])
     on_event(Started(len(chosen), sum(found.sizes.get(key, 0) for key in chosen), time.time()))
     changes: list[CaptionChange] = []
     flags: list[tuple[str, Flag]] = []

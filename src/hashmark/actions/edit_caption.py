@@ -83,7 +83,7 @@ def _encoded(key: str, text: str, before: bytes) -> bytes:
     except UnicodeEncodeError as error:
         char = error.object[error.start]
         if 0xD800 <= ord(char) <= 0xDFFF:
-            raise UsageError(f"'{key}' cannot be saved: U+{ord(char):04X} is half a character.") from None
+            raise UsageError(f"'{key}' cannot be saved: U+{ord(char):04X} is a lone surrogate.") from None
         raise UsageError(
             f"'{key}' was not saved: its encoding {decode(before)[1]} has no '{char}'.",
             "Convert the file to UTF-8 first, or remove the character.",

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import heapq
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from hashmark.actions.status import Options, new_bases, status
 from hashmark.core.compare import KeyState, judge, written_by
-from hashmark.core.display import printable
+from hashmark.core.display import printable, shortened
 from hashmark.core.etags import may_be_md5, may_be_random
-from hashmark.core.events import Event, Failure
+from hashmark.core.events import Event, Failure, ProbeStarted
 from hashmark.core.model import Base, Evidence, FileStatus, Key, LocalFile, RemoteObject, Stamp
 from hashmark.core.plan import (
     DELETES,
     Action,
     Direction,
+    LeftAlone,
     Location,
     Plan,
     Policy,
@@ -63,6 +65,11 @@ class Planned:
     status: DatasetStatus
     plan: Plan
 
+    def __repr__(self) -> str:
+        plan = self.plan
+        counts = f"{len(plan.actions)} actions ({plan.total_bytes} bytes), {len(plan.left_alone)} left alone"
+        return f"<Planned {plan.direction} of {shortened(self.dataset.name)}: {counts}>"
+
     def to_json(self) -> dict[str, Any]:
         """Return plain data: what would be done, and what is left alone and why."""
         return {
@@ -96,6 +103,12 @@ class Result:
     trash: str | None
     notes: tuple[str, ...] = field(default=())
 
+    def __repr__(self) -> str:
+        plan, done = self.planned.plan, self.outcome.state.files_done
+        counts = f"{done} of {len(plan.actions)} done, {len(self.failures)} failed, {len(plan.left_alone)} left alone"
+        ended = "" if self.done else ", not all in sync"
+        return f"<Result {plan.direction} of {shortened(self.planned.dataset.name)}: {counts}{ended}>"
+
     @property
     def failures(self) -> tuple[Failure, ...]:
         """The files that failed, and why."""
@@ -103,8 +116,23 @@ class Result:
 
     @property
     def done(self) -> bool:
-        """Whether every action of the plan was carried out."""
+        """Whether everything that was asked for is in sync now: the command's exit status would be 0.
+
+        False where an action failed or was not tried, where a selected file was left alone because both sides changed,
+        differ, are unverified or were refused (see `left_alone`), and where a side could not be read completely. Files
+        that only the destination has count only with `delete`.
+        """
+        return self.carried_out and not self.planned.plan.unresolved and self.planned.status.complete
+
+    @property
+    def carried_out(self) -> bool:
+        """Whether every action of the plan was carried out, whatever the plan left alone."""
         return not self.failures and not self.outcome.not_tried
+
+    @property
+    def left_alone(self) -> tuple[LeftAlone, ...]:
+        """The selected files that are out of sync and were not changed, each with its `status` and the `reason`."""
+        return self.planned.plan.left_alone
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, including the plan."""
@@ -131,13 +159,17 @@ def plan(dataset: Dataset, policy: Policy) -> Planned:
     return plan_from(dataset, compared(dataset), policy)
 
 
-def compared(dataset: Dataset) -> DatasetStatus:
-    """Make the comparison that a plan needs.
+def compared(
+    dataset: Dataset,
+    on_file: Callable[[FileStatus], None] = lambda _status: None,
+    on_read: Callable[[int, int], None] = lambda _files, _bytes: None,
+) -> DatasetStatus:
+    """Make the comparison that a plan needs, and report as `status` does.
 
     Raises:
         StoreError: the bucket can't be listed completely.
     """
-    return status(dataset, Options(read_new=False))
+    return status(dataset, Options(read_new=False), on_file, on_read)
 
 
 def plan_from(dataset: Dataset, found: DatasetStatus, policy: Policy) -> Planned:
@@ -180,7 +212,7 @@ def run(
     with dataset.lock():
         notes = _clear_leftovers(planned)
         if any(action.verb in {Verb.UPLOAD, Verb.DELETE_REMOTE} for action in plan.actions):
-            supported = probed_capabilities(library)
+            supported = probed_capabilities(library, lambda: on_event(ProbeStarted(time.time())))
             notes = (*write_notes(supported), *notes)
         else:
             supported = capabilities(library)
@@ -324,21 +356,3 @@ def status_after(done: ActionResult, now: FileStatus) -> FileStatus | None:
 def _other_side(deleted: Action) -> LocalFile | RemoteObject | None:
     """Return what was on the side from which nothing was deleted."""
     return deleted.status.local if deleted.verb is Verb.DELETE_REMOTE else deleted.status.remote
-
-
-def push(dataset: Dataset, **options: Any) -> Result:
-    """Upload what the bucket does not have. Options: `take`, `delete`, `max_delete`, `select` (see `Policy`).
-
-    Raises:
-        RefusedPlan, StoreError, LocalError: see `plan` and `run`.
-    """
-    return run(plan(dataset, Policy(Direction.PUSH, **options)))
-
-
-def pull(dataset: Dataset, **options: Any) -> Result:
-    """Download what the disk does not have. Options as for `push`.
-
-    Raises:
-        RefusedPlan, StoreError, LocalError: see `plan` and `run`.
-    """
-    return run(plan(dataset, Policy(Direction.PULL, **options)))

@@ -352,13 +352,16 @@ def status(
     dataset: Dataset,
     options: Options | None = None,
     on_file: Callable[[FileStatus], None] = lambda _status: None,
+    on_read: Callable[[int, int], None] = lambda _files, _bytes: None,
 ) -> DatasetStatus:
-    """Compare a dataset with its folder in the bucket, file by file, and pair the files. `on_file` gets each status.
+    """Compare a dataset with its folder in the bucket, file by file, and pair the files.
+
+    `on_file` gets each status; `on_read` as in `Scan`.
 
     Raises:
         StoreError: the bucket can't be reached or listed completely.
     """
-    return status_of(Scan(dataset, options), on_file)
+    return status_of(Scan(dataset, options, on_read), on_file)
 
 
 def status_of(scan: Scan, on_file: Callable[[FileStatus], None] = lambda _status: None) -> DatasetStatus:

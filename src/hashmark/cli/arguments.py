@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 MAX_HELP_WIDTH = 100
 
+MAX_NAMES = 8
+"""Datasets that a message lists."""
+
 
 class _Formatter(HelpFormatter):
     def _format_action_invocation(self, action: Action) -> str:
@@ -49,6 +52,7 @@ class Parser(ArgumentParser):
         self._arguments = self.add_argument_group("Arguments")
         self._options = self.add_argument_group("Options")
         self._common = self.add_argument_group("Common options")
+        self.set_defaults(command=self.prog)  # for messages that say what to type
 
     def argument(self, name: str, metavar: str, text: str, **settings: Any) -> None:
         """Add a positional argument."""
@@ -68,11 +72,17 @@ class Parser(ArgumentParser):
 
     def dataset(self) -> None:
         """Add the argument `DATASET`."""
-        self.argument("dataset", "DATASET", "A dataset: its number, its folder's name, or its path.")
+        text = "A dataset: its number, its folder's name, or its path. Default: the current folder's."
+        self.argument("dataset", "DATASET", text, nargs="?")
 
-    def datasets(self) -> None:
-        """Add the argument `DATASET…`, of which one at least is needed."""
-        self.argument("datasets", "DATASET", "Datasets: numbers, folder names or paths.", nargs="+")
+    def datasets(self, default: str = "the current folder's") -> None:
+        """Add the argument `DATASET…`."""
+        text = f"Datasets: numbers, folder names or paths. Default: {default}."
+        self.argument("datasets", "DATASET", text, nargs="*")
+
+    def all_datasets(self) -> None:
+        """Add `--all`."""
+        self.flag("--all", "All datasets of the library.")
 
     def select(self, text: str = "Only keys that match this glob; may be repeated.", **settings: Any) -> None:
         """Add `--select GLOB`."""
@@ -203,6 +213,48 @@ def number(kind: type[int] | type[float], least: float, most: float = float("inf
         return value
 
     return parse
+
+
+def current_dataset(library: Library) -> Dataset | None:
+    """Return the dataset in whose folder the current folder is; None where it is in none."""
+    try:
+        inside = Path.cwd().relative_to(library.root).parts[:1]
+    except (OSError, ValueError):
+        return None
+    return next((dataset for dataset in library.datasets() if inside == (dataset.name,)), None)
+
+
+def chosen_datasets(library: Library, arguments: Namespace, *, remote: bool = False) -> list[Dataset]:
+    """Return the datasets that are named; with `--all` every one; else the current folder's.
+
+    Of all datasets, those that only the bucket has are among them with `remote`.
+
+    Raises:
+        UsageError: there is none, or `--all` is given beside names.
+        NoSuchDataset: there is no dataset of a name.
+        StoreError: the bucket can't be listed.
+    """
+    named = arguments.datasets if "datasets" in arguments else [arguments.dataset]
+    names = [name for name in named if name is not None]
+    if "all" in arguments and arguments.all:
+        if names:
+            raise UsageError("--all means every dataset, so none can be named beside it.", "Leave out one of the two.")
+        return [*library.datasets(), *(library.remote_only() if remote else ())]
+    if names:
+        return datasets_of(library, names)
+    here = current_dataset(library)
+    if here is None:
+        raise UsageError("No dataset is named, and the current folder is in none.", _what_to_type(library, arguments))
+    return [here]
+
+
+def _what_to_type(library: Library, arguments: Namespace) -> str:
+    found = library.datasets()
+    example = found[0].id if found else "82"
+    every = f", or `{arguments.command} --all`" if "all" in arguments else ""
+    listed = ", ".join(dataset.name for dataset in found[:MAX_NAMES]) + (", …" if len(found) > MAX_NAMES else "")
+    there = f" Datasets here: {listed}." if found else ""
+    return f"Type `{arguments.command} {example}`{every}.{there}"
 
 
 def datasets_of(library: Library, names: Iterable[str]) -> list[Dataset]:

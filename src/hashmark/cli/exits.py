@@ -64,14 +64,6 @@ def for_lint(found: LintReport) -> Exit:
 _REFUSED = {Verdict.REFUSED, Verdict.DIFFERS}
 """What a push or pull does not do unless the user changes something: the name, or what to take."""
 
-_CHANGED = {Verdict.CONFLICT, Verdict.UNVERIFIED, Verdict.REMOTE_CHANGED, Verdict.LOCAL_CHANGED}
-_NEEDS_DECISION = {
-    "push": _CHANGED | {Verdict.DELETED_REMOTELY},
-    "pull": _CHANGED | {Verdict.DELETED_LOCALLY},
-    "delete": _CHANGED,
-}
-"""By the direction of the plan."""
-
 
 def for_result(result: Result) -> Exit:
     """Return the status of a push, pull or delete: 1 if something needs a decision by the user."""
@@ -80,17 +72,15 @@ def for_result(result: Result) -> Exit:
         return Exit.INTERRUPTED
     if result.outcome.fatal and not state.files_done:
         return for_error(result.outcome.fatal)
-    left = {row.status.verdict for row in result.planned.plan.left_alone}
-    if not result.done or left & _REFUSED or not result.planned.status.complete:
-        return Exit.PARTLY
-    return Exit.NOT_IN_SYNC if left & _NEEDS_DECISION[result.planned.plan.direction] else Exit.DONE
+    return for_plan(result.planned) if result.carried_out else Exit.PARTLY
 
 
 def for_plan(planned: Planned) -> Exit:
-    """Return the status of a plan that is only shown: 1 if there is something to do, 4 where a run would not do all."""
-    if any(row.status.verdict in _REFUSED for row in planned.plan.left_alone):
+    """Return the status of a plan that is only shown: that of a run in which no file fails."""
+    unresolved = {row.status.verdict for row in planned.plan.unresolved}
+    if unresolved & _REFUSED or not planned.status.complete:
         return Exit.PARTLY
-    return Exit.NOT_IN_SYNC if planned.plan.actions else Exit.DONE
+    return Exit.NOT_IN_SYNC if unresolved else Exit.DONE
 
 
 def for_checks(checks: Sequence[Check]) -> Exit:

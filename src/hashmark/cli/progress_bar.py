@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
@@ -22,7 +23,7 @@ class ProgressBar:
     """A title, a bar and a line of facts; removed when it stops."""
 
     def __init__(self, title: str, console: Console) -> None:
-        room = console.width - len(title) - FACTS_WIDTH
+        room = console.width - cell_len(title) - FACTS_WIDTH
         self._progress = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(max(6, min(32, room))),
@@ -38,8 +39,8 @@ class ProgressBar:
         self._task = self._progress.add_task(self._title, total=None, facts=facts)
 
     def update(self, done: int, total: int, facts: str) -> None:
-        """Show the progress."""
-        self._progress.update(self._task, completed=done, total=total, facts=facts)
+        """Show the progress; a `total` of 0 is not known yet."""
+        self._progress.update(self._task, completed=done, total=total or None, facts=facts)
 
     def stop(self) -> None:
         """Remove the bar."""

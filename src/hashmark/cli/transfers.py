@@ -1,31 +1,27 @@
-"""What `push`, `pull`, `delete` and `verify` share: one dataset after another, plans, confirmation and progress."""
+"""What `push`, `pull` and `delete` share: plans, confirmation and progress."""
 
 from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from hashmark.actions.move import Planned, compared, plan_from
 from hashmark.actions.move import run as run_plan
-from hashmark.cli.arguments import Parser, datasets_of, number, one_of
-from hashmark.cli.exits import Exit, for_error, for_plan, for_result, worst
-from hashmark.cli.output import Output, confirmed, console, write_error_line
-from hashmark.cli.progress import Interruptible, ProgressDisplay
-from hashmark.cli.renderers.elements import counted, error_json, error_text, name, print_json, problems
+from hashmark.cli.arguments import Parser, chosen_datasets, number, one_of
+from hashmark.cli.each_dataset import Answer, in_turn, of_all
+from hashmark.cli.exits import Exit, for_plan, for_result
+from hashmark.cli.output import Output, confirmed, console
+from hashmark.cli.progress import ComparisonDisplay, Interruptible, ProgressDisplay
+from hashmark.cli.renderers.elements import counted, name, problems
 from hashmark.cli.renderers.plans import deletes_text, differing_text, plan_text, result_text
-from hashmark.core.errors import HashmarkError, RefusedPlan, UsageError
+from hashmark.core.errors import RefusedPlan, UsageError
 from hashmark.core.model import Verdict
 from hashmark.core.plan import WINNER, Direction, Policy, Selection, Side
 from hashmark.core.report import DatasetStatus
 from hashmark.library.dataset import Dataset
 from hashmark.library.library import Library
-
-Answer = tuple[dict[str, Any], Exit]
-"""What a command answers for one dataset: its JSON document, and the exit status it leads to."""
 
 _OTHER = {Direction.PUSH: Direction.PULL, Direction.PULL: Direction.PUSH}
 _TITLES = {Direction.PUSH: "Pushing", Direction.PULL: "Pulling", Direction.DELETE: "Deleting from"}
@@ -34,6 +30,7 @@ _TITLES = {Direction.PUSH: "Pushing", Direction.PULL: "Pulling", Direction.DELET
 def add_arguments(parser: Parser) -> None:
     """Declare the arguments of a push or a pull."""
     parser.datasets()
+    parser.all_datasets()
     parser.select()
     text = "Whose content wins where both sides differ: mine (push), theirs (pull), or newer, by their times."
     parser.option("--take", "SIDE", text, type=one_of(Side))
@@ -48,7 +45,7 @@ def run(direction: Direction, arguments: Namespace) -> Exit:
     """Push or pull each dataset in turn; stop where the store refuses or the user interrupts.
 
     Raises:
-        UsageError: the content that is to win is not that of the side that is copied.
+        UsageError: no dataset is named, or the content that is to win is not that of the side that is copied.
         NoSuchDataset: there is no dataset of a name.
     """
     winner = WINNER[direction]
@@ -59,40 +56,18 @@ def run(direction: Direction, arguments: Namespace) -> Exit:
     policy = Policy(direction, arguments.take, arguments.delete, arguments.max_delete, select=select)
 
     def transfer(dataset: Dataset) -> Answer:
-        planned = _plan(dataset, policy, ask=not arguments.json and not arguments.dry_run)
+        planned = _plan(dataset, policy, ask=not arguments.json and not arguments.dry_run, quiet=arguments.json)
         return (show_plan if arguments.dry_run else carry_out)(planned, as_json=arguments.json)
 
     with Library.open(arguments.library) as library:
-        datasets = datasets_of(library, arguments.datasets)
-        return in_turn({dataset: partial(transfer, dataset) for dataset in datasets}, as_json=arguments.json)
+        datasets = chosen_datasets(library, arguments, remote=direction is Direction.PULL)
+        work = {dataset: partial(transfer, dataset) for dataset in datasets}
+        return of_all(library, arguments, in_turn(work, as_json=arguments.json))
 
 
-def in_turn(
-    work: Mapping[Dataset, Callable[[], Answer]], *, as_json: bool, head: Mapping[str, Any] | None = None
-) -> Exit:
-    """Work on each dataset, and report its answer or its error. `head` opens the JSON document."""
-    documents: list[dict[str, Any]] = []
-    exits: list[Exit] = []
-    for dataset, start in work.items():
-        try:
-            document, status = start()
-        except HashmarkError as error:
-            # What was done for earlier datasets must be reported all the same.
-            document, status = {"dataset": dataset.name, "error": error_json(error)}, for_error(error)
-            if not as_json:
-                write_error_line(error_text(error))
-        documents.append(document)
-        exits.append(status)
-        if status in {Exit.INTERRUPTED, Exit.STORE}:
-            break
-    if as_json:
-        print_json({**(head or {}), "datasets": documents})
-    return worst(exits)
-
-
-def _plan(dataset: Dataset, policy: Policy, *, ask: bool) -> Planned:
+def _plan(dataset: Dataset, policy: Policy, *, ask: bool, quiet: bool) -> Planned:
     """Return the plan. The user may confirm what it refuses: to replace what differs, and too many deletes."""
-    found = compared(dataset)
+    found = _compared(dataset, quiet=quiet)
     ask = ask and sys.stdin.isatty()
     if ask and policy.take is None:
         policy = _confirmed(found, policy)
@@ -107,6 +82,14 @@ def _plan(dataset: Dataset, policy: Policy, *, ask: bool) -> Planned:
         if not confirmed(refusal.message, refusal.deletes):
             raise
         return planned
+
+
+def _compared(dataset: Dataset, *, quiet: bool) -> DatasetStatus:
+    """Compare, and show on a terminal how far that is."""
+    if quiet or not Output(sys.stderr).is_terminal:
+        return compared(dataset)
+    with ComparisonDisplay(dataset) as display:
+        return compared(dataset, display.on_file, display.on_read)
 
 
 def _confirmed(found: DatasetStatus, policy: Policy) -> Policy:

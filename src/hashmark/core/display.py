@@ -10,6 +10,13 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def shortened(text: str, most: int = 60) -> str:
+    """Return the text for a `repr`: printable on one line, the middle left out where it is longer than `most`."""
+    shown = reveal(printable(text)).replace("\n", "")
+    half = (most - 1) // 2
+    return shown if len(shown) <= most else f"{shown[:half]}…{shown[-half:]}"
+
+
 def reveal(text: str) -> str:
     """Spell out what cannot be seen: control, zero-width and filler characters, unusual spaces, tabs, CR.
 

@@ -38,6 +38,19 @@ class FilesRead(NamedTuple):
     at: float
 
 
+class FilesCompared(NamedTuple):
+    """A comparison has judged so many more files."""
+
+    files: int
+    at: float
+
+
+class ProbeStarted(NamedTuple):
+    """The store is probed before the first change. The run begins after that."""
+
+    at: float
+
+
 class FileStarted(NamedTuple):
     """Work on one key begins or, after a retry, begins again. Moves report only large files, `verify` reports all."""
 
@@ -81,12 +94,25 @@ class Ended(NamedTuple):
     at: float
 
 
-Event = Started | Counted | FilesRead | FileStarted | FileProgress | FileDone | FileFailed | Ended
+Event = (
+    Started
+    | Counted
+    | FilesRead
+    | FilesCompared
+    | ProbeStarted
+    | FileStarted
+    | FileProgress
+    | FileDone
+    | FileFailed
+    | Ended
+)
 
 _NAMES = {
     Started: "started",
     Counted: "counted",
     FilesRead: "files-read",
+    FilesCompared: "files-compared",
+    ProbeStarted: "probe-started",
     FileStarted: "file-started",
     FileProgress: "file-progress",
     FileDone: "file-done",
@@ -110,7 +136,9 @@ class Failure(NamedTuple):
 class JobState(NamedTuple):
     """Everything a progress bar or a summary needs.
 
-    `active` maps keys in progress to the bytes moved so far; `rate` is bytes per second since the start.
+    `active` maps keys in progress to the bytes moved so far; `rate` is bytes per second since the start. A comparison
+    counts the files that it reads as done, and in `compared` those that it has judged. `probing` is true while the
+    store is probed, before a run begins.
     """
 
     files: int = 0
@@ -125,6 +153,8 @@ class JobState(NamedTuple):
     now: float = 0.0
     ended: bool = False
     interrupted: bool = False
+    compared: int = 0
+    probing: bool = False
 
     @property
     def bytes_moved(self) -> int:
@@ -156,6 +186,10 @@ def reduce(state: JobState, event: Event) -> JobState:
             return state._replace(files=files, bytes=size, now=at)
         case FilesRead(files, size, at):
             return state._replace(files_done=state.files_done + files, bytes_done=state.bytes_done + size, now=at)
+        case FilesCompared(files, at):
+            return state._replace(compared=state.compared + files, now=at)
+        case ProbeStarted(at):
+            return state._replace(probing=True, now=at)
         case FileStarted(key, _, at):
             return state._replace(active=_with(state.active, key, 0), now=at)
         case FileProgress(key, moved, at):

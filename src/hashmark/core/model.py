@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
+from hashmark.core.display import shortened
+
 Key = NewType("Key", str)
 """A path inside a dataset, separated by `/`. Bytes that are not UTF-8 are lone surrogates (`surrogateescape`), so that
 hashmark can name, and refuse, any name found on disk without loss."""
@@ -150,6 +152,10 @@ class FileStatus(NamedTuple):
     remote: RemoteObject | None = None
     base: Base | None = None
     detail: str | None = None
+
+    def __repr__(self) -> str:
+        by = f" by {self.evidence}" if self.evidence else ""
+        return f"<FileStatus {shortened(self.key)}: {self.verdict}{by}>"
 
 
 class Problem(NamedTuple):

@@ -7,7 +7,7 @@ Deletes are refused on any doubt. Knows nothing about how an action is carried o
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -78,10 +78,25 @@ class Selection:
         """
         present = list(keys)
         if self.select and not any(map(self.selects, present)):
-            globs = ", ".join(f"'{glob}'" for glob in self.select)
-            near = [f"'{glob}.*'" for glob in self.select if any(key.startswith(f"{glob}.") for key in present)]
-            hint = f"Did you mean {' and '.join(near)}?" if near else "A * also matches /."
-            raise UsageError(f"Nothing in {where} matches --select {globs}.", hint)
+            raise no_match(f"Nothing in {where}", self.select, present)
+
+
+def no_match(what: str, globs: Sequence[str], keys: Iterable[str]) -> UsageError:
+    """Return the error for globs that select none of these keys, with the globs that may be meant."""
+    present, given = list(keys), ", ".join(f"'{glob}'" for glob in globs)
+    near = [f"'{near}'" for glob in globs if (near := _near(glob, present))]
+    hint = f"Did you mean {' and '.join(near)}?" if near else _WHOLE_KEY
+    return UsageError(f"{what} matches --select {given}.", hint)
+
+
+_WHOLE_KEY = "A glob must match the whole key, such as '*.txt', '0001.*' or 'folder/*'; * also matches /."
+
+
+def _near(glob: str, keys: Sequence[str]) -> str | None:
+    """Return a glob like this one that selects something: a suffix may be missing, or a folder before or after it."""
+    name = glob.rstrip("/")
+    candidates = (f"{name}.*", f"{name}/*", f"*/{name}", f"*/{name}.*")
+    return next((near for near in candidates if any(fnmatch.fnmatchcase(key, near) for key in keys)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +171,18 @@ class Plan:
     direction: Direction
     actions: tuple[Action, ...]
     left_alone: tuple[LeftAlone, ...]
+
+    def __repr__(self) -> str:
+        return f"<Plan: {self.direction}, {len(self.actions)} actions, {len(self.left_alone)} left alone>"
+
+    @property
+    def unresolved(self) -> tuple[LeftAlone, ...]:
+        """The keys left alone that keep the destination from holding what the source holds.
+
+        Files that only the destination has are not among them: without `delete`, nobody asked for anything about them.
+        """
+        extra = _EXTRA.get(self.direction, frozenset())
+        return tuple(left for left in self.left_alone if left.status.verdict not in extra)
 
     @property
     def total_bytes(self) -> int:

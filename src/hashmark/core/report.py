@@ -7,18 +7,32 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from hashmark.core.blocks import blocks
-from hashmark.core.display import printable
+from hashmark.core.display import printable, shortened
 from hashmark.core.ignored import IgnoredNames
 from hashmark.core.keys import Collisions, as_collision
 from hashmark.core.lint.health import CaptionHealth
 from hashmark.core.model import NEEDS_SYNC, Evidence, FileStatus, Kind, Problem, Verdict, key_bytes
 from hashmark.core.pairs import Pair
 from hashmark.core.vocabulary import grade, reason_of
+
+
+class Files(tuple[FileStatus, ...]):
+    """Statuses of files in key order: a tuple that says how many there are of each verdict when it is printed."""
+
+    __slots__ = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of files by verdict, without the verdicts that no file has."""
+        return dict(Counter(str(f.verdict) for f in self))
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} files{': ' if self else ''}{_listed(self.counts)}>"
 
 
 @dataclass(frozen=True)
@@ -38,10 +52,17 @@ class DatasetStatus:
     ignored_objects: IgnoredNames = field(default_factory=IgnoredNames)
     health: CaptionHealth = field(default_factory=CaptionHealth)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "files", Files(self.files))
+
+    def __repr__(self) -> str:
+        incomplete = "" if self.complete else ", not everything could be read"
+        return f"<DatasetStatus {shortened(self.name)}: {_listed(self.counts) or 'empty'}{incomplete}>"
+
     @property
     def counts(self) -> dict[str, int]:
         """Number of files by verdict, without the verdicts that no file has."""
-        return dict(Counter(str(f.verdict) for f in self.files))
+        return Files(self.files).counts
 
     @property
     def in_sync(self) -> bool:
@@ -66,6 +87,10 @@ class DatasetStatus:
             "problems": [problem_json(p) for p in self.problems],
             "ignored": {"disk": self.ignored.to_json(), "bucket": self.ignored_objects.to_json()},
         }
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return shortened(", ".join(f"{count} {verdict}" for verdict, count in counts.items()), 100)
 
 
 def file_json(status: FileStatus) -> dict[str, Any]:

@@ -6,7 +6,7 @@ The store is probed once before the first change, and the results are recorded. 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from hashmark.core.errors import Busy, LocalError
@@ -36,14 +36,15 @@ def capabilities(library: Library) -> StoreCapabilities:
     return _capabilities(library, library.state.facts(library.bucket.store))
 
 
-def probed_capabilities(library: Library) -> StoreCapabilities:
-    """Return what is known of the store; probe it first if what a write needs is not known.
+def probed_capabilities(library: Library, on_probe: Callable[[], None] = lambda: None) -> StoreCapabilities:
+    """Return what is known of the store; probe it first, after calling `on_probe`, if what a write needs is not known.
 
     Raises:
         StoreError: it can't be reached or written.
     """
     facts = library.state.facts(library.bucket.store)
     if not all(name in facts for name in _NEEDED_TO_WRITE):
+        on_probe()
         facts |= record_probe(library, probe_store(library))
     return _capabilities(library, facts)
 

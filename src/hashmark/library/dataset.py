@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hashmark.core.display import shortened
 from hashmark.core.pairs import Pairing
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ class Dataset:
     library: Library = field(repr=False, compare=False)
     name: str
     id: str
+
+    def __repr__(self) -> str:
+        return f"<Dataset {shortened(self.name)}>"
 
     @property
     def path(self) -> Path:

@@ -18,7 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
-from hashmark.core.errors import Busy, LocalError, NoSuchDataset, SettingsError
+from hashmark.core.display import shortened
+from hashmark.core.errors import Busy, LocalError, NoSuchDataset, SettingsError, UsageError
 from hashmark.core.ignored import IgnoredNames
 from hashmark.core.keys import STATE_FOLDER, unsafe_reason
 from hashmark.core.model import Problem
@@ -51,6 +52,11 @@ class Library:
         """The users who may own hashmark's folder: those of the settings, which were read."""
         self._opening = threading.Lock()
         """Held to open the state or the bucket: since Python 3.12, cached properties may run twice in two threads."""
+        self._closed = False
+
+    def __repr__(self) -> str:
+        closed = ", closed" if self._closed else ""
+        return f"<Library {shortened(str(self.root))}: {shortened(self.settings.remote.url)}{closed}>"
 
     @classmethod
     def open(cls, start: str | os.PathLike[str] | None = None) -> Library:
@@ -122,8 +128,13 @@ class Library:
 
     @cached_property
     def state(self) -> State:
-        """What is remembered between runs."""
+        """What is remembered between runs.
+
+        Raises:
+            UsageError: the library is closed.
+        """
         with self._opening:
+            self._check_open()
             if "state" not in self.__dict__:
                 self.__dict__["state"] = State.open(check_private_file(self.own_folder() / "state.sqlite"))
             return cast(State, self.__dict__["state"])
@@ -133,12 +144,14 @@ class Library:
         """The bucket; the embedded one is started.
 
         Raises:
+            UsageError: the library is closed.
             StoreError, SettingsError: the settings or credentials can't be used.
             NotTrusted: the user never named the endpoint.
         """
         from hashmark.s3.bucket import Bucket  # noqa: PLC0415 - 70 ms of runtime, only where it is needed
 
         with self._opening:
+            self._check_open()
             if "bucket" not in self.__dict__:
                 self.check_endpoint()
                 remote = self._started() if self.settings.embedded else self.settings.remote
@@ -173,11 +186,20 @@ class Library:
         return self._embedded
 
     def close(self) -> None:
-        """Close the state file, and stop using the embedded bucket."""
-        if "state" in self.__dict__:
-            self.state.close()
+        """Close the state file, and stop using the embedded bucket. What needs either raises `UsageError` then."""
+        with self._opening:
+            self._closed = True
+            state: State | None = self.__dict__.pop("state", None)
+            self.__dict__.pop("bucket", None)
+        if state:
+            state.close()
         if self._embedded:
             self._embedded.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            text = "Open it again with `Library.open`, and use it and its datasets inside the `with` block."
+            raise UsageError(f"The library {self.root} is closed.", text)
 
     def __enter__(self) -> Library:
         return self
@@ -249,12 +271,16 @@ class Library:
             self.refused[name] = Problem(name, "refused-folder", f"is a folder whose name {reason}; it is left alone")
         return reason is not None
 
-    def dataset(self, name: str) -> Dataset:
+    def dataset(self, name: str | os.PathLike[str]) -> Dataset:
         """Return the dataset with that ID, folder name or path: on disk, in the settings, or else in the bucket.
 
         Raises:
+            TypeError: the name is neither a string nor a path.
             NoSuchDataset: there is none (the message suggests similar names), or several have that number.
         """
+        if not isinstance(name, str | os.PathLike):
+            raise TypeError(f"A dataset's name is a string, such as '82', or a path, not {type(name).__name__}.")
+        name = os.fspath(name)
         local = self._named(sorted({*self._folders(), *self.settings.prefixes}))
         found = self._match(name, local)
         if found is None and (refused := self._bare(name)) in self.refused:

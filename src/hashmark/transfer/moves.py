@@ -267,7 +267,7 @@ class Mover:
 
         def stop_if_cancelled() -> None:
             if is_cancelled():
-                raise Interrupted(f"'{key}' was not downloaded whole.")
+                raise Interrupted(f"The download of '{key}' was interrupted.")
 
         hasher, begun = etags.MultipartHasher(cuts), 0
         if in_ranges(remote.size):

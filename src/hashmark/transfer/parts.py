@@ -225,7 +225,7 @@ class PartsUpload:
 
     def _stop_if_cancelled(self) -> None:
         if self._is_cancelled():
-            raise Interrupted(f"'{self._file.key}' was not uploaded whole.")
+            raise Interrupted(f"The upload of '{self._file.key}' was interrupted.")
 
 
 class CancellableHasher(etags.MultipartHasher):

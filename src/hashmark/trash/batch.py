@@ -11,13 +11,13 @@ import os
 import re
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hashmark.core.display import printable
+from hashmark.core.display import printable, shortened
 from hashmark.core.errors import Unreadable, UnsafePath, UsageError
 from hashmark.core.keys import unsafe_reason
 from hashmark.disk.walk import OwnWalk
@@ -93,7 +93,10 @@ class Batch:
 
     name: str
     journal: Journal
-    folder: Path = field(repr=False)
+    folder: Path
+
+    def __repr__(self) -> str:
+        return f"<Batch {self.name}: {len(self.journal.files)} files of {shortened(self.journal.dataset)}>"
 
     @property
     def undoes(self) -> str | None:

@@ -35,6 +35,9 @@ class RestoreResult:
     batch: str | None
     created: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<RestoreResult: {len(self.entries)} restored, {len(self.failures)} failed>"
+
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
         return {

@@ -72,6 +72,10 @@ class UndoResult:
     conflicts: tuple[UndoConflict, ...]
     unchanged: int
 
+    def __repr__(self) -> str:
+        counts = f"{len(self.outcome.done)} restored, {len(self.conflicts)} edited since"
+        return f"<UndoResult of {self.batch.name}: {counts}, {len(self.outcome.failures)} failed>"
+
     @property
     def complete(self) -> bool:
         """Whether every file holds again what it held before the batch."""

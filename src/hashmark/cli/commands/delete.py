@@ -10,11 +10,12 @@ from argparse import Namespace
 from functools import partial
 
 from hashmark.actions.move import plan_delete
-from hashmark.cli.arguments import Parser, datasets_of, number, one_of
+from hashmark.cli.arguments import Parser, chosen_datasets, number, one_of
+from hashmark.cli.each_dataset import in_turn
 from hashmark.cli.exits import Exit
 from hashmark.cli.output import confirmed
 from hashmark.cli.renderers.elements import counted
-from hashmark.cli.transfers import carry_out, in_turn, require_match, show_plan
+from hashmark.cli.transfers import carry_out, require_match, show_plan
 from hashmark.core.errors import RefusedPlan
 from hashmark.core.plan import Location
 from hashmark.library.library import Library
@@ -39,13 +40,13 @@ def run(arguments: Namespace) -> Exit:
     """Delete the selected files of all datasets, or of none.
 
     Raises:
-        UsageError: a glob matches nothing.
+        UsageError: no dataset is named, or a glob matches nothing.
         RefusedPlan: not everything could be read, or the number was not confirmed.
         StoreError: the bucket can't be listed.
     """
     select, as_json = tuple(arguments.select), arguments.json
     with Library.open(arguments.library) as library:
-        datasets = datasets_of(library, arguments.datasets)
+        datasets = chosen_datasets(library, arguments)
         plans = [require_match(plan_delete(one, arguments.where, select=select), select) for one in datasets]
         if arguments.dry_run:
             return in_turn({p.dataset: partial(show_plan, p, as_json=as_json) for p in plans}, as_json=as_json)

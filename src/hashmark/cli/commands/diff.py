@@ -5,11 +5,13 @@ from __future__ import annotations
 from argparse import Namespace
 
 from hashmark.actions.diff import diff
-from hashmark.cli.arguments import Parser
+from hashmark.cli.arguments import Parser, chosen_datasets, current_dataset
 from hashmark.cli.exits import Exit
 from hashmark.cli.output import console
 from hashmark.cli.renderers.caption_changes import diff_text
 from hashmark.cli.renderers.elements import print_json
+from hashmark.core.errors import NoSuchDataset
+from hashmark.library.dataset import Dataset
 from hashmark.library.library import Library
 
 
@@ -24,7 +26,7 @@ def add_arguments(parser: Parser) -> None:
 def run(arguments: Namespace) -> Exit:
     """Write the differences as they are found."""
     with Library.open(arguments.library) as library:
-        found = diff(library.dataset(arguments.dataset), arguments.keys)
+        found = diff(*_chosen(library, arguments))
         if arguments.json:
             rows = [row.to_json() for row in found]
             print_json({"captions": rows})
@@ -34,3 +36,15 @@ def run(arguments: Namespace) -> Exit:
             diff_text(row, out)
             status = Exit.NOT_IN_SYNC
         return status
+
+
+def _chosen(library: Library, arguments: Namespace) -> tuple[Dataset, list[str]]:
+    """Return the dataset and the captions. In a dataset's folder, all words may be captions of it."""
+    here = current_dataset(library)
+    try:
+        (dataset,) = chosen_datasets(library, arguments)
+    except NoSuchDataset:
+        if here is None:
+            raise
+        return here, [arguments.dataset, *arguments.keys]
+    return dataset, arguments.keys

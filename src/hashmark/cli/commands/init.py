@@ -6,12 +6,10 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from hashmark.actions.init import init
 from hashmark.cli.arguments import Parser
 from hashmark.cli.exits import Exit
 from hashmark.cli.renderers.elements import counted, print_json
-from hashmark.library.access import remember_endpoint
-from hashmark.library.library import Library
-from hashmark.library.settings import create, refuse_inside
 
 
 def add_arguments(parser: Parser) -> None:
@@ -31,17 +29,8 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: Namespace) -> Exit:
     """Write the settings, and list the datasets."""
-    folder = arguments.folder.expanduser()
-    settings = {
-        "url": arguments.remote,
-        "endpoint_url": arguments.endpoint_url,
-        "region": arguments.region,
-        "profile": arguments.profile,
-    }
-    refuse_inside(folder)
-    create(folder, {name: value for name, value in settings.items() if value is not None})
-    with Library.open(folder) as library:
-        remember_endpoint(library.settings.remote)
+    settings = {"endpoint_url": arguments.endpoint_url, "region": arguments.region, "profile": arguments.profile}
+    with init(arguments.folder, arguments.remote, **settings) as library:
         names = [dataset.name for dataset in library.datasets()]
     if arguments.json:
         print_json({"library": str(library.root), "remote": arguments.remote, "datasets": names})

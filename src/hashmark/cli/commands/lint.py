@@ -5,21 +5,24 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Iterable
+from functools import partial
 from itertools import groupby
 
 from rich.progress import Progress, TextColumn
 
 from hashmark.actions.lint import lint
-from hashmark.cli.arguments import Parser
+from hashmark.cli.arguments import Parser, chosen_datasets
+from hashmark.cli.each_dataset import Answer, one_or_all
 from hashmark.cli.exits import Exit, for_lint
 from hashmark.cli.output import Output, Text, console
 from hashmark.cli.progress import Interruptible
-from hashmark.cli.renderers.elements import counted, name, print_json, problems
+from hashmark.cli.renderers.elements import counted, name, problems
 from hashmark.core.display import reveal
 from hashmark.core.errors import UsageError
 from hashmark.core.lint.claim import Severity
 from hashmark.core.lint.facts import Trainer
 from hashmark.core.lint.findings import Finding, LintReport
+from hashmark.library.dataset import Dataset
 from hashmark.library.library import Library
 
 ALL = "all"
@@ -32,15 +35,16 @@ _SIGN = {Severity.ERROR: ("✗", "red"), Severity.WARNING: ("!", "yellow"), Seve
 def add_arguments(parser: Parser) -> None:
     """Declare the dataset and the trainers."""
     parser.dataset()
+    parser.all_datasets()
     trainers = "kohya, musubi, diffusion-pipe, ai-toolkit, simpletuner, onetrainer or all"
     parser.repeatable("--trainer", "NAME", f"{trainers}; may be repeated. Default: all.")
-    parser.flag("--all", "List every file.")
+    parser.flag("--full", "List every file.")
     parser.common()
     parser.examples("hashmark lint 82", "hashmark lint 82 --trainer kohya")
 
 
 def run(arguments: Namespace) -> Exit:
-    """Lint one dataset, and show the findings.
+    """Lint one dataset, or all, and show the findings.
 
     Raises:
         UsageError: there is no trainer of a name.
@@ -50,20 +54,23 @@ def run(arguments: Namespace) -> Exit:
         raise UsageError(f"There is no trainer '{unknown[0]}'.", f"Valid names: {', '.join(Trainer)}, {ALL}.")
     trainers = list(Trainer) if not names or ALL in names else [Trainer(name) for name in names]
     with Library.open(arguments.library) as library:
-        dataset = library.dataset(arguments.dataset)
-        with Interruptible() as stop, _progress(quiet=arguments.json) as progress:
-            task = progress.add_task("reading images", total=None, visible=False)
-            found = lint(
-                dataset,
-                trainers,
-                lambda done, of: progress.update(task, completed=done, total=of, visible=True),
-                stop.cancel,
-            )
-    if arguments.json:
-        print_json(found.to_json())
-    else:
-        _show(found, console(), None if arguments.all else FILES_SHOWN)
-    return for_lint(found)
+        datasets = chosen_datasets(library, arguments)
+        work = {dataset: partial(_lint, dataset, trainers, arguments) for dataset in datasets}
+        return one_or_all(work, library, arguments)
+
+
+def _lint(dataset: Dataset, trainers: list[Trainer], arguments: Namespace) -> Answer:
+    with Interruptible() as stop, _progress(quiet=arguments.json) as progress:
+        task = progress.add_task("reading images", total=None, visible=False)
+        found = lint(
+            dataset,
+            trainers,
+            lambda done, of: progress.update(task, completed=done, total=of, visible=True),
+            stop.cancel,
+        )
+    if not arguments.json:
+        _show(found, console(), None if arguments.full else FILES_SHOWN)
+    return found.to_json(), for_lint(found)
 
 
 def _progress(*, quiet: bool) -> Progress:
@@ -112,4 +119,4 @@ def _finding(finding: Finding, out: Output, limit: int | None) -> None:
         detail = finding.details.get(key)
         out.print(Text(f"      {name(key)}" + (f"   {reveal(detail)}" if detail else "")))
     if len(finding.keys) > len(shown):
-        out.print(Text(f"      … and {len(finding.keys) - len(shown)} more (--all lists them)", "dim"))
+        out.print(Text(f"      … and {len(finding.keys) - len(shown)} more (--full lists them)", "dim"))

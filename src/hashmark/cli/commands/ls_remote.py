@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from hashmark.actions.ls_remote import ls_remote
-from hashmark.cli.arguments import Parser
+from hashmark.cli.arguments import Parser, chosen_datasets
 from hashmark.cli.exits import Exit
 from hashmark.cli.output import write_texts
 from hashmark.cli.renderers.elements import name, print_json
@@ -21,7 +21,8 @@ def add_arguments(parser: Parser) -> None:
 def run(arguments: Namespace) -> Exit:
     """Write the listing; the whole of it, or an error."""
     with Library.open(arguments.library) as library:
-        objects = ls_remote(library.dataset(arguments.dataset))
+        (dataset,) = chosen_datasets(library, arguments)
+        objects = ls_remote(dataset)
         if arguments.json:
             from hashmark.core.saved_listing import to_json  # noqa: PLC0415 - only for JSON
 

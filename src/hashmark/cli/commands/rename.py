@@ -7,12 +7,12 @@ from argparse import Namespace
 from functools import partial
 
 from hashmark.actions.rename import PlannedRename, RenameResult, plan_rename, run_rename
-from hashmark.cli.arguments import Parser, datasets_of, one_of
+from hashmark.cli.arguments import Parser, chosen_datasets, one_of
+from hashmark.cli.each_dataset import Answer, in_turn
 from hashmark.cli.exits import Exit, for_rename_plan, for_renamed
 from hashmark.cli.output import Output, Text, confirmed, console
 from hashmark.cli.progress import Interruptible, ProgressDisplay
 from hashmark.cli.renderers.elements import SHOWN, counted, name, not_done
-from hashmark.cli.transfers import Answer, in_turn
 from hashmark.core.display import reveal
 from hashmark.core.errors import RefusedPlan
 from hashmark.core.rename_plan import Match
@@ -37,7 +37,7 @@ def add_arguments(parser: Parser) -> None:
 def run(arguments: Namespace) -> Exit:
     """Rename what collides in each dataset in turn, after confirmation."""
     with Library.open(arguments.library) as library:
-        datasets = datasets_of(library, arguments.datasets)
+        datasets = chosen_datasets(library, arguments)
         work = {dataset: partial(_rename, dataset, arguments) for dataset in datasets}
         return in_turn(work, as_json=arguments.json)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hashmark.actions.scans import requested
 from hashmark.actions.status import Options, Scan, count_issues, status_of
-from hashmark.cli.arguments import Parser, datasets_of
+from hashmark.cli.arguments import Parser, chosen_datasets, current_dataset
 from hashmark.cli.exits import Exit, for_status, worst
 from hashmark.cli.output import Output, console
 from hashmark.cli.renderers.comparison import attention, health_line, ignored_lines, status_line
@@ -28,6 +28,7 @@ from hashmark.library.dataset import Dataset
 from hashmark.library.library import Library
 
 if TYPE_CHECKING:
+    from hashmark.cli.progress import ComparisonDisplay
     from hashmark.core.saved_listing import SavedListing
 
 NO_LIMIT = 1 << 60
@@ -39,40 +40,45 @@ _IMAGE, _CAPTION = Kind.IMAGE, Kind.CAPTION  # read for each file, as in `core.c
 
 def add_arguments(parser: Parser) -> None:
     """Declare the datasets and how they are compared."""
-    parser.argument("datasets", "DATASET", "Datasets: numbers, folder names or paths. Default: all.", nargs="*")
+    parser.datasets("the current folder's, or all")
+    parser.all_datasets()
     parser.flag("--rehash", "Read every file again instead of trusting remembered digests.")
     parser.flag("--deep", "Download the files that nothing else can settle.")
     text = "Compare with a listing saved by `ls-remote --json`, or with the manifest.json of an S3 Inventory."
     parser.option("--against", "LISTING", text, type=Path)
-    parser.flag("--all", "List every file that is not in sync.")
+    parser.flag("--full", "List every file that is not in sync.")
     parser.common()
-    parser.examples("hashmark status", "hashmark status 82 --all", "hashmark status 82 --against saved.json")
+    parser.examples("hashmark status", "hashmark status 82 --full", "hashmark status 82 --against saved.json")
 
 
 def run(arguments: Namespace) -> Exit:
     """Compare the datasets, and show what differs."""
-    names: list[str] = arguments.datasets
     with Library.open(arguments.library) as library:
-        datasets, options, saved = _selected(library, arguments)
+        everything = arguments.all or not (arguments.datasets or current_dataset(library))
+        datasets, options, saved = _selected(library, arguments, everything=everything)
+        if not everything:
+            arguments.datasets = [dataset.name for dataset in datasets]  # the current folder's counts as named
         status = (_show_json if arguments.json else _show_text)(library, datasets, options, saved, arguments)
         # A folder that can't be a dataset does not affect datasets named on the command line.
-        return worst([status, Exit.PARTLY if library.refused and not names else Exit.DONE])
+        return worst([status, Exit.PARTLY if library.refused and everything else Exit.DONE])
 
 
-def _selected(library: Library, arguments: Namespace) -> tuple[list[Dataset], Options, SavedListing | None]:
-    """Return the datasets (all, if none is named), how to compare them, and the saved listing."""
-    names, options = arguments.datasets, Options(arguments.rehash, arguments.deep)
+def _selected(
+    library: Library, arguments: Namespace, *, everything: bool
+) -> tuple[list[Dataset], Options, SavedListing | None]:
+    """Return the datasets, how to compare them, and the saved listing."""
+    options = Options(arguments.rehash, arguments.deep)
     if arguments.against is not None:
         from hashmark.library.listing_file import read_listing  # noqa: PLC0415 - only for --against
 
-        if len(names) != 1:
+        if everything or len(arguments.datasets) > 1:
             raise UsageError("--against compares one dataset with one listing.", "Name the dataset.")
-        (dataset,) = datasets_of(library, names)
+        (dataset,) = chosen_datasets(library, arguments)
         saved = read_listing(arguments.against, dataset)
         return [dataset], Options(arguments.rehash, arguments.deep, saved.objects), saved
-    if names:
-        return datasets_of(library, names), options, None
-    return [*library.datasets(), *library.remote_only()], options, None
+    if everything and not arguments.datasets:
+        return [*library.datasets(), *library.remote_only()], options, None
+    return chosen_datasets(library, arguments), options, None
 
 
 def _show_text(
@@ -83,8 +89,8 @@ def _show_text(
         console().print(f"Against {saved.age(datetime.now(UTC))}", style="dim")
     if not datasets:
         console().print(f"No datasets in {library.root}: each sub-folder with images is one.")
-    limit = NO_LIMIT if arguments.all else SHOWN
-    detailed = len(datasets) == 1 or arguments.all
+    limit = NO_LIMIT if arguments.full else SHOWN
+    detailed = len(datasets) == 1 or arguments.full
     shown: set[Problem] = set()
     count = _Count()
     scans = requested(Scan(dataset, options, count) for dataset in datasets)
@@ -94,11 +100,15 @@ def _show_text(
     return status
 
 
+def _ignore(_files: int, _bytes: int) -> None:
+    """Show nothing."""
+
+
 class _Count:
     """Passes what a comparison has read on to the display of its dataset."""
 
     def __init__(self) -> None:
-        self.show: Callable[[int, int], None] = lambda _files, _bytes: None
+        self.show: Callable[[int, int], None] = _ignore
 
     def __call__(self, files: int, size: int) -> None:
         self.show(files, size)
@@ -109,8 +119,11 @@ def _show_dataset(scan: Scan, count: _Count, limit: int, shown: set[Problem], *,
     out, dataset = console(), scan.dataset
     summary = Summary(keep=limit if detailed else 0)
     names = _Names(dataset)
-    with _reading(dataset) as count.show:
+    with _progress(dataset) as display:
+        count.show = display.on_read if display else _ignore
         for block in blocks(scan):
+            if display:
+                display.on_compared(len(block))
             summary.add(block)
             if summary.total <= MAX_PAIRED_FILES:
                 names.add(block)
@@ -127,16 +140,13 @@ def _show_dataset(scan: Scan, count: _Count, limit: int, shown: set[Problem], *,
     return for_status(summary, complete=scan.complete)
 
 
-@contextlib.contextmanager
-def _reading(dataset: Dataset) -> Iterator[Callable[[int, int], None]]:
-    """Show on a terminal how much of a dataset is read. Yield the function that counts files and bytes as read."""
+def _progress(dataset: Dataset) -> contextlib.AbstractContextManager[ComparisonDisplay | None]:
+    """Show on a terminal how far the comparison of a dataset is; nothing elsewhere."""
     if not Output(sys.stderr).is_terminal:
-        yield lambda _files, _bytes: None
-        return
-    from hashmark.cli.progress import ReadingDisplay  # noqa: PLC0415 - for a terminal alone
+        return contextlib.nullcontext()
+    from hashmark.cli.progress import ComparisonDisplay  # noqa: PLC0415 - for a terminal alone
 
-    with ReadingDisplay(dataset) as display:
-        yield display.on_read
+    return ComparisonDisplay(dataset)
 
 
 class _Paired(NamedTuple):

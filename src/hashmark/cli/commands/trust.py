@@ -31,7 +31,7 @@ def run(arguments: Namespace) -> Exit:
     """Remember or forget one permission, or list all."""
     if arguments.target is None:
         if arguments.forget or arguments.profile:
-            raise UsageError("Name what is meant: a URL or a folder.", "`hashmark trust` lists what is allowed.")
+            raise UsageError("Give a URL or a folder.", "`hashmark trust` lists what is allowed.")
         return _list(as_json=arguments.json)
     permission = permission_for(arguments.target, arguments.profile)
     if not arguments.forget:

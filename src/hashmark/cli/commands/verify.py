@@ -6,13 +6,13 @@ from argparse import Namespace
 from functools import partial
 
 from hashmark.actions.verify import verify
-from hashmark.cli.arguments import Parser, datasets_of
+from hashmark.cli.arguments import Parser, chosen_datasets
+from hashmark.cli.each_dataset import Answer, in_turn, of_all
 from hashmark.cli.exits import Exit, for_status
 from hashmark.cli.output import console
 from hashmark.cli.progress import Interruptible, ProgressDisplay
 from hashmark.cli.renderers.comparison import attention, status_line
 from hashmark.cli.renderers.elements import SHOWN, name
-from hashmark.cli.transfers import Answer, in_turn
 from hashmark.core.model import Verdict
 from hashmark.core.plan import Direction, Policy
 from hashmark.core.report import Summary
@@ -23,6 +23,7 @@ from hashmark.library.library import Library
 def add_arguments(parser: Parser) -> None:
     """Declare the datasets and what is read."""
     parser.datasets()
+    parser.all_datasets()
     parser.select()
     text = "Read everything, also what an interrupted run has read."
     parser.flag("--no-resume", text, dest="resume", action="store_false")
@@ -34,9 +35,9 @@ def run(arguments: Namespace) -> Exit:
     """Verify each dataset in turn."""
     with Library.open(arguments.library) as library:
         head = {"library": str(library.root), "remote": library.settings.remote.url}
-        datasets = datasets_of(library, arguments.datasets)
+        datasets = chosen_datasets(library, arguments, remote=True)
         work = {dataset: partial(_verify, dataset, arguments) for dataset in datasets}
-        return in_turn(work, as_json=arguments.json, head=head)
+        return of_all(library, arguments, in_turn(work, as_json=arguments.json, head=head))
 
 
 def _verify(dataset: Dataset, arguments: Namespace) -> Answer:

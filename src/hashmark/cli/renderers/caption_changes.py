@@ -72,7 +72,7 @@ def _pages(page: int, total: int) -> Text:
     last = (total + PAGE - 1) // PAGE
     if page > last:
         return Text("\nThere is 1 page." if last == 1 else f"\nThere are {last} pages.", "dim")
-    more = f"; --page {page + 1} shows the next, --all shows everything" if page < last else ""
+    more = f"; --page {page + 1} shows the next, --full shows everything" if page < last else ""
     return Text(f"\npage {page} of {last}{more}", "dim")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashmark.cli.output import Output, Text
-from hashmark.cli.renderers.elements import name
+from hashmark.cli.renderers.elements import name, padded
 from hashmark.core.display import reveal
 from hashmark.core.ignored import IgnoredNames
 from hashmark.core.lint.health import CaptionHealth
@@ -13,6 +13,7 @@ from hashmark.core.vocabulary import ATTENTION, CAPTION_ISSUES, COLOURS, EMPTY, 
 from hashmark.library.dataset import Dataset
 
 BAR_WIDTH = 20
+NAME_CELLS = 24
 
 
 def colour_of(verdict: Verdict) -> Colour:
@@ -57,7 +58,7 @@ def proof(summary: Summary) -> str:
 def status_line(dataset: Dataset, summary: Summary) -> Text:
     """Return one dataset on one line."""
     line = Text()
-    line.append(f"{name(dataset.name):<24} ", "bold")
+    line.append(f"{padded(name(dataset.name), NAME_CELLS)} ", "bold")
     line.append_text(bar(summary))
     line.append("  ")
     line.append_text(counts(summary))
@@ -92,7 +93,7 @@ def attention(summary: Summary, out: Output, limit: int) -> None:
         for row in rows[:limit]:
             out.print(file_line(row))
         if summary.counts[verdict] > limit:
-            out.print(Text(f"  … and {summary.counts[verdict] - limit} more (--all lists them)", "dim"))
+            out.print(Text(f"  … and {summary.counts[verdict] - limit} more (--full lists them)", "dim"))
 
 
 def file_line(row: FileStatus) -> Text:

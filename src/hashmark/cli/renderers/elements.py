@@ -35,6 +35,15 @@ def name(key: str) -> str:
     return reveal(printable(key)).replace("\n", "")
 
 
+def padded(text: str, cells: int) -> str:
+    """Return the text with spaces to its right, at least so many cells wide: a CJK letter or an emoji takes two."""
+    if text.isascii():
+        return text.ljust(cells)
+    from rich.cells import cell_len
+
+    return text + " " * (cells - cell_len(text))
+
+
 def size(count: int) -> str:
     """Return bytes as `271.0 MB`."""
     from rich.filesize import decimal

@@ -170,7 +170,7 @@ IMAGES: Mapping[str, Mapping[Trainer | None, Claim]] = MappingProxyType(
                 "dhash",
             )
         },
-        # --- to be known ---
+        # --- good to know ---
         "repeats": {
             _K: Claim(
                 _N,
