@@ -11,13 +11,14 @@ import hashlib
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from functools import partial
 from html import escape
 from pathlib import Path
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, quote_plus, unquote_to_bytes
 from xml.etree import ElementTree as ET
 
 from support.faults.server import NS, Reply, Request, error, scripted
@@ -54,9 +55,10 @@ class Quirks:
     """Whether the credentials may write."""
     busy: float = 0
     """The share of requests that is answered by 429, by 503, or by a reset connection."""
-    encodes: bool = True
-    """Whether keys are percent-encoded in listings on request; else characters that XML cannot have are sent as they
-    are (older gateways)."""
+    encodes: str = "form"
+    """How keys are written in listings on request: percent-encoded, with `+` for a space (`form`), with `+` as it is
+    (`percent`), not at all though that is `claimed`, or `not` at all. Then characters that XML cannot have are sent as
+    they are (older gateways)."""
 
 
 @dataclass
@@ -127,7 +129,12 @@ class Emulator:
     def _list(self, query: Mapping[str, str]) -> Reply:
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         after = query.get("continuation-token") or query.get("start-after", "")
-        encode = quote if query.get("encoding-type") == "url" and self.quirks.encodes else escape
+        encodings: dict[str, Callable[[str], str]] = {
+            "form": partial(quote_plus, safe="/"),
+            "percent": partial(quote, safe="/+"),
+        }
+        is_asked = query.get("encoding-type") == "url"
+        encode = encodings.get(self.quirks.encodes, escape) if is_asked else escape
         rows: list[str] = []
         last, more, folders = "", False, set[str]()
         for key in sorted(self._listed(), key=lambda key: key.encode("utf-8", "surrogateescape")):
@@ -153,7 +160,7 @@ class Emulator:
             "ListBucketResult",
             f"<Name>{BUCKET}</Name><Prefix>{encode(prefix)}</Prefix><KeyCount>{len(rows)}</KeyCount>"
             f"<MaxKeys>{KEYS_PER_PAGE}</MaxKeys><IsTruncated>{truncated}</IsTruncated>{token}{''.join(rows)}"
-            + ("<EncodingType>url</EncodingType>" if encode is quote else ""),
+            + ("<EncodingType>url</EncodingType>" if is_asked and self.quirks.encodes != "not" else ""),
         )
 
     def _listed(self) -> dict[str, Stored]:

@@ -224,7 +224,7 @@ def test_a_listing_whose_token_repeats_is_read_folder_by_folder(names: list[str]
 
 def test_a_key_that_xml_can_not_have_keeps_no_other_back(tmp_path: Path) -> None:
     with ExitStack() as stack:
-        emulator, where = stack.enter_context(emulated(tmp_path, Quirks(encodes=False)))
+        emulator, where = stack.enter_context(emulated(tmp_path, Quirks(encodes="not")))
         world = stack.enter_context(world_of(where, "styles", tmp_path))
         here = world.machine()
         fill(here, {"a.txt": b"a caption\n"})
@@ -235,6 +235,23 @@ def test_a_key_that_xml_can_not_have_keeps_no_other_back(tmp_path: Path) -> None
             "a.txt": Verdict.SYNCED,
             "b\x01.txt": Verdict.REFUSED,
         }
+
+
+@pytest.mark.parametrize("encodes", ["form", "percent", "claimed", "not"])
+def test_keys_are_read_as_the_store_writes_them(encodes: str, tmp_path: Path) -> None:
+    """A store may claim that it encodes them, and leave `+`, or everything, as it is."""
+    with ExitStack() as stack:
+        emulator, where = stack.enter_context(emulated(tmp_path, Quirks(encodes=encodes)))
+        world = stack.enter_context(world_of(where, "styles", tmp_path))
+        here = world.machine()
+        fill(
+            here, {"a+b.txt": b"1\n", "a b.txt": b"2\n", "50%25 off.txt": b"3\n", "100%.txt": b"4\n", "é&.txt": b"5\n"}
+        )
+        assert push(here).failures == ()
+        assert set(check(emulator, here).values()) == {Verdict.SYNCED}
+        world.machine("there")
+        assert pull(world.machine("there")).failures == ()
+        assert on_disk(world.machine("there")) == on_disk(here)
 
 
 def test_the_listings_of_many_small_datasets_are_requested_together(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from hashmark.s3.endpoint import Endpoint, Remote, resolve
 from hashmark.s3.error_mapping import CLOCK_SKEW, error_code, from_answer, from_libcurl, is_error, is_passing
 from hashmark.s3.exchange import CANCELLED, TOO_LONG, Answer, NoAnswer, Request
 from hashmark.s3.file_body import FileBody
+from hashmark.s3.key_encoding import KeyEncoding
 from hashmark.s3.signing import Signature
 from hashmark.s3.transport import Transport
 from hashmark.s3.waiting import Pending
@@ -53,6 +54,8 @@ class Client:
 
     def __init__(self, remote: Remote) -> None:
         self.endpoint: Endpoint = resolve(remote)
+        self.key_encoding: KeyEncoding | None = None
+        """How the store writes keys in listings, once a page has shown it."""
         self._bucket = remote.bucket
         self._signer = _Signer(remote, self.endpoint.region)
         self._transport = Transport(tls.options(remote, self.endpoint))

@@ -12,10 +12,11 @@ import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
-from hashmark.core.errors import BrokenListing
+from hashmark.core.errors import BrokenListing, StoreError
 from hashmark.core.model import Key, RemoteObject, key_bytes
 from hashmark.s3.client import Client
 from hashmark.s3.exchange import Answer
+from hashmark.s3.key_encoding import KeyEncoding, encoding_of, is_ambiguous
 from hashmark.s3.listing_order import checked, reordered
 from hashmark.s3.splice import Rows, spliced
 from hashmark.s3.xml import Page, parse_page
@@ -210,8 +211,10 @@ def _follow(
     what = f"Listing '{prefix}'"
     seen: set[str] = set()
     empty = 0
+    token: str | None = None
     while True:
-        page = parse_page(waiting.result().body, what, prefix)
+        body = waiting.result().body
+        page = parse_page(body, what, prefix, _encoding(client, query, token, body))
         token = page.next_token
         if token:
             empty = 0 if page.objects or page.folders else empty + 1
@@ -228,6 +231,21 @@ def _follow(
         if not eager:
             eager = True
             waiting = _request(client, {**query, "continuation-token": token})
+
+
+def _encoding(client: Client, query: dict[str, str], token: str | None, body: bytes) -> KeyEncoding:
+    """Return how the keys of this store's listings are encoded. The first page that leaves it open is requested again.
+
+    AWS encodes as it documents. A page that can't be had without encoding shows nothing.
+    """
+    if client.key_encoding is None and not client.endpoint.is_aws and is_ambiguous(body):
+        again = {name: value for name, value in query.items() if name != "encoding-type"}
+        again |= {"continuation-token": token} if token else {}
+        try:
+            client.key_encoding = encoding_of(body, _request(client, again).result().body)
+        except StoreError:
+            client.key_encoding = KeyEncoding.FORM
+    return client.key_encoding or KeyEncoding.FORM
 
 
 def _request(client: Client, query: dict[str, str]) -> Future[Answer]:

@@ -12,12 +12,12 @@ import xml.etree.ElementTree as ET  # `parse` refuses document types, and with t
 from collections.abc import Callable, Iterator
 from itertools import repeat
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
 
 from hashmark.core.blocks import make_rows
 from hashmark.core.errors import BrokenListing, UnexpectedAnswer
 from hashmark.core.etags import normal_etag
 from hashmark.core.model import Key, RemoteObject
+from hashmark.s3.key_encoding import KeyEncoding
 
 MAX_DIGITS = 18
 """More than any size or count has. Python refuses to parse numbers of some thousand digits."""
@@ -122,8 +122,8 @@ def _with_stand_ins(body: bytes) -> bytes | None:
     return _FORBIDDEN.sub(stand_in, body)
 
 
-def parse_page(body: bytes, what: str, prefix: str = "") -> Page:
-    """Parse one page of ListObjectsV2 for `prefix`.
+def parse_page(body: bytes, what: str, prefix: str = "", encoding: KeyEncoding = KeyEncoding.FORM) -> Page:
+    """Parse one page of ListObjectsV2 for `prefix`. Keys are decoded by `encoding` if it says that they are encoded.
 
     Raises:
         BrokenListing: it is not one, contradicts itself, or has a key that does not begin with the prefix.
@@ -137,7 +137,7 @@ def parse_page(body: bytes, what: str, prefix: str = "") -> Page:
         space, facts, entries, groups = _contents(body, what)
     if "Contents" in facts or "CommonPrefixes" in facts:
         raise BrokenListing(f"{what}: an entry is of another namespace than the answer.")
-    text = _decoder(facts)
+    text = _decoder(facts, encoding)
     if marked:
         decoded = text
         facts = {name: value.translate(_ORIGINALS) for name, value in facts.items()}
@@ -254,15 +254,9 @@ def _strange(key: str, what: str) -> BrokenListing:
     return BrokenListing(f"{what}: the answer has '{key}', which does not begin with the prefix.")
 
 
-def _decoder(facts: dict[str, str]) -> Callable[[str], str]:
-    return _decoded if facts.get("EncodingType", "") == "url" else str
-
-
-def _decoded(raw: str) -> str:
-    """Decode a key listed with encoding-type=url. S3 writes a space as `+` there (botocore decodes it too)."""
-    if "%" not in raw and "+" not in raw:
-        return raw
-    return unquote_to_bytes(raw.replace("+", " ")).decode("utf-8", "surrogateescape")
+def _decoder(facts: dict[str, str], encoding: KeyEncoding) -> Callable[[str], str]:
+    is_encoded = facts.get("EncodingType", "") == "url" and encoding is not KeyEncoding.NONE
+    return encoding.decode if is_encoded else str
 
 
 class PartsPage(NamedTuple):
@@ -353,7 +347,7 @@ def parse_uploads(body: bytes, what: str) -> UploadsPage:
     """
     root = parse(body, "ListMultipartUploadsResult", what)
     facts = children(root)
-    text = _decoder(facts)
+    text = _decoder(facts, KeyEncoding.FORM)
     uploads = []
     for element in root:
         if local(element.tag) == "Upload":
