@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from hashmark import __version__
+from hashmark.cli.exits import Exit
+from hashmark.embedded.embedded_bucket import read_credentials
 from hashmark.native.kernel import BY_HASHLIB, describe
 from support.command import Shell, library
 from support.datasets import write_pairs
@@ -167,12 +169,39 @@ def test_deletes_need_the_number(shell: Shell) -> None:
 
 def test_doctor_leaves_the_bucket_as_it_was(shell: Shell, seaweedfs: Store, prefix: str) -> None:
     ran = shell("doctor", "--json")
-    assert ran.status == 0
+    assert ran.status == 1, "it works with limits"
     checks = {check["name"]: check["ok"] for check in ran.json["checks"] if check["name"] != "hashing"}
     reached = "library state files reach credentials listing write"
     able = "etag-md5 create-only replace-only content-md5 copy etag-multipart checksum start-after conditional-delete"
+    able += " exact-listing conditional-complete"
     assert checks == dict.fromkeys(f"{reached} {able} uploads".split(), True) | {"etag-part-copy": False}
     assert list(seaweedfs.bucket().objects(f"{prefix}/")) == []
+
+
+def test_the_report_of_a_store_has_nothing_of_the_user(shell: Shell, seaweedfs: Store, prefix: str) -> None:
+    ran = shell("doctor", "--report")
+    assert ran.status == 1
+    assert ran.json["service"] is None
+    assert ran.json["software"].startswith("SeaweedFS")
+    assert ran.json["capabilities"]["replace-only"] == "yes"
+    assert ran.json["capabilities"]["etag-part-copy"] == "no"
+    mine = (
+        prefix,
+        str(shell.cwd),
+        seaweedfs.endpoint_url,
+        seaweedfs.bucket().remote.bucket,
+        *read_credentials(seaweedfs.credentials_file),
+    )
+    assert not [secret for secret in mine if secret in ran.out]
+
+
+def test_a_doctor_exits_with_what_it_found(shell: Shell) -> None:
+    assert Exit(shell("doctor", "--read-only").status) is Exit.FOUND, "there is no object to read yet"
+    write_pairs(shell.cwd, "82_stellar_sketch", 1)
+    shell("push", "82")
+    assert Exit(shell("doctor", "--read-only").status) is Exit.DONE
+    (shell.cwd / "hashmark.toml").write_text('[remote]\nurl = "s3://bucket"\nendpoint_url = "http://127.0.0.1:9"\n')
+    assert Exit(shell("doctor").status) is Exit.STORE
 
 
 def test_a_store_that_ignores_conditions_is_used_with_a_note(rclone: Store, tmp_path: Path, prefix: str) -> None:

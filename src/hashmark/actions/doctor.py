@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from hashmark._version import __version__
 from hashmark.core.display import printable
 from hashmark.core.errors import (
     AccessDenied,
@@ -21,6 +23,7 @@ from hashmark.library.digest_cache import why_nothing_is_remembered
 from hashmark.library.library import Library
 from hashmark.native import kernel
 from hashmark.s3.probe import ProbeResult, probe_reading
+from hashmark.s3.store_capabilities import service_of
 from hashmark.transfer import incomplete_uploads
 
 MEANING = {
@@ -107,13 +110,17 @@ _CREDENTIALS = (NoCredentials, WrongCredentials, ExpiredCredentials, AccessDenie
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the report. `ok` None: it could not be found out. `vital`: nothing works without it."""
+    """One line. `ok` None: it could not be found out. `vital`: nothing works without it.
+
+    `is_unquoted`: it works only with ETags that have no quotes around them.
+    """
 
     name: str
     ok: bool | None
     detail: str
     meaning: str
     vital: bool = False
+    is_unquoted: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -153,6 +160,21 @@ def doctor(library: Library, *, abort_uploads: bool = False, read_only: bool = F
     yield Check("listing", True, f"{len(folders)} folders under {settings.url}", "an incomplete listing is an error")
     yield from _probe_results(library, prefix, read_only=read_only)
     yield _uploads(library, abort=abort_uploads)
+
+
+def report(library: Library, checks: Iterable[Check]) -> dict[str, Any]:
+    """Return what the checks have found of the store, as plain data that names neither the user nor what is theirs."""
+    client = library.bucket.client
+    words = {True: "yes", False: "no", None: "unknown"}
+    known = {check.name: check for check in checks if check.name in MEANING | READ}
+    return {
+        "format": 1,
+        "hashmark": __version__,
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "service": service_of(client.endpoint.hostname),
+        "software": client.software(),
+        "capabilities": {name: "unquoted" if check.is_unquoted else words[check.ok] for name, check in known.items()},
+    }
 
 
 def _hashing() -> Check:
@@ -222,4 +244,5 @@ def _noted(library: Library, results: Iterable[ProbeResult], found: list[ProbeRe
             yield Check(result.name, False, "an object that was read, or listed as unchanged, shows otherwise", bad)
             continue
         meaning = good if result.ok else bad if result.ok is False else unknown
-        yield Check(result.name, result.ok, result.detail, meaning, vital=result.name == "read")
+        vital = result.name == "read"
+        yield Check(result.name, result.ok, result.detail, meaning, vital, is_unquoted=result.is_unquoted)

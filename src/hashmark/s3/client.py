@@ -124,6 +124,10 @@ class Client:
         """Return what the store's clock showed in its latest answer, in whole seconds; None if it did not say."""
         return _time_of(self._signer.latest_date)
 
+    def software(self) -> str:
+        """Return what the store calls its software, by its latest answer; empty if it does not say."""
+        return self._signer.latest_server
+
 
 class _Signer:
     """Knows what requests are signed with, and by how much this machine's clock is off."""
@@ -134,6 +138,8 @@ class _Signer:
         self._clock_error_s = 0.0
         self.latest_date = ""
         """The `Date` header of the store's latest answer."""
+        self.latest_server = ""
+        """Its `Server` header."""
 
     def refresh(self) -> None:
         """Fetch credentials that are missing or about to expire; that may take seconds.
@@ -216,6 +222,7 @@ class _Reading:
                 raise UnexpectedAnswer(f"{what}: the answer is longer than any that S3 would return.")
             raise from_libcurl(got, self._operation, self._subject, self._endpoint)
         self._signer.latest_date = got.headers.get("date", "")
+        self._signer.latest_server = got.headers.get("server", "")
         if self._is_error(got):
             raise from_answer(got.status, got.headers, got.body, self._operation, self._subject)
         return got

@@ -86,11 +86,24 @@ _OBJECTS_ONLY = (
 Google Cloud Storage, Wasabi, Hetzner)."""
 
 
+_SERVICES = (*_OBJECTS_ONLY, "amazonaws.com", "runpod.io", "scw.cloud", "linodeobjects.com", "vultrobjects.com")
+"""Domains of public services, which say nothing of who uses them."""
+
+
+def service_of(host: str) -> str | None:
+    """Return the domain of the public service that a host belongs to; None for anybody's own."""
+    return next((name for name in _SERVICES if _is_under(host, name)), None)
+
+
+def _is_under(host: str, domain: str) -> bool:
+    return host == domain or host.endswith(f".{domain}")
+
+
 def documented(host: str, *, is_aws: bool) -> StoreCapabilities:
     """Return what the documentation of the store at this host says."""
     if is_aws:
         return AWS
-    is_object_store = any(host == name or host.endswith(f".{name}") for name in _OBJECTS_ONLY)
+    is_object_store = any(_is_under(host, name) for name in _OBJECTS_ONLY)
     if not is_object_store:
         return NOTHING_KNOWN
     return NOTHING_KNOWN._replace(etag_follows=SUPPORTED, exact_listing=SUPPORTED)
