@@ -89,7 +89,7 @@ def test_it_knows_little_of_hashmark(one: WorkerProcesses) -> None:
     """So that it starts quickly, and holds no credentials."""
     loaded = one.run(eval, "sorted(name for name in __import__('sys').modules if name.startswith('hashmark'))")
     assert loaded == [
-        *("hashmark", "hashmark._version", "hashmark.core", "hashmark.core.errors"),
+        *("hashmark", "hashmark._version", "hashmark.core", "hashmark.core.display", "hashmark.core.errors"),
         *("hashmark.core.lint", "hashmark.core.lint.facts", "hashmark.core.model", "hashmark.images"),
         *("hashmark.images.decode", "hashmark.images.heads", "hashmark.images.processes"),
     ]

@@ -332,7 +332,7 @@ def test_a_listing_that_has_what_was_just_deleted_is_not_believed(data: bytes, p
     assert row(here).verdict is Verdict.DELETED_REMOTELY
     (here.path / "a.txt").unlink()
     assert row(here).verdict is Verdict.DELETED_LOCALLY
-    assert pull(here).done
+    assert pull(here).carried_out
     assert on_disk(here) == {}
     emulator.wait(1000)
     assert status(here).files == ()

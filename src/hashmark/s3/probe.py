@@ -36,7 +36,7 @@ _WRONG = "0" * 32
 BODY = b"hashmark probe\n"
 _SCRATCH = (
     ".copy", ".parts", ".part-copy", ".list-a", ".list/a", ".md5", ".checksum", ".create", ".replace", ".delete",
-    ".complete",
+    ".complete", ".exact",
 )  # fmt: skip
 """What the keys of the other scratch objects end in."""
 
@@ -84,10 +84,10 @@ def probe(bucket: Bucket, key: str) -> Iterator[ProbeResult]:
             create = pool.submit(_create_only, bucket, f"{key}.create")
             replace = pool.submit(_replace_only, bucket, f"{key}.replace")
             complete = pool.submit(_conditional_complete, bucket, f"{key}.complete")
+            listed = pool.submit(_exact_listing, bucket, f"{key}.exact")
             written.result()
             yield ProbeResult("write", True, "an object was written")
             etag_md5 = pool.submit(_etag_md5, bucket, key)
-            listed = pool.submit(_exact_listing, bucket, key)
             copy = pool.submit(_copy, bucket, key, f"{key}.copy")
             part_copy = pool.submit(_part_copy, bucket, key, f"{key}.part-copy")
             conditions = (create, replace, complete, delete)
@@ -148,6 +148,7 @@ def _exact_listing(bucket: Bucket, key: str) -> ProbeResult:
     """Try whether an object is listed with the size and the ETag that a HEAD request shows."""
     detail = "objects are listed with their size and ETag"
     try:
+        bucket.put(key, BODY)
         head = bucket.head(key)
         (listed,) = (row for row in bucket.objects(key) if not row.key)
     except StoreError as error:
