@@ -67,7 +67,9 @@ QUIRKS = {
     "random ETags, and others in listings": Played(Quirks(etag="random", listed_etag="other"), "gateways", "both"),
     "upper-case MD5s": Played(Quirks(etag="MD5"), "gateways", "they are MD5s"),
     "ETags of time and size": Played(
-        Quirks(etag="time"), "chimera (chimera-nas/chimera, issue 469)", "as for random ones"
+        Quirks(etag="time"),
+        "chimera (chimera-nas/chimera, issue 469)",
+        "as for random ones; what was just written is read before it is proven",
     ),
     "sizes of what is stored, not of what was sent": Played(
         Quirks(listed_bytes=28), "gateways that encrypt", "each object gets a HEAD request"

@@ -39,6 +39,7 @@ PROBED = {
     "etag-md5": "ETag of one PUT is its MD5",
     "etag-multipart": "ETag of a multipart object is made of MD5s",
     "etag-part-copy": "ETag of a copied part is its MD5",
+    "etag-changes": "other bytes have another ETag",
     "exact-listing": "lists each object with its size and ETag",
     "create-only": "`If-None-Match: *` on PUT",
     "replace-only": "`If-Match` on PUT",

@@ -173,7 +173,7 @@ def test_doctor_leaves_the_bucket_as_it_was(shell: Shell, seaweedfs: Store, pref
     checks = {check["name"]: check["ok"] for check in ran.json["checks"] if check["name"] != "hashing"}
     reached = "library state files reach credentials listing write"
     able = "etag-md5 create-only replace-only content-md5 copy etag-multipart checksum start-after conditional-delete"
-    able += " exact-listing conditional-complete"
+    able += " exact-listing conditional-complete etag-changes"
     assert checks == dict.fromkeys(f"{reached} {able} uploads".split(), True) | {"etag-part-copy": False}
     assert list(seaweedfs.bucket().objects(f"{prefix}/")) == []
 

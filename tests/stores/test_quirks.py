@@ -118,6 +118,25 @@ def test_the_same_bytes_written_again_stay_green(play: Play) -> None:
     assert not [request for request in emulator.seen if "a.txt" in request]
 
 
+@pytest.mark.parametrize("data", [TEXT, LARGE], ids=["small", "large"])
+def test_other_bytes_under_the_same_etag_and_time_are_not_synced(data: bytes, play: Play) -> None:
+    """Where ETags are made of time and size, what is written twice in a second has one ETag."""
+    emulator, world = play(Quirks(etag="time"))
+    here = pushed(world, data)
+    stored = emulator.objects["styles/82_x/a.txt"]
+    stored.data = data.swapcase()
+    found = row(here)
+    wanted = (Verdict.REMOTE_CHANGED, Evidence.BODY) if data is TEXT else (Verdict.UNVERIFIED, None)
+    assert judged(found) == wanted
+    stored.data = data
+    assert row(here, Options(deep=True)).verdict is Verdict.SYNCED
+    emulator.wait(10)
+    assert row(here, Options(deep=True)).verdict is Verdict.SYNCED
+    emulator.seen.clear()
+    assert row(here).verdict is Verdict.SYNCED, "nothing else can have been written in that second any more"
+    assert not [request for request in emulator.seen if "a.txt" in request]
+
+
 def test_a_pulled_file_is_bound_to_the_time_of_its_object(play: Play) -> None:
     emulator, world = play(Quirks())
     pushed(world, LARGE)

@@ -48,6 +48,11 @@ MEANING = {
         "a checksum stored with an object is its uploader's claim, and proves nothing",
         "",
     ),
+    "etag-changes": (
+        "an ETag that is unchanged shows that the object is",
+        "what was written in the last seconds is read again before it counts as proven",
+        "what was written in the last seconds counts as proven by its ETag",
+    ),
     "exact-listing": (
         "an object is known by its listing",
         "each object gets a HEAD request for its size and ETag, so that a check takes longer",

@@ -39,6 +39,7 @@ from hashmark.evidence.settler import Settler
 from hashmark.library.capabilities import (
     capabilities,
     contradictions,
+    lasting,
     record_contradictions,
     record_exact_listing,
     record_shown,
@@ -220,8 +221,7 @@ class Scan:
         exact_before = settler.exact_listing
         proven: list[Base] = []
         for block in blocks(statuses):
-            proven += new_bases(block)
-            proven += self._read_different(block)
+            proven += lasting(self.dataset.library, new_bases(block) + self._read_different(block))
             if len(proven) >= ROWS_PER_WRITE:
                 state.record_bases(remote, proven)
                 proven = []
@@ -235,8 +235,6 @@ class Scan:
 
     def _read_different(self, statuses: list[FileStatus]) -> list[Base]:
         """Return bases for the objects that were read and differ."""
-        if not self._read:
-            return []
         read = ((status, self._read.pop(status.key, None)) for status in statuses)
         return [base for status, base in read if base and is_worth_recording(base, status)]
 
@@ -308,7 +306,8 @@ def read_body(dataset: Dataset, status: FileStatus) -> tuple[FileStatus, Base | 
         why = Comparison(Content.UNKNOWN, None, f"reading it failed: {error.message}", "`hashmark verify` again")
         return judge(row, status.kind, why), None
     follows = capabilities(dataset.library).etag_follows is SUPPORTED
-    return judge(row, status.kind, by_body(body), etags_follow=follows), _base_of(row, body)
+    (proven,) = lasting(dataset.library, [base]) if (base := _base_of(row, body)) else (None,)
+    return judge(row, status.kind, by_body(body), etags_follow=follows), proven
 
 
 def _base_of(row: KeyState, body: BodyComparison) -> Base | None:

@@ -91,6 +91,9 @@ _new = tuple.__new__  # without the checks of a named tuple's own
 LISTING_LAG = timedelta(minutes=10)
 """For so long a listing that contradicts what was written is doubted."""
 
+RACY_FOR = timedelta(seconds=2)
+"""For so long after an object's time, it may be written again at the same second; clocks are read in whole ones."""
+
 SECONDS = len("2026-11-30T12:00:00")
 """Characters of a time without its fraction of a second."""
 
@@ -127,6 +130,13 @@ def is_as_proven(base: Base, remote: RemoteObject) -> bool:
         return listed[:SECONDS] <= proven[1:][:SECONDS]
     has_fractions = "." in proven and "." in listed
     return not has_fractions and proven[:SECONDS] == listed[:SECONDS]
+
+
+def is_racy(base: Base, now: datetime | None) -> bool:
+    """Return whether other bytes may still be written at the time that is listed with the object, in whole seconds."""
+    if now is None or base.last_modified is None:
+        return True
+    return base.last_modified.removeprefix("<")[:SECONDS] >= f"{now - RACY_FOR:%Y-%m-%dT%H:%M:%S}"
 
 
 def is_recent(base: Base, now: datetime) -> bool:

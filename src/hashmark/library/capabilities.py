@@ -9,8 +9,9 @@ import contextlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from hashmark.core.compare import is_racy
 from hashmark.core.errors import Busy, LocalError
-from hashmark.core.model import Evidence
+from hashmark.core.model import Base, Evidence
 from hashmark.library.library import Library
 from hashmark.s3.store_capabilities import (
     SUPPORTED,
@@ -119,6 +120,14 @@ def record_exact_listing(library: Library, capability: Capability) -> None:
     """Record whether a comparison has found the store to list objects as a HEAD request shows them."""
     if capability is not UNKNOWN:
         library.state.record_facts(library.bucket.store, {"exact-listing": capability.value})
+
+
+def lasting(library: Library, bases: list[Base]) -> list[Base]:
+    """Return bases so that those count for now alone whose ETags the store may still give to other bytes."""
+    if not bases or capabilities(library).etag_changes is not UNSUPPORTED:
+        return bases
+    now = library.bucket.client.store_time()
+    return [base._replace(last_modified="<") if is_racy(base, now) else base for base in bases]
 
 
 def contradictions(library: Library) -> frozenset[Evidence]:

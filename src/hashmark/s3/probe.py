@@ -36,11 +36,11 @@ _WRONG = "0" * 32
 BODY = b"hashmark probe\n"
 _SCRATCH = (
     ".copy", ".parts", ".part-copy", ".list-a", ".list/a", ".md5", ".checksum", ".create", ".replace", ".delete",
-    ".complete", ".exact",
+    ".complete", ".exact", ".again",
 )  # fmt: skip
 """What the keys of the other scratch objects end in."""
 
-MAX_AT_ONCE = 14
+MAX_AT_ONCE = 15
 """All experiments together."""
 
 MAX_LISTED = 1000
@@ -84,6 +84,7 @@ def probe(bucket: Bucket, key: str) -> Iterator[ProbeResult]:
             create = pool.submit(_create_only, bucket, f"{key}.create")
             replace = pool.submit(_replace_only, bucket, f"{key}.replace")
             complete = pool.submit(_conditional_complete, bucket, f"{key}.complete")
+            changes = pool.submit(_etag_changes, bucket, f"{key}.again")
             listed = pool.submit(_exact_listing, bucket, f"{key}.exact")
             written.result()
             yield ProbeResult("write", True, "an object was written")
@@ -91,7 +92,7 @@ def probe(bucket: Bucket, key: str) -> Iterator[ProbeResult]:
             copy = pool.submit(_copy, bucket, key, f"{key}.copy")
             part_copy = pool.submit(_part_copy, bucket, key, f"{key}.part-copy")
             conditions = (create, replace, complete, delete)
-            tried = (etag_md5, listed, *conditions, content_md5, copy, parts, part_copy, checksum, start_after)
+            tried = (etag_md5, changes, listed, *conditions, content_md5, copy, parts, part_copy, checksum, start_after)
             yield from (result.result() for result in tried)
         finally:
             pool.shutdown()  # an experiment under way would leave objects behind
@@ -142,6 +143,20 @@ def _etag_md5(bucket: Bucket, key: str) -> ProbeResult:
     # From a HEAD request: some stores answer a PUT with the MD5, and list another ETag.
     same = is_md5(bucket.head(key).etag or "", hashlib.md5(BODY, usedforsecurity=False).hexdigest())
     return ProbeResult("etag-md5", same, "the ETag is the MD5" if same else "the ETag is not the MD5")
+
+
+def _etag_changes(bucket: Bucket, key: str) -> ProbeResult:
+    """Try whether other bytes of the same size have another ETag, even if they are written in the same second."""
+    name, detail = "etag-changes", "other bytes have another ETag"
+    seen: list[str] = []
+    try:
+        for n in range(3):  # so that two of them are of one second
+            data = BODY[:-1] + b"%d" % n
+            seen.append(bucket.put(key, data) or bucket.head(key).etag or "")
+    except HashmarkError as error:
+        return ProbeResult(name, None, f"{detail}: {error.message}")
+    same = len(set(seen)) == len(seen)
+    return ProbeResult(name, same, detail if same else "bytes that are written in the same second have the same ETag")
 
 
 def _exact_listing(bucket: Bucket, key: str) -> ProbeResult:

@@ -55,6 +55,9 @@ class StoreCapabilities(NamedTuple):
     etag_follows: Capability = UNKNOWN
     """The ETag changes whenever the bytes do. Not where objects can be written as files, too (SeaweedFS's mount,
     RunPod's volumes, NFS gateways): they may keep the ETag of the bytes before. No probe can find this out."""
+    etag_changes: Capability = UNKNOWN
+    """Objects of one size that are written in one second have different ETags. Not where those are made of time and
+    size (chimera): there, what was just written is read before it counts as proven."""
     random_etags: Capability = UNKNOWN
     """Some ETags that look like MD5s are random numbers, as MinIO makes them. No probe can find this out."""
 
@@ -74,6 +77,7 @@ AWS = StoreCapabilities(
     exact_listing=SUPPORTED,
     start_after=SUPPORTED,
     etag_follows=SUPPORTED,
+    etag_changes=SUPPORTED,
     random_etags=UNSUPPORTED,
 )
 """What AWS documents (Amazon S3 API reference), until a probe of the bucket finds otherwise."""

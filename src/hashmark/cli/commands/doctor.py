@@ -33,9 +33,9 @@ def run(arguments: Namespace) -> Exit:
             if not (arguments.json or arguments.report):
                 sign, style = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}[check.ok]
                 line = Text(f"{sign} ", style)
-                line.append(f"{check.name:<20}", "bold")
+                line.append(f"{check.name:<22}", "bold")
                 line.append(reveal(check.detail))
-                line.append(f"\n  {'':<20}{reveal(check.meaning)}" if check.meaning else "", "dim")
+                line.append(f"\n  {'':<22}{reveal(check.meaning)}" if check.meaning else "", "dim")
                 out.print(line)
         if arguments.report:
             print_json(report(library, checks))
