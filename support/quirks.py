@@ -1,4 +1,4 @@
-"""The habits of stores that cannot run here, with their sources: the emulator plays them, docs/stores.md lists them."""
+"""The quirks of stores that cannot run here, with their sources: the emulator plays them, docs/stores.md lists them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ IGNORED = dict.fromkeys(UNQUOTED, "ignored")
 
 
 class Played(NamedTuple):
-    """A habit, the store that has it with where that is said, and what hashmark does about it."""
+    """A quirk, the store that has it with where that is said, and what hashmark does about it."""
 
     quirks: Quirks
     after: str

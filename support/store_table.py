@@ -48,11 +48,11 @@ class Column:
 EMULATED = """
 ## Stores that cannot run here
 
-`support/emulator.py` plays the habits of stores that can't be started here. `tests/stores/test_quirk_matrix.py` pushes
+`support/emulator.py` plays the quirks of stores that can't be started here. `tests/stores/test_quirk_matrix.py` pushes
 a dataset to each, edits, pulls, verifies and deletes it, lets somebody else write in between, and compares each verdict
 with the bytes on both sides: none may be wrong.
 
-| habit | emulated after | what hashmark does |
+| quirk | emulated after | what hashmark does |
 | --- | --- | --- |
 """
 
