@@ -64,6 +64,9 @@ ROWS: dict[int, tuple[str, str]] = {
     53: ("an object rewritten through a mount, with its old ETag", "read again, or grey: no longer proven"),
     54: ("a listing that lags behind what was written", "looked up; nothing is deleted or overwritten for it"),
     55: ("a file system that hides changes of a file", "every check reads every file, and says so"),
+    56: ("a store that refuses or ignores conditions, or takes some", "nobody's change is overwritten"),
+    57: ("a listing with other sizes or ETags than the objects have", "a HEAD request for each; no false verdict"),
+    58: ("a listing whose token repeats", "complete, folder by folder"),
 }
 
 LIMITS: dict[int, str] = {

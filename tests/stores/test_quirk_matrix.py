@@ -126,8 +126,11 @@ def test_what_is_deleted_is_in_the_trash_until_it_is_emptied(store: tuple[Emulat
     assert not [key for key in emulator.objects if "/trash/" in key]
 
 
-def test_nobodys_change_is_overwritten(store: tuple[Emulator, World]) -> None:
-    """Another machine replaces and adds objects between the comparison and the writes."""
+def test_row_56_nobodys_change_is_overwritten(store: tuple[Emulator, World]) -> None:
+    """Another machine replaces and adds objects between the comparison and the writes, with each quirk.
+
+    Guard: without the HEAD request before a write whose condition does not hold, the other machine's work is replaced.
+    """
     emulator, world = store
     here = world.machine()
     fill(here, files("first"))
@@ -222,8 +225,11 @@ def test_a_store_that_refuses_every_third_request_is_used_all_the_same(
 
 
 @pytest.mark.parametrize("names", [["a-b", "a/c", "a/d/e"], ["x"], ["a/b"]], ids=["nested", "flat", "one folder"])
-def test_a_listing_whose_token_repeats_is_read_folder_by_folder(names: list[str], tmp_path: Path) -> None:
-    """RunPod's, of more than a page; empty folders are listed there, too."""
+def test_row_58_a_listing_whose_token_repeats_is_read_folder_by_folder(names: list[str], tmp_path: Path) -> None:
+    """RunPod's, of more than a page; empty folders are listed there, too.
+
+    Guard: without the listings of the folders, nothing can be compared.
+    """
     with ExitStack() as stack:
         emulator, where = stack.enter_context(emulated(tmp_path, Quirks(pages="repeated")))
         world = stack.enter_context(world_of(where, "styles", tmp_path))

@@ -309,6 +309,29 @@ def test_a_store_that_makes_other_etags_from_now_on_has_not_changed_its_objects(
     assert judged(row(here)) == wanted
 
 
+# --- listings that show something else ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("quirks", [Quirks(listed_bytes=28), Quirks(listed_etag="other")], ids=["sizes", "ETags"])
+def test_row_57_what_a_listing_shows_wrongly_is_looked_up(quirks: Quirks, play: Play) -> None:
+    """A gateway that encrypts lists the size of what it stores. Whoever compares there first has written nothing yet.
+
+    Guard: without the HEAD request that finds this out, the file differs though it is the same, or stays grey.
+    """
+    emulator, world = play(quirks)
+    for name, data in (("a.txt", TEXT), ("b.png", LARGE)):
+        world.other().library.bucket.put(f"styles/82_x/{name}", data)
+    here = world.machine()
+    fill(here, {"a.txt": TEXT, "b.png": LARGE})
+    assert {found.verdict for found in status(here).files} == {Verdict.SYNCED}
+    there = world.machine("there")
+    assert pull(there).done
+    assert on_disk(there) == {"a.txt": TEXT, "b.png": LARGE}
+    fill(here, {"b.png": OTHER_LARGE})
+    assert push(here).done
+    assert emulator.objects["styles/82_x/b.png"].data == OTHER_LARGE
+
+
 # --- listings that lag behind -------------------------------------------------------------------------------------
 
 
