@@ -59,12 +59,14 @@ def test_row_13_a_server_that_ignores_conditions_is_detected_and_a_head_precedes
         here = world.machine()
         fill(here, {"a.txt": TEXT, "b.txt": TEXT})
         assert any("does not support If-Match" in note for note in push(here).notes)
-        fill(here, {"a.txt": OURS, "b.txt": OURS})
+        fill(here, {"a.txt": OURS, "b.txt": OURS, "new.txt": OURS})
         planned = plan(here, Policy(Direction.PUSH))
-        world.bucket.put(f"{here.prefix}a.txt", THEIRS)
+        for name in ("a.txt", "new.txt"):
+            world.bucket.put(f"{here.prefix}{name}", THEIRS)
         result = run(planned)
-        assert [(f.key, f.code) for f in result.failures] == [("a.txt", "precondition-failed")]
-        assert in_bucket(here) == {"a.txt": THEIRS, "b.txt": OURS}
+        failed = [(f.key, f.code) for f in result.failures]
+        assert sorted(failed) == [("a.txt", "precondition-failed"), ("new.txt", "precondition-failed")]
+        assert in_bucket(here) == {"a.txt": THEIRS, "b.txt": OURS, "new.txt": THEIRS}
 
 
 @pytest.mark.parametrize("races", [10, pytest.param(100, marks=pytest.mark.slow)])

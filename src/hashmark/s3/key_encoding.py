@@ -42,8 +42,10 @@ def encoding_of(page: bytes, as_it_is: bytes) -> KeyEncoding:
     """Return how the keys of a page are encoded, given the same page without `encoding-type`.
 
     It is the encoding by which more of the keys that would be read differently are those of the other page; where none
-    is, S3's.
+    is, or that page is encoded as well, S3's.
     """
+    if _URL in as_it_is:
+        return KeyEncoding.FORM
     wanted = {_text(key) for key in _KEY.findall(as_it_is)}
     special = [_text(key) for key in _KEY.findall(page) if b"%" in key or b"+" in key]
 
