@@ -187,9 +187,11 @@ HOSTILE = (
 
 
 def _with_rows(keys: tuple[str, ...], world: World) -> Fault:
-    """Insert these keys into a listing, in byte order."""
+    """Insert these keys into a listing with encoded keys, in byte order: XML cannot have some of them otherwise."""
 
     def change(body: bytes) -> bytes:
+        if b"<EncodingType>url</EncodingType>" not in body:
+            return body
         prefix = f"{world.prefix}/{NAME}/"
         own = re.findall(rb"<Contents>.*?</Contents>", body, re.DOTALL)
         row = "<Contents><Key>{}</Key><Size>17</Size><ETag>&quot;{}&quot;</ETag></Contents>"
