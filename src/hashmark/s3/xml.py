@@ -128,9 +128,20 @@ def parse_page(body: bytes, what: str, prefix: str = "", encoding: KeyEncoding =
     Raises:
         BrokenListing: it is not one, contradicts itself, or has a key that does not begin with the prefix.
     """
+    try:
+        return _parsed(body, what, prefix, encoding)
+    except BrokenListing:
+        readable = _with_stand_ins(body)
+        if readable is None:
+            raise
+    page = _parsed(readable, what, prefix, encoding)
+    objects = [row._replace(key=Key(row.key.translate(_ORIGINALS))) for row in page.objects]
+    folders = tuple(folder.translate(_ORIGINALS) for folder in page.folders)
+    return Page(objects, folders, page.next_token and page.next_token.translate(_ORIGINALS))
+
+
+def _parsed(body: bytes, what: str, prefix: str, encoding: KeyEncoding) -> Page:
     columns = _columns(body)
-    marked = None if columns else _with_stand_ins(body)
-    body = marked or body
     space, facts, entries, groups = _contents(columns.rest if columns else body, what)
     if columns and len(entries) != 1:  # they are not where entries belong, whatever they are
         columns = None
@@ -138,13 +149,6 @@ def parse_page(body: bytes, what: str, prefix: str = "", encoding: KeyEncoding =
     if "Contents" in facts or "CommonPrefixes" in facts:
         raise BrokenListing(f"{what}: an entry is of another namespace than the answer.")
     text = _decoder(facts, encoding)
-    if marked:
-        decoded = text
-        facts = {name: value.translate(_ORIGINALS) for name, value in facts.items()}
-
-        def text(raw: str) -> str:
-            return decoded(raw).translate(_ORIGINALS)
-
     objects = columns.objects(text, prefix, what) if columns else list(_objects(entries, space, text, prefix, what))
     folders = tuple(text(group.findtext(f"{space}Prefix", "")) for group in groups)
     for folder in folders:
