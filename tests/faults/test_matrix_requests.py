@@ -16,7 +16,7 @@ from hashmark.core.errors import ServerError, UnexpectedAnswer, Unreachable
 from hashmark.s3 import exchange
 from hashmark.s3.client import MAX_ANSWER_BYTES, Client
 from hashmark.s3.endpoint import Remote
-from hashmark.s3.patience import PATIENCE
+from hashmark.s3.timeouts import TIMEOUTS
 from support.faults import NS, Reply, Request, error, listing, scripted
 from support.faults.raw_server import raw_server, read_head, reset
 
@@ -69,10 +69,10 @@ def test_row_46_a_store_that_accepts_and_never_answers_fails_the_request(
 
     Guard: without a limit, the request waits for ever.
     """
-    told: list[float] = []
-    monkeypatch.setattr(PATIENCE, "timeout_s", 2)
-    monkeypatch.setattr(PATIENCE, "told_after_s", 0.5)
-    monkeypatch.setattr(PATIENCE, "on_silence", lambda: told.append(time.monotonic()))
+    reported: list[float] = []
+    monkeypatch.setattr(TIMEOUTS, "request_s", 2)
+    monkeypatch.setattr(TIMEOUTS, "report_after_s", 0.5)
+    monkeypatch.setattr(TIMEOUTS, "on_silence", lambda: reported.append(time.monotonic()))
     numbers = []
 
     def handle(connection: socket.socket, number: int) -> None:
@@ -87,8 +87,8 @@ def test_row_46_a_store_that_accepts_and_never_answers_fails_the_request(
             sent.result(timeout=15)
     assert time.monotonic() - begun > 2
     assert numbers == [0, 1]
-    assert len(told) == 1
-    assert 0.5 <= told[0] - begun < 1
+    assert len(reported) == 1
+    assert 0.5 <= reported[0] - begun < 1
 
 
 def test_row_47_an_answer_longer_than_any_ends_the_request() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from hashmark import Dataset, Direction, Verdict, pull, push, status
 from hashmark.actions.doctor import doctor
-from hashmark.actions.move import plan, plan_delete, run
+from hashmark.actions.move import MAX_SAMPLES, plan, plan_delete, run
 from hashmark.actions.scans import MAX_REQUESTED, requested
 from hashmark.actions.status import Scan, status_of
 from hashmark.actions.verify import verify
@@ -189,6 +189,20 @@ def test_who_may_only_read_can_pull(quirks: Quirks, tmp_path: Path, *, with_doct
         assert pull(there).failures == ()
         assert on_disk(there) == dict(files("first"))
         assert set(check(emulator, there).values()) == {Verdict.SYNCED}
+
+
+def test_what_shows_the_etags_of_a_store_is_read_once(tmp_path: Path) -> None:
+    """Not for each file, of which there may be thousands."""
+    with ExitStack() as stack:
+        emulator, where = stack.enter_context(emulated(tmp_path, Quirks(etag="random")))
+        world = stack.enter_context(world_of(where, "styles", tmp_path))
+        for n in range(40):
+            world.bucket.put(f"{PREFIX}{n}.txt", b"%d\n" % n)
+        emulator.quirks = replace(emulator.quirks, writable=False)
+        emulator.seen.clear()
+        assert pull(world.machine()).failures == ()
+        assert sum(request.startswith("GET") for request in emulator.seen) <= 2 * 40 + MAX_SAMPLES + 2
+        assert sum(request.startswith("PUT") for request in emulator.seen) < 30, "one probe was refused"
 
 
 def test_a_doctor_that_only_reads_writes_nothing(tmp_path: Path) -> None:

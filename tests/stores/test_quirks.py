@@ -27,6 +27,8 @@ SAME_SIZE = TEXT.replace(b"stellar", b"STELLAR")
 LARGE = bytes(range(256)) * (MAX_SMALL_BYTES // 256) + b"!"
 OTHER_LARGE = b"?" + LARGE[1:]
 
+FOR_EVER = 10**6
+
 Play = Callable[[Quirks], tuple[Emulator, World]]
 
 
@@ -332,6 +334,28 @@ def test_row_57_what_a_listing_shows_wrongly_is_looked_up(quirks: Quirks, play: 
     assert emulator.objects["styles/82_x/b.png"].data == OTHER_LARGE
 
 
+def test_where_sizes_are_wrong_in_listings_an_object_that_can_not_be_inspected_is_not_different(play: Play) -> None:
+    _, world = play(Quirks(listed_bytes=28))
+    here = pushed(world, TEXT)
+    assert row(here).verdict is Verdict.SYNCED
+    world.proxy.on("HeadObject", "a.txt", answers(403, "AccessDenied"), times=FOR_EVER)
+    assert row(here).verdict is Verdict.UNVERIFIED
+
+
+def test_a_replaced_object_that_can_not_be_read_is_not_verified(play: Play) -> None:
+    """That it was replaced is known from its ETag and time; what it holds is not."""
+    emulator, world = play(Quirks(etag="random"))
+    here = pushed(world, LARGE)
+    assert row(here).verdict is Verdict.SYNCED
+    emulator.wait(1000)
+    world.other().library.bucket.put("styles/82_x/a.txt", OTHER_LARGE)
+    assert row(here).verdict is Verdict.REMOTE_CHANGED
+    world.proxy.on("GetObject", "a.txt", answers(403, "AccessDenied"), times=FOR_EVER)
+    (found,) = verify(here, Policy(Direction.PULL)).files
+    assert found.verdict is Verdict.UNVERIFIED
+    assert "HTTP 403" in (found.reason or "")
+
+
 # --- listings that lag behind -------------------------------------------------------------------------------------
 
 
@@ -379,6 +403,19 @@ def test_a_listing_that_has_what_was_just_deleted_is_not_believed(data: bytes, p
     emulator.wait(1000)
     assert status(here).files == ()
     assert not list(here.library.state.bases(here.remote)), "and it is forgotten then"
+
+
+def test_what_was_just_deleted_is_not_synced_though_nothing_can_be_looked_up(play: Play) -> None:
+    """Only the listing has it, which lags."""
+    emulator, world = play(Quirks(lag_s=60))
+    here = pushed(world, TEXT)
+    emulator.wait(1000)
+    assert row(here).verdict is Verdict.SYNCED
+    assert run(plan_delete(here, Location.BUCKET, keys=frozenset({Key("a.txt")}))).failures == ()
+    world.proxy.on("HeadObject", "a.txt", answers(403, "AccessDenied"), times=FOR_EVER)
+    found = row(here)
+    assert found.verdict is Verdict.UNVERIFIED
+    assert "HTTP 403" in (found.reason or "")
 
 
 def test_what_somebody_else_changed_just_now_is_seen(play: Play) -> None:

@@ -304,7 +304,7 @@ def read_body(dataset: Dataset, status: FileStatus) -> tuple[FileStatus, Base | 
         if isinstance(error, WrongDigest):
             dataset.library.state.forget_digests(dataset.name, [status.key])
         why = Comparison(Content.UNKNOWN, None, f"reading it failed: {error.message}", "`hashmark verify` again")
-        return judge(row, status.kind, why), None
+        return judge(row._replace(base=None), status.kind, why), None  # no history takes the place of what was not read
     follows = capabilities(dataset.library).etag_follows is SUPPORTED
     (proven,) = lasting(dataset.library, [base]) if (base := _base_of(row, body)) else (None,)
     return judge(row, status.kind, by_body(body), etags_follow=follows), proven

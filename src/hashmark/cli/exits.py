@@ -99,10 +99,8 @@ def for_renamed(result: RenameResult) -> Exit:
 
 
 def for_rename_plan(planned: PlannedRename) -> Exit:
-    """Return the status of a rename that is only shown, as `for_plan` does."""
-    if planned.plan.left_alone:
-        return Exit.PARTLY
-    return Exit.NOT_IN_SYNC if planned.plan.renames else Exit.DONE
+    """Return the status of a rename that is only shown: that of a run in which no file fails."""
+    return Exit.PARTLY if planned.plan.left_alone else Exit.DONE
 
 
 def worst(statuses: list[Exit]) -> Exit:

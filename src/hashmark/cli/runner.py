@@ -21,7 +21,7 @@ from hashmark.cli.exits import Exit, for_error
 from hashmark.cli.output import confirmed, discard, write_error_line
 from hashmark.cli.renderers.elements import error_json, error_text, print_json
 from hashmark.core.errors import HashmarkError, LocalError, NotTrusted
-from hashmark.s3.patience import PATIENCE, TIMEOUT_S
+from hashmark.s3.timeouts import TIMEOUT_S, TIMEOUTS
 
 Command = Callable[[], Exit]
 
@@ -137,18 +137,18 @@ def _parsed(name: str, words: Sequence[str]) -> Command:
     if arguments is None:
         return partial(_show_help, parser.format_help(), Exit.DONE)
     command: Callable[[Namespace], Exit] = module.run
-    _be_patient(getattr(arguments, "timeout", None))
+    _set_timeouts(getattr(arguments, "timeout", None))
     return partial(command, arguments)
 
 
-def _be_patient(timeout_s: int | None) -> None:
-    """Say on standard error when the store is silent, and set when to stop waiting for it."""
-    PATIENCE.timeout_s = timeout_s or TIMEOUT_S
+def _set_timeouts(timeout_s: int | None) -> None:
+    """Set when requests fail, and report on standard error that the store is silent."""
+    TIMEOUTS.request_s = timeout_s or TIMEOUT_S
     text = (
-        f"Waiting for the store: nothing has come for {PATIENCE.told_after_s:g} seconds. "
-        f"This ends after {PATIENCE.timeout_s} (--timeout SECONDS)."
+        f"Waiting for the store: nothing has come for {TIMEOUTS.report_after_s:g} seconds. "
+        f"This ends after {TIMEOUTS.request_s} (--timeout SECONDS)."
     )
-    PATIENCE.on_silence = partial(write_error_line, text)
+    TIMEOUTS.on_silence = partial(write_error_line, text)
 
 
 def parser_of(name: str) -> Parser:

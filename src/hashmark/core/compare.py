@@ -108,6 +108,10 @@ def written_by(answered: datetime | None) -> str | None:
     return f"<{answered + MAX_CLOCK_DIFFERENCE:%Y-%m-%dT%H:%M:%S}Z" if answered else None
 
 
+NO_TIME = "<"
+"""The `last_modified` of a base whose ETag proves nothing: the store may still give it to other bytes."""
+
+
 def is_provisional(base: Base) -> bool:
     """Return whether no listing has shown the time of the object yet, which we wrote."""
     return base.last_modified is not None and base.last_modified.startswith("<")

@@ -97,7 +97,6 @@ class Settler:
         self._inspector = Inspector(bucket, root, prefix, capabilities) if bucket else None
         self._root = root
         self._on_body = on_body
-        self._etags_repeat = capabilities.etag_changes is UNSUPPORTED
         self._etags_follow = capabilities.etag_follows is SUPPORTED
         etags_known = {Evidence.ETAG_MD5: capabilities.etag_md5}
         if capabilities.etag_part_copy is SUPPORTED:
@@ -121,8 +120,6 @@ class Settler:
         for at most MAX_WAITING_ROWS rows.
         """
         waiting: deque[tuple[KeyState, Kind, FileStatus | Future[Inspected | Current]]] = deque()
-        if self._etags_repeat:
-            rows = (((row._replace(base=_without_time(row.base)), kind)) for row, kind in rows)
         pool = ThreadPoolExecutor(WORKER_THREADS, thread_name_prefix="settle")
         try:
             for block in blocks(rows):
@@ -239,6 +236,10 @@ class Settler:
         except HashmarkError as error:
             if error.fatal:
                 raise
+            is_deleted = joined.base is not None and is_deletion(joined.base)
+            if listed and local and (is_deleted or self.exact_listing is UNSUPPORTED):
+                why = f"inspecting it failed: {error.message}"
+                return Current(joined, Comparison(Content.UNKNOWN, None, why, VERIFY))
             row = joined  # as listed: nothing shows that the listing is wrong
         if row.local is None and row.remote is None:
             row = joined
@@ -325,12 +326,6 @@ def _is_of_same_time(listed: RemoteObject, there: RemoteObject) -> bool:
     if listed.last_modified is None or there.last_modified is None:
         return False
     return listed.last_modified[:SECONDS] == there.last_modified[:SECONDS]
-
-
-def _without_time(base: Base | None) -> Base | None:
-    """Return a base so that the ETag of what was just written proves nothing yet."""
-    is_open = base is not None and is_provisional(base) and not is_deletion(base)
-    return base._replace(last_modified="<") if base and is_open else base
 
 
 def _is_open(status: FileStatus) -> bool:

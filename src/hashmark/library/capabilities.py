@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from hashmark.core.compare import is_racy
+from hashmark.core.compare import NO_TIME, is_racy
 from hashmark.core.errors import Busy, LocalError
 from hashmark.core.model import Base, Evidence
 from hashmark.library.library import Library
@@ -127,7 +127,7 @@ def lasting(library: Library, bases: list[Base]) -> list[Base]:
     if not bases or capabilities(library).etag_changes is not UNSUPPORTED:
         return bases
     now = library.bucket.client.store_time()
-    return [base._replace(last_modified="<") if is_racy(base, now) else base for base in bases]
+    return [base._replace(last_modified=NO_TIME) if is_racy(base, now) else base for base in bases]
 
 
 def contradictions(library: Library) -> frozenset[Evidence]:

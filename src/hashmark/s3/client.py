@@ -54,8 +54,8 @@ class Client:
 
     def __init__(self, remote: Remote) -> None:
         self.endpoint: Endpoint = resolve(remote)
-        self.key_encoding: KeyEncoding | None = None
-        """How the store writes keys in listings, once a page has shown it."""
+        self.key_encodings: list[KeyEncoding] = [KeyEncoding.FORM] if self.endpoint.is_aws else list(KeyEncoding)
+        """How the store may write keys in listings, as far as its pages have shown it. AWS does as it documents."""
         self._bucket = remote.bucket
         self._signer = _Signer(remote, self.endpoint.region)
         self._transport = Transport(tls.options(remote, self.endpoint))

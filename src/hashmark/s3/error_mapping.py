@@ -133,7 +133,10 @@ def from_libcurl(got: NoAnswer, operation: str, subject: str, endpoint: Endpoint
         return e.Unreachable(f"{where}: no encrypted connection to {endpoint.host} ({got.message}).", hint)
     why = os.strerror(got.errno).lower() if got.code == pycurl.E_COULDNT_CONNECT and got.errno else None
     why = why or _NO_ANSWER.get(got.code, got.message)
-    return e.Unreachable(f"{where}: no answer from {endpoint.host} ({why}).")
+    hint = None
+    if got.code == pycurl.E_OPERATION_TIMEDOUT:
+        hint = f"{e.Unreachable.default_hint} To wait longer, use --timeout SECONDS."
+    return e.Unreachable(f"{where}: no answer from {endpoint.host} ({why}).", hint)
 
 
 _UNTRUSTED = {pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_ISSUER_ERROR, pycurl.E_SSL_CACERT_BADFILE}

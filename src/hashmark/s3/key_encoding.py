@@ -1,4 +1,4 @@
-"""How a store writes keys in listings that were requested with `encoding-type=url`, found out from one page.
+"""How a store writes keys in listings that were requested with `encoding-type=url`, found out from its pages.
 
 S3 percent-encodes them and writes a space as `+`. Some stores say that they do and leave `+`, or everything, as it is
 (SeaweedFS, where it lists uploads). Then `a+b.txt` would be taken for `a b.txt`. What a key is for is not known here.
@@ -7,6 +7,7 @@ S3 percent-encodes them and writes a space as `+`. Some stores say that they do 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from enum import Enum
 from html import unescape
 from urllib.parse import unquote_to_bytes
@@ -16,10 +17,10 @@ _URL = b"<EncodingType>url</EncodingType>"
 
 
 class KeyEncoding(Enum):
-    """How a key's text is decoded."""
+    """How a key's text is decoded. S3's is the first."""
 
     FORM = "form"
-    """As S3's: percent-encoded, `+` is a space (botocore decodes it so, too)."""
+    """Percent-encoded, and `+` is a space (botocore decodes it so, too)."""
     PERCENT = "percent"
     """Percent-encoded; `+` is itself."""
     NONE = "none"
@@ -32,27 +33,28 @@ class KeyEncoding(Enum):
         return unquote_to_bytes(plain).decode("utf-8", "surrogateescape")
 
 
-def is_ambiguous(page: bytes) -> bool:
-    """Return whether a page has a key that is read differently by the encodings."""
-    may_be = (b"%" in page or b"+" in page) and _URL in page
-    return may_be and any(b"%" in key or b"+" in key for key in _KEY.findall(page))
+def is_ambiguous(page: bytes, possible: Collection[KeyEncoding]) -> bool:
+    """Return whether a page has a key that the possible encodings read differently."""
+    if len(possible) == 1 or not (b"%" in page or b"+" in page) or _URL not in page:
+        return False
+    return any(len({encoding.decode(text) for encoding in possible}) > 1 for text in _special(page))
 
 
-def encoding_of(page: bytes, as_it_is: bytes) -> KeyEncoding:
-    """Return how the keys of a page are encoded, given the same page without `encoding-type`.
+def still_possible(page: bytes, plain: bytes, possible: Collection[KeyEncoding]) -> list[KeyEncoding]:
+    """Return the possible encodings of a page's keys, S3's first, given the same page without `encoding-type`.
 
-    It is the encoding by which more of the keys that would be read differently are those of the other page; where none
-    is, or that page is encoded as well, S3's.
+    They are those by which most of its keys are also those of the other page; S3's, where that is encoded as well.
     """
-    if _URL in as_it_is:
-        return KeyEncoding.FORM
-    wanted = {_text(key) for key in _KEY.findall(as_it_is)}
-    special = [_text(key) for key in _KEY.findall(page) if b"%" in key or b"+" in key]
+    if _URL in plain:
+        return [KeyEncoding.FORM]
+    wanted = {_text(key) for key in _KEY.findall(plain)}
+    special = _special(page)
+    found = {encoding: len({encoding.decode(text) for text in special} & wanted) for encoding in possible}
+    return [encoding for encoding in KeyEncoding if found.get(encoding) == max(found.values())]
 
-    def found(encoding: KeyEncoding) -> int:
-        return len({encoding.decode(text) for text in special} & wanted)
 
-    return max(KeyEncoding, key=found)
+def _special(page: bytes) -> list[str]:
+    return [_text(key) for key in _KEY.findall(page) if b"%" in key or b"+" in key]
 
 
 def _text(key: bytes) -> str:

@@ -16,7 +16,7 @@ from hashmark.core.errors import BrokenListing, StoreError
 from hashmark.core.model import Key, RemoteObject, key_bytes
 from hashmark.s3.client import Client
 from hashmark.s3.exchange import Answer
-from hashmark.s3.key_encoding import KeyEncoding, encoding_of, is_ambiguous
+from hashmark.s3.key_encoding import KeyEncoding, is_ambiguous, still_possible
 from hashmark.s3.listing_order import checked, reordered
 from hashmark.s3.splice import Rows, spliced
 from hashmark.s3.xml import Page, parse_page
@@ -234,18 +234,16 @@ def _follow(
 
 
 def _encoding(client: Client, query: dict[str, str], token: str | None, body: bytes) -> KeyEncoding:
-    """Return how the keys of this store's listings are encoded. The first page that leaves it open is requested again.
-
-    AWS encodes as it documents. A page that can't be had without encoding shows nothing.
-    """
-    if client.key_encoding is None and not client.endpoint.is_aws and is_ambiguous(body):
+    """Return how the keys of a page are encoded. One that leaves it open is requested again, without encoding."""
+    if is_ambiguous(body, client.key_encodings):
         again = {name: value for name, value in query.items() if name != "encoding-type"}
         again |= {"continuation-token": token} if token else {}
         try:
-            client.key_encoding = encoding_of(body, _request(client, again).result().body)
+            plain = _request(client, again).result().body
+            client.key_encodings = still_possible(body, plain, client.key_encodings)
         except StoreError:
-            client.key_encoding = KeyEncoding.FORM
-    return client.key_encoding or KeyEncoding.FORM
+            client.key_encodings = [KeyEncoding.FORM]
+    return client.key_encodings[0]
 
 
 def _request(client: Client, query: dict[str, str]) -> Future[Answer]:

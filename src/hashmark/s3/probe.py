@@ -64,7 +64,7 @@ class ProbeResult:
 
 def scratch_key(prefix: str) -> str:
     """Return a key under `prefix` that nobody else uses, for one probe."""
-    return f"{prefix}probe-{secrets.token_hex(6)}.txt"
+    return f"{prefix}probe-{secrets.token_hex(6)}"
 
 
 def probe(bucket: Bucket, key: str) -> Iterator[ProbeResult]:

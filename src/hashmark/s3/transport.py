@@ -37,7 +37,7 @@ from hashmark.s3.exchange import (
     retry_delay_s,
 )
 from hashmark.s3.file_body import FileBody
-from hashmark.s3.patience import PATIENCE
+from hashmark.s3.timeouts import TIMEOUTS
 from hashmark.s3.waiting import Pending
 
 CONNECT_TIMEOUT_MS = 10_000
@@ -114,8 +114,8 @@ class _Loop:
         """Bytes that they move in all."""
         self._concurrency = Concurrency(_most_requests())
         self._moved_at = 0.0
-        """When something came or went last, or a request was first waited for."""
-        self._is_told = False
+        """When something was last received or sent, or a request began while there was no other."""
+        self._is_reported = False
 
     def add(self, exchange: Exchange) -> None:
         """Take a request, from any thread."""
@@ -208,7 +208,7 @@ class _Loop:
             self._timer = None
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         self._collect()
-        self._tell_of_silence(now)
+        self._report_silence(now)
         while self._inbox:
             self._waiting.append(self._inbox.popleft())
         if self._later and now >= self._next_poll:
@@ -227,13 +227,13 @@ class _Loop:
     def _timeout(self) -> float | None:
         due = [self._timer] if self._timer is not None else []
         due += [min(self._later[0][0], self._next_poll)] if self._later else []
-        due += [self._moved_at + PATIENCE.told_after_s] if self._active and not self._is_told else []
+        due += [self._moved_at + TIMEOUTS.report_after_s] if self._active and not self._is_reported else []
         return max(0.0, min(due) - time.monotonic()) if due else None
 
-    def _tell_of_silence(self, now: float) -> None:
-        if self._active and not self._is_told and now - self._moved_at >= PATIENCE.told_after_s:
-            self._is_told = True
-            PATIENCE.on_silence()
+    def _report_silence(self, now: float) -> None:
+        if self._active and not self._is_reported and now - self._moved_at >= TIMEOUTS.report_after_s:
+            self._is_reported = True
+            TIMEOUTS.on_silence()
 
     def _end_cancelled(self) -> None:
         """Fail the requests that were cancelled while they waited to be tried again."""
@@ -263,7 +263,7 @@ class _Loop:
     def _begin(self, exchange: Exchange) -> None:
         curl = self._idle.pop() if self._idle else pycurl.Curl()
         if not self._active and not exchange.tries:
-            self._moved_at, self._is_told = time.monotonic(), False
+            self._moved_at, self._is_reported = time.monotonic(), False
         exchange.tries += 1
         exchange.begin()
         exchange.epoch = self._concurrency.epoch
@@ -304,7 +304,7 @@ class _Loop:
             curl.setopt(pycurl.CUSTOMREQUEST, request.method)
         curl.setopt(pycurl.HTTPHEADER, header_lines(request))
         # The store may work on a slow request before it answers, and would only be told to begin again.
-        stall = PATIENCE.timeout_s if request.slow else max(1, PATIENCE.timeout_s // MAX_TRIES_WHEN_SILENT)
+        stall = TIMEOUTS.request_s if request.slow else max(1, TIMEOUTS.request_s // MAX_TRIES_WHEN_SILENT)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, min(CONNECT_TIMEOUT_MS, stall * 1000))
         curl.setopt(pycurl.LOW_SPEED_TIME, stall + self._sending // SLOWEST_LINE)
         if exchange.tries > 1:
@@ -333,7 +333,8 @@ class _Loop:
 
     def _ended(self, curl: pycurl.Curl, error: NoAnswer | None) -> None:
         exchange = self._active.pop(curl)
-        self._is_told = self._is_told and error is not None  # a request that is sent again does not end the silence
+        if error is None:  # a request that is sent again does not end the silence
+            self._is_reported = False
         self._multi.remove_handle(curl)
         curl.reset()  # or it would keep the body
         self._idle.append(curl)

@@ -99,27 +99,27 @@ def _entry(order: tuple[str, ...]) -> re.Pattern[str] | None:
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*([0-9a-fA-F]{1,2})|0*([0-9]{1,2}));")
 """Characters that XML 1.0 forbids, as they are or as references, and references to others."""
 
-_STAND_IN = 0xF700
-"""Plus the code of a forbidden character, a character of Unicode's private use area: Apple's for keys of keyboards."""
+_PLACEHOLDER = 0xF700
+"""The first of 32 characters of Unicode's private use area, which have no meaning of their own."""
 
-_ORIGINALS = {_STAND_IN + code: chr(code) for code in range(32)}
+_ORIGINALS = {_PLACEHOLDER + code: chr(code) for code in range(32)}
 
 
-def _with_stand_ins(body: bytes) -> bytes | None:
-    """Return a page with stand-ins for characters that XML forbids; None if it has none, or has stand-ins itself.
+def _with_placeholders(body: bytes) -> bytes | None:
+    """Return a page with placeholders for characters that XML forbids; None if it has none, or has placeholders itself.
 
     Older gateways list keys with control characters as they are, although `encoding-type=url` was requested.
     """
     if not _FORBIDDEN.search(body) or re.search(rb"\xef\x9c[\x80-\x9f]", body):
         return None
 
-    def stand_in(match: re.Match[bytes]) -> bytes:
+    def placeholder(match: re.Match[bytes]) -> bytes:
         hexadecimal, decimal = match.groups()
         code = int(hexadecimal, 16) if hexadecimal else int(decimal) if decimal else match.group()[0]
         is_forbidden = code < 32 and code not in {9, 10, 13}
-        return chr(_STAND_IN + code).encode() if is_forbidden else match.group()
+        return chr(_PLACEHOLDER + code).encode() if is_forbidden else match.group()
 
-    return _FORBIDDEN.sub(stand_in, body)
+    return _FORBIDDEN.sub(placeholder, body)
 
 
 def parse_page(body: bytes, what: str, prefix: str = "", encoding: KeyEncoding = KeyEncoding.FORM) -> Page:
@@ -131,7 +131,7 @@ def parse_page(body: bytes, what: str, prefix: str = "", encoding: KeyEncoding =
     try:
         return _parsed(body, what, prefix, encoding)
     except BrokenListing:
-        readable = _with_stand_ins(body)
+        readable = _with_placeholders(body)
         if readable is None:
             raise
     page = _parsed(readable, what, prefix, encoding)

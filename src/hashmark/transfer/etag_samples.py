@@ -6,50 +6,61 @@ What follows for a file is not known here.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
+import threading
 from collections.abc import Callable, Sequence
 
 from hashmark.core.errors import StoreError
 from hashmark.core.etags import is_md5, may_be_random
 from hashmark.core.model import Key, RemoteObject
-from hashmark.s3.requests import Requests
+from hashmark.s3.bucket import Bucket
 from hashmark.s3.store_capabilities import SUPPORTED, UNKNOWN, Capability
 
 
 class EtagSamples:
-    """Small objects, under `prefix`, that are read when an ETag is not the MD5 of what arrived.
+    """Small objects, under `prefix`, that are read once when an ETag is not the MD5 of what arrived.
 
-    `probe` finds the capability out by writing. Credentials may forbid that; then it stays unknown.
+    `probe` finds the capability out by writing. Credentials may forbid that; then it stays unknown. Blocks its thread.
     """
 
     def __init__(
         self,
-        requests: Requests,
+        bucket: Bucket,
         prefix: str,
         known: Capability,
         samples: Sequence[RemoteObject],
         probe: Callable[[], Capability],
     ) -> None:
-        self._requests = requests
+        self._bucket = bucket
         self._prefix = prefix
         self._known = known
         self._samples = samples
         self._probe = probe
+        self._lock = threading.Lock()
 
-    async def show_md5s(self, etag: str, key: Key) -> bool:
+    def show_md5s(self, etag: str, key: Key) -> bool:
         """Return whether this object's ETag should be an MD5, as others' are, or as the store's are known to be."""
-        if self._known is UNKNOWN:
-            if may_be_random(etag):
-                return False
-            for other in self._samples:
-                if other.key != key and await self._is_md5(other):
-                    return True
-            with contextlib.suppress(StoreError):
-                self._known = self._probe()
-        return self._known is SUPPORTED
+        if self._known is not UNKNOWN:
+            return self._known is SUPPORTED
+        if may_be_random(etag):
+            return False
+        with self._lock:  # hundreds of objects may ask at once
+            return bool(self._with_md5s - {key}) or self._probed is SUPPORTED
 
-    async def _is_md5(self, other: RemoteObject) -> bool:
+    @functools.cached_property
+    def _with_md5s(self) -> frozenset[Key]:
+        return frozenset(sample.key for sample in self._samples if self._is_md5(sample))
+
+    @functools.cached_property
+    def _probed(self) -> Capability:
+        try:
+            return self._probe()
+        except StoreError:
+            return UNKNOWN
+
+    def _is_md5(self, sample: RemoteObject) -> bool:
         with contextlib.suppress(StoreError):
-            body = await self._requests.get(self._prefix + other.key, etag=other.etag)
-            return is_md5(other.etag or "", hashlib.md5(body, usedforsecurity=False).hexdigest())
+            body = self._bucket.get(self._prefix + sample.key, etag=sample.etag)
+            return is_md5(sample.etag or "", hashlib.md5(body, usedforsecurity=False).hexdigest())
         return False

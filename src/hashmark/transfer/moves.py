@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from hashmark.core import etags
-from hashmark.core.compare import is_as_proven, written_by
+from hashmark.core.compare import NO_TIME, is_as_proven, written_by
 from hashmark.core.errors import (
     BadDigest,
     Interrupted,
@@ -31,7 +31,7 @@ from hashmark.disk.place import Slot, open_slot
 from hashmark.disk.unfinished import Unfinished
 from hashmark.s3.bucket import MAX_OPEN_RANGES, RANGE_BYTES, Bucket, in_ranges
 from hashmark.s3.multipart import INTERRUPTIONS
-from hashmark.s3.store_capabilities import SUPPORTED, UNKNOWN, Capability, StoreCapabilities
+from hashmark.s3.store_capabilities import SUPPORTED, UNKNOWN, UNSUPPORTED, Capability, StoreCapabilities
 from hashmark.s3.waiting import finish
 from hashmark.state.state import OpenUpload
 from hashmark.transfer.action_result import ActionResult
@@ -87,9 +87,7 @@ class Mover:
         samples: Sequence[RemoteObject] = (),
         probe: Callable[[], Capability] = lambda: UNKNOWN,
     ) -> None:
-        self._samples = EtagSamples(
-            destination.bucket.requests, destination.prefix, capabilities.etag_md5, samples, probe
-        )
+        self._samples = EtagSamples(destination.bucket, destination.prefix, capabilities.etag_md5, samples, probe)
         self._to = destination
         self._requests = destination.bucket.requests
         self._capabilities = capabilities
@@ -200,7 +198,9 @@ class Mover:
 
     def _written(self, action: Action, md5: str, etag: str, size: int) -> Base:
         """Return the base of an object that was just written, with the latest time that a listing may show for it."""
-        return Base(action.key, md5, etag, size, last_modified=written_by(self._to.bucket.client.store_time()))
+        repeats = self._capabilities.etag_changes is UNSUPPORTED
+        time = NO_TIME if repeats else written_by(self._to.bucket.client.store_time())
+        return Base(action.key, md5, etag, size, last_modified=time)
 
     def _note(self, key: str, upload: OpenUpload | None) -> None:
         if upload is None:
@@ -286,7 +286,7 @@ class Mover:
         if (
             etags.may_be_md5(etag)
             and not self._is_outdated(remote, base)
-            and await self._samples.show_md5s(etag, action.key)
+            and self._samples.show_md5s(etag, action.key)
             and not (await self._requests.head(key)).encryption
         ):
             raise BadDigest(
