@@ -49,6 +49,8 @@ class Quirks:
     pages: str = "good"
     """`repeated`: each page of a listing without a delimiter has the token of the first one (RunPod:
     runpod/runpod-python, issue 505)."""
+    order: str = "bytes"
+    """The order of listings: by `bytes`, or folder by folder (`tree`: stores that keep files in folders)."""
     has_bulk_delete: bool = True
     """Whether there is DeleteObjects (RunPod documents that there is not)."""
     writable: bool = True
@@ -137,8 +139,8 @@ class Emulator:
         encode = encodings.get(self.quirks.encodes, escape) if is_asked else escape
         rows: list[str] = []
         last, more, folders = "", False, set[str]()
-        for key in sorted(self._listed(), key=lambda key: key.encode("utf-8", "surrogateescape")):
-            if not key.startswith(prefix) or key.encode() <= after.encode():
+        for key in sorted(self._listed(), key=self._place):
+            if not key.startswith(prefix) or (after and self._place(key) <= self._place(after)):
                 continue
             if len(rows) == int(query.get("max-keys", KEYS_PER_PAGE)):
                 more = True
@@ -162,6 +164,10 @@ class Emulator:
             f"<MaxKeys>{KEYS_PER_PAGE}</MaxKeys><IsTruncated>{truncated}</IsTruncated>{token}{''.join(rows)}"
             + ("<EncodingType>url</EncodingType>" if is_asked and self.quirks.encodes != "not" else ""),
         )
+
+    def _place(self, key: str) -> list[bytes]:
+        whole = key.encode("utf-8", "surrogateescape")
+        return whole.split(b"/") if self.quirks.order == "tree" else [whole]
 
     def _listed(self) -> dict[str, Stored]:
         """Return the objects as listings show them."""

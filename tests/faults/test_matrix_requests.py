@@ -91,6 +91,21 @@ def test_row_46_a_store_that_accepts_and_never_answers_fails_the_request(
     assert 0.5 <= reported[0] - begun < 1
 
 
+def test_a_silent_store_is_asked_once_for_what_it_may_be_working_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would begin again; and all tries together end in time."""
+    monkeypatch.setattr(TIMEOUTS, "request_s", 2)
+    numbers = []
+
+    def handle(connection: socket.socket, number: int) -> None:
+        numbers.append(number)
+        while connection.recv(65536):
+            pass
+
+    with raw_server(handle) as port, pytest.raises(Unreachable, match="--timeout"):
+        client_of(f"http://127.0.0.1:{port}").send("CopyObject", "PUT", "k").result(timeout=15)
+    assert numbers == [0]
+
+
 def test_row_47_an_answer_longer_than_any_ends_the_request() -> None:
     """Guard: without the limit, all of it is held in memory."""
     page = listing("a").replace(b"<IsTruncated>", b" " * (MAX_ANSWER_BYTES + 1) + b"<IsTruncated>")

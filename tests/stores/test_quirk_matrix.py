@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,15 @@ from hashmark.actions.move import MAX_SAMPLES, plan, plan_delete, run
 from hashmark.actions.scans import MAX_REQUESTED, requested
 from hashmark.actions.status import Scan, status_of
 from hashmark.actions.verify import verify
+from hashmark.core.errors import BrokenListing, PreconditionFailed
 from hashmark.core.plan import Location, Policy, Side
-from hashmark.s3 import exchange
+from hashmark.s3 import exchange, listing
 from hashmark.transfer import moves, parts
 from hashmark.transfer import run as run_module
 from hashmark.trash.empty import empty, trash_contents
 from support.datasets import fill
 from support.emulator import Emulator, Quirks, Stored, emulated
+from support.faults.proxy import meanwhile
 from support.faults.world import World, on_disk, world_of
 from support.quirks import QUIRKS, UNQUOTED
 from support.waiting import wait_for
@@ -159,6 +162,40 @@ def test_doctor_finishes(store: tuple[Emulator, World]) -> None:
     assert not [key for key in emulator.objects if "probe" in key], "the scratch objects are deleted"
 
 
+@pytest.mark.parametrize("is_probed", [True, False])
+def test_who_changes_a_large_object_while_its_parts_are_sent_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_probed: bool
+) -> None:
+    """The store ignores the condition at the end. An older version's probe did not find that out."""
+    monkeypatch.setattr(moves, "MAX_SINGLE_PUT_BYTES", len(LARGE) - 1)
+    with ExitStack() as stack:
+        emulator, where = stack.enter_context(emulated(tmp_path, Quirks(conditions={"complete": "ignored"})))
+        world = stack.enter_context(world_of(where, "styles", tmp_path))
+        here = world.machine()
+        if not is_probed:
+            known = dict.fromkeys(("create-only", "replace-only", "content-md5", "conditional-delete"), "yes")
+            here.library.state.record_facts(here.library.bucket.store, known)
+        fill(here, {"large.png": LARGE})
+        planned = plan(here, Policy(Direction.PUSH))
+        theirs = partial(world.other().library.bucket.put, f"{PREFIX}large.png", b"theirs")
+        if is_probed:
+            world.proxy.on("UploadPart", r"large", meanwhile(theirs))
+        else:
+            theirs()
+        assert [failure.code for failure in run(planned).failures] == ["precondition-failed"]
+        assert emulator.objects[f"{PREFIX}large.png"].data == b"theirs"
+
+
+def test_a_copy_of_another_version_is_not_kept(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        emulator, where = stack.enter_context(emulated(tmp_path))
+        world = stack.enter_context(world_of(where, "styles", tmp_path))
+        world.bucket.put("a.txt", b"theirs")
+        with pytest.raises(PreconditionFailed):
+            world.bucket.copy("a.txt", "kept.txt", etag="0" * 32)
+        assert set(emulator.objects) == {"a.txt"}
+
+
 # --- credentials that may only read ------------------------------------------------------------------------------
 
 
@@ -238,20 +275,38 @@ def test_a_store_that_refuses_every_third_request_is_used_all_the_same(
         assert on_disk(there) == on_disk(here)
 
 
+@pytest.mark.parametrize("order", ["bytes", "tree"])
 @pytest.mark.parametrize("names", [["a-b", "a/c", "a/d/e"], ["x"], ["a/b"]], ids=["nested", "flat", "one folder"])
-def test_row_58_a_listing_whose_token_repeats_is_read_folder_by_folder(names: list[str], tmp_path: Path) -> None:
+def test_row_58_a_listing_whose_token_repeats_is_read_folder_by_folder(
+    names: list[str], order: str, tmp_path: Path
+) -> None:
     """RunPod's, of more than a page; empty folders are listed there, too.
 
     Guard: without the listings of the folders, nothing can be compared.
     """
     with ExitStack() as stack:
-        emulator, where = stack.enter_context(emulated(tmp_path, Quirks(pages="repeated")))
+        emulator, where = stack.enter_context(emulated(tmp_path, Quirks(pages="repeated", order=order)))
         world = stack.enter_context(world_of(where, "styles", tmp_path))
         wanted = sorted(f"{name}{n:04}.txt" for name in names for n in range(2500))
         stored = Stored(b"x\n", hashlib.md5(b"x\n").hexdigest(), emulator.now())
         emulator.objects.update({PREFIX + key: stored for key in wanted})
         emulator.objects[f"{PREFIX}empty/"] = Stored(b"", hashlib.md5().hexdigest(), emulator.now())
         assert [row.key for row in world.bucket.objects(PREFIX) if row.size] == sorted(wanted, key=str.encode)
+
+
+def test_folders_that_do_not_begin_as_the_pages_did_are_a_broken_listing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that was listed is missing there: it may have been deleted in between, or the folders are incomplete."""
+    whole = listing._by_folders
+    monkeypatch.setattr(listing, "_by_folders", lambda *of: (row for row in whole(*of) if row.key != "x0007.txt"))
+    with ExitStack() as stack:
+        emulator, where = stack.enter_context(emulated(tmp_path, Quirks(pages="repeated")))
+        world = stack.enter_context(world_of(where, "styles", tmp_path))
+        stored = Stored(b"x\n", hashlib.md5(b"x\n").hexdigest(), emulator.now())
+        emulator.objects.update({f"{PREFIX}x{n:04}.txt": stored for n in range(2500)})
+        with pytest.raises(BrokenListing, match="repeat themselves"):
+            list(world.bucket.objects(PREFIX))
 
 
 def test_a_key_that_xml_can_not_have_keeps_no_other_back(tmp_path: Path) -> None:

@@ -132,6 +132,9 @@ def test_other_bytes_under_the_same_etag_and_time_are_not_synced(data: bytes, pl
     assert judged(found) == wanted
     stored.data = data
     assert row(here, Options(deep=True)).verdict is Verdict.SYNCED
+    stored.data = data.swapcase()
+    assert row(here).verdict is not Verdict.SYNCED, "it may have been written again in the same second"
+    stored.data = data
     emulator.wait(10)
     assert row(here, Options(deep=True)).verdict is Verdict.SYNCED
     emulator.seen.clear()

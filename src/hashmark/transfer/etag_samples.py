@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from hashmark.core.errors import StoreError
 from hashmark.core.etags import is_md5, may_be_random
-from hashmark.core.model import Key, RemoteObject
+from hashmark.core.model import RemoteObject
 from hashmark.s3.bucket import Bucket
 from hashmark.s3.store_capabilities import SUPPORTED, UNKNOWN, Capability
 
@@ -39,18 +39,18 @@ class EtagSamples:
         self._probe = probe
         self._lock = threading.Lock()
 
-    def show_md5s(self, etag: str, key: Key) -> bool:
-        """Return whether this object's ETag should be an MD5, as others' are, or as the store's are known to be."""
+    def show_md5s(self, etag: str) -> bool:
+        """Return whether this ETag should be an MD5, as those of the samples are, or as the store's are known to be."""
         if self._known is not UNKNOWN:
             return self._known is SUPPORTED
         if may_be_random(etag):
             return False
         with self._lock:  # hundreds of objects may ask at once
-            return bool(self._with_md5s - {key}) or self._probed is SUPPORTED
+            return self._one_is_md5 or self._probed is SUPPORTED
 
     @functools.cached_property
-    def _with_md5s(self) -> frozenset[Key]:
-        return frozenset(sample.key for sample in self._samples if self._is_md5(sample))
+    def _one_is_md5(self) -> bool:
+        return any(map(self._is_md5, self._samples))
 
     @functools.cached_property
     def _probed(self) -> Capability:

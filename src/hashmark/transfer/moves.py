@@ -286,7 +286,7 @@ class Mover:
         if (
             etags.may_be_md5(etag)
             and not self._is_outdated(remote, base)
-            and self._samples.show_md5s(etag, action.key)
+            and self._samples.show_md5s(etag)
             and not (await self._requests.head(key)).encryption
         ):
             raise BadDigest(
