@@ -59,11 +59,45 @@ def test_an_upload_of_everything_leaves_conflicts_alone_until_they_are_included(
     manager.button("All").click()
     plan = manager.upload()
     expect(plan.locator(".lead")).to_contain_text("1 file")
-    expect(plan.get_by_text("1 file left alone")).to_be_visible()
-    expect(plan.get_by_role("listitem").filter(has_text="0002.txt")).to_contain_text("conflict")
-    plan.get_by_role("button", name=re.compile("take this disk's version")).click()
-    expect(plan.locator(".lead")).to_contain_text("2 files")
+    expect(plan.get_by_role("group").get_by_role("listitem")).to_contain_text("0002.txt")
+    expect(plan.get_by_role("checkbox", checked=True)).to_have_count(0)
+    plan.get_by_role("checkbox", name="Keep mine").check()
+    expect(plan.get_by_role("status")).to_have_text("2 files to upload")
     manager.confirm()
     manager.expect_done()
     assert site.objects() == site.on_disk()
     assert site.object("0002.txt") == b"mine, number 2\n"
+
+
+def test_what_differs_without_a_common_past_is_a_group_of_its_own_and_only_what_is_ticked_is_replaced(
+    make_site: SiteMaker, visit: Visit
+) -> None:
+    """Each file is shown with both times; nothing is ticked, and without a tick there is nothing to run."""
+
+    def prepare(site: Site) -> None:
+        for n in (7, 8, 9):
+            site.write(f"{n:04d}.txt", f"mine, number {n}\n")
+            site.put(f"{n:04d}.txt", f"theirs, number {n}\n")
+
+    site = make_site(2, prepare=prepare)
+    manager = visit(site, items=5)
+    manager.button("All").click()
+    plan = manager.upload()
+    group = plan.get_by_role("group", name=re.compile("3 files differ on both sides"))
+    expect(group.get_by_role("listitem")).to_have_count(3)
+    expect(group.get_by_role("listitem").first).to_contain_text(
+        re.compile(r":\d\d.* on this disk, .*:\d\d.* in the bucket", re.DOTALL)
+    )
+    expect(group.get_by_role("checkbox", checked=True)).to_have_count(0)
+    upload = plan.get_by_role("button", name="Upload to S3", exact=True)
+    expect(upload).to_be_disabled()
+    group.get_by_role("checkbox", name="Keep mine").check()
+    expect(group.get_by_role("checkbox", checked=True)).to_have_count(4)
+    expect(plan.get_by_role("status")).to_have_text("3 files to upload")
+    group.get_by_role("checkbox", name="0008.txt").uncheck()
+    expect(group.get_by_role("checkbox", name="Keep mine")).not_to_be_checked()
+    expect(plan.get_by_role("status")).to_have_text("2 files to upload")
+    expect(upload).to_be_enabled()
+    manager.confirm()
+    manager.expect_done()
+    assert [site.object(f"{n:04d}.txt").split(b",")[0] for n in (7, 8, 9)] == [b"mine", b"theirs", b"mine"]

@@ -148,12 +148,37 @@ def test_transfers_come_in_key_order_and_all_deletes_after_them() -> None:
 
 
 @pytest.mark.parametrize(("direction", "verb"), [(PUSH, UP), (PULL, DOWN)])
-def test_what_differs_without_a_common_past_is_replaced_where_it_was_shown(direction: Direction, verb: Verb) -> None:
-    """And nothing else is: a conflict still needs a side."""
-    rows = [status("a", Verdict.DIFFERS), status("b", Verdict.CONFLICT)]
-    plan = make_plan(rows, Policy(direction, replace_differing=True), complete=True)
-    assert [(action.verb, action.key) for action in plan.actions] == [(verb, "a")]
-    assert [left.status.key for left in plan.left_alone] == ["b"]
+def test_what_only_the_user_can_decide_is_offered_and_runs_only_if_it_is_accepted(
+    direction: Direction, verb: Verb
+) -> None:
+    """One by one: accepting one leaves the others alone, and what nobody decided is not resolved."""
+    sure = Verdict.LOCAL_ONLY if direction is PUSH else Verdict.REMOTE_ONLY
+    verdicts = {"a": Verdict.DIFFERS, "b": sure, "c": Verdict.CONFLICT, "d": Verdict.DIFFERS}
+    rows = [status(key, verdict) for key, verdict in verdicts.items()]
+    plan = make_plan(rows, Policy(direction), complete=True)
+    assert [(action.verb, action.key) for action in plan.actions] == [(verb, "b")]
+    assert [(action.verb, action.key) for action in plan.offered] == [(verb, "a"), (verb, "c"), (verb, "d")]
+    assert [left.status.key for left in plan.unresolved] == ["a", "c", "d"]
+    accepted = plan.accepting(lambda action: action.key == "a")
+    assert [(action.verb, action.key) for action in accepted.actions] == [(verb, "a"), (verb, "b")]
+    assert [left.status.key for left in accepted.unresolved] == ["c", "d"]
+    assert [action.key for action in accepted.offered] == ["c", "d"]
+
+
+@pytest.mark.parametrize("direction", [PUSH, PULL])
+def test_no_delete_and_nothing_refused_is_offered(direction: Direction) -> None:
+    """A delete that was not asked for would pass by its limit."""
+    gone = status("a", Verdict.CONFLICT)
+    gone = gone._replace(local=None) if direction is PUSH else gone._replace(remote=None)
+    rows = [gone, status("b", Verdict.REFUSED), *(status(f"s{n}") for n in range(9))]
+    for delete in (False, True):
+        assert make_plan(rows, Policy(direction, delete=delete, max_delete=0), complete=True).offered == ()
+
+
+def test_accepted_transfers_come_in_key_order_before_the_deletes() -> None:
+    rows = [status("a", Verdict.REMOTE_ONLY), status("b", Verdict.LOCAL_ONLY), status("c", Verdict.DIFFERS)]
+    plan = make_plan(rows, Policy(PUSH, delete=True, max_delete=1), complete=True).accepting(lambda _action: True)
+    assert [(a.verb, a.key) for a in plan.actions] == [(UP, "b"), (UP, "c"), (DEL_R, "a")]
 
 
 NOON_NS = 1_715_000_000 * 10**9

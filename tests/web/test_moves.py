@@ -101,6 +101,49 @@ def test_a_pull_leaves_edits_alone_unless_it_is_told_and_what_it_replaces_comes_
         assert answer.json()["error"]["hint"].startswith("Use take=")
 
 
+def differing(library: Library) -> None:
+    """Put three captions on both sides that differ without a common past."""
+    dataset = library.dataset("82")
+    for n in (7, 8, 9):
+        (dataset.path / f"{n:04d}.txt").write_text(f"mine, number {n}\n")
+        library.bucket.put(f"{dataset.prefix}{n:04d}.txt", f"theirs, number {n}\n".encode())
+
+
+@pytest.mark.parametrize(
+    ("accept", "replaced"),
+    [([], []), ([item_id("0008.txt")], [8]), (["differs"], [7, 8, 9]), (["differs", item_id("0007.txt")], [7, 8, 9])],
+)
+def test_what_differs_is_offered_with_both_times_and_replaced_only_where_it_is_accepted(
+    served: Served, library: Library, accept: list[str], replaced: list[int]
+) -> None:
+    differing(library)
+    shown = served.post("/api/datasets/82/plan", {"action": "push"}, 200)
+    assert [action["key"] for action in shown["actions"]] == ["0001.txt"]
+    assert [offer["key"] for offer in shown["offered"]] == ["0007.txt", "0008.txt", "0009.txt"]
+    assert all(offer["verdict"] == "differs" and offer["mtime"] and offer["lastModified"] for offer in shown["offered"])
+    body = {"plan": shown["plan"], "accept": accept}
+    job = served.job(served.post("/api/datasets/82/push", body, 202)["job"])
+    assert (job["filesDone"], job["failures"]) == (1 + len(replaced), [])
+    prefix = library.dataset("82").prefix
+    mine = [n for n in (7, 8, 9) if library.bucket.get(f"{prefix}{n:04d}.txt").startswith(b"mine")]
+    assert mine == replaced
+
+
+def test_only_what_a_plan_offers_can_be_accepted_and_what_changed_since_is_not_replaced(
+    served: Served, library: Library
+) -> None:
+    differing(library)
+    shown = served.post("/api/datasets/82/plan", {"action": "push"}, 200)["plan"]
+    for body in ({"plan": shown, "accept": [item_id("0001.txt")]}, {"plan": shown, "accept": ["conflict"]}):
+        assert served.ask("POST", "/api/datasets/82/push", json=body).status_code == 400
+    assert served.ask("POST", "/api/datasets/82/push", json={"accept": ["differs"]}).status_code == 400
+    key = f"{library.dataset('82').prefix}0008.txt"
+    library.bucket.put(key, b"theirs, and newer than the plan\n")
+    job = served.job(served.post("/api/datasets/82/push", {"plan": shown, "accept": ["differs"]}, 202)["job"])
+    assert [failure["key"] for failure in job["failures"]] == ["0008.txt"]
+    assert library.bucket.get(key) == b"theirs, and newer than the plan\n"
+
+
 @pytest.mark.parametrize("confirm", [0, 3, 5, -4, True, "4", 4.5, None, [4], 10**40])
 def test_a_delete_is_done_for_its_number_and_for_nothing_that_looks_like_it(
     served_plan: tuple[Served, str], confirm: object

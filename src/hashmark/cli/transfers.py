@@ -66,13 +66,11 @@ def run(direction: Direction, arguments: Namespace) -> Exit:
 
 
 def _plan(dataset: Dataset, policy: Policy, *, ask: bool, quiet: bool) -> Planned:
-    """Return the plan. The user may confirm what it refuses: to replace what differs, and too many deletes."""
+    """Return the plan. The user may confirm what it refuses: too many deletes, and to replace what differs."""
     found = _compared(dataset, quiet=quiet)
     ask = ask and sys.stdin.isatty()
-    if ask and policy.take is None:
-        policy = _confirmed(found, policy)
     try:
-        return require_match(plan_from(dataset, found, policy), policy.select)
+        planned = require_match(plan_from(dataset, found, policy), policy.select)
     except RefusedPlan as refusal:
         if refusal.deletes is None or not ask:
             raise
@@ -81,7 +79,7 @@ def _plan(dataset: Dataset, policy: Policy, *, ask: bool, quiet: bool) -> Planne
         deletes_text(planned.plan.actions, Output(sys.stderr))
         if not confirmed(refusal.message, refusal.deletes):
             raise
-        return planned
+    return _confirmed(planned) if ask and policy.take is None else planned
 
 
 def _compared(dataset: Dataset, *, quiet: bool) -> DatasetStatus:
@@ -92,13 +90,16 @@ def _compared(dataset: Dataset, *, quiet: bool) -> DatasetStatus:
         return compared(dataset, display.on_file, display.on_read)
 
 
-def _confirmed(found: DatasetStatus, policy: Policy) -> Policy:
-    """Show the selected files that differ without a common past, and return the policy with the user's answer."""
-    rows = [row for row in found.files if row.verdict is Verdict.DIFFERS and policy.selects(row.key)]
+def _confirmed(planned: Planned) -> Planned:
+    """Show the selected files that differ without a common past, and return the plan with the user's answer."""
+    rows = [action.status for action in planned.plan.offered if action.status.verdict is Verdict.DIFFERS]
     if not rows:
-        return policy
+        return planned
     differing_text(rows, Output(sys.stderr))
-    return replace(policy, replace_differing=confirmed(_question(len(rows), policy.direction), len(rows)))
+    if not confirmed(_question(len(rows), planned.plan.direction), len(rows)):
+        return planned
+    accepted = planned.plan.accepting(lambda action: action.status.verdict is Verdict.DIFFERS)
+    return replace(planned, plan=accepted)
 
 
 def _question(count: int, direction: Direction) -> str:

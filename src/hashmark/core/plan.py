@@ -7,13 +7,13 @@ Deletes are refused on any doubt. Knows nothing about how an action is carried o
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from hashmark.core.errors import RefusedPlan, UsageError
-from hashmark.core.model import FileStatus, Key, Verdict
+from hashmark.core.model import FileStatus, Key, Verdict, key_bytes
 
 
 class Direction(StrEnum):
@@ -103,8 +103,8 @@ def _near(glob: str, keys: Sequence[str]) -> str | None:
 class Policy:
     """What the user requested: a push or a pull, and of which keys (`select` and `keys` as in `Selection`).
 
-    Files that differ without a common past are replaced only by `take`, or with `replace_differing`, which says that
-    the user was shown them. `max_delete` is the number of deletes that the user allows; the default is a tenth of the
+    Files that differ without a common past are replaced only by `take`, or where the user accepts what the plan offers
+    (`Plan.accepting`). `max_delete` is the number of deletes that the user allows; the default is a tenth of the
     side that loses files.
 
     Raises:
@@ -115,7 +115,6 @@ class Policy:
     take: Side | None = None
     delete: bool = False
     max_delete: int | None = None
-    replace_differing: bool = False
     select: tuple[str, ...] = ()
     keys: frozenset[str] | None = None
 
@@ -166,14 +165,31 @@ class LeftAlone:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The actions in order: transfers by key, then deletes by key."""
+    """The actions in order: transfers by key, then deletes by key.
+
+    `offered` are the transfers that would resolve files of `left_alone` and that only the user can decide: they run
+    only if they are accepted.
+    """
 
     direction: Direction
     actions: tuple[Action, ...]
     left_alone: tuple[LeftAlone, ...]
+    offered: tuple[Action, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Plan: {self.direction}, {len(self.actions)} actions, {len(self.left_alone)} left alone>"
+
+    def accepting(self, accepts: Callable[[Action], bool]) -> Plan:
+        """Return the plan with those of the `offered` actions that the user accepts; the others stay left alone."""
+        accepted = {action.key: action for action in self.offered if accepts(action)}
+        moves = [action for action in self.actions if action.verb not in DELETES]
+        deletes = [action for action in self.actions if action.verb in DELETES]
+        return replace(
+            self,
+            actions=(*sorted([*moves, *accepted.values()], key=lambda action: key_bytes(action.key)), *deletes),
+            left_alone=tuple(left for left in self.left_alone if left.status.key not in accepted),
+            offered=tuple(action for action in self.offered if action.key not in accepted),
+        )
 
     @property
     def unresolved(self) -> tuple[LeftAlone, ...]:
@@ -235,19 +251,21 @@ def make_plan(statuses: Iterable[FileStatus], policy: Policy, *, complete: bool)
     moves: list[Action] = []
     deletes: list[Action] = []
     left: list[LeftAlone] = []
+    offered: list[Action] = []
     for row in rows:
         if row.verdict is Verdict.SYNCED or not policy.selects(row.key):
             continue
         decided = _decide(row, policy)
         if isinstance(decided, LeftAlone):
             left.append(decided)
+            offered += _offers(row, policy)
         elif decided.verb in DELETES:
             deletes.append(decided)
         else:
             moves.append(decided)
     if deletes:
         _check_deletes(rows, deletes, policy, complete=complete)
-    return Plan(policy.direction, (*moves, *deletes), tuple(left))
+    return Plan(policy.direction, (*moves, *deletes), tuple(left), tuple(offered))
 
 
 def _decide(row: FileStatus, policy: Policy) -> Action | LeftAlone:
@@ -263,8 +281,6 @@ def _decide(row: FileStatus, policy: Policy) -> Action | LeftAlone:
         where = "only in the bucket" if push else "only on disk"
         return LeftAlone(row, f"{where}; --delete would remove it")
     winner = WINNER[policy.direction]
-    if verdict is Verdict.DIFFERS and policy.replace_differing:
-        return _take(row, policy)
     if verdict in _NEEDS_A_SIDE[policy.direction]:
         newer = newer_side(row) if policy.take is Side.NEWER else None
         if winner in {policy.take, newer}:
@@ -274,6 +290,14 @@ def _decide(row: FileStatus, policy: Policy) -> Action | LeftAlone:
     why = f"{_WHY_LEFT[verdict]} ({row.reason})" if row.reason else _WHY_LEFT[verdict]
     effect = "bring it back" if verdict in _DELETED else "overwrite it"
     return LeftAlone(row, f"{why}; --take {winner} would {effect}")
+
+
+def _offers(row: FileStatus, policy: Policy) -> Iterable[Action]:
+    """Yield the transfer that would resolve a file that was left alone, if the user may decide it. Never a delete."""
+    if row.verdict in _NEEDS_A_SIDE[policy.direction]:
+        taken = _take(row, replace(policy, delete=False))
+        if isinstance(taken, Action):
+            yield taken
 
 
 def newer_side(row: FileStatus) -> Side | None:

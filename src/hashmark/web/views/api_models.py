@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hashmark.core.model import Verdict
 from hashmark.core.plan import Location, Side
 
 ItemId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
@@ -33,6 +34,10 @@ class MoveBody(SelectionBody):
 
     plan: str | None = None
     take: Annotated[Side | None, Field(description="Whose content wins: `mine` to push, `theirs` to pull.")] = None
+    accept: Annotated[
+        list[ItemId | Verdict],
+        Field(description="Of the plan's `offered` files, those to move: their ids, or a verdict for all of it."),
+    ] = []
 
 
 class DeleteBody(RequestBody):

@@ -19,8 +19,8 @@ from hashmark._version import __version__
 from hashmark.core.display import printable
 from hashmark.core.ignored import root_text
 from hashmark.core.model import Verdict
-from hashmark.core.plan import DELETES, Direction
-from hashmark.core.vocabulary import CAPTION_ISSUES, COLOURS, EMPTY, grade, pair_colour, why
+from hashmark.core.plan import DELETES, Action, Direction, local_time, remote_time
+from hashmark.core.vocabulary import ATTENTION, CAPTION_ISSUES, COLOURS, EMPTY, grade, pair_colour, why
 from hashmark.search.items import item_id
 from hashmark.search.query import HELP
 from hashmark.web.session.jobs import MAX_REFUSED_SHOWN, Job
@@ -91,6 +91,12 @@ def iso(seconds: float | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds") if seconds else ""
 
 
+def times(action: Action) -> dict[str, str | None]:
+    """Return the times of a file on both sides for `datetime=`; None where there is none."""
+    found = {"on this disk": local_time(action.status), "in the bucket": remote_time(action.status)}
+    return {where: at.isoformat(timespec="seconds") if at else None for where, at in found.items()}
+
+
 def duration(seconds: float | None) -> str:
     """Return a duration such as `4 s`, `3 min` or `1 h 5 min`."""
     if seconds is None:
@@ -113,7 +119,7 @@ def templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update({f.__name__: f for f in (duration, grade, iso, item_id, printable, why)})
+    environment.filters.update({f.__name__: f for f in (duration, grade, iso, item_id, printable, times, why)})
     environment.filters.update(
         colour=lambda verdict: pair_colour(verdict, None),
         size=decimal,
@@ -162,6 +168,10 @@ async def plan_dialog(services: ServicesDep, live: DatasetDep, plan: str) -> str
     if planned is None or planned.dataset.name != live.dataset.name:
         raise NotFound("This plan was already run or has expired.", "Make a new one.")
     actions, direction = planned.plan.actions, planned.plan.direction
+    offered: dict[Verdict, list[Action]] = {verdict: [] for verdict in ATTENTION}
+    for action in planned.plan.offered:
+        offered[action.status.verdict].append(action)
+    decided = {action.key for action in planned.plan.offered}
     newer = {Verdict.REMOTE_CHANGED, Verdict.CONFLICT}
     if direction is not Direction.PUSH:
         newer.add(Verdict.LOCAL_CHANGED)
@@ -174,7 +184,8 @@ async def plan_dialog(services: ServicesDep, live: DatasetDep, plan: str) -> str
         moves=[a for a in actions if a.verb not in DELETES],
         differing=[a for a in actions if a.status.verdict is Verdict.DIFFERS],
         overwritten=[a for a in actions if a.status.verdict in newer],
-        left=planned.plan.left_alone,
+        left=[row for row in planned.plan.left_alone if row.status.key not in decided],
+        offered={verdict: rows for verdict, rows in offered.items() if rows},
         direction=direction,
     )
 

@@ -16,9 +16,10 @@ from hashmark.core.lint.facts import Trainer
 from hashmark.core.lint.findings import Finding
 from hashmark.core.model import FileStatus, Kind
 from hashmark.core.pairs import Pair
+from hashmark.core.plan import Action, local_time, remote_time
 from hashmark.core.report import problem_json
 from hashmark.core.vocabulary import VERDICTS, grade, reason_of, why
-from hashmark.search.items import Item
+from hashmark.search.items import Item, item_id
 from hashmark.search.query import tag_search
 from hashmark.web.session.live_dataset import LiveDataset
 from hashmark.web.session.pictures import picture_version
@@ -147,6 +148,20 @@ def _file(row: FileStatus) -> dict[str, Any]:
         "reason": reason_of(row),
         "local": {"size": local.size, "md5": local.md5, "mtime": local.stamp.mtime_ns / 1e9} if local else None,
         "remote": {"size": remote.size, "etag": remote.etag, "lastModified": remote.last_modified} if remote else None,
+    }
+
+
+def offered_json(action: Action) -> dict[str, Any]:
+    """Return a file that a plan offers to move, with the times of both sides in seconds since the epoch."""
+    here, there = local_time(action.status), remote_time(action.status)
+    return {
+        "id": item_id(action.key),
+        "action": action.verb,
+        "key": printable(action.key),
+        "verdict": action.status.verdict,
+        "size": action.size,
+        "mtime": here.timestamp() if here else None,
+        "lastModified": there.timestamp() if there else None,
     }
 
 

@@ -1,12 +1,33 @@
 // Shows what would be done before it is done: the server plans, the reader confirms, the server runs that plan.
 import { datasetId, fragment, ofDataset, send } from "./api.ts";
 import { dialog } from "./sheet.ts";
+import { showTimes } from "./times.ts";
 import { trying } from "./toast.ts";
 
 export type Action = "push" | "pull" | "delete";
 export type Take = "mine" | "theirs" | null;
 
 const SIDES: Record<string, string> = { both: "disk and bucket", disk: "disk only", bucket: "bucket only" };
+
+const VERBS: Record<Action, string> = { push: "upload", pull: "download", delete: "delete" };
+
+/** Return the number of files in a group; it lists fewer boxes than files where there are very many. */
+function countOf(offer: HTMLElement): number {
+  return Number(offer.dataset["count"]);
+}
+
+function filesOf(offer: HTMLElement): HTMLInputElement[] {
+  return [...offer.querySelectorAll<HTMLInputElement>(".files input")];
+}
+
+function isWhole(offer: HTMLElement): boolean {
+  return offer.querySelector<HTMLInputElement>("[data-all]")?.checked ?? false;
+}
+
+/** Return the ids of the ticked files of a group. */
+function tickedOf(offer: HTMLElement): string[] {
+  return filesOf(offer).flatMap((file) => (file.checked ? [file.value] : []));
+}
 
 /** The dialog of one plan at a time. */
 export class Plans {
@@ -21,15 +42,13 @@ export class Plans {
       event.preventDefault();
       void this.run();
     });
-    this.dialog.addEventListener("click", (event) => {
-      const take = (event.target as Element).closest<HTMLElement>("[data-act=take]");
-      if (take) void this.open(this.action, this.items, take.dataset["side"] as Take);
-    });
     this.dialog.addEventListener("input", (event) => {
       if ((event.target as Element).id === "confirm") this.check();
     });
     this.dialog.addEventListener("change", (event) => {
-      const target = event.target as HTMLSelectElement;
+      const target = event.target as HTMLSelectElement | HTMLInputElement;
+      const offer = target.closest<HTMLElement>(".offer");
+      if (offer) this.tick(offer, target as HTMLInputElement);
       if (target.id !== "where") return;
       this.where = target.value;
       void this.open(this.action, this.items, null);
@@ -65,8 +84,10 @@ export class Plans {
       return;
     }
     this.body.replaceChildren(...drawn);
+    showTimes(this.body);
     if (this.action === "delete") this.offerSides();
-    const first = ["#confirm", "[type=submit]", "footer button"].map((what) => this.body.querySelector<HTMLElement>(what));
+    if (this.body.querySelector(".offer")) this.count();
+    const first = ["#confirm", "[type=submit]:not(:disabled)", "footer button"].map((what) => this.body.querySelector<HTMLElement>(what));
     first.find((element) => element !== null)?.focus();
   }
 
@@ -81,6 +102,32 @@ export class Plans {
     this.body.querySelector("header")?.after(label);
   }
 
+  /** Tick all files of a group with its first box, or that box once all files are ticked. */
+  private tick(offer: HTMLElement, changed: HTMLInputElement): void {
+    const all = offer.querySelector<HTMLInputElement>("[data-all]");
+    if (!all) return;
+    const files = filesOf(offer);
+    if (changed === all) for (const file of files) file.checked = all.checked;
+    else all.checked = files.length === countOf(offer) && files.every((file) => file.checked);
+    all.indeterminate = !all.checked && files.some((file) => file.checked);
+    this.count();
+  }
+
+  /** Say how many files run, and allow to run them if there are any. */
+  private count(): void {
+    const form = this.body.querySelector("form");
+    let files = Number(form?.dataset["files"]);
+    for (const offer of this.offers()) files += isWhole(offer) ? countOf(offer) : tickedOf(offer).length;
+    const said = this.body.querySelector("#chosen");
+    if (said) said.textContent = `${files.toLocaleString("en")} ${files === 1 ? "file" : "files"} to ${VERBS[this.action]}`;
+    const submit = this.body.querySelector<HTMLButtonElement>("[type=submit]");
+    if (submit) submit.disabled = files === 0;
+  }
+
+  private offers(): HTMLElement[] {
+    return [...this.body.querySelectorAll<HTMLElement>(".offer")];
+  }
+
   private check(): void {
     const form = this.body.querySelector("form");
     const typed = this.body.querySelector<HTMLInputElement>("#confirm")?.value.trim();
@@ -93,7 +140,8 @@ export class Plans {
     const submit = this.body.querySelector<HTMLButtonElement>("[type=submit]");
     if (!form || !submit || submit.disabled) return;
     submit.disabled = true;
-    const confirm = this.action === "delete" ? { confirm: Number(form.dataset["deletes"]) } : {};
+    const accept = this.offers().flatMap((offer) => (isWhole(offer) ? [offer.dataset["verdict"]] : tickedOf(offer)));
+    const confirm = this.action === "delete" ? { confirm: Number(form.dataset["deletes"]) } : { accept };
     const started = await trying(() =>
       send<{ job: string }>("POST", ofDataset(this.action), { plan: form.dataset["plan"], ...confirm }),
     );

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Collection
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -13,22 +14,28 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from hashmark.actions.move import Planned, plan, plan_delete
 from hashmark.core.errors import RefusedPlan, UsageError
 from hashmark.core.events import to_json
-from hashmark.core.plan import WINNER, Direction, Location, Policy, Side
+from hashmark.core.plan import WINNER, Action, Direction, Location, Policy, Side
+from hashmark.search.items import item_id
 from hashmark.web.session.jobs import JOB_NAMES, DatasetBusy, EventFeed, Job
 from hashmark.web.session.live_dataset import LiveDataset
 from hashmark.web.session.services import Services
 from hashmark.web.views.api.dependencies import DatasetDep, ServicesDep, keys_of
 from hashmark.web.views.api.responses import ERRORS, NotFound, answer
 from hashmark.web.views.api_models import DeleteBody, JobStarted, MoveBody, PlanBody, SelectionBody
+from hashmark.web.views.serializers import offered_json
 
 router = APIRouter(prefix="/api", tags=["moves"], responses=ERRORS)
 
 
 @router.post("/datasets/{dataset}/plan")
 async def make_plan(services: ServicesDep, live: DatasetDep, body: PlanBody) -> Response:
-    """Compare again and return what would be done, what would be left alone, and why. Nothing is done."""
+    """Compare again and return what would be done, what would be left alone, and why. Nothing is done.
+
+    `offered` are the files left alone that only the user can decide: they are moved if the run says to `accept` them.
+    """
     planned = await _plan(services, live, body)
-    return answer({"plan": services.plans.put(planned), **planned.to_json()})
+    offered = [offered_json(action) for action in planned.plan.offered]
+    return answer({"plan": services.plans.put(planned), **planned.to_json(), "offered": offered})
 
 
 @router.post("/datasets/{dataset}/push", status_code=202, response_model=JobStarted)
@@ -61,11 +68,13 @@ async def verify(services: ServicesDep, live: DatasetDep, body: SelectionBody) -
 
 async def _move(services: Services, live: LiveDataset, body: MoveBody, direction: Direction) -> Response:
     if body.plan is not None:
-        return _run(services, body.plan, _shown_plan(services, live, body.plan, direction))
+        return _run(services, body.plan, _accepting(_shown_plan(services, live, body.plan, direction), body.accept))
+    if body.accept:
+        raise UsageError("Only what a plan offers can be accepted.", "Make a plan first, and run it by its id.")
     if (running := services.jobs.running(live.dataset)) is not None:
         raise DatasetBusy(running)
     wanted = PlanBody(action=direction.value, items=body.items, take=body.take)
-    planned = await _plan(services, live, wanted, is_shown=False)
+    planned = await _plan(services, live, wanted)
     return answer({"job": services.jobs.run_plan(planned).id}, 202)
 
 
@@ -76,14 +85,32 @@ def _shown_plan(services: Services, live: LiveDataset, plan_id: str, direction: 
     return planned
 
 
+def _accepting(planned: Planned, accept: Collection[str]) -> Planned:
+    """Return the plan with those of its offered files that are named, by their ids or by their verdicts.
+
+    Raises:
+        UsageError: a name stands for none of them.
+    """
+    wanted, used = frozenset(accept), set[str]()
+
+    def accepts(action: Action) -> bool:
+        named = wanted & {item_id(action.key), str(action.status.verdict)}
+        used.update(named)
+        return bool(named)
+
+    plan = planned.plan.accepting(accepts)
+    if unknown := sorted(wanted - used):
+        raise UsageError(f"This plan does not offer '{unknown[0]}'.", "Use ids or verdicts of its `offered` files.")
+    return replace(planned, plan=plan)
+
+
 def _run(services: Services, plan_id: str, planned: Planned) -> Response:
     job = services.jobs.run_plan(planned)
     services.plans.discard(plan_id)
     return answer({"job": job.id}, 202)
 
 
-async def _plan(services: Services, live: LiveDataset, body: PlanBody, *, is_shown: bool = True) -> Planned:
-    """Make a plan. One that is shown before it runs contains what differs without a common past."""
+async def _plan(services: Services, live: LiveDataset, body: PlanBody) -> Planned:
     _require_bucket(services, live)
     keys = keys_of(live, body.items)
     run = services.background.run_long
@@ -92,8 +119,7 @@ async def _plan(services: Services, live: LiveDataset, body: PlanBody, *, is_sho
     direction = Direction(body.action)
     if body.take not in {None, WINNER[direction], Side.NEWER}:
         raise UsageError(f"{direction} does not support take={body.take}.", f"Use take={WINNER[direction]} or newer.")
-    policy = Policy(direction, take=body.take, replace_differing=is_shown and body.take is None, keys=keys)
-    return await run(plan, live.dataset, policy)
+    return await run(plan, live.dataset, Policy(direction, take=body.take, keys=keys))
 
 
 def _require_bucket(services: Services, live: LiveDataset) -> None:
