@@ -105,6 +105,29 @@ def test_hidden_and_ignored_folders_of_the_bucket_are_named(
     assert document["ignored"] == [{"reason": "hidden-folder-in-bucket", "count": 1, "names": [".git/"]}]
 
 
+def test_objects_beside_the_datasets_are_named(shell: Shell, seaweedfs: Store, prefix: str, tmp_path: Path) -> None:
+    write_pairs(shell.cwd, "82_stellar_sketch", 1)
+    assert shell("push", "82").status == 0
+    (tmp_path / "x").write_bytes(b"x")
+    for name in ("lost.png", "lost.txt"):
+        aws(seaweedfs, "s3", "cp", tmp_path / "x", f"s3://{BUCKET}/{prefix}/{name}")
+    ran = shell("status")
+    assert "2 objects beside the datasets in the bucket (lost.png, lost.txt)" in ran.out
+    assert ran.status == 0
+    document = shell("status", "--json").json
+    assert document["ignored"] == [{"reason": "object", "count": 2, "names": ["lost.png", "lost.txt"]}]
+
+
+def test_objects_of_a_dataset_with_the_librarys_own_prefix_are_not_beside_it(
+    shell: Shell, seaweedfs: Store, prefix: str, tmp_path: Path
+) -> None:
+    settings = shell.cwd / "hashmark.toml"
+    settings.write_text(f'{settings.read_text()}\n[datasets."82_stellar_sketch"]\nprefix = ""\n')
+    write_pairs(shell.cwd, "82_stellar_sketch", 1)
+    assert shell("push", "82").status == 0
+    assert "beside the datasets" not in shell("status").out
+
+
 def test_an_empty_dataset_and_an_empty_library_are_said_to_be_empty(shell: Shell) -> None:
     ran = shell("status")
     assert (ran.status, "No datasets in" in ran.out, shell("status", "--json").json["inSync"]) == (0, True, False)

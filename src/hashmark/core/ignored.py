@@ -43,6 +43,7 @@ ROOT_REASONS: Mapping[str, _Reason] = {
     "file": _Reason("file beside the datasets", "files beside the datasets"),
     "hidden-folder": _Reason("hidden folder", "hidden folders"),
     "hidden-folder-in-bucket": _Reason("hidden folder of the bucket", "hidden folders of the bucket"),
+    "object": _Reason("object beside the datasets in the bucket", "objects beside the datasets in the bucket"),
     "settings": _Reason("folder by `ignore` in hashmark.toml", "folders by `ignore` in hashmark.toml"),
     "cache-folder": _Reason(
         "folder named like a trainer's cache, without an image directly in it",

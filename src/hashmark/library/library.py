@@ -47,6 +47,8 @@ class Library:
         self._unknown: list[Problem] = []
         self._bucket_folders: list[str] = []
         """The folders of the bucket, once they were listed."""
+        self._objects_beside = IgnoredNames()
+        """Objects of the bucket that lie in none of them, and in no dataset."""
         self._embedded: EmbeddedBucket | None = None
         self._owners = own_users() | {_owner(root / SETTINGS)}
         """The users who may own hashmark's folder: those of the settings, which were read."""
@@ -234,7 +236,11 @@ class Library:
         """
         prefix = f"{self.settings.remote.prefix}/" if self.settings.remote.prefix else ""
         local = {dataset.name: dataset.prefix for dataset in self.datasets()}
-        folders = self._bucket_folders = self.bucket.folders(prefix)
+        beside = IgnoredNames()
+        folders = self._bucket_folders = self.bucket.folders(prefix, beside.add)
+        # A dataset may have the library's own prefix; they are then part of it.
+        named = self._named(sorted({*local, *self.settings.prefixes}))
+        self._objects_beside = IgnoredNames() if prefix in {dataset.prefix for dataset in named} else beside
         self._unknown = unknown_datasets(self.settings, self._root().folders, folders)
         ignores = self.settings.pairing.ignores_by_settings
         found = [n for n in folders if not n.startswith(".") and not ignores(f"{n}/")]
@@ -251,6 +257,8 @@ class Library:
         for reason, name in [*self._root().ignored, *(("hidden-folder-in-bucket", name) for name in hidden)]:
             if reason != "cache-folder" or name not in self._bucket_folders:
                 found.setdefault(reason, IgnoredNames()).add([name if reason == "file" else f"{name}/"])
+        if self._objects_beside.count:
+            found["object"] = self._objects_beside
         return found
 
     def require_in_sync(self, *names: str) -> None:

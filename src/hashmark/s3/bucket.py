@@ -86,9 +86,9 @@ class Bucket:
         """
         return list_objects(self.client, prefix, hints, eager=eager)
 
-    def folders(self, prefix: str) -> list[str]:
-        """Return the names of the folders directly under `prefix`."""
-        return list_folders(self.client, prefix)
+    def folders(self, prefix: str, on_files: Callable[[list[str]], None] = lambda _names: None) -> list[str]:
+        """Return the names of the folders directly under `prefix`. `on_files` gets those of objects beside them."""
+        return list_folders(self.client, prefix, on_files)
 
     def attributes(self, key: str) -> Attributes:
         """Return the ETag and the part sizes of an object, a thousand parts per request.

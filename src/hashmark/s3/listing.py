@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
 from hashmark.core.errors import BrokenListing, StoreError
+from hashmark.core.keys import is_folder_marker
 from hashmark.core.model import Key, RemoteObject, key_bytes
 from hashmark.s3.client import Client
 from hashmark.s3.exchange import Answer
@@ -68,13 +69,18 @@ def list_objects(
     return checked(rows, what) if client.endpoint.is_aws else reordered(rows, what)
 
 
-def list_folders(client: Client, prefix: str) -> list[str]:
+def list_folders(client: Client, prefix: str, on_files: Callable[[list[str]], None] = lambda _names: None) -> list[str]:
     """Return the names of the folders directly under `prefix` (which ends in `/` or is empty), in byte order.
+
+    `on_files` gets the names of the objects that lie beside them, a page at a time.
 
     Raises:
         StoreError: as `list_objects`.
     """
-    found = {folder for page in _pages(client, prefix, delimiter="/") for folder in page.folders}
+    found: set[str] = set()
+    for page in _pages(client, prefix, delimiter="/"):
+        found.update(page.folders)
+        on_files([row.key for row in page.objects if not is_folder_marker(row.key)])
     return sorted((folder[len(prefix) : -1] for folder in found), key=key_bytes)
 
 
