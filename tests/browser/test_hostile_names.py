@@ -53,6 +53,9 @@ def test_row_40_names_and_captions_with_markup_are_text_everywhere_and_run_nothi
     plan = manager.upload()
     plan.locator("summary", has_text=re.compile(r"\d+ files")).click()
     expect(plan.get_by_role("listitem").filter(has_text=NAME).first).to_be_visible()
+    offered = plan.locator(".offer")  # nothing shows which side of it is newer
+    expect(offered.get_by_role("listitem")).to_contain_text("<img src=x onerror=alert(1)>.txt")
+    offered.get_by_role("checkbox").first.check()
     manager.confirm()
     manager.expect_done()
     assert site.objects() == site.on_disk()

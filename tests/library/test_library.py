@@ -177,7 +177,7 @@ def test_a_dataset_of_the_settings_that_is_nowhere_is_told_with_the_nearest(root
     settings = settings.replace("[datasets.9_deep]", '[datasets.9_deep]\nprefix = "old/9"')
     make(root, "82_sketch", "12_here", settings=settings)
     library = Library.open(root)
-    library.__dict__["bucket"] = SimpleNamespace(folders=lambda _prefix: ["7_far", "old"])
+    library.__dict__["bucket"] = SimpleNamespace(folders=lambda _prefix, _on_files: ["7_far", "old"])
     assert library.warnings() == []
     library.remote_only()
     told = {problem.key: problem.message for problem in library.warnings()}
