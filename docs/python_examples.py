@@ -63,6 +63,11 @@ def clean_captions(library: Library) -> int:
     return len(applied.outcome.done)
 
 
+def what_to_do_for_kohya(dataset: Dataset) -> dict[str, list[str]]:
+    """Return the files of each finding for one trainer, with what to do about it."""
+    return {finding.claim.do: list(finding.keys) for finding in hashmark.lint(dataset, "kohya").findings}
+
+
 def words_that_differ(dataset: Dataset) -> dict[str, list[str]]:
     """Return for each caption that differs the words that only the disk has."""
     return {

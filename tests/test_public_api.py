@@ -20,11 +20,12 @@ DOCS = Path(__file__).parent.parent
 
 
 def test_the_public_names_are_these() -> None:
-    values = "Applied CaptionDiff Check Dataset DatasetStatus Direction Evidence FileStatus HashmarkError JobState Kind"
+    values = "Applied CaptionDiff Check Dataset DatasetStatus Direction Evidence FileStatus Finding HashmarkError"
     more = (
-        "Library Location NotInSync Planned Preview RestoreResult Result Side TrashEntry UndoResult Verdict __version__"
+        "JobState Kind Library LintReport Location NotInSync Planned Preview RestoreResult Result Side TrashEntry "
+        "UndoResult Verdict __version__"
     )
-    compare = "apply clean delete diff doctor init ls_remote plan plan_delete preview pull push run status"
+    compare = "apply clean delete diff doctor init lint ls_remote plan plan_delete preview pull push run status"
     trash = "trash_empty trash_list trash_restore undo verify"
     assert hashmark.__all__ == f"{values} {more} {compare} {trash}".split()
     for name in hashmark.__all__:

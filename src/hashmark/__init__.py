@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hashmark.actions.move import Planned, Result
     from hashmark.core.errors import HashmarkError, NotInSync
     from hashmark.core.events import JobState
+    from hashmark.core.lint.findings import Finding, LintReport
     from hashmark.core.model import Evidence, FileStatus, Kind, Verdict
     from hashmark.core.plan import Direction, Location, Side
     from hashmark.core.report import DatasetStatus
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from hashmark.library.library import Library
     from hashmark.public.caption_cleaning import apply, clean, preview, undo
     from hashmark.public.comparing import diff, status, verify
+    from hashmark.public.linting import lint
     from hashmark.public.moving import delete, plan, plan_delete, pull, push, run
     from hashmark.public.trashed import trash_empty, trash_list, trash_restore
     from hashmark.trash.contents import TrashEntry
@@ -49,10 +51,12 @@ __all__ = [
     "Direction",
     "Evidence",
     "FileStatus",
+    "Finding",
     "HashmarkError",
     "JobState",
     "Kind",
     "Library",
+    "LintReport",
     "Location",
     "NotInSync",
     "Planned",
@@ -70,6 +74,7 @@ __all__ = [
     "diff",
     "doctor",
     "init",
+    "lint",
     "ls_remote",
     "plan",
     "plan_delete",
@@ -103,6 +108,7 @@ _HOMES = {
     ),
     "hashmark.core.errors": ("HashmarkError", "NotInSync"),
     "hashmark.core.events": ("JobState",),
+    "hashmark.core.lint.findings": ("Finding", "LintReport"),
     "hashmark.core.model": (
         "Evidence",
         "FileStatus",
@@ -128,6 +134,7 @@ _HOMES = {
         "status",
         "verify",
     ),
+    "hashmark.public.linting": ("lint",),
     "hashmark.public.moving": (
         "delete",
         "plan",

@@ -76,5 +76,8 @@ def test_cleaning_and_deleting(examples: ModuleType, library: Library) -> None:
     fill(library.dataset("82"), {"0000.txt": b"a,  b, a\n"})
     assert examples.clean_captions(library) == 1
     assert (library.dataset("82").path / "0000.txt").read_bytes() == b"a,  b, a\n"
+    (library.dataset("82").path / "0001.txt").rename(library.dataset("82").path / "lone.txt")
+    assert ["lone.txt"] in examples.what_to_do_for_kohya(library.dataset("82")).values()
+    (library.dataset("82").path / "lone.txt").rename(library.dataset("82").path / "0001.txt")
     assert examples.delete_and_restore(library) == 4
     assert set(pairs()) == {row.key for row in hashmark.ls_remote(library.dataset("82"))}

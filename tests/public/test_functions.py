@@ -235,6 +235,35 @@ def test_diff_takes_one_key_or_several(dataset: Dataset) -> None:
     assert [found.status.key for found in hashmark.diff(dataset, "0001.png")] == ["0001.txt"]
 
 
+def test_lint_takes_one_trainer_or_several_and_reports_its_images(dataset: Dataset) -> None:
+    fill(dataset, {"0000.txt": b"", "lone.txt": b"without an image"})
+    (dataset.path / "0001.txt").unlink()
+    seen: list[int] = []
+    found = hashmark.lint(dataset, "kohya", on_progress=lambda state: seen.append(state.files_done))
+    images = len(list(dataset.path.glob("*.png")))
+    assert [str(trainer) for trainer in found.trainers] == ["kohya"]
+    assert {finding.trainer for finding in found.findings} <= {None, "kohya"}
+    assert "0001.png" in {key for finding in found.findings for key in finding.keys}
+    assert seen[-1] == images > 0
+    assert [str(trainer) for trainer in hashmark.lint(dataset, ["musubi", "kohya"]).trainers] == ["musubi", "kohya"]
+    assert len(hashmark.lint(dataset).trainers) == 6
+    assert repr(found).startswith("<LintReport 82_stellar_sketch: ")
+    assert all(len(repr(finding)) < 200 for finding in found.findings)
+
+
+def test_lint_refuses_what_it_does_not_understand(dataset: Dataset) -> None:
+    with pytest.raises(ValueError, match="trainers is one of 'kohya'"):
+        hashmark.lint(dataset, "koyha")
+    with pytest.raises(ValueError, match="trainers is empty"):
+        hashmark.lint(dataset, [])
+    with pytest.raises(TypeError, match="A dataset is needed"):
+        hashmark.lint("82")  # type: ignore[arg-type]
+    cancel = threading.Event()
+    cancel.set()
+    with pytest.raises(HashmarkError, match="cancelled"):
+        hashmark.lint(dataset, cancel=cancel)
+
+
 # --- what is printed -----------------------------------------------------------------------------------------------
 
 

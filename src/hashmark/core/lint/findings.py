@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from hashmark.core.display import printable
+from hashmark.core.display import printable, shortened
 from hashmark.core.lint.checks import CHECKS, Hits
 from hashmark.core.lint.claim import Claim, Severity
 from hashmark.core.lint.claims import CLAIMS
@@ -29,6 +29,9 @@ class Finding:
     keys: tuple[str, ...]
     claim: Claim
     details: Hits = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Finding {self.code}, {self.trainer or 'every trainer'}: {len(self.keys)} files>"
 
     @property
     def severity(self) -> Severity:
@@ -66,6 +69,9 @@ class LintReport:
     notes: tuple[Finding, ...]
     health: CaptionHealth
     problems: tuple[Problem, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<LintReport {shortened(self.name)}: {len(self.findings)} findings, {len(self.notes)} notes>"
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, as documented for `lint --json`."""
