@@ -51,7 +51,8 @@ def test_a_job_that_ends_within_a_look_is_followed_by_another_look(library: Libr
         between.holds = lambda request: lists(request) and not between.held.is_set()
         served.post("/api/datasets/82/check", {}, 202)
         assert between.held.wait(30)
-        assert served.job(served.post("/api/datasets/82/push", {"plan": plan}, 202)["job"])["filesDone"] == 1
+        accepted = {"plan": plan, "accept": ["differs"]}
+        assert served.job(served.post("/api/datasets/82/push", accepted, 202)["job"])["filesDone"] == 1
         old = served.get("/api/datasets/82")["checking"]["since"]
         between.go.set()
         wait_for(lambda: served.get("/api/datasets/82")["checkedAt"] > old)

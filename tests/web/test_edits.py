@@ -121,7 +121,8 @@ def test_what_was_seen_before_a_job_that_has_ended_by_now_is_not_shown_over_what
         between.holds = lambda request: lists(request) and not between.held.is_set()
         served.post("/api/datasets/82/check", {}, 202)
         assert between.held.wait(60)
-        assert served.job(served.post("/api/datasets/82/push", {"plan": plan}, 202)["job"])["filesDone"] == 1
+        accepted = {"plan": plan, "accept": ["differs"]}
+        assert served.job(served.post("/api/datasets/82/push", accepted, 202)["job"])["filesDone"] == 1
         assert verdicts(served, fresh=False)["0001.txt"] == "synced"
         between.down = True
         between.go.set()
