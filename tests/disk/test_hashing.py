@@ -53,11 +53,8 @@ def fixture_together(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     return bool(request.param == "together")
 
 
-@pytest.fixture(name="one_by_one")
-def fixture_one_by_one(together: bool) -> None:
-    """Run a test only without the kernel."""
-    if together:
-        pytest.skip("it replaces `hash_file`, which is not called for files that the kernel hashes")
+ONE_BY_ONE = pytest.mark.parametrize("together", ["one by one"], indirect=True)
+"""Runs a test only without the kernel: it replaces `hash_file`, which the kernel does not call."""
 
 
 def md5(data: bytes) -> str:
@@ -221,7 +218,7 @@ def test_a_file_without_read_permission_has_its_trouble_told() -> None:
     assert (found.file.md5, found.file.trouble) == (None, "cannot be read: Permission denied")
 
 
-@pytest.mark.usefixtures("one_by_one")
+@ONE_BY_ONE
 def test_a_file_that_changes_meanwhile_is_reported_and_not_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -317,7 +314,7 @@ def endless(taken: Iterator[int]) -> Iterator[LocalFile]:
         yield LocalFile(Key(f"{number}"), Stamp(0, 0, 0, 0, 0))
 
 
-@pytest.mark.usefixtures("one_by_one")
+@ONE_BY_ONE
 def test_of_an_endless_dataset_a_bounded_number_is_in_work_and_stopping_ends_every_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -340,7 +337,7 @@ def test_of_an_endless_dataset_a_bounded_number_is_in_work_and_stopping_ends_eve
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("hash")]
 
 
-@pytest.mark.usefixtures("one_by_one")
+@ONE_BY_ONE
 def test_whoever_gives_up_waits_for_the_files_under_way_and_for_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,6 +67,16 @@ def test_on_a_terminal_three_are_shown_with_both_times_and_the_number_is_typed(s
     assert shell("status", "82").status == 0
 
 
+def test_what_was_not_asked_about_is_not_decided_by_the_answer(shell: Shell) -> None:
+    """A file that was deleted from the bucket needs a decision as well, but not this one."""
+    assert shell("status", "82").status == 1
+    assert typed(shell, "1\n", "delete", "82", "--select", "0005.txt", "--from", "bucket").status == 0
+    ran = typed(shell, "5\n", "push", "82")
+    assert (ran.status, "5 files differ on both sides" in ran.err) == (1, True)
+    counts = shell("status", "82", "--json").json["datasets"][0]["counts"]
+    assert counts == {"synced": 11, "deleted-remotely": 1}
+
+
 @pytest.mark.parametrize("answer", ["\n", "y\n", "4\n"])
 def test_anything_else_that_is_typed_replaces_nothing(answer: str, shell: Shell) -> None:
     assert typed(shell, answer, "push", "82").status == 4

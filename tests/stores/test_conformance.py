@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from hashmark.core.errors import (
     NoSuchBucket,
     NoSuchObject,
     PreconditionFailed,
+    ServerError,
     WrongCredentials,
 )
 from hashmark.core.etags import multipart_etag
@@ -116,11 +118,16 @@ def test_a_listing_of_several_pages_is_complete(store: Store, prefix: str) -> No
     assert keys(bucket, prefix) == []
 
 
-def test_folders_are_listed_by_name(store: Store, prefix: str) -> None:
+def test_folders_are_listed_by_name_and_what_lies_beside_them(store: Store, prefix: str) -> None:
     bucket = store.bucket()
     for name in ("10_ink", "82_stellar sketch", "画像"):
         bucket.put(f"{prefix}/{name}/a.txt", b"x")
-    assert bucket.folders(f"{prefix}/") == ["10_ink", "82_stellar sketch", "画像"]
+    with suppress(ServerError):  # `rclone serve s3` has no such object
+        bucket.put(f"{prefix}/", b"")  # as consoles mark a folder
+    bucket.put(f"{prefix}/lost.png", b"x")
+    beside: list[str] = []
+    assert bucket.folders(f"{prefix}/", beside.extend) == ["10_ink", "82_stellar sketch", "画像"]
+    assert beside == ["lost.png"]
 
 
 def test_a_prefix_does_not_match_its_longer_neighbour(store: Store, prefix: str) -> None:
