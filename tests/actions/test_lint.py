@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +12,11 @@ import pytest
 
 from hashmark.actions import lint as action
 from hashmark.actions.lint import lint
-from hashmark.core.errors import ImageRefused, Interrupted
+from hashmark.cli.exits import Exit, for_error
+from hashmark.core.errors import ImageRefused, Interrupted, NoDecoder
 from hashmark.core.lint.facts import ImageFacts, Trainer
 from hashmark.core.lint.findings import LintReport
+from hashmark.images import decode
 from hashmark.images.renderer import Renderer
 from hashmark.library.digest_cache import CAPTIONS
 from hashmark.library.library import Library
@@ -177,6 +181,18 @@ def test_a_limit_that_was_met_is_told_and_tried_again_next_time(
     with monkeypatch.context() as patched:
         patched.setattr(action, "_settled", _met_a_limit)
         assert keys(lint(library.dataset("82"))) == {("unreadable-image", None): {"0000.png"}}
+    assert lint(library.dataset("82")).findings == ()
+
+
+def test_where_no_image_can_be_decoded_none_is_called_unreadable(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean(library.root / "82_x", 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(decode, "prepare", functools.partial(os._exit, 3))
+        with pytest.raises(NoDecoder, match="keep ending") as caught:
+            lint(library.dataset("82"))
+    assert for_error(caught.value) is Exit.PARTLY
     assert lint(library.dataset("82")).findings == ()
 
 

@@ -7,8 +7,11 @@ import multiprocessing
 import os
 import resource
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import pytest
@@ -126,9 +129,26 @@ def test_a_worker_is_replaced_after_many_tasks(monkeypatch: pytest.MonkeyPatch) 
     assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]
 
 
+@pytest.mark.parametrize("given", ["a file", "standard input"])
+def test_the_main_module_of_a_program_is_not_run_in_it(given: str, tmp_path: Path) -> None:
+    """A script that is not guarded against it would push again in each worker; one from standard input ends them."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from hashmark.images import decode\n"
+        "from hashmark.images.processes import Limits, WorkerProcesses\n"
+        "print('main', flush=True)\n"
+        "made = WorkerProcesses(2, Limits(seconds=5), decode.prepare)\n"
+        "print(made.run(len, b'abc'), flush=True)\n"
+        "made.close()\n"
+    )
+    command = [sys.executable, str(script)] if given == "a file" else [sys.executable, "-"]
+    ran = subprocess.run(command, input=script.read_text(), capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.stdout, ran.stderr) == ("main\n3\n", "")
+
+
 def test_it_is_not_forked(one: WorkerProcesses) -> None:
     """Threads, and the locks that they hold, do not survive that."""
     one.run(len, b"")
-    assert "spawn" in {
-        type(child).__name__.removesuffix("Process").lower() for child in multiprocessing.active_children()
-    }
+    children = multiprocessing.active_children()
+    assert children
+    assert all(isinstance(child, SpawnProcess) for child in children)

@@ -21,7 +21,7 @@ import pebble
 import pytest
 from PIL import Image
 
-from hashmark.core.errors import ImageRefused
+from hashmark.core.errors import ImageRefused, NoDecoder
 from hashmark.images import decode
 from hashmark.images import processes as pool_module
 from hashmark.images.decode import Facts
@@ -254,9 +254,9 @@ def test_a_worker_that_never_answers_is_replaced(tmp_path: Path, monkeypatch: py
 def test_workers_that_can_t_start_are_not_tried_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decode, "prepare", functools.partial(os._exit, 3))
     with Renderer(tmp_path, 1) as hopeless:
-        with pytest.raises(ImageRefused, match="keep ending"):
+        with pytest.raises(NoDecoder, match="keep ending"):
             render(hopeless, GOOD).result(60)
-        assert isinstance(hopeless.facts([GOOD, GOOD]).exception(60), ImageRefused)
+        assert isinstance(hopeless.facts([GOOD, GOOD]).exception(60), NoDecoder)
 
 
 def test_a_head_that_takes_its_worker_down_harms_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from hashmark.core.blocks import blocks
 from hashmark.core.encoding import MAX_CAPTION_BYTES
-from hashmark.core.errors import HashmarkError, Interrupted
+from hashmark.core.errors import HashmarkError, Interrupted, NoDecoder
 from hashmark.core.lint.facts import CaptionFacts, File, Folder, ImageFacts, PairFacts, Trainer
 from hashmark.core.lint.findings import LintReport
 from hashmark.core.lint.findings import lint as judge
@@ -58,6 +58,7 @@ def lint(
 
     Raises:
         Interrupted: `cancel` was set; the facts found so far are remembered.
+        NoDecoder: no image can be decoded.
     """
     found = _FilesOnDisk(dataset)
     captions = _caption_facts(found)
@@ -207,6 +208,8 @@ def _examined(
 def _settled(md5: str, facts: Future[ImageFacts]) -> tuple[str, ImageFacts, bool]:
     try:
         return md5, facts.result(), True
+    except NoDecoder:
+        raise
     except HashmarkError as error:  # a limit of time or memory, which a less busy machine may not reach
         return md5, ImageFacts(trouble=error.message), False
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from hashmark.core.errors import HashmarkError, Interrupted, LocalError, NotInSync, RefusedPlan, StoreError
+from hashmark.core.errors import (
+    HashmarkError,
+    ImageRefused,
+    Interrupted,
+    LocalError,
+    NotInSync,
+    RefusedPlan,
+    StoreError,
+)
 from hashmark.core.model import Verdict
 from hashmark.core.report import DatasetStatus, Summary
 
@@ -41,7 +49,7 @@ def for_error(error: HashmarkError) -> Exit:
         return Exit.STORE
     if isinstance(error, NotInSync):
         return Exit.NOT_IN_SYNC
-    if isinstance(error, LocalError | RefusedPlan):
+    if isinstance(error, LocalError | RefusedPlan | ImageRefused):
         return Exit.PARTLY
     return Exit.USAGE
 

@@ -12,6 +12,7 @@
     ├── LocalError               the disk failed or refused
     │   ├── Unreadable, ReadOnly, DiskFull, FileChanged, UnsafePath, Busy
     ├── ImageRefused             an image cannot be decoded within its limits
+    │   └── NoDecoder            the processes that decode images keep ending
     └── StoreError               the bucket failed or refused
         ├── Unreachable, TlsFailure, ClockSkew
         ├── NoCredentials, WrongCredentials, ExpiredCredentials, AccessDenied
@@ -166,6 +167,12 @@ class ImageRefused(HashmarkError):
     """An image is not decoded because of its format, size or data, wherever it came from."""
 
     code = "image-refused"
+
+
+class NoDecoder(ImageRefused):
+    """No image can be decoded, since the processes that do it keep ending. This says nothing about the image."""
+
+    code = "no-decoder"
 
 
 class StoreError(HashmarkError):

@@ -7,7 +7,6 @@ are not a sandbox against code that has taken over a worker. Does not know what 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import resource
 import signal
 import threading
@@ -16,11 +15,15 @@ from collections.abc import Callable
 from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from multiprocessing import popen_spawn_posix, spawn
+from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
+from types import FunctionType, SimpleNamespace
+from typing import Any, ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from hashmark.core.errors import ImageRefused
+from hashmark.core.errors import ImageRefused, NoDecoder
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,12 +43,41 @@ class Limits:
     memory: int = 2 << 30
 
 
+def _preparation(name: str) -> dict[str, Any]:
+    """Return what a new process is told of this one, except its main module, which it would run again.
+
+    A program that uses hashmark need not guard its main module against that (Python library reference,
+    "multiprocessing", "Safe importing of main module"): it would push again in each worker, or a script from standard
+    input would end each of them. No task of a worker is defined there.
+    """
+    told: dict[str, Any] = spawn.get_preparation_data(name)
+    return {key: value for key, value in told.items() if not key.startswith("init_main_")}
+
+
+class _Popen(popen_spawn_posix.Popen):
+    """Starts a process as multiprocessing does, but tells it `_preparation`: nothing public leaves the module out."""
+
+    _launch = FunctionType(
+        popen_spawn_posix.Popen._launch.__code__,  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+        vars(popen_spawn_posix) | {"spawn": SimpleNamespace(**vars(spawn) | {"get_preparation_data": _preparation})},
+    )
+
+
+class _Process(SpawnProcess):
+    @staticmethod
+    def _Popen(process: BaseProcess) -> _Popen:  # noqa: N802 - the name that multiprocessing calls
+        return _Popen(process)
+
+
+class _Context(SpawnContext):
+    Process = _Process
+
+
 class WorkerProcesses:
     """`count` processes, started with the first task. Each calls `prepare` once before its first task.
 
     They are spawned, not forked: threads, such as those that speak to the bucket, do not survive a fork, and a fork
-    server would outlive
-    this process without starting workers faster. The caller may run at most `count` tasks at once.
+    server would outlive this process without starting workers faster. The caller may run at most `count` tasks at once.
     """
 
     def __init__(self, count: int, limits: Limits, prepare: Callable[[], None]) -> None:
@@ -61,7 +93,8 @@ class WorkerProcesses:
 
         Raises:
             Died: it took too long, or its process died.
-            ImageRefused: the workers are closed, or keep dying.
+            ImageRefused: the workers are closed.
+            NoDecoder: they keep dying before they begin.
             Exception: what the function raised.
         """
         for _ in range(2):  # a worker that dies while idle breaks the pool, with the tasks of others
@@ -72,7 +105,7 @@ class WorkerProcesses:
                 except _Lost:
                     self._discard(pool)
                     raise
-        raise ImageRefused("The processes that decode images keep ending.", "Is the machine out of memory?")
+        raise NoDecoder("The processes that decode images keep ending.", "Is the machine out of memory?")
 
     def close(self) -> None:
         """End the workers at once. Tasks that are still running fail."""
@@ -92,7 +125,7 @@ class WorkerProcesses:
                     _MAX_TASKS,
                     _limit,
                     (self._limits.memory, self._prepare),
-                    multiprocessing.get_context("spawn"),
+                    _Context(),
                 )
             return self._pool
 

@@ -29,7 +29,7 @@ def lint(
 
     Raises:
         TypeError, ValueError: an argument is not understood.
-        HashmarkError: it was cancelled.
+        HashmarkError: it was cancelled, or no image can be decoded.
     """
     check_dataset(dataset)
     check_cancel(cancel)
